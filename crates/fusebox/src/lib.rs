@@ -1,0 +1,7 @@
+//! A circuit breaker.
+
+mod classify;
+mod outcome;
+
+pub use classify::Classify;
+pub use outcome::Outcome;
