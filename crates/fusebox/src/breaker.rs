@@ -324,11 +324,7 @@ impl CircuitBreaker {
     // ---- transitions --------------------------------------------------------------------------
 
     /// Runs a step of the machine under the lock, publishes what it did, then tells the listeners.
-    pub(crate) fn transition<T>(
-        &self,
-        now: Tick,
-        step: impl FnOnce(&mut Control, &mut Log) -> T,
-    ) -> T {
+    pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Control, &mut Log) -> T) -> T {
         let mut log = Log::new();
         let mut control = lock(&self.0.control);
         let answer = step(&mut control, &mut log);
@@ -379,10 +375,8 @@ impl Inner {
     /// The no of an open breaker whose wait is not over; none if the lock must be asked.
     fn refusal_while_open(&self, word: Word) -> Option<Rejected> {
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
-        let cause = Cause::from_words([
-            self.cause[0].load(Ordering::Acquire),
-            self.cause[1].load(Ordering::Acquire),
-        ]);
+        let cause =
+            Cause::from_words([self.cause[0].load(Ordering::Acquire), self.cause[1].load(Ordering::Acquire)]);
         // Read again: what was read belongs to this visit only if it still goes on.
         if self.word.load() != word {
             return None;

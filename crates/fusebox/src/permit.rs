@@ -199,7 +199,11 @@ fn unsaid() -> Ending {
     if std::thread::panicking() { Ending::Failure { hint: None } } else { Ending::Abandoned }
 }
 
-fn classified<T, E, C: Classify<T, E> + ?Sized>(inner: &Inner, result: &Result<T, E>, classify: &C) -> Ending {
+fn classified<T, E, C: Classify<T, E> + ?Sized>(
+    inner: &Inner,
+    result: &Result<T, E>,
+    classify: &C,
+) -> Ending {
     let answer = catch_unwind(AssertUnwindSafe(|| match classify.classify(result) {
         Outcome::Success => Ending::Success,
         Outcome::Ignored => Ending::Ignored,
