@@ -1,4 +1,4 @@
-//! (to be written)
+#![doc = include_str!("../README.md")]
 
 mod body;
 mod call;
@@ -9,6 +9,7 @@ mod error;
 mod grpc;
 mod head;
 mod retry_after;
+mod retry_info;
 mod status;
 
 pub use body::WatchedBody;

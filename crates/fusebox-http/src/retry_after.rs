@@ -2,14 +2,19 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{HeaderMap, RETRY_AFTER};
 
+use crate::retry_info;
+
 /// The gRPC header by which a server says when to try again, in milliseconds.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
+/// The gRPC header whose details may hold a `RetryInfo`.
+const DETAILS: &str = "grpc-status-details-bin";
+
 /// How long the other side asked us to stay away, if it did.
 ///
-/// Reads `Retry-After` (seconds, or an HTTP date in any of its three forms, counted from `now`) and
-/// gRPC's `grpc-retry-pushback-ms`; where there are several, the longest wait. A date in the past is
-/// zero. Absurd numbers saturate: seconds at `u64::MAX`, the pushback at the 24.8 days of its `i32`.
+/// Reads `Retry-After` (seconds, or an HTTP date in any of its three forms, counted from `now`),
+/// gRPC's `grpc-retry-pushback-ms` and the `google.rpc.RetryInfo` in `grpc-status-details-bin`; where
+/// there are several, the longest wait. A date in the past is zero. Absurd numbers saturate: seconds at `u64::MAX`, the pushback at the 24.8 days of its `i32`.
 /// What cannot be understood is no hint. It never panics, whatever the peer sent.
 ///
 /// A negative pushback means "do not retry this call". It says nothing about when the server will
@@ -43,7 +48,9 @@ fn hint(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let texts = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     let http = texts(RETRY_AFTER.as_str()).filter_map(|text| seconds_or_date(text.trim(), &now));
     let grpc = texts(PUSHBACK).filter_map(|text| pushback(text.trim()));
-    http.chain(grpc).max()
+    let details =
+        headers.get_all(DETAILS).into_iter().filter_map(|value| retry_info::delay(value.as_bytes()));
+    http.chain(grpc).chain(details).max()
 }
 
 fn seconds_or_date(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
@@ -133,6 +140,14 @@ mod tests {
         headers.insert("grpc-retry-pushback-ms", HeaderValue::from_static("-1"));
         headers.insert("retry-after", HeaderValue::from_static("3"));
         assert_eq!(retry_after(&headers, now()), Some(Duration::from_secs(3)));
+    }
+
+    #[test]
+    fn a_retry_info_among_the_details_of_a_status_counts() {
+        // { details: [Any { "type.googleapis.com/google.rpc.RetryInfo", RetryInfo { 5 s } }] }
+        let details = "GjAKKHR5cGUuZ29vZ2xlYXBpcy5jb20vZ29vZ2xlLnJwYy5SZXRyeUluZm8SBAoCCAU=";
+        assert_eq!(hint_of("grpc-status-details-bin", details), Some(Duration::from_secs(5)));
+        assert_eq!(hint_of("grpc-status-details-bin", "%%%"), None);
     }
 
     #[test]

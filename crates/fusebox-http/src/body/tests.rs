@@ -592,6 +592,12 @@ fn it_crosses_threads_if_the_body_does() {
     crosses_threads::<WatchedCall>();
 }
 
+#[test]
+fn watching_adds_little_to_a_body() {
+    let added = size_of::<WatchedBody<Script>>() - size_of::<Script>();
+    assert!(added <= 144, "{added} bytes");
+}
+
 // ---- helpers ----------------------------------------------------------------------------------
 
 /// One breaker with its clock, and what became of the calls made through it.
