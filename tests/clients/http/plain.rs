@@ -71,6 +71,18 @@ async fn a_sick_server_opens_the_breaker_for_as_long_as_it_asks_and_a_probe_clos
 }
 
 #[tokio::test]
+async fn a_direct_call_by_the_same_rules_is_judged_at_the_head_and_takes_the_hint() {
+    let server = Server::start().await;
+    let Protected { client, breaker, .. } = Protected::http1();
+    for _ in 0..3 {
+        let request = get(&server, "/busy/20");
+        let response = breaker.call_with(|| client.request(request), &RULES).await.unwrap();
+        assert_eq!(response.status(), 503);
+    }
+    assert_eq!(breaker.snapshot().retry_after, Some(20 * SECOND));
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_a_failure() {
     let server = Server::start().await;
     for client in [Protected::http1(), Protected::http2()] {
