@@ -121,6 +121,13 @@ impl CircuitBreaker {
         &self.0.name
     }
 
+    /// The time on the breaker's own clock, since that clock began.
+    ///
+    /// For deadlines that must be judged by the same clock as the breaker (a manual one in tests).
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.clock.now().0)
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> Arc<CircuitBreakerConfig> {
         Arc::new(self.0.window.config())
