@@ -1,0 +1,173 @@
+//! What proptest draws. Numbers are small and share few values, so that edges are met and not only passed by.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::select;
+
+use crate::history::{Build, History, Step};
+use crate::reference::{Abandoned, Finish, Growth, HalfOpen, Nanos, Rule, Settings, Verdict, Window};
+
+const MS: Nanos = 1_000_000;
+
+/// Thresholds that floating point gets wrong are among them (S8).
+const RATES: [f64; 8] = [0.1, 0.28, 1.0 / 3.0, 0.5, 0.55, 2.0 / 3.0, 0.75, 1.0];
+
+pub(crate) fn history() -> impl Strategy<Value = History> {
+    (settings(), any::<bool>(), any::<bool>(), vec(step(), 1..500)).prop_map(|(settings, custom, watched, steps)| {
+        let forget_after = settings.forget_after;
+        History { build: Build { settings, custom, watched }, steps }.keeping(forget_after)
+    })
+}
+
+impl History {
+    /// How a change of `forget_after` treats the time already spent Closed is not laid down: it stays as it was.
+    fn keeping(mut self, forget_after: Option<Nanos>) -> Self {
+        for step in &mut self.steps {
+            if let Step::SetConfig(settings) = step {
+                settings.forget_after = forget_after;
+            }
+        }
+        self
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        22 => Just(Step::Acquire),
+        22 => (0..8_usize, finish()).prop_map(|(place, finish)| Step::Finish(place, finish)),
+        14 => (1..8_u32, finish()).prop_map(|(times, finish)| Step::Calls(times, finish)),
+        14 => length().prop_map(Step::Advance),
+        2 => length().prop_map(Step::StepBack),
+        9 => select(vec![-1, 0, 0, 1]).prop_map(Step::ToInstant),
+        1 => Just(Step::Trip),
+        1 => length().prop_map(Step::OpenFor),
+        1 => overrides(),
+        2 => settings().prop_map(|settings| Step::SetConfig(Box::new(settings))),
+        1 => Just(Step::CountRejection),
+    ]
+}
+
+/// An override lasts until somebody lifts it, so the way back is as likely as all ways in.
+fn overrides() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => Just(Step::ForceOpen),
+        1 => Just(Step::Disable),
+        2 => Just(Step::MetricsOnly),
+        3 => Just(Step::ForceClosed),
+        3 => Just(Step::Reset),
+    ]
+}
+
+fn finish() -> impl Strategy<Value = Finish> {
+    prop_oneof![
+        8 => Just(Finish::Success),
+        8 => Just(Finish::Failure),
+        1 => Just(Finish::Ignored),
+        2 => Just(Finish::Dropped),
+        1 => length().prop_map(Finish::FailureWithHint),
+        2 => length().prop_map(Finish::SuccessAfter),
+        1 => length().prop_map(Finish::FailureAfter),
+        1 => length().prop_map(Finish::IgnoredAfter),
+    ]
+}
+
+/// Zero, one nanosecond, and multiples of the lengths of buckets, waits and limits, met from both sides.
+fn length() -> impl Strategy<Value = Nanos> {
+    prop_oneof![
+        1 => Just(0),
+        1 => Just(1),
+        8 => select(vec![MS, 2 * MS, 3 * MS, 5 * MS, 10 * MS]),
+        1 => select(vec![MS - 1, MS + 1, 2 * MS - 1, 5 * MS - 1, 10 * MS - 1]),
+        1 => select(vec![20 * MS, 60 * MS, 1_000 * MS]),
+    ]
+}
+
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+    let first = (window(), rules(), open_duration(), growth(), option::weighted(0.3, limit()));
+    let second = (limit(), half_open(), abandoned(), any::<bool>());
+    (first, second).prop_map(
+        |((window, rules, open_duration, growth, forget_after), (hint_max, half_open, abandoned, time_calls))| {
+            let rules = rules.into_iter().map(|rule| fitting(rule, window)).collect();
+            Settings { rules, window, open_duration, growth, forget_after, hint_max, half_open, abandoned, time_calls }
+        },
+    )
+}
+
+/// S11: a minimum that a count window cannot hold is an error of the configuration.
+fn fitting(rule: Rule, window: Window) -> Rule {
+    let fit = |minimum: Option<u32>| match window {
+        Window::LastCalls(size) => minimum.map(|minimum| minimum.min(size)),
+        Window::Last { .. } | Window::Tumbling(_) | Window::Unbounded => minimum,
+    };
+    match rule {
+        Rule::FailureRate { threshold, minimum } => Rule::FailureRate { threshold, minimum: fit(minimum) },
+        Rule::SlowRate { threshold, slow_after, minimum } => {
+            Rule::SlowRate { threshold, slow_after, minimum: fit(minimum) }
+        }
+        Rule::Consecutive(_) | Rule::FailureCount(_) => rule,
+    }
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    prop_oneof![
+        3 => (1..12_u32).prop_map(Window::LastCalls),
+        4 => (select(vec![MS, 2 * MS, 5 * MS]), 1..7_u32).prop_map(|(bucket, buckets)| Window::Last { bucket, buckets }),
+        2 => select(vec![2 * MS, 5 * MS, 10 * MS]).prop_map(Window::Tumbling),
+        1 => Just(Window::Unbounded),
+    ]
+}
+
+/// Any number of rules, but one slow-call rule at most: there is one count of slow calls.
+fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    let minimum = || option::weighted(0.8, 1..10_u32);
+    let plain = prop_oneof![
+        2 => (1..6_u32).prop_map(Rule::Consecutive),
+        2 => (1..8_u32).prop_map(Rule::FailureCount),
+        4 => (select(RATES.to_vec()), minimum()).prop_map(|(threshold, minimum)| Rule::FailureRate { threshold, minimum }),
+    ];
+    let slow = (select(RATES.to_vec()), limit(), minimum())
+        .prop_map(|(threshold, slow_after, minimum)| Rule::SlowRate { threshold, slow_after, minimum });
+    (vec(plain, 0..3), option::weighted(0.4, slow)).prop_map(|(mut rules, slow)| {
+        rules.extend(slow);
+        rules
+    })
+}
+
+fn open_duration() -> impl Strategy<Value = Nanos> {
+    prop_oneof![1 => Just(0), 8 => select(vec![MS, 2 * MS, 5 * MS, 10 * MS])]
+}
+
+/// Powers that f64 holds exactly: what is compared is the rule and not the rounding.
+fn growth() -> impl Strategy<Value = Growth> {
+    prop_oneof![
+        2 => Just(Growth::None),
+        3 => (select(vec![1.0, 1.5, 2.0, 3.0]), select(vec![10 * MS, 20 * MS, 100 * MS]))
+            .prop_map(|(multiplier, max)| Growth::Exponential { multiplier, max }),
+        2 => vec(limit(), 1..4).prop_map(Growth::Delays),
+    ]
+}
+
+fn half_open() -> impl Strategy<Value = HalfOpen> {
+    let count = (1..5_u32, 0..4_u32)
+        .prop_map(|(success_threshold, max_failures)| Verdict::Count { success_threshold, max_failures });
+    let verdict = prop_oneof![3 => count, 2 => select(RATES.to_vec()).prop_map(Verdict::Rate)];
+    (1..5_u32, verdict, limit()).prop_map(|(max_calls, verdict, probe_timeout)| HalfOpen {
+        max_calls,
+        verdict,
+        probe_timeout,
+    })
+}
+
+fn abandoned() -> impl Strategy<Value = Abandoned> {
+    prop_oneof![
+        2 => Just(Abandoned::Ignore),
+        1 => Just(Abandoned::Failure),
+        2 => limit().prop_map(Abandoned::FailureAfter),
+    ]
+}
+
+/// Every duration that must be above zero.
+fn limit() -> impl Strategy<Value = Nanos> {
+    select(vec![MS, 2 * MS, 3 * MS, 5 * MS, 10 * MS, 20 * MS])
+}

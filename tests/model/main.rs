@@ -1,0 +1,38 @@
+//! Random histories of the breaker against the reference model.
+//!
+//! Every case draws settings and some hundred steps (calls that overlap and end in any order, drops, clock steps to and
+//! around every deadline, overrides, new configurations, hints) and compares after each step all that can be seen from
+//! outside: the answer of the door, `state()`, `check()`, `snapshot()`, and the events with their order.
+//!
+//! `FUSEBOX_MODEL_CASES=20000 cargo test -p tests --test model --release` runs longer. A failure prints its shrunken
+//! history and is kept in `regressions.txt`; the lasting ones are told again in `stories.rs`.
+
+mod compare;
+mod draw;
+mod history;
+mod reference;
+mod stories;
+mod translate;
+mod world;
+
+use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+
+#[test]
+fn any_history_goes_as_the_model_says() {
+    let mut runner = TestRunner::new(Config {
+        cases: cases(),
+        max_shrink_iters: 20_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("model/regressions.txt"))),
+        ..Config::default()
+    });
+    let outcome = runner.run(&draw::history(), |history| {
+        history.play().map_err(proptest::test_runner::TestCaseError::fail)
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+}
+
+fn cases() -> u32 {
+    std::env::var("FUSEBOX_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
+}
