@@ -13,6 +13,8 @@ use crate::world::same;
 pub(crate) struct Heard {
     queued: Vec<(u64, Queued)>,
     told: Vec<Told>,
+    /// Probes that ended without a verdict: those who wait for a slot are told.
+    slots_back: usize,
     unknown: usize,
 }
 
@@ -32,6 +34,7 @@ impl Heard {
             Event::Recorded { ended: how, slow, took } => {
                 self.told.push(Told::Recorded { ended: ended(*how), slow: *slow, took: took.map(nanos) });
             }
+            Event::ProbeEnded => self.slots_back += 1,
             _ => self.unknown += 1,
         }
     }
@@ -40,6 +43,7 @@ impl Heard {
 /// The events since the last comparison. Sequences grow by one and never repeat.
 pub(crate) fn events(heard: Heard, model: &mut reference::Breaker, wants_calls: bool) -> Result<(), String> {
     same("unknown events", 0, heard.unknown)?;
+    same("slots given back", model.take_slots_back(), heard.slots_back)?;
     let (first, queued) = model.take_queued();
     let numbered: Vec<(u64, Queued)> = (first..).zip(queued).collect();
     same("queued events", numbered, heard.queued)?;

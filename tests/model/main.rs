@@ -9,6 +9,7 @@
 
 mod compare;
 mod draw;
+mod edges;
 mod history;
 mod reference;
 mod stories;

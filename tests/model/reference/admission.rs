@@ -82,6 +82,9 @@ impl Breaker {
         if recorded {
             self.record(failure, slow, hint.map_or(Wait::Usual, Wait::Hinted));
         }
+        if permit.probe.is_some() && permit.epoch == self.epoch {
+            self.slots_back += 1;
+        }
     }
 
     /// S5: what a drop means.

@@ -25,6 +25,8 @@ pub(crate) struct Breaker {
     /// Of the next event that is taken from the queue.
     sequence: u64,
     pub(super) told: Vec<Told>,
+    /// Probes that ended and decided nothing.
+    pub(super) slots_back: usize,
     pub(super) next_probe: u64,
 }
 
@@ -86,6 +88,7 @@ impl Breaker {
             queued: Vec::new(),
             sequence: 1,
             told: Vec::new(),
+            slots_back: 0,
             next_probe: 0,
         }
     }
@@ -105,6 +108,10 @@ impl Breaker {
 
     pub(crate) fn take_told(&mut self) -> Vec<Told> {
         std::mem::take(&mut self.told)
+    }
+
+    pub(crate) fn take_slots_back(&mut self) -> usize {
+        std::mem::take(&mut self.slots_back)
     }
 
     pub(super) fn state(&self) -> State {
