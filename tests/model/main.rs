@@ -14,6 +14,9 @@ mod history;
 mod reference;
 mod stories;
 mod translate;
+#[path = "../vectors/vector.rs"]
+mod vector;
+mod vectors;
 mod world;
 
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
