@@ -138,12 +138,15 @@ fn open_duration() -> impl Strategy<Value = Nanos> {
     prop_oneof![1 => Just(0), 8 => select(vec![MS, 2 * MS, 5 * MS, 10 * MS])]
 }
 
-/// Powers that f64 holds exactly: what is compared is the rule and not the rounding.
+/// Powers that are whole numbers of nanoseconds: what is compared is the rule and not the rounding.
 fn growth() -> impl Strategy<Value = Growth> {
+    let exponential = prop_oneof![
+        1 => Just((1.5, 10 * MS)),
+        3 => (select(vec![1.0, 2.0, 3.0]), select(vec![10 * MS, 20 * MS, 100 * MS])),
+    ];
     prop_oneof![
         2 => Just(Growth::None),
-        3 => (select(vec![1.0, 1.5, 2.0, 3.0]), select(vec![10 * MS, 20 * MS, 100 * MS]))
-            .prop_map(|(multiplier, max)| Growth::Exponential { multiplier, max }),
+        3 => exponential.prop_map(|(multiplier, max)| Growth::Exponential { multiplier, max }),
         2 => vec(limit(), 1..4).prop_map(Growth::Delays),
     ]
 }
