@@ -18,6 +18,13 @@ pub(crate) struct Heard {
     unknown: usize,
 }
 
+/// All that was told in a history, and agreed upon.
+#[derive(Default, Debug)]
+pub(crate) struct Log {
+    pub(crate) queued: Vec<Queued>,
+    pub(crate) told: Vec<Told>,
+}
+
 impl Heard {
     pub(crate) fn note(&mut self, event: &Event) {
         match event {
@@ -40,14 +47,21 @@ impl Heard {
     }
 }
 
-/// The events since the last comparison. Sequences grow by one and never repeat.
-pub(crate) fn events(heard: Heard, model: &mut reference::Breaker, wants_calls: bool) -> Result<(), String> {
+/// The events since the last comparison, which go on the log. Sequences grow by one and never repeat.
+pub(crate) fn events(
+    heard: Heard,
+    model: &mut reference::Breaker,
+    wants_calls: bool,
+    log: &mut Log,
+) -> Result<(), String> {
     same("unknown events", 0, heard.unknown)?;
     same("slots given back", model.take_slots_back(), heard.slots_back)?;
     let (first, queued) = model.take_queued();
     let numbered: Vec<(u64, Queued)> = (first..).zip(queued).collect();
-    same("queued events", numbered, heard.queued)?;
+    same("queued events", &numbered, &heard.queued)?;
+    log.queued.extend(numbered.into_iter().map(|(_, queued)| queued));
     let mut told = model.take_told();
+    log.told.extend(told.iter().cloned());
     told.retain(|told| wants_calls || matches!(told, Told::Rejected { .. }));
     same("events told at once", told, heard.told)
 }

@@ -39,10 +39,10 @@ fn step() -> impl Strategy<Value = Step> {
         14 => (1..8_u32, finish()).prop_map(|(times, finish)| Step::Calls(times, finish)),
         14 => length().prop_map(Step::Advance),
         2 => length().prop_map(Step::StepBack),
-        9 => select(vec![-1, 0, 0, 1]).prop_map(Step::ToInstant),
+        14 => select(vec![-1, 0, 0, 0, 1]).prop_map(Step::ToInstant),
         1 => Just(Step::Trip),
         1 => length().prop_map(Step::OpenFor),
-        1 => overrides(),
+        2 => overrides(),
         2 => settings().prop_map(|settings| Step::SetConfig(Box::new(settings))),
         1 => Just(Step::CountRejection),
     ]
@@ -66,8 +66,8 @@ fn finish() -> impl Strategy<Value = Finish> {
         1 => Just(Finish::Ignored),
         2 => Just(Finish::Dropped),
         1 => length().prop_map(Finish::FailureWithHint),
-        2 => length().prop_map(Finish::SuccessAfter),
-        1 => length().prop_map(Finish::FailureAfter),
+        4 => length().prop_map(Finish::SuccessAfter),
+        3 => length().prop_map(Finish::FailureAfter),
         1 => length().prop_map(Finish::IgnoredAfter),
     ]
 }
@@ -128,7 +128,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
     ];
     let slow = (select(RATES.to_vec()), limit(), minimum())
         .prop_map(|(threshold, slow_after, minimum)| Rule::SlowRate { threshold, slow_after, minimum });
-    (vec(plain, 0..3), option::weighted(0.4, slow)).prop_map(|(mut rules, slow)| {
+    (vec(plain, 0..4), option::weighted(0.5, slow)).prop_map(|(mut rules, slow)| {
         rules.extend(slow);
         rules
     })

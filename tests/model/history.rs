@@ -1,5 +1,6 @@
 //! A history: how a breaker is built, and what then happens to it.
 
+use crate::compare::Log;
 use crate::reference::{Finish, Nanos, Settings};
 use crate::world::World;
 
@@ -42,13 +43,13 @@ pub(crate) enum Step {
 }
 
 impl History {
-    /// Plays it to both, and says where they part.
-    pub(crate) fn play(&self) -> Result<(), String> {
+    /// Plays it to both, and says where they part, or all that was told.
+    pub(crate) fn play(&self) -> Result<Log, String> {
         let mut world = World::new(&self.build);
         world.compare().map_err(|why| format!("at the start: {why}"))?;
         for (number, step) in self.steps.iter().enumerate() {
             world.take(step).map_err(|why| format!("step {number}, {step:?}: {why}"))?;
         }
-        Ok(())
+        Ok(world.into_log())
     }
 }

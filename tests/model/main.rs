@@ -11,6 +11,7 @@ mod compare;
 mod draw;
 mod edges;
 mod history;
+mod reach;
 mod reference;
 mod stories;
 mod translate;
@@ -30,7 +31,7 @@ fn any_history_goes_as_the_model_says() {
         ..Config::default()
     });
     let outcome = runner.run(&draw::history(), |history| {
-        history.play().map_err(proptest::test_runner::TestCaseError::fail)
+        history.play().map(|_| ()).map_err(proptest::test_runner::TestCaseError::fail)
     });
     if let Err(failure) = outcome {
         panic!("{failure}");
@@ -38,5 +39,5 @@ fn any_history_goes_as_the_model_says() {
 }
 
 fn cases() -> u32 {
-    std::env::var("FUSEBOX_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(400)
+    std::env::var("FUSEBOX_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
 }

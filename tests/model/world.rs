@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fusebox::{CircuitBreaker, Clock, Event, Listener, ManualClock, Outcome, OwnedPermit};
 
-use crate::compare::{self, Heard};
+use crate::compare::{self, Heard, Log};
 use crate::history::{Build, Step};
 use crate::reference::{self, Finish, Nanos};
 use crate::translate::{breaker_settings, own_rule, own_rule_of_the_model, rejection};
@@ -18,6 +18,7 @@ pub(crate) struct World {
     now: Nanos,
     calls: Vec<(OwnedPermit, reference::Permit)>,
     ear: Arc<Ear>,
+    log: Log,
 }
 
 /// Keeps what the breaker tells until the next comparison.
@@ -55,6 +56,7 @@ impl World {
             now: 0,
             calls: Vec::new(),
             ear,
+            log: Log::default(),
         }
     }
 
@@ -100,8 +102,12 @@ impl World {
     /// All that can be seen from outside.
     pub(crate) fn compare(&mut self) -> Result<(), String> {
         let heard = std::mem::take(&mut *self.ear.heard.lock().unwrap());
-        compare::events(heard, &mut self.model, self.ear.wants_calls)?;
+        compare::events(heard, &mut self.model, self.ear.wants_calls, &mut self.log)?;
         compare::answers(&self.breaker, &self.model)
+    }
+
+    pub(crate) fn into_log(self) -> Log {
+        self.log
     }
 
     fn both(&mut self, real: impl FnOnce(&CircuitBreaker), model: impl FnOnce(&mut reference::Breaker)) {
