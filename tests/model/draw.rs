@@ -2,7 +2,8 @@
 
 use proptest::collection::vec;
 use proptest::option;
-use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::bool::weighted;
+use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
 use crate::history::{Build, History, Step};
@@ -14,7 +15,7 @@ const MS: Nanos = 1_000_000;
 const RATES: [f64; 8] = [0.1, 0.28, 1.0 / 3.0, 0.5, 0.55, 2.0 / 3.0, 0.75, 1.0];
 
 pub(crate) fn history() -> impl Strategy<Value = History> {
-    (settings(), any::<bool>(), any::<bool>(), vec(step(), 1..500)).prop_map(|(settings, custom, watched, steps)| {
+    (settings(), weighted(0.3), weighted(0.4), vec(step(), 1..500)).prop_map(|(settings, custom, watched, steps)| {
         let forget_after = settings.forget_after;
         History { build: Build { settings, custom, watched }, steps }.keeping(forget_after)
     })
@@ -85,7 +86,7 @@ fn length() -> impl Strategy<Value = Nanos> {
 
 pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let first = (window(), rules(), open_duration(), growth(), option::weighted(0.3, limit()));
-    let second = (limit(), half_open(), abandoned(), any::<bool>());
+    let second = (limit(), half_open(), abandoned(), weighted(0.25));
     (first, second).prop_map(
         |((window, rules, open_duration, growth, forget_after), (hint_max, half_open, abandoned, time_calls))| {
             let rules = rules.into_iter().map(|rule| fitting(rule, window)).collect();

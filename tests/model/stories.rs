@@ -80,6 +80,27 @@ fn a_tumbling_interval_restarts_the_runs_though_nobody_writes() {
 }
 
 #[test]
+fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_window() {
+    let tumbling = Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
+    for window in [Window::LastCalls(10), Window::Last { bucket: MS, buckets: 3 }, Window::Tumbling(2 * MS)] {
+        for finish in [Finish::Failure, Finish::Success] {
+            let other = Settings { window, ..tumbling.clone() };
+            let steps =
+                [Step::Calls(2, finish), Step::Advance(5 * MS), Step::SetConfig(Box::new(other)), Step::Calls(1, finish)];
+            play(tumbling.clone(), &steps);
+        }
+    }
+}
+
+#[test]
+fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
+    play(
+        plain(),
+        &[Step::Acquire, Step::Trip, Step::ToInstant(0), Step::Acquire, Step::ToInstant(0), Step::Finish(0, Finish::Success)],
+    );
+}
+
+#[test]
 fn a_window_does_not_go_back_with_the_clock() {
     let settings = Settings {
         window: Window::Last { bucket: MS, buckets: 3 },
