@@ -16,17 +16,64 @@ const RATES: [f64; 8] = [0.1, 0.28, 1.0 / 3.0, 0.5, 0.55, 2.0 / 3.0, 0.75, 1.0];
 
 pub(crate) fn history() -> impl Strategy<Value = History> {
     (settings(), weighted(0.3), weighted(0.4), vec(step(), 1..500)).prop_map(|(settings, custom, watched, steps)| {
-        let forget_after = settings.forget_after;
-        History { build: Build { settings, custom, watched }, steps }.keeping(forget_after)
+        History { build: Build { settings, custom, watched }, steps }.made_whole()
     })
 }
 
+/// Long stretches of Closed: wide windows that fill and slide, mostly healthy calls, rules that seldom fire, and new
+/// configurations under the samples.
+pub(crate) fn busy_history() -> impl Strategy<Value = History> {
+    (busy_settings(), weighted(0.1), weighted(0.2), vec(busy_step(), 1..120)).prop_map(
+        |(settings, custom, watched, steps)| History { build: Build { settings, custom, watched }, steps }.made_whole(),
+    )
+}
+
+fn busy_settings() -> impl Strategy<Value = Settings> {
+    let window = prop_oneof![
+        3 => select(vec![7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 100]).prop_map(Window::LastCalls),
+        3 => (select(vec![MS, 2 * MS, 5 * MS]), select(vec![1, 2, 3, 10, 60])).prop_map(|(bucket, buckets)| Window::Last { bucket, buckets }),
+        1 => select(vec![5 * MS, 10 * MS]).prop_map(Window::Tumbling),
+        1 => Just(Window::Unbounded),
+    ];
+    let rate = (select(vec![0.5, 2.0 / 3.0, 0.75, 1.0]), option::weighted(0.8, select(vec![1, 5, 20, 60])));
+    let rules = vec(rate.prop_map(|(threshold, minimum)| Rule::FailureRate { threshold, minimum }), 0..3);
+    (settings(), window, rules, weighted(0.3)).prop_map(|(settings, window, rules, plain)| {
+        let abandoned = if plain { settings.abandoned } else { Abandoned::Ignore };
+        let time_calls = plain && settings.time_calls;
+        Settings { window, rules, abandoned, time_calls, ..settings }.fitted()
+    })
+}
+
+fn busy_step() -> impl Strategy<Value = Step> {
+    let finish = prop_oneof![
+        14 => Just(Finish::Success),
+        3 => Just(Finish::Failure),
+        1 => Just(Finish::Dropped),
+        1 => length().prop_map(Finish::SuccessAfter),
+    ];
+    prop_oneof![
+        12 => (1..40_u32, finish.clone()).prop_map(|(times, finish)| Step::Calls(times, finish)),
+        3 => Just(Step::Acquire),
+        3 => (0..8_usize, finish).prop_map(|(place, finish)| Step::Finish(place, finish)),
+        8 => length().prop_map(Step::Advance),
+        1 => length().prop_map(Step::StepBack),
+        3 => Just(Step::ToInstant(0)),
+        1 => overrides(),
+        2 => (busy_settings(), weighted(0.7)).prop_map(|(settings, keeps)| Step::SetConfig(Box::new(settings), keeps)),
+    ]
+}
+
 impl History {
-    /// How a change of `forget_after` treats the time already spent Closed is not laid down: it stays as it was.
-    fn keeping(mut self, forget_after: Option<Nanos>) -> Self {
+    /// How a change of `forget_after` treats the time already spent Closed is not laid down: it stays as it was. A
+    /// new configuration that keeps the window has the one before, which no draw would often meet.
+    fn made_whole(mut self) -> Self {
+        let Settings { forget_after, mut window, .. } = self.build.settings;
         for step in &mut self.steps {
-            if let Step::SetConfig(settings) = step {
+            if let Step::SetConfig(settings, keeps_window) = step {
                 settings.forget_after = forget_after;
+                window = if *keeps_window { window } else { settings.window };
+                settings.window = window;
+                **settings = settings.clone().fitted();
             }
         }
         self
@@ -44,7 +91,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Trip),
         1 => length().prop_map(Step::OpenFor),
         2 => overrides(),
-        2 => settings().prop_map(|settings| Step::SetConfig(Box::new(settings))),
+        2 => (settings(), weighted(0.5)).prop_map(|(settings, keeps)| Step::SetConfig(Box::new(settings), keeps)),
         1 => Just(Step::CountRejection),
     ]
 }
@@ -89,13 +136,20 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let second = (limit(), half_open(), abandoned(), weighted(0.25));
     (first, second).prop_map(
         |((window, rules, open_duration, growth, forget_after), (hint_max, half_open, abandoned, time_calls))| {
-            let rules = rules.into_iter().map(|rule| fitting(rule, window)).collect();
             Settings { rules, window, open_duration, growth, forget_after, hint_max, half_open, abandoned, time_calls }
+                .fitted()
         },
     )
 }
 
-/// S11: a minimum that a count window cannot hold is an error of the configuration.
+impl Settings {
+    /// S11: a minimum that a count window cannot hold is an error of the configuration.
+    fn fitted(self) -> Self {
+        let rules = self.rules.iter().map(|rule| fitting(*rule, self.window)).collect();
+        Settings { rules, ..self }
+    }
+}
+
 fn fitting(rule: Rule, window: Window) -> Rule {
     let fit = |minimum: Option<u32>| match window {
         Window::LastCalls(size) => minimum.map(|minimum| minimum.min(size)),

@@ -37,7 +37,8 @@ pub(crate) enum Step {
     Disable,
     MetricsOnly,
     Reset,
-    SetConfig(Box<Settings>),
+    /// The window before it stays, if so drawn: then the settings hold it already.
+    SetConfig(Box<Settings>, bool),
     /// What an adapter does with the no of a `check()`.
     CountRejection,
 }

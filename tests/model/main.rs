@@ -14,30 +14,37 @@ mod history;
 mod reach;
 mod reference;
 mod stories;
+mod threads;
 mod translate;
 #[path = "../vectors/vector.rs"]
 mod vector;
 mod vectors;
 mod world;
 
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+use history::History;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
 
 #[test]
 fn any_history_goes_as_the_model_says() {
+    check(draw::history(), 300);
+}
+
+#[test]
+fn any_busy_history_goes_as_the_model_says() {
+    check(draw::busy_history(), 100);
+}
+
+fn check(histories: impl Strategy<Value = History>, cases: u32) {
+    let more = std::env::var("FUSEBOX_MODEL_CASES").ok().and_then(|cases| cases.parse().ok());
     let mut runner = TestRunner::new(Config {
-        cases: cases(),
+        cases: more.unwrap_or(cases),
         max_shrink_iters: 20_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("model/regressions.txt"))),
         ..Config::default()
     });
-    let outcome = runner.run(&draw::history(), |history| {
-        history.play().map(|_| ()).map_err(proptest::test_runner::TestCaseError::fail)
-    });
-    if let Err(failure) = outcome {
+    let played = runner.run(&histories, |history| history.play().map(|_| ()).map_err(TestCaseError::fail));
+    if let Err(failure) = played {
         panic!("{failure}");
     }
-}
-
-fn cases() -> u32 {
-    std::env::var("FUSEBOX_MODEL_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(300)
 }

@@ -15,7 +15,7 @@ fn a_reopening_that_is_due_keeps_its_wait_under_a_new_configuration() {
             Step::ToInstant(0),
             Step::Acquire,
             Step::ToInstant(0),
-            Step::SetConfig(Box::new(longer)),
+            Step::SetConfig(Box::new(longer), false),
             Step::ToInstant(-1),
             Step::ToInstant(0),
             Step::Acquire,
@@ -86,7 +86,7 @@ fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_wind
         for finish in [Finish::Failure, Finish::Success] {
             let other = Settings { window, ..tumbling.clone() };
             let steps =
-                [Step::Calls(2, finish), Step::Advance(5 * MS), Step::SetConfig(Box::new(other)), Step::Calls(1, finish)];
+                [Step::Calls(2, finish), Step::Advance(5 * MS), Step::SetConfig(Box::new(other), false), Step::Calls(1, finish)];
             play(tumbling.clone(), &steps);
         }
     }
@@ -131,7 +131,7 @@ fn a_new_half_open_policy_does_not_strand_the_visit_that_is_going_on() {
             Step::Trip,
             Step::ToInstant(0),
             Step::Calls(2, Finish::Success),
-            Step::SetConfig(Box::new(strict)),
+            Step::SetConfig(Box::new(strict), false),
             Step::Acquire,
             Step::Acquire,
             Step::Finish(0, Finish::Success),

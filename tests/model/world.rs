@@ -90,7 +90,7 @@ impl World {
             Step::Disable => self.both(CircuitBreaker::disable, reference::Breaker::disable),
             Step::MetricsOnly => self.both(CircuitBreaker::metrics_only, reference::Breaker::metrics_only),
             Step::Reset => self.both(CircuitBreaker::reset, reference::Breaker::reset),
-            Step::SetConfig(settings) => self.both(
+            Step::SetConfig(settings, _) => self.both(
                 |breaker| breaker.set_config(breaker_settings(settings)),
                 |model| model.set_config((**settings).clone()),
             ),
