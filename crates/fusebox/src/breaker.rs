@@ -1,0 +1,478 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::builder::CircuitBreakerBuilder;
+use crate::clock::{Clock, Tick};
+use crate::config::CircuitBreakerConfig;
+use crate::listeners::Listeners;
+use crate::permit::Ticket;
+use crate::state::{Admission, Cause, Change, Entry, Log, Machine, StateWord, View, Word};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
+use crate::totals::Ledger;
+use crate::window::Window;
+use crate::{
+    Counts, Event, Listener, OwnedPermit, Permit, RejectReason, Rejected, Snapshot, State, StateChange,
+    Subscription,
+};
+
+/// A circuit breaker: lets calls through while the other side answers, and says no at once while it
+/// does not.
+///
+/// Cheap to clone; every clone is the same breaker. It can be shared between threads and tasks and
+/// needs no runtime.
+///
+/// # Examples
+///
+/// ```
+/// use fusebox::{CircuitBreaker, CircuitBreakerConfig, CircuitBreakerError};
+///
+/// # async fn fetch(_: &str) -> Result<String, std::io::Error> { Ok(String::new()) }
+/// # async fn example() -> Result<(), CircuitBreakerError<std::io::Error>> {
+/// let breaker = CircuitBreaker::new("weather", CircuitBreakerConfig::default());
+/// let report = breaker.call(|| fetch("/today")).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct CircuitBreaker(Arc<Inner>);
+
+pub(crate) type CustomRule = Box<dyn Fn(&Counts) -> bool + Send + Sync>;
+
+/// What all clones share.
+pub(crate) struct Inner {
+    word: StateWord,
+    /// While open: when the wait is over, and why it opened; written before the word is published.
+    deadline: AtomicU64,
+    cause: [AtomicU64; 2],
+    pub(crate) window: Window,
+    pub(crate) ledger: Ledger,
+    pub(crate) clock: Clock,
+    name: Arc<str>,
+    pub(crate) custom: Option<CustomRule>,
+    listeners: Listeners,
+    /// The transition lock. No call in Closed and no rejection in Open takes it.
+    control: Mutex<Control>,
+}
+
+/// What changes only under the transition lock.
+pub(crate) struct Control {
+    pub(crate) machine: Machine,
+    pub(crate) sequence: u64,
+    /// `rejected` when this visit began.
+    rejected_before: u64,
+    last_trip: Option<Box<StateChange>>,
+    /// Whether a rule held at the last outcome in metrics-only.
+    pub(crate) held: bool,
+}
+
+impl CircuitBreaker {
+    /// A closed breaker on the system's clock.
+    pub fn new(name: impl Into<Arc<str>>, config: CircuitBreakerConfig) -> Self {
+        Self::builder(name).config(config).build()
+    }
+
+    /// A breaker with more than a configuration: a clock, listeners, a rule of its own.
+    pub fn builder(name: impl Into<Arc<str>>) -> CircuitBreakerBuilder {
+        CircuitBreakerBuilder::new(name.into())
+    }
+
+    pub(crate) fn from_parts(
+        name: Arc<str>,
+        config: CircuitBreakerConfig,
+        clock: Clock,
+        seed: u64,
+        custom: Option<CustomRule>,
+    ) -> CircuitBreaker {
+        let now = clock.now();
+        let form = config.form();
+        let machine = Machine::new(config, seed, now);
+        let inner = Inner {
+            word: StateWord::new(Word::new(machine.epoch(), State::Closed)),
+            deadline: AtomicU64::new(u64::MAX),
+            cause: [AtomicU64::new(0), AtomicU64::new(0)],
+            window: Window::new(machine.epoch(), form, now),
+            ledger: Ledger::default(),
+            clock,
+            name,
+            custom,
+            listeners: Listeners::new(),
+            control: Mutex::new(Control {
+                machine,
+                sequence: 0,
+                rejected_before: 0,
+                last_trip: None,
+                held: false,
+            }),
+        };
+        inner.republish();
+        CircuitBreaker(Arc::new(inner))
+    }
+
+    #[inline]
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    /// The name given when it was built.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<CircuitBreakerConfig> {
+        Arc::new(lock(&self.0.control).machine.config().clone())
+    }
+
+    /// Replaces the configuration under running calls.
+    ///
+    /// State, deadline, backoff step and the consecutive run stay, and so do the samples if the
+    /// window keeps its kind, size and buckets. New rules are asked at the next recorded outcome; a
+    /// half-open visit is judged to its end by the numbers it began with.
+    pub fn set_config(&self, config: CircuitBreakerConfig) {
+        let now = self.0.clock.now();
+        let mut control = lock(&self.0.control);
+        self.0.window.reshape(config.form(), now);
+        control.machine.set_config(config);
+        self.0.publish(&control.machine);
+        let sequence = control.next_sequence();
+        self.0.listeners.enqueue(Event::ConfigChanged { sequence });
+        drop(control);
+        self.0.listeners.drain(self);
+    }
+
+    // ---- admission ----------------------------------------------------------------------------
+
+    /// Asks for leave to make one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] while the breaker is open, forced open, or half-open with all its probes out.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
+        self.admit().map(|ticket| Permit::new(self, ticket))
+    }
+
+    /// The same as [`try_acquire`](Self::try_acquire), for a permit that must be `'static`.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    #[inline]
+    pub fn try_acquire_owned(&self) -> Result<OwnedPermit, Rejected> {
+        self.admit().map(|ticket| OwnedPermit::new(self.clone(), ticket))
+    }
+
+    #[inline]
+    fn admit(&self) -> Result<Ticket, Rejected> {
+        let word = self.0.word.load();
+        if word.is_closed() {
+            let started = word.timed().then(|| self.0.clock.now());
+            return Ok(Ticket { word, started });
+        }
+        self.admit_otherwise(word)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn admit_otherwise(&self, word: Word) -> Result<Ticket, Rejected> {
+        let answer = match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => {
+                let started = word.timed().then(|| self.0.clock.now());
+                return Ok(Ticket { word, started });
+            }
+            State::Open => match self.0.refusal_while_open(word) {
+                Some(rejected) => Err(rejected),
+                None => self.admit_locked(),
+            },
+            State::HalfOpen | State::ForcedOpen => self.admit_locked(),
+        };
+        if let Err(rejected) = &answer {
+            self.count_rejection(rejected);
+        }
+        answer
+    }
+
+    fn admit_locked(&self) -> Result<Ticket, Rejected> {
+        let now = self.0.clock.now();
+        let (answer, word) = self.transition(now, |control, log| {
+            let answer = control.machine.admit(now, log);
+            (answer, Word::new(control.machine.epoch(), control.machine.state()))
+        });
+        match answer {
+            // The machine may be found in any state by now; a probe is always timed.
+            Admission::Permitted => Ok(Ticket { word, started: Some(now) }),
+            Admission::Refused { reason, left } => Err(self.0.refusal(reason, left)),
+        }
+    }
+
+    /// Asks without taking: would a call be admitted now?
+    ///
+    /// Changes nothing and counts nothing; the answer may be outdated as soon as it is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn check(&self) -> Result<(), Rejected> {
+        let word = self.0.word.load();
+        match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => return Ok(()),
+            State::Open => {
+                if let Some(rejected) = self.0.refusal_while_open(word) {
+                    return Err(rejected);
+                }
+            }
+            State::HalfOpen | State::ForcedOpen => {}
+        }
+        let now = self.0.clock.now();
+        let answer = lock(&self.0.control).machine.check(now);
+        match answer {
+            Admission::Permitted => Ok(()),
+            Admission::Refused { reason, left } => Err(self.0.refusal(reason, left)),
+        }
+    }
+
+    /// Counts a rejection that a [`check`](Self::check) announced and that an adapter now hands to a
+    /// caller, and tells the listeners.
+    pub fn count_rejection(&self, rejected: &Rejected) {
+        self.0.ledger.rejected.add(1);
+        if self.0.listeners.any() {
+            self.0.listeners.tell_now(self, &Event::Rejected(rejected.clone()));
+        }
+    }
+
+    // ---- observation --------------------------------------------------------------------------
+
+    /// The state an admission would find now: an open breaker whose wait is over is half-open.
+    pub fn state(&self) -> State {
+        let word = self.0.word.load();
+        match word.state() {
+            state @ (State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly) => state,
+            State::Open | State::HalfOpen => self.view().state,
+        }
+    }
+
+    fn view(&self) -> View {
+        let now = self.0.clock.now();
+        lock(&self.0.control).machine.view(now)
+    }
+
+    /// True in closed, disabled and metrics-only: calls pass.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state(), State::Closed | State::Disabled | State::MetricsOnly)
+    }
+
+    /// True in open and forced open: calls are rejected.
+    pub fn is_open(&self) -> bool {
+        matches!(self.state(), State::Open | State::ForcedOpen)
+    }
+
+    /// True in half-open: a few probes pass.
+    pub fn is_half_open(&self) -> bool {
+        self.state() == State::HalfOpen
+    }
+
+    /// How long until time alone changes the state: the rest of the wait while open, the time the
+    /// first probe has left while half-open; none elsewhere.
+    pub fn changes_in(&self) -> Option<Duration> {
+        let now = self.0.clock.now();
+        let next = lock(&self.0.control).machine.view(now).next;
+        (next != Tick::NEVER).then(|| Duration::from_nanos(next.since(now)))
+    }
+
+    /// The breaker at this moment; changes nothing.
+    pub fn snapshot(&self) -> Snapshot {
+        let now = self.0.clock.now();
+        let control = lock(&self.0.control);
+        let view = control.machine.view(now);
+        let totals = self.0.ledger.totals();
+        Snapshot {
+            name: Arc::clone(&self.0.name),
+            state: view.state,
+            counts: view.counts.unwrap_or_else(|| self.0.window.counts(now)),
+            retry_after: view.left.map(Duration::from_nanos),
+            rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(control.rejected_before) },
+            reopenings: view.reopenings,
+            open_duration: Duration::from_nanos(view.wait),
+            in_state_for: Duration::from_nanos(now.since(view.since)),
+            last_trip: control.last_trip.as_deref().cloned(),
+            totals,
+        }
+    }
+
+    // ---- listening ----------------------------------------------------------------------------
+
+    /// Lets a listener hear what this breaker does, until the subscription is dropped.
+    pub fn subscribe(&self, listener: impl Listener) -> Subscription {
+        let ear = self.0.listeners.add(Box::new(listener));
+        self.0.republish();
+        Subscription::new(Arc::downgrade(&self.0), ear)
+    }
+
+    /// The same as [`subscribe`](Self::subscribe), for closures.
+    pub fn on_event(&self, f: impl Fn(&CircuitBreaker, &Event) + Send + Sync + 'static) -> Subscription {
+        self.subscribe(f)
+    }
+
+    pub(crate) fn listen_for_ever(&self, listener: Box<dyn Listener>) {
+        self.0.listeners.add(listener);
+        self.0.republish();
+    }
+
+    // ---- transitions --------------------------------------------------------------------------
+
+    /// Runs a step of the machine under the lock, publishes what it did, then tells the listeners.
+    pub(crate) fn transition<T>(
+        &self,
+        now: Tick,
+        step: impl FnOnce(&mut Control, &mut Log) -> T,
+    ) -> T {
+        let mut log = Log::new();
+        let mut control = lock(&self.0.control);
+        let answer = step(&mut control, &mut log);
+        if !log.is_empty() {
+            self.0.commit(&mut control, &log, now);
+        }
+        drop(control);
+        // Also without a change of our own: somebody's event may have come in between.
+        self.0.listeners.drain(self);
+        answer
+    }
+
+    /// Only the registry holds it: no clone, no permit.
+    pub(crate) fn handles(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+}
+
+impl Control {
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+}
+
+impl Inner {
+    pub(crate) fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn load_word(&self) -> Word {
+        self.word.load()
+    }
+
+    pub(crate) fn control(&self) -> MutexGuard<'_, Control> {
+        lock(&self.control)
+    }
+
+    pub(crate) fn count_panic(&self) {
+        self.ledger.panics.add(1);
+    }
+
+    /// The no of an open breaker whose wait is not over; none if the lock must be asked.
+    fn refusal_while_open(&self, word: Word) -> Option<Rejected> {
+        let deadline = Tick(self.deadline.load(Ordering::Acquire));
+        let cause = Cause::from_words([
+            self.cause[0].load(Ordering::Acquire),
+            self.cause[1].load(Ordering::Acquire),
+        ]);
+        // Read again: what was read belongs to this visit only if it still goes on.
+        if self.word.load() != word {
+            return None;
+        }
+        let now = self.clock.now();
+        (now < deadline).then(|| Rejected::open(Arc::clone(&self.name), deadline.since(now), cause))
+    }
+
+    fn refusal(&self, reason: RejectReason, left: u64) -> Rejected {
+        let name = Arc::clone(&self.name);
+        match reason {
+            RejectReason::Open => {
+                let cause = Cause::from_words([
+                    self.cause[0].load(Ordering::Acquire),
+                    self.cause[1].load(Ordering::Acquire),
+                ]);
+                Rejected::open(name, left, cause)
+            }
+            RejectReason::HalfOpenSaturated => Rejected::saturated(name),
+            RejectReason::ForcedOpen => Rejected::forced(name),
+        }
+    }
+
+    /// Makes what the machine did visible: first what belongs to the visit, then the word.
+    fn commit(&self, control: &mut Control, log: &[Entry], now: Tick) {
+        for entry in log {
+            match entry {
+                Entry::Change(change) => self.note(control, change),
+                Entry::Reset => {
+                    let sequence = control.next_sequence();
+                    self.listeners.enqueue(Event::Reset { sequence });
+                }
+            }
+        }
+        let machine = &control.machine;
+        if matches!(machine.state(), State::Closed | State::MetricsOnly) {
+            self.window.begin(machine.epoch(), machine.config().form(), now);
+        }
+        control.held = false;
+        control.rejected_before = self.ledger.rejected.get();
+        self.deadline.store(machine.deadline().0, Ordering::Release);
+        let [first, second] = machine.cause().to_words();
+        self.cause[0].store(first, Ordering::Release);
+        self.cause[1].store(second, Ordering::Release);
+        self.publish(machine);
+    }
+
+    fn note(&self, control: &mut Control, change: &Change) {
+        let sequence = control.next_sequence();
+        let opened = change.to == State::Open;
+        if opened {
+            self.ledger.trips.add(1);
+        }
+        if !opened && !self.listeners.any() {
+            return;
+        }
+        let told = StateChange {
+            name: Arc::clone(&self.name),
+            from: change.from,
+            to: change.to,
+            reasons: change.cause.reasons.iter().collect(),
+            counts: change.counts,
+            at: self.clock.wall(change.at),
+            sequence,
+        };
+        if self.listeners.any() {
+            self.listeners.enqueue(Event::StateChanged(told.clone()));
+        }
+        if opened {
+            control.last_trip = Some(Box::new(told));
+        }
+    }
+
+    fn publish(&self, machine: &Machine) {
+        let config = machine.config();
+        let timed = config.needs_timing() || self.listeners.want_calls();
+        let weighed = self.custom.is_some() || machine.state() == State::MetricsOnly;
+        let word = Word::new(machine.epoch(), machine.state()).with_timed(timed).with_weighed(weighed);
+        self.word.publish(word);
+    }
+
+    /// Publishes the same state with the flags as they are now.
+    pub(crate) fn republish(&self) {
+        let control = lock(&self.control);
+        self.publish(&control.machine);
+    }
+}
+
+impl fmt::Debug for CircuitBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CircuitBreaker")
+            .field("name", &self.name())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,71 @@
+//! The operator's switch.
+
+use std::time::Duration;
+
+use crate::clock::nanos;
+use crate::{CircuitBreaker, State};
+
+impl CircuitBreaker {
+    /// Opens the breaker with the usual wait, as if a rule had fired.
+    ///
+    /// In half-open it is as if a probe had failed. While open, and under an override, it does
+    /// nothing.
+    pub fn trip(&self) {
+        self.open_by_hand(None);
+    }
+
+    /// Opens the breaker for this long from now, whatever wait is configured.
+    ///
+    /// While open it opens anew; under an override it does nothing. Zero is valid: the next call is
+    /// a probe.
+    pub fn open_for(&self, wait: Duration) {
+        self.open_by_hand(Some(nanos(wait)));
+    }
+
+    fn open_by_hand(&self, wait: Option<u64>) {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let counts = self.inner().window.counts(now);
+            control.machine.open_by_hand(wait, counts, now, log);
+        });
+    }
+
+    /// Rejects every call until [`force_closed`](Self::force_closed) or [`reset`](Self::reset).
+    pub fn force_open(&self) {
+        self.force(State::ForcedOpen);
+    }
+
+    /// Closes the breaker, with an empty window and the backoff forgotten, and takes away any override.
+    pub fn force_closed(&self) {
+        self.force(State::Closed);
+    }
+
+    /// Admits every call and remembers nothing but the lifetime totals.
+    pub fn disable(&self) {
+        self.force(State::Disabled);
+    }
+
+    /// Admits every call and goes on counting: what the rules would have done is told and counted.
+    pub fn metrics_only(&self) {
+        self.force(State::MetricsOnly);
+    }
+
+    /// The same as [`force_closed`](Self::force_closed), and tells [`Event::Reset`](crate::Event::Reset).
+    ///
+    /// The lifetime totals stay.
+    pub fn reset(&self) {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let counts = self.inner().window.counts(now);
+            control.machine.reset(counts, now, log);
+        });
+    }
+
+    fn force(&self, state: State) {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let counts = self.inner().window.counts(now);
+            control.machine.force(state, counts, now, log);
+        });
+    }
+}

@@ -1,0 +1,206 @@
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use crate::breaker::Inner;
+use crate::sync::{AtomicBool, AtomicU8, Mutex, Ordering, lock};
+use crate::{CircuitBreaker, Event, Listener};
+
+/// Who listens to a breaker, and what they have still to be told.
+pub(crate) struct Listeners {
+    /// What anybody listens for: nothing is the common case and costs one relaxed load.
+    ears: AtomicU8,
+    list: Mutex<Arc<[Arc<Ear>]>>,
+    queue: Mutex<Queue>,
+}
+
+const EVENTS: u8 = 1;
+const CALLS: u8 = 2;
+
+/// One listener.
+pub(crate) struct Ear {
+    listener: Box<dyn Listener>,
+    wants_calls: bool,
+    /// False once its subscription is dropped: no new call begins.
+    listening: AtomicBool,
+}
+
+/// Changes in their order, drained by the thread that finds nobody draining.
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Event>,
+    draining: bool,
+}
+
+impl Listeners {
+    pub(crate) fn new() -> Listeners {
+        Listeners {
+            ears: AtomicU8::new(0),
+            list: Mutex::new(Arc::from([])),
+            queue: Mutex::new(Queue::default()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn any(&self) -> bool {
+        self.ears.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline]
+    pub(crate) fn want_calls(&self) -> bool {
+        self.ears.load(Ordering::Relaxed) & CALLS != 0
+    }
+
+    pub(crate) fn add(&self, listener: Box<dyn Listener>) -> Arc<Ear> {
+        // Asked outside the lock: it is user code.
+        let wants_calls = listener.wants_calls();
+        let ear = Arc::new(Ear { listener, wants_calls, listening: AtomicBool::new(true) });
+        let mut list = lock(&self.list);
+        *list = list.iter().cloned().chain([Arc::clone(&ear)]).collect();
+        self.note(&list);
+        ear
+    }
+
+    fn remove(&self, ear: &Arc<Ear>) {
+        let dropped = {
+            let mut list = lock(&self.list);
+            let kept = list.iter().filter(|other| !Arc::ptr_eq(other, ear)).cloned().collect();
+            let dropped = std::mem::replace(&mut *list, kept);
+            self.note(&list);
+            dropped
+        };
+        // The listener's own `Drop` is user code: not under the lock.
+        drop(dropped);
+    }
+
+    fn note(&self, list: &[Arc<Ear>]) {
+        let mut ears = 0;
+        for ear in list {
+            ears |= EVENTS | if ear.wants_calls { CALLS } else { 0 };
+        }
+        self.ears.store(ears, Ordering::Release);
+    }
+
+    /// Puts a change in line; called under the transition lock, so the line is in order.
+    pub(crate) fn enqueue(&self, event: Event) {
+        if self.any() {
+            lock(&self.queue).waiting.push_back(event);
+        }
+    }
+
+    /// Tells what is in line, unless somebody is at it already: then they tell this too.
+    pub(crate) fn drain(&self, breaker: &CircuitBreaker) {
+        if !self.any() {
+            return;
+        }
+        {
+            let mut queue = lock(&self.queue);
+            if queue.draining {
+                return;
+            }
+            queue.draining = true;
+        }
+        while let Some(event) = self.next() {
+            self.tell(breaker, &event, |_| true);
+        }
+    }
+
+    /// The next change in line; with none left the draining is over, in one step.
+    fn next(&self) -> Option<Event> {
+        let mut queue = lock(&self.queue);
+        let event = queue.waiting.pop_front();
+        queue.draining = event.is_some();
+        event
+    }
+
+    /// Tells an event that has no place in the line, at once.
+    pub(crate) fn tell_now(&self, breaker: &CircuitBreaker, event: &Event) {
+        if self.any() {
+            self.tell(breaker, event, |_| true);
+        }
+    }
+
+    /// Tells how a call ended, to those that asked.
+    pub(crate) fn tell_call(&self, breaker: &CircuitBreaker, event: &Event) {
+        self.tell(breaker, event, |ear| ear.wants_calls);
+    }
+
+    fn tell(&self, breaker: &CircuitBreaker, event: &Event, wanted: impl Fn(&Ear) -> bool) {
+        let list = Arc::clone(&lock(&self.list));
+        for ear in list.iter().filter(|ear| wanted(ear)) {
+            if !ear.listening.load(Ordering::Acquire) {
+                continue;
+            }
+            let told = catch_unwind(AssertUnwindSafe(|| ear.listener.on_event(breaker, event)));
+            if told.is_err() {
+                breaker.inner().count_panic();
+            }
+        }
+    }
+}
+
+/// Keeps a listener listening; dropped, no new call to it begins.
+///
+/// It holds the breaker weakly: a subscription alone keeps no breaker alive. It may be dropped
+/// inside the listener's own callback.
+///
+/// # Examples
+///
+/// ```
+/// use fusebox::{CircuitBreaker, Event};
+///
+/// let breaker = CircuitBreaker::builder("payments").build();
+/// let subscription = breaker.on_event(|breaker, event| {
+///     if let Event::StateChanged(change) = event {
+///         println!("{}: {} -> {}", breaker.name(), change.from, change.to);
+///     }
+/// });
+/// breaker.trip();
+/// subscription.forget(); // listens as long as the breaker lives
+/// ```
+#[must_use = "a dropped subscription ends at once; `.forget()` keeps it as long as the breaker"]
+pub struct Subscription {
+    breaker: Weak<Inner>,
+    ear: Option<Arc<Ear>>,
+}
+
+impl Subscription {
+    pub(crate) fn new(breaker: Weak<Inner>, ear: Arc<Ear>) -> Subscription {
+        Subscription { breaker, ear: Some(ear) }
+    }
+
+    /// Lets the listener listen as long as the breaker lives.
+    pub fn forget(mut self) {
+        self.ear = None;
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let Some(ear) = self.ear.take() else { return };
+        ear.listening.store(false, Ordering::Release);
+        if let Some(inner) = self.breaker.upgrade() {
+            inner.unsubscribe(&ear);
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listeners").field("count", &lock(&self.list).len()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn unsubscribe(&self, ear: &Arc<Ear>) {
+        self.listeners().remove(ear);
+        self.republish();
+    }
+}

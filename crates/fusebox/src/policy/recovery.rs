@@ -1,0 +1,108 @@
+use crate::config::{Recovery, reached};
+
+/// What one half-open visit has seen so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) successes: u64,
+    pub(crate) failures: u64,
+    pub(crate) slow: u64,
+    /// Probes that passed: successes that were not slow, where a slow-call rule looks.
+    pub(crate) passed: u64,
+}
+
+impl Tally {
+    pub(crate) fn calls(&self) -> u64 {
+        self.successes + self.failures
+    }
+}
+
+/// What the probes have shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    Undecided,
+    Recovered,
+    StillSick,
+}
+
+/// How many probes may be out now, beside those that are.
+pub(crate) fn has_slot(recovery: Recovery, out: u64, tally: &Tally) -> bool {
+    let (max_calls, visit) = match recovery {
+        Recovery::Counts { max_calls, success_threshold, max_failures } => {
+            let needed = u64::from(success_threshold) + u64::from(max_failures);
+            (max_calls, needed.max(u64::from(max_calls)))
+        }
+        Recovery::Rate { max_calls, .. } => (max_calls, u64::from(max_calls)),
+    };
+    out < u64::from(max_calls) && out + tally.calls() < visit
+}
+
+/// The verdict, as early as it is certain (S23). `slow_ppb` is the slow-call rule's threshold.
+pub(crate) fn judge(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally) -> Finding {
+    match recovery {
+        Recovery::Counts { success_threshold, max_failures, .. } => {
+            if tally.passed >= u64::from(success_threshold) {
+                Finding::Recovered
+            } else if tally.calls() - tally.passed > u64::from(max_failures) {
+                Finding::StillSick
+            } else {
+                Finding::Undecided
+            }
+        }
+        Recovery::Rate { max_calls, threshold_ppb } => {
+            let all = u64::from(max_calls);
+            let left = all.saturating_sub(tally.calls());
+            let sick = |part: u64| {
+                reached(part, all, threshold_ppb)
+            };
+            let slow = |part: u64| slow_ppb.is_some_and(|ppb| reached(part, all, ppb));
+            if sick(tally.failures) || slow(tally.slow) {
+                Finding::StillSick
+            } else if !sick(tally.failures + left) && !slow(tally.slow + left) {
+                Finding::Recovered
+            } else {
+                Finding::Undecided
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(passed: u64, failures: u64) -> Tally {
+        Tally { successes: passed, failures, slow: 0, passed }
+    }
+
+    const TWO_OF_THREE: Recovery = Recovery::Counts { max_calls: 1, success_threshold: 2, max_failures: 1 };
+    const RATE: Recovery = Recovery::Rate { max_calls: 4, threshold_ppb: 500_000_000 };
+
+    #[test]
+    fn a_visit_has_slots_until_the_verdict_must_have_come() {
+        assert!(has_slot(TWO_OF_THREE, 0, &tally(0, 0)));
+        assert!(!has_slot(TWO_OF_THREE, 1, &tally(0, 0)), "one at a time");
+        assert!(has_slot(TWO_OF_THREE, 0, &tally(1, 1)), "the third decides");
+        assert!(!has_slot(TWO_OF_THREE, 0, &tally(1, 2)));
+    }
+
+    #[test]
+    fn successes_close_and_one_failure_too_many_opens() {
+        assert_eq!(judge(TWO_OF_THREE, None, &tally(1, 1)), Finding::Undecided);
+        assert_eq!(judge(TWO_OF_THREE, None, &tally(2, 1)), Finding::Recovered);
+        assert_eq!(judge(TWO_OF_THREE, None, &tally(1, 2)), Finding::StillSick);
+    }
+
+    #[test]
+    fn a_success_that_was_slow_is_a_failed_probe() {
+        let slow = Tally { successes: 1, failures: 0, slow: 1, passed: 0 };
+        let one = Recovery::Counts { max_calls: 1, success_threshold: 1, max_failures: 0 };
+        assert_eq!(judge(one, Some(500_000_000), &slow), Finding::StillSick);
+    }
+
+    #[test]
+    fn a_rate_decides_as_soon_as_the_rest_cannot_change_it() {
+        assert_eq!(judge(RATE, None, &tally(2, 1)), Finding::Undecided);
+        assert_eq!(judge(RATE, None, &tally(0, 2)), Finding::StillSick);
+        assert_eq!(judge(RATE, None, &tally(3, 0)), Finding::Recovered);
+    }
+}
