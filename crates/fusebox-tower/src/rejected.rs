@@ -1,7 +1,7 @@
 use fusebox::{CircuitBreakerError, Rejected};
 
-use crate::mode::{Answered, Boxed, ErrorMode, Typed};
 use crate::BoxError;
+use crate::mode::{Answered, Boxed, ErrorMode, Typed};
 
 /// What the caller of a rejected call gets.
 ///
