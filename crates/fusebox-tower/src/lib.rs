@@ -55,6 +55,10 @@
 //! - A caller that already waits for the inner service to become ready is not woken when the breaker
 //!   opens; it is rejected when it is polled again.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod admission;
 mod classify;
 mod future;
