@@ -3,6 +3,8 @@
 //! Retry outside, the breaker in the middle, a timeout inside: every attempt asks the breaker, a hang
 //! becomes a failure, and while the breaker is open a call ends at once and is not tried again.
 
+#![allow(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::future::{Ready, pending, ready};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
