@@ -90,10 +90,20 @@ where
     }
 }
 
-// Only a drop in the middle of a call comes here with a permit. It says so itself: the permit's own drop
-// would take a panic elsewhere in the task, which drops a healthy call, for the call's failure.
 impl Drop for Held {
+    #[inline]
     fn drop(&mut self) {
+        if self.0.is_some() {
+            self.abandon();
+        }
+    }
+}
+
+impl Held {
+    // Only a drop in the middle of a call comes here. It says so itself: the permit's own drop would take
+    // a panic elsewhere in the task, which drops a healthy call, for the call's failure.
+    #[cold]
+    fn abandon(&mut self) {
         if let Some(permit) = self.0.take() {
             permit.abandon();
         }
