@@ -8,27 +8,11 @@ use fusebox::State;
 use tower::Service;
 
 use crate::inner::{Broken, Do, Done, Readiness};
-use crate::modes::{BoxedErrors, Mode, OnRejected, TypedErrors, WaitWhileOpen};
+use crate::modes::{Mode, holds};
 use crate::world::{World, call, finish, poll, poll_ready};
 
-macro_rules! holds_in {
-    ($($module:ident: $mode:ident),* => $claims:ident) => {
-        $(mod $module {
-            use super::*;
-            $claims!($mode);
-        })*
-    };
-}
-
-macro_rules! claims {
-    ($($claim:ident),* $(,)?) => {
-        macro_rules! all_claims {
-            ($mode:ident) => { $( #[test] fn $claim() { super::$claim::<$mode>(); } )* };
-        }
-    };
-}
-
-claims![
+holds!([
+    it_needs_no_runtime,
     a_call_is_recorded_by_its_result,
     an_inner_error_is_passed_on_as_it_is,
     the_instance_that_was_polled_ready_is_the_one_called,
@@ -47,9 +31,18 @@ claims![
     a_finished_call_that_is_dropped_is_recorded_once,
     a_ready_service_that_is_never_called_holds_no_probe,
     failures_open_and_a_probe_closes,
-];
+] in [
+    boxed: BoxedErrors,
+    typed: TypedErrors,
+    on_rejected: OnRejected,
+    waiting: WaitWhileOpen,
+]);
 
-holds_in!(boxed: BoxedErrors, typed: TypedErrors, on_rejected: OnRejected, waiting: WaitWhileOpen => all_claims);
+fn it_needs_no_runtime<M: Mode>() {
+    assert!(tokio::runtime::Handle::try_current().is_err());
+
+    assert_eq!(call(&mut M::service(&World::new()), Do::Succeed).ok(), Some(Done));
+}
 
 fn a_call_is_recorded_by_its_result<M: Mode>() {
     let world = World::new();

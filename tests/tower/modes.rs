@@ -8,9 +8,27 @@ use tower::{Layer, Service};
 use crate::inner::{Broken, Do, Done, Inner};
 use crate::world::World;
 
+/// Makes a test of each claim (a function that is generic in its mode) in each of the modes.
+macro_rules! holds {
+    ([$($claim:ident),* $(,)?] in $modes:tt) => {
+        macro_rules! claims {
+            ($mode:ident) => { $( #[test] fn $claim() { super::$claim::<crate::modes::$mode>(); } )* };
+        }
+        crate::modes::holds!(@ $modes);
+    };
+    (@ [$($module:ident: $mode:ident),* $(,)?]) => {
+        $( mod $module { claims!($mode); } )*
+    };
+}
+pub(crate) use holds;
+
 pub(crate) trait Mode {
-    type Service: Service<Do, Response = Done, Error = Self::Error> + Clone;
-    type Error;
+    type Service: Service<Do, Response = Done, Error = Self::Error, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static;
+    type Error: Into<BoxError> + Send + Sync + 'static;
 
     fn service(world: &World) -> Self::Service;
 

@@ -6,18 +6,11 @@ use fusebox::{RejectReason, State};
 use tower::Service;
 
 use crate::inner::{Do, Done, Readiness};
-use crate::modes::{BoxedErrors, Mode, OnRejected, TypedErrors};
+use crate::modes::{Mode, holds};
 use crate::world::{WAIT, World, call, finish, poll_ready};
 
-macro_rules! claims {
-    ($($claim:ident),* $(,)?) => {
-        mod boxed { $( #[test] fn $claim() { super::$claim::<super::BoxedErrors>(); } )* }
-        mod typed { $( #[test] fn $claim() { super::$claim::<super::TypedErrors>(); } )* }
-        mod on_rejected { $( #[test] fn $claim() { super::$claim::<super::OnRejected>(); } )* }
-    };
-}
-
-claims![
+holds!([
+    a_rejection_needs_no_runtime,
     an_open_breaker_neither_polls_nor_calls_the_inner_service,
     a_rejection_reserves_nothing_of_the_inner_service,
     a_stuck_inner_service_does_not_hold_up_a_rejection,
@@ -34,7 +27,7 @@ claims![
     a_forced_open_breaker_rejects,
     an_error_of_poll_ready_counts_as_one_failure,
     an_error_of_poll_ready_fails_the_probe,
-];
+] in [boxed: BoxedErrors, typed: TypedErrors, on_rejected: OnRejected]);
 
 fn open() -> World {
     let world = World::new();
@@ -45,6 +38,12 @@ fn open() -> World {
 fn rejected<M: Mode>(service: &mut M::Service) -> RejectReason {
     let error = call(service, Do::Succeed).err().unwrap();
     M::rejection(&error).unwrap().reason()
+}
+
+fn a_rejection_needs_no_runtime<M: Mode>() {
+    assert!(tokio::runtime::Handle::try_current().is_err());
+
+    assert_eq!(rejected::<M>(&mut M::service(&open())), RejectReason::Open);
 }
 
 fn an_open_breaker_neither_polls_nor_calls_the_inner_service<M: Mode>() {

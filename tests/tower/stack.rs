@@ -2,39 +2,211 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, State};
-use fusebox_tower::{BoxError, CircuitBreakerLayer};
+use fusebox::State;
+use fusebox_tower::CircuitBreakerLayer;
 use tower::balance::p2c::Balance;
 use tower::buffer::Buffer;
 use tower::discover::ServiceList;
-use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::limit::{ConcurrencyLimit, GlobalConcurrencyLimitLayer};
 use tower::load::Constant;
+use tower::load_shed::LoadShed;
+use tower::load_shed::error::Overloaded;
 use tower::retry::{Policy, RetryLayer};
 use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::inner::{Broken, Do, Done, Readiness};
-use crate::modes::{BoxedErrors, Mode};
-use crate::world::{WAIT, World, call, finish, poll_ready};
+use crate::modes::{Mode, WaitWhileOpen, holds};
+use crate::world::{WAIT, World, call, finish, in_runtime, poll_ready};
 
-#[tokio::test(start_paused = true)]
-async fn a_buffer_outlives_an_open_circuit() {
-    let world = World::new();
-    let mut buffer = Buffer::new(BoxedErrors::service(&world), 4);
-    world.breaker.trip();
+mod any_mode {
+    use super::*;
 
-    for _ in 0..3 {
-        let error = buffer.ready().await.unwrap().call(Do::Succeed).await.unwrap_err();
-        assert!(fusebox::rejection(&*error).is_some());
+    holds!([
+        it_may_be_boxed_and_cloned,
+        under_a_retry_every_attempt_is_a_call,
+        a_full_concurrency_limit_outside_holds_no_more_calls_than_it_allows,
+        a_load_shed_outside_sheds_what_is_not_ready,
+        a_mutable_reference_is_a_service_too,
+    ] in [
+        boxed: BoxedErrors,
+        typed: TypedErrors,
+        on_rejected: OnRejected,
+        waiting: WaitWhileOpen,
+    ]);
+
+    fn it_may_be_boxed_and_cloned<M: Mode>() {
+        let world = World::new();
+        let boxed: BoxCloneSyncService<Do, Done, M::Error> = BoxCloneSyncService::new(M::service(&world));
+
+        assert_eq!(finish(boxed.clone().oneshot(Do::Succeed)).ok(), Some(Done));
+        let error = finish(boxed.oneshot(Do::Fail)).err().unwrap();
+        assert_eq!(M::inner(error), Some(Broken::InCall));
     }
 
-    world.breaker.reset();
-    assert_eq!(buffer.ready().await.unwrap().call(Do::Succeed).await.unwrap(), Done);
+    fn under_a_retry_every_attempt_is_a_call<M: Mode>() {
+        let world = World::new();
+        let stack = RetryLayer::new(UnlessRejected::<M>::times(2)).layer(M::service(&world));
+
+        let error = finish(stack.oneshot(Do::Fail)).err().unwrap();
+
+        assert_eq!(M::inner(error), Some(Broken::InCall));
+        assert_eq!((world.journal.calls(), world.totals().failures), (3, 3));
+        assert_eq!(world.breaker.state(), State::Open);
+    }
+
+    fn a_full_concurrency_limit_outside_holds_no_more_calls_than_it_allows<M: Mode>() {
+        let world = World::new();
+        let mut stack = ConcurrencyLimit::new(M::service(&world), 1);
+        let mut other = stack.clone();
+        assert!(poll_ready(&mut stack).is_ready());
+        let running = stack.call(Do::Hang);
+
+        assert!(poll_ready(&mut other).is_pending());
+        drop(running);
+        assert_eq!(call(&mut other, Do::Succeed).ok(), Some(Done));
+    }
+
+    fn a_load_shed_outside_sheds_what_is_not_ready<M: Mode>() {
+        let world = World::new();
+        world.journal.become_(Readiness::Stuck);
+
+        let error = call(&mut LoadShed::new(M::service(&world)), Do::Succeed).unwrap_err();
+
+        assert!(error.is::<Overloaded>());
+        assert_eq!(world.totals().calls(), 0);
+    }
+
+    fn a_mutable_reference_is_a_service_too<M: Mode>() {
+        let world = World::new();
+
+        assert!(call(&mut &mut M::service(&world), Do::Succeed).is_ok());
+    }
+}
+
+mod rejecting_modes {
+    use super::*;
+
+    holds!([
+        a_buffer_outlives_an_open_circuit,
+        under_a_retry_a_rejection_is_the_last_attempt,
+        a_concurrency_limit_outside_gets_its_permit_back_from_a_rejection,
+        a_load_shed_outside_passes_rejections,
+    ] in [boxed: BoxedErrors, typed: TypedErrors, on_rejected: OnRejected]);
+
+    fn a_buffer_outlives_an_open_circuit<M: Mode>() {
+        in_runtime(async {
+            let world = World::new();
+            let mut buffer = Buffer::new(M::service(&world), 4);
+            world.breaker.trip();
+
+            for _ in 0..3 {
+                let error = buffer.ready().await.unwrap().call(Do::Succeed).await.unwrap_err();
+                assert!(fusebox::rejection(&*error).is_some());
+            }
+
+            world.breaker.reset();
+            assert_eq!(buffer.ready().await.unwrap().call(Do::Succeed).await.unwrap(), Done);
+        });
+    }
+
+    fn under_a_retry_a_rejection_is_the_last_attempt<M: Mode>() {
+        let world = World::new();
+        let stack = RetryLayer::new(UnlessRejected::<M>::times(10)).layer(M::service(&world));
+
+        let error = finish(stack.oneshot(Do::Fail)).err().unwrap();
+
+        assert!(M::rejection(&error).is_some());
+        assert_eq!((world.journal.calls(), world.totals().failures, world.totals().rejected), (3, 3, 1));
+    }
+
+    fn a_concurrency_limit_outside_gets_its_permit_back_from_a_rejection<M: Mode>() {
+        let world = World::new();
+        world.breaker.trip();
+        let mut stack = ConcurrencyLimit::new(M::service(&world), 1);
+
+        for _ in 0..3 {
+            let error = call(&mut stack, Do::Succeed).err().unwrap();
+            assert!(M::rejection(&error).is_some());
+        }
+    }
+
+    fn a_load_shed_outside_passes_rejections<M: Mode>() {
+        let world = World::new();
+        world.breaker.trip();
+
+        let error = call(&mut LoadShed::new(M::service(&world)), Do::Succeed).unwrap_err();
+
+        assert!(fusebox::rejection(&*error).is_some());
+    }
+}
+
+/// Tries again up to so many times, unless the breaker said no.
+struct UnlessRejected<M> {
+    times: usize,
+    mode: PhantomData<fn() -> M>,
+}
+
+impl<M> UnlessRejected<M> {
+    fn times(times: usize) -> Self {
+        Self { times, mode: PhantomData }
+    }
+}
+
+impl<M> Clone for UnlessRejected<M> {
+    fn clone(&self) -> Self {
+        Self::times(self.times)
+    }
+}
+
+impl<M: Mode> Policy<Do, Done, M::Error> for UnlessRejected<M> {
+    type Future = Ready<()>;
+
+    fn retry(&mut self, _: &mut Do, result: &mut Result<Done, M::Error>) -> Option<Self::Future> {
+        if M::rejection(result.as_ref().err()?).is_some() {
+            return None;
+        }
+        self.times = self.times.checked_sub(1)?;
+        Some(ready(()))
+    }
+
+    fn clone_request(&mut self, request: &Do) -> Option<Do> {
+        Some(*request)
+    }
+}
+
+#[test]
+fn a_load_shed_outside_sheds_what_waits_while_open() {
+    in_runtime(async {
+        let world = World::new();
+        world.breaker.trip();
+
+        let error = call(&mut LoadShed::new(WaitWhileOpen::service(&world)), Do::Succeed).unwrap_err();
+
+        assert!(error.is::<Overloaded>());
+    });
+}
+
+#[test]
+fn a_buffer_waits_for_an_open_circuit_that_is_waited_for() {
+    in_runtime(async {
+        let world = World::new();
+        let mut buffer = Buffer::new(WaitWhileOpen::service(&world), 4);
+        world.breaker.force_open();
+        let call = tokio::spawn(buffer.ready().await.unwrap().call(Do::Succeed));
+        tokio::task::yield_now().await;
+        assert!(!call.is_finished());
+
+        world.breaker.reset();
+
+        assert_eq!(call.await.unwrap().unwrap(), Done);
+    });
 }
 
 #[tokio::test(start_paused = true)]
@@ -55,38 +227,6 @@ async fn a_dead_buffer_inside_opens_the_breaker() {
     assert_eq!(world.breaker.state(), State::Open);
     let error = stack.ready().await.unwrap().call(Do::Succeed).await.unwrap_err();
     assert!(fusebox::rejection(&*error).is_some());
-}
-
-/// Tries again up to so many times, unless the breaker said no.
-#[derive(Clone)]
-struct UnlessRejected(usize);
-
-impl<T> Policy<Do, T, BoxError> for UnlessRejected {
-    type Future = Ready<()>;
-
-    fn retry(&mut self, _: &mut Do, result: &mut Result<T, BoxError>) -> Option<Self::Future> {
-        let error = result.as_ref().err()?;
-        if fusebox::rejection(&**error).is_some() {
-            return None;
-        }
-        self.0 = self.0.checked_sub(1)?;
-        Some(ready(()))
-    }
-
-    fn clone_request(&mut self, request: &Do) -> Option<Do> {
-        Some(*request)
-    }
-}
-
-#[tokio::test]
-async fn under_a_retry_every_attempt_is_a_call_and_a_rejection_is_the_last_one() {
-    let world = World::new();
-    let stack = RetryLayer::new(UnlessRejected(10)).layer(BoxedErrors::service(&world));
-
-    let error = stack.oneshot(Do::Fail).await.unwrap_err();
-
-    assert!(fusebox::rejection(&*error).is_some());
-    assert_eq!((world.journal.calls(), world.totals().failures, world.totals().rejected), (3, 3, 1));
 }
 
 // The permit of a ConcurrencyLimit inside is a reservation: a rejecting clone must not sit on it.
@@ -123,49 +263,6 @@ async fn a_full_concurrency_limit_inside_is_waited_for_while_closed_and_not_whil
 }
 
 #[tokio::test]
-async fn a_concurrency_limit_outside_gets_its_permit_back_from_a_rejection() {
-    let world = World::new();
-    world.breaker.trip();
-    let mut stack = ServiceBuilder::new().concurrency_limit(1).service(BoxedErrors::service(&world));
-
-    for _ in 0..3 {
-        assert!(stack.ready().await.unwrap().call(Do::Succeed).await.is_err());
-    }
-}
-
-#[tokio::test]
-async fn a_load_shed_outside_sheds_what_is_not_ready_and_passes_rejections() {
-    let world = World::new();
-    let mut stack = ServiceBuilder::new().load_shed().service(BoxedErrors::service(&world));
-    world.journal.become_(Readiness::Stuck);
-    let shed = stack.ready().await.unwrap().call(Do::Succeed).await.unwrap_err();
-    assert!(shed.is::<tower::load_shed::error::Overloaded>());
-
-    world.breaker.trip();
-    let rejected = stack.ready().await.unwrap().call(Do::Succeed).await.unwrap_err();
-    assert!(fusebox::rejection(&*rejected).is_some());
-}
-
-#[tokio::test]
-async fn it_may_be_boxed_and_cloned() {
-    let world = World::new();
-    let boxed: BoxCloneSyncService<Do, Done, BoxError> =
-        BoxCloneSyncService::new(BoxedErrors::service(&world));
-
-    assert_eq!(boxed.clone().oneshot(Do::Succeed).await.unwrap(), Done);
-    let error = boxed.oneshot(Do::Fail).await.unwrap_err();
-    assert_eq!(error.downcast_ref(), Some(&Broken::InCall));
-}
-
-#[test]
-fn a_shared_reference_service_works_as_any_other() {
-    let world = World::new();
-    let mut stack = BoxedErrors::service(&world);
-
-    assert!(call(&mut &mut stack, Do::Succeed).is_ok());
-}
-
-#[tokio::test]
 async fn all_services_of_a_layer_learn_together() {
     let world = World::new();
     let layer = CircuitBreakerLayer::new(world.breaker.clone());
@@ -191,17 +288,13 @@ fn endpoint(
     })
 }
 
-fn endpoint_breaker(world: &World) -> CircuitBreaker {
-    world.breaker.clone()
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_balancer_leaves_an_open_endpoint_alone_until_it_comes_back() {
     let (sick, well) = (World::new(), World::new());
     let (sick_calls, well_calls) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let (down, never_down) = (Arc::new(AtomicUsize::new(1)), Arc::<AtomicUsize>::default());
     let guard = |world: &World, calls, down| {
-        let layer = CircuitBreakerLayer::new(endpoint_breaker(world)).wait_while_open();
+        let layer = CircuitBreakerLayer::new(world.breaker.clone()).wait_while_open();
         Constant::new(layer.layer(endpoint(calls, down)), 1)
     };
     let endpoints = vec![guard(&sick, &sick_calls, &down), guard(&well, &well_calls, &never_down)];

@@ -1,85 +1,108 @@
 //! A hang, with the timeout inside the breaker and outside of it.
 
-use std::future::pending;
-use std::io;
 use std::time::Duration;
 
 use fusebox::{Abandoned, State};
 use fusebox_tower::{BoxError, CircuitBreakerLayer};
-use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::timeout::Timeout;
+use tower::timeout::error::Elapsed;
+use tower::{Layer, Service, ServiceExt};
 
-use crate::world::World;
+use crate::inner::{Do, Done};
+use crate::modes::{Mode, holds};
+use crate::world::{World, in_runtime};
 
 const LIMIT: Duration = Duration::from_secs(1);
 
-async fn hangs(_: ()) -> Result<(), io::Error> {
-    pending().await
-}
+holds!([
+    a_timeout_outside_makes_a_hang_an_abandonment_which_never_opens,
+    a_timeout_outside_opens_when_old_abandonments_are_failures,
+    a_hanging_probe_that_is_cut_off_from_outside_lets_the_next_one_through,
+] in [
+    boxed: BoxedErrors,
+    typed: TypedErrors,
+    on_rejected: OnRejected,
+    waiting: WaitWhileOpen,
+]);
 
-/// Makes calls that hang until the timeout ends them; both clocks move together.
-async fn hang_three_times<S>(world: &World, mut stack: S)
+/// Makes a call that hangs until a timeout ends it; both clocks move together.
+async fn hang<S: Service<Do, Response = Done>>(world: &World, stack: &mut S)
 where
-    S: Service<(), Response = (), Error = BoxError>,
+    S::Error: std::fmt::Debug,
 {
-    for _ in 0..3 {
-        let call = stack.ready().await.unwrap().call(());
-        world.clock.advance(LIMIT);
-        assert!(call.await.unwrap_err().is::<tower::timeout::error::Elapsed>());
-    }
+    let call = stack.ready().await.unwrap().call(Do::Hang);
+    world.clock.advance(LIMIT);
+    call.await.unwrap_err();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_timeout_inside_turns_a_hang_into_a_failure_and_opens() {
-    let world = World::new();
-    let stack = ServiceBuilder::new()
-        .layer(CircuitBreakerLayer::new(world.breaker.clone()))
-        .timeout(LIMIT)
-        .service(service_fn(hangs));
+fn a_timeout_outside_makes_a_hang_an_abandonment_which_never_opens<M: Mode>() {
+    in_runtime(async {
+        let world = World::new();
+        let mut stack = Timeout::new(M::service(&world), LIMIT);
 
-    hang_three_times(&world, stack).await;
+        for _ in 0..10 {
+            hang(&world, &mut stack).await;
+        }
 
-    assert_eq!((world.breaker.state(), world.totals().failures), (State::Open, 3));
+        assert_eq!((world.breaker.state(), world.totals().abandoned), (State::Closed, 10));
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_timeout_outside_makes_a_hang_an_abandonment_which_never_opens() {
-    let world = World::new();
-    let stack = ServiceBuilder::new()
-        .timeout(LIMIT)
-        .layer(CircuitBreakerLayer::new(world.breaker.clone()))
-        .service(service_fn(hangs));
+fn a_timeout_outside_opens_when_old_abandonments_are_failures<M: Mode>() {
+    in_runtime(async {
+        let world = World::with(|config| config.abandoned(Abandoned::FailureAfter(LIMIT)));
+        let mut stack = Timeout::new(M::service(&world), LIMIT);
 
-    hang_three_times(&world, stack).await;
+        for _ in 0..3 {
+            hang(&world, &mut stack).await;
+        }
 
-    assert_eq!((world.breaker.state(), world.totals().abandoned), (State::Closed, 3));
+        let totals = world.totals();
+        assert_eq!((world.breaker.state(), totals.failures, totals.abandoned), (State::Open, 3, 0));
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_timeout_outside_opens_when_old_abandonments_are_failures() {
-    let world = World::with(|config| config.abandoned(Abandoned::FailureAfter(LIMIT)));
-    let stack = ServiceBuilder::new()
-        .timeout(LIMIT)
-        .layer(CircuitBreakerLayer::new(world.breaker.clone()))
-        .service(service_fn(hangs));
+fn a_hanging_probe_that_is_cut_off_from_outside_lets_the_next_one_through<M: Mode>() {
+    in_runtime(async {
+        let world = World::probing();
+        let mut stack = Timeout::new(M::service(&world), LIMIT);
+        hang(&world, &mut stack).await;
 
-    hang_three_times(&world, stack).await;
+        assert!(stack.ready().await.unwrap().call(Do::Succeed).await.is_ok());
 
-    let totals = world.totals();
-    assert_eq!((world.breaker.state(), totals.failures, totals.abandoned), (State::Open, 3, 0));
+        assert_eq!(world.breaker.state(), State::Closed);
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_hanging_probe_that_is_cut_off_from_outside_lets_the_next_one_through() {
-    let world = World::probing();
-    let mut stack = ServiceBuilder::new()
-        .timeout(LIMIT)
-        .layer(CircuitBreakerLayer::new(world.breaker.clone()))
-        .service(service_fn(|hang: bool| async move {
-            if hang { pending().await } else { Ok::<_, io::Error>(()) }
-        }));
-    assert!(stack.ready().await.unwrap().call(true).await.is_err());
+/// What each mode makes of a timeout inside: `$layer` of the breaker, and the timeout's error in `$error`.
+macro_rules! a_timeout_inside {
+    ($($mode:ident: |$layer:ident| $build:expr, |$error:ident| $inner:expr;)*) => { $(
+        mod $mode {
+            use super::*;
 
-    stack.ready().await.unwrap().call(false).await.unwrap();
+            #[test]
+            fn a_timeout_inside_turns_a_hang_into_a_failure_and_opens() {
+                in_runtime(async {
+                    let world = World::new();
+                    let $layer = CircuitBreakerLayer::new(world.breaker.clone());
+                    let mut stack = $build.layer(Timeout::new(world.journal.service(), LIMIT));
 
-    assert_eq!(world.breaker.state(), State::Closed);
+                    for _ in 0..3 {
+                        let $error = stack.ready().await.unwrap().call(Do::Hang).await.unwrap_err();
+                        let timeout: BoxError = $inner;
+                        assert!(timeout.is::<Elapsed>());
+                    }
+
+                    assert_eq!((world.breaker.state(), world.totals().failures), (State::Open, 3));
+                });
+            }
+        }
+    )* };
+}
+
+a_timeout_inside! {
+    inside_boxed: |layer| layer, |error| error;
+    inside_typed: |layer| layer.typed_errors(), |error| error.into_inner().unwrap();
+    inside_on_rejected: |layer| layer.on_rejected(|_, _| Ok(Done)), |error| error;
+    inside_waiting: |layer| layer.wait_while_open(), |error| error;
 }

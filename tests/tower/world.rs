@@ -55,6 +55,12 @@ impl World {
     }
 }
 
+/// Runs a test in a runtime of its own, whose clock stands still until the runtime has nothing else to do.
+pub(crate) fn in_runtime<F: Future>(test: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(test)
+}
+
 /// One poll, with a waker that nobody hears.
 pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
