@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
 
+mod balance;
 mod bounds;
 mod classify;
 mod contract;
@@ -10,7 +11,11 @@ mod contract;
 mod inner;
 mod modes;
 mod rejecting;
+mod saturated;
 mod stack;
+mod stack_modes;
+mod stack_rejecting;
 mod timeouts;
 mod wait;
+mod waiter;
 mod world;

@@ -3,67 +3,22 @@
 //! The breaker's clock and tokio's are both stopped and moved together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use fusebox::{HalfOpen, State};
+use fusebox::State;
 use tower::{Service, ServiceExt};
 
 use crate::inner::{Do, Done, Readiness};
 use crate::modes::{Mode, WaitWhileOpen};
-use crate::world::{PROBE_TIMEOUT, WAIT, World, call, finish};
-
-type Waiting = <WaitWhileOpen as Mode>::Service;
-
-#[derive(Default)]
-struct Wakes(AtomicUsize);
-
-impl Wake for Wakes {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-/// A service that is polled with a waker which counts.
-struct Waiter {
-    service: Waiting,
-    wakes: Arc<Wakes>,
-}
-
-impl Waiter {
-    fn on(world: &World) -> Self {
-        Waiter { service: WaitWhileOpen::service(world), wakes: Arc::default() }
-    }
-
-    fn is_ready(&mut self) -> bool {
-        let waker = Waker::from(Arc::clone(&self.wakes));
-        match self.service.poll_ready(&mut Context::from_waker(&waker)) {
-            Poll::Ready(answer) => answer.map(|()| true).unwrap(),
-            Poll::Pending => false,
-        }
-    }
-
-    /// Whether it was woken since this was asked last.
-    fn was_woken(&self) -> bool {
-        self.wakes.0.swap(0, Ordering::SeqCst) > 0
-    }
-}
-
-/// Moves both clocks and lets tokio's timer run.
-async fn pass(world: &World, time: Duration) {
-    world.clock.advance(time);
-    tokio::time::advance(time).await;
-    tokio::task::yield_now().await;
-}
+use crate::waiter::{ALMOST, Waiter, pass};
+use crate::world::{WAIT, World, call, finish};
 
 fn open() -> World {
     let world = World::new();
     world.breaker.trip();
     world
 }
-
-const ALMOST: Duration = Duration::from_millis(1);
 
 #[tokio::test(start_paused = true)]
 async fn an_open_breaker_is_waited_for_and_the_inner_service_left_alone() {
@@ -163,87 +118,6 @@ async fn a_wait_without_end_is_no_overflow() {
     world.breaker.open_for(Duration::MAX);
 
     assert!(!Waiter::on(&world).is_ready());
-}
-
-/// Half-open with its one probe out, and a second service that waits for it.
-fn saturated() -> (World, <Waiting as Service<Do>>::Future, Waiter) {
-    saturated_in(World::probing(), Do::Succeed)
-}
-
-fn saturated_in(world: World, probe: Do) -> (World, <Waiting as Service<Do>>::Future, Waiter) {
-    let mut prober = Waiter::on(&world);
-    assert!(prober.is_ready());
-    let probe = prober.service.call(probe);
-    let mut waiter = Waiter::on(&world);
-    assert!(!waiter.is_ready());
-    (world, probe, waiter)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_verdict_that_closes_wakes_who_waits_for_a_probes_slot() {
-    let (world, probe, mut waiter) = saturated();
-
-    finish(probe).unwrap();
-
-    assert_eq!(world.breaker.state(), State::Closed);
-    assert!(waiter.was_woken());
-    assert!(waiter.is_ready());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_verdict_that_opens_wakes_for_the_new_wait() {
-    let (world, probe, mut waiter) = saturated_in(World::probing(), Do::Fail);
-
-    assert!(finish(probe).is_err());
-    assert_eq!(world.breaker.state(), State::Open);
-    assert!(waiter.was_woken());
-    assert!(!waiter.is_ready());
-
-    pass(&world, WAIT + ALMOST).await;
-    assert!(waiter.was_woken());
-    assert!(waiter.is_ready());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_slot_that_is_given_back_wakes() {
-    let (_world, probe, mut waiter) = saturated();
-
-    drop(probe);
-
-    assert!(waiter.was_woken());
-    assert!(waiter.is_ready());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_success_that_is_not_yet_a_verdict_wakes() {
-    let world = World::with(|config| config.half_open(HalfOpen::new().success_threshold(2)));
-    world.breaker.trip();
-    world.clock.advance(WAIT);
-    let (world, probe, mut waiter) = saturated_in(world, Do::Succeed);
-
-    finish(probe).unwrap();
-
-    assert_eq!(world.breaker.state(), State::HalfOpen);
-    assert!(waiter.was_woken());
-    assert!(waiter.is_ready());
-}
-
-// A probe that never reports opens the breaker at that instant, and nobody tells until somebody asks.
-#[tokio::test(start_paused = true)]
-async fn the_earliest_probe_timeout_wakes_and_so_does_the_wait_that_follows_it() {
-    let (world, probe, mut waiter) = saturated();
-
-    pass(&world, PROBE_TIMEOUT - ALMOST).await;
-    assert!(!waiter.was_woken());
-    pass(&world, 2 * ALMOST).await;
-    assert!(waiter.was_woken());
-    assert!(!waiter.is_ready());
-    assert_eq!(world.breaker.state(), State::Open);
-
-    pass(&world, WAIT).await;
-    assert!(waiter.was_woken());
-    assert!(waiter.is_ready());
-    drop(probe);
 }
 
 #[tokio::test(start_paused = true)]
