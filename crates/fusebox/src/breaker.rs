@@ -121,6 +121,13 @@ impl CircuitBreaker {
         &self.0.name
     }
 
+    /// The time on the breaker's own clock, since that clock began.
+    ///
+    /// For deadlines that must be judged by the same clock as the breaker (a manual one in tests).
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.clock.now().0)
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> Arc<CircuitBreakerConfig> {
         Arc::new(self.0.window.config())
@@ -133,14 +140,13 @@ impl CircuitBreaker {
     /// half-open visit is judged to its end by the numbers it began with.
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
-        let mut control = lock(&self.0.control);
-        control.generation = self.0.window.reconfigure(&config, now);
-        control.machine.set_config(config);
-        self.0.publish(&control);
-        let sequence = control.next_sequence();
-        self.0.listeners.enqueue(Event::ConfigChanged { sequence });
-        drop(control);
-        self.0.listeners.drain(self);
+        self.transition(now, |control, log| {
+            let moment = Moment::at(&self.0.clock, now);
+            // What is due already happens by the numbers it was due by.
+            control.machine.catch_up(now, log);
+            control.generation = self.0.window.reconfigure(&config, &moment);
+            control.machine.set_config(config, log);
+        });
     }
 
     // ---- admission ----------------------------------------------------------------------------
@@ -324,11 +330,7 @@ impl CircuitBreaker {
     // ---- transitions --------------------------------------------------------------------------
 
     /// Runs a step of the machine under the lock, publishes what it did, then tells the listeners.
-    pub(crate) fn transition<T>(
-        &self,
-        now: Tick,
-        step: impl FnOnce(&mut Control, &mut Log) -> T,
-    ) -> T {
+    pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Control, &mut Log) -> T) -> T {
         let mut log = Log::new();
         let mut control = lock(&self.0.control);
         let answer = step(&mut control, &mut log);
@@ -379,10 +381,8 @@ impl Inner {
     /// The no of an open breaker whose wait is not over; none if the lock must be asked.
     fn refusal_while_open(&self, word: Word) -> Option<Rejected> {
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
-        let cause = Cause::from_words([
-            self.cause[0].load(Ordering::Acquire),
-            self.cause[1].load(Ordering::Acquire),
-        ]);
+        let cause =
+            Cause::from_words([self.cause[0].load(Ordering::Acquire), self.cause[1].load(Ordering::Acquire)]);
         // Read again: what was read belongs to this visit only if it still goes on.
         if self.word.load() != word {
             return None;
@@ -415,14 +415,21 @@ impl Inner {
                     let sequence = control.next_sequence();
                     self.listeners.enqueue(Event::Reset { sequence });
                 }
+                Entry::ConfigChanged => {
+                    let sequence = control.next_sequence();
+                    self.listeners.enqueue(Event::ConfigChanged { sequence });
+                }
             }
         }
         let machine = &control.machine;
-        if matches!(machine.state(), State::Closed | State::MetricsOnly) {
-            control.generation = self.window.begin(machine.epoch(), machine.config(), now);
+        if !self.word.load().same_epoch(Word::new(machine.epoch(), machine.state())) {
+            if matches!(machine.state(), State::Closed | State::MetricsOnly) {
+                control.generation = self.window.begin(machine.epoch(), machine.config(), now);
+            }
+            control.held = false;
+            control.rejected_before = self.ledger.rejected.get();
         }
-        control.held = false;
-        control.rejected_before = self.ledger.rejected.get();
+        let machine = &control.machine;
         self.deadline.store(machine.deadline().0, Ordering::Release);
         let [first, second] = machine.cause().to_words();
         self.cause[0].store(first, Ordering::Release);

@@ -57,8 +57,13 @@ pub(crate) enum Admission {
 /// How a probe ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HalfOpenEnd {
-    Success { slow: bool },
-    Failure { slow: bool, hint: Option<u64> },
+    Success {
+        slow: bool,
+    },
+    Failure {
+        slow: bool,
+        hint: Option<u64>,
+    },
     /// Ignored or abandoned: only the slot is given back.
     Nothing,
 }
@@ -126,8 +131,9 @@ impl Machine {
     }
 
     /// Replaces the configuration; whatever is going on goes on (S30).
-    pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig) {
+    pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig, log: &mut Log) {
         self.config = config;
+        log.push(Entry::ConfigChanged);
     }
 
     // ---- asking -------------------------------------------------------------------------------
@@ -155,9 +161,7 @@ impl Machine {
                     ..self.plain_view()
                 },
             },
-            State::ForcedOpen => {
-                View { counts: Some(Counts::default()), left: None, ..self.plain_view() }
-            }
+            State::ForcedOpen => View { counts: Some(Counts::default()), left: None, ..self.plain_view() },
             State::Disabled => View { counts: Some(Counts::default()), ..self.plain_view() },
             State::MetricsOnly => self.plain_view(),
         }
@@ -345,7 +349,7 @@ impl Machine {
     // ---- transitions --------------------------------------------------------------------------
 
     /// Makes the transitions of a probe that is overdue, dated when they were due (S24).
-    fn catch_up(&mut self, now: Tick, log: &mut Log) {
+    pub(crate) fn catch_up(&mut self, now: Tick, log: &mut Log) {
         if self.state != State::HalfOpen {
             return;
         }
