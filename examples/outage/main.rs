@@ -1,2 +1,70 @@
-//! (to be written)
-fn main() {}
+//! An outage in ten seconds: one sick server, one load, and two clients, of which one has a circuit breaker.
+//!
+//! `cargo run --release --example outage` (`-- --help` for the options)
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is what a demonstration is for")]
+
+mod answer;
+mod chronicle;
+mod clients;
+mod fate;
+mod ledger;
+mod load;
+mod options;
+mod pace;
+mod paint;
+mod protection;
+mod random;
+mod report;
+mod request;
+mod retry;
+mod run;
+mod screen;
+mod script;
+mod sent;
+mod server;
+mod table;
+mod timeline;
+mod words;
+
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tower::BoxError;
+
+use crate::options::Options;
+use crate::paint::Paint;
+use crate::report::Report;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    match demonstrate(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("outage: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demonstrate(options: &Options) -> Result<(), BoxError> {
+    let report = run::run(options).await?;
+    show(options, &report)?;
+    Ok(())
+}
+
+fn show(options: &Options, report: &Report) -> io::Result<()> {
+    let mut output = io::stdout();
+    if options.json {
+        serde_json::to_writer_pretty(&mut output, report)?;
+        return writeln!(output);
+    }
+    table::write(report, Paint::of(&output), &mut output)
+}
+
+/// Whoever reads our output may have seen enough (`| head`).
+fn is_closed_pipe(error: &BoxError) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
