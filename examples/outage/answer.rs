@@ -30,3 +30,18 @@ impl<B, E: 'static> Classify<Response<B>, E> for Answers {
         self.http.retry_after(result).map(|hint| self.pace.real(hint))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_in_script_seconds_is_understood_at_any_speed() {
+        let response = Response::builder().status(503).header("retry-after", "3").body(()).unwrap();
+        let result: Result<_, std::io::Error> = Ok(response);
+        let answers = Answers::new(Pace::starting_now(6.0));
+
+        assert_eq!(answers.classify(&result), Outcome::Failure);
+        assert_eq!(answers.retry_after(&result), Some(Duration::from_millis(500)));
+    }
+}

@@ -51,3 +51,48 @@ fn answer(status: StatusCode, after: Duration) -> Fate {
 fn millis(count: u64) -> Duration {
     Duration::from_millis(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+
+    #[test]
+    fn the_same_attempt_meets_the_same_fate_whoever_sends_it() {
+        let fates = || fates_in(Health::BrownOut);
+
+        assert_eq!(fates(), fates());
+    }
+
+    #[test]
+    fn a_brown_out_fails_about_three_in_ten_and_answers_slowly() {
+        let fates = fates_in(Health::BrownOut);
+        let failed = fates.iter().filter(|fate| is_answer(fate, StatusCode::INTERNAL_SERVER_ERROR)).count();
+        let slow =
+            fates.iter().filter(|fate| matches!(fate, Fate::Answer { after, .. } if *after > millis(500)));
+
+        assert!((250..350).contains(&failed), "{failed} of {}", fates.len());
+        assert!(slow.count() > 700);
+    }
+
+    #[test]
+    fn the_dead_reset_and_the_hanging_say_nothing() {
+        assert!(fates_in(Health::Dead).iter().all(|fate| *fate == Fate::Reset));
+        assert!(fates_in(Health::Hang).iter().all(|fate| *fate == Fate::Silence));
+    }
+
+    #[test]
+    fn the_healthy_answer_everyone() {
+        assert!(fates_in(Health::Healthy).iter().all(|fate| is_answer(fate, StatusCode::OK)));
+    }
+
+    fn fates_in(health: Health) -> Vec<Fate> {
+        let script = Script::of_the_demonstration();
+        let scene = script.scenes().iter().find(|scene| scene.health == health).unwrap();
+        (0..1_000).map(|request| Fate::of(scene, scene.from, &mut Dice::of_attempt(1, request, 1))).collect()
+    }
+
+    fn is_answer(fate: &Fate, expected: StatusCode) -> bool {
+        matches!(fate, Fate::Answer { status, .. } if *status == expected)
+    }
+}

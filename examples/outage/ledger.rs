@@ -1,6 +1,7 @@
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::recovery::Recovery;
 use crate::script::{Outage, Script};
 
 /// What one client lived through. All times are script time.
@@ -21,23 +22,14 @@ pub(crate) struct Account {
     /// Attempts handed to the network, retries included.
     pub(crate) sent: u64,
     pub(crate) sent_while_sick: u64,
-    pub(crate) lost: Duration,
+    /// What the callers who have gone lost by waiting.
+    lost: Duration,
+    /// The sum of the moments at which those who still wait arrived.
+    waiting_since: Duration,
     /// One per second, by the moment a request ended.
     pub(crate) ticks: Vec<Tick>,
     /// One for each outage.
     pub(crate) recoveries: Vec<Recovery>,
-}
-
-/// How many callers in a row must be answered before an outage counts as over for them: one
-/// lucky probe is no recovery.
-pub(crate) const IN_A_ROW: u32 = 10;
-
-/// How callers that arrived after the end of an outage fared.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Recovery {
-    row: u32,
-    row_began: Duration,
-    recovered: Option<Duration>,
 }
 
 /// What ended in one second.
@@ -65,6 +57,12 @@ impl Account {
     pub(crate) fn unfinished(&self) -> u64 {
         self.arrived - self.answered - self.failed - self.rejected
     }
+
+    /// All that was lost by waiting, with what those lose who still wait at `now`.
+    pub(crate) fn lost_until(&self, now: Duration) -> Duration {
+        let waiting = now.mul_f64(self.unfinished() as f64).saturating_sub(self.waiting_since);
+        self.lost + waiting
+    }
 }
 
 impl Ledger {
@@ -83,8 +81,10 @@ impl Ledger {
         usize::try_from(second).ok().and_then(|second| ticks.get(second).copied()).unwrap_or_default()
     }
 
-    pub(crate) fn arrived(&self) {
-        self.lock().arrived += 1;
+    pub(crate) fn arrived(&self, at: Duration) {
+        let mut account = self.lock();
+        account.arrived += 1;
+        account.waiting_since += at;
     }
 
     pub(crate) fn sent(&self, at: Duration) {
@@ -102,6 +102,7 @@ impl Ledger {
                 recovery.note(answered, at);
             }
         }
+        account.waiting_since = account.waiting_since.saturating_sub(arrival);
         let tick = account.tick_at(at);
         match end {
             End::Answered { .. } => tick.answered += 1,
@@ -129,27 +130,6 @@ impl Ledger {
     }
 }
 
-impl Recovery {
-    /// When the first of so many callers in a row was answered.
-    pub(crate) fn at(&self) -> Option<Duration> {
-        self.recovered
-    }
-
-    fn note(&mut self, answered: bool, at: Duration) {
-        if !answered {
-            self.row = 0;
-            return;
-        }
-        if self.row == 0 {
-            self.row_began = at;
-        }
-        self.row = self.row.saturating_add(1);
-        if self.row == IN_A_ROW {
-            self.recovered.get_or_insert(self.row_began);
-        }
-    }
-}
-
 impl Account {
     fn tick_at(&mut self, at: Duration) -> &mut Tick {
         let index = usize::try_from(at.as_secs()).expect("a run is shorter than a day");
@@ -163,31 +143,17 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recovery::IN_A_ROW;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn the_attempt_that_answers_is_not_lost_time() {
         let ledger = Ledger::new(Script::unknown(10 * SECOND));
-        ledger.arrived();
+        ledger.arrived(SECOND);
         ledger.ended(SECOND, 5 * SECOND, End::Answered { sent: 3 * SECOND });
 
-        assert_eq!(ledger.account().lost, 2 * SECOND);
-    }
-
-    #[test]
-    fn a_lucky_answer_is_no_recovery_and_a_row_of_them_is() {
-        let ledger = Ledger::new(Script::of_the_demonstration());
-        let end = ledger.outages[0].to;
-        let recovered = || ledger.account().recoveries.iter().map(Recovery::at).collect::<Vec<_>>();
-        let answer = |after: u32| ledger.ended(end, end + after * SECOND, End::Answered { sent: end });
-
-        (1..IN_A_ROW).for_each(answer);
-        ledger.ended(end, end + IN_A_ROW * SECOND, End::Rejected);
-        assert_eq!(recovered(), [None, None, None]);
-
-        (21..=20 + IN_A_ROW).for_each(answer);
-        assert_eq!(recovered(), [Some(end + 21 * SECOND), None, None]);
+        assert_eq!(ledger.account().lost_until(9 * SECOND), 2 * SECOND);
     }
 
     #[test]
@@ -202,13 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_ended_is_unfinished() {
+    fn who_has_no_answer_at_the_end_is_unfinished_and_has_waited() {
         let ledger = Ledger::new(Script::unknown(10 * SECOND));
-        ledger.arrived();
-        ledger.arrived();
-        ledger.ended(Duration::ZERO, SECOND, End::Failed);
+        ledger.arrived(SECOND);
+        ledger.arrived(2 * SECOND);
+        ledger.ended(SECOND, 3 * SECOND, End::Failed);
 
-        assert_eq!(ledger.account().unfinished(), 1);
-        assert_eq!(ledger.tick(1), Tick { failed: 1, ..Tick::default() });
+        let account = ledger.account();
+        assert_eq!(ledger.tick(3), Tick { failed: 1, ..Tick::default() });
+        assert_eq!(account.unfinished(), 1);
+        assert_eq!(account.lost_until(6 * SECOND), 2 * SECOND + 4 * SECOND);
     }
 }

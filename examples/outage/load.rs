@@ -73,7 +73,7 @@ impl Load {
         for (number, arrival) in (1_u64..).zip(self.arrivals.clone()) {
             tokio::time::sleep_until(self.making.pace.at(arrival)).await;
             while waiting.try_join_next().is_some() {}
-            self.ledger.arrived();
+            self.ledger.arrived(arrival);
             if waiting.len() < MOST_WAITING {
                 waiting.spawn(self.caller(arrival).call(request::get(self.uri.clone(), self.sender, number)));
             } else {

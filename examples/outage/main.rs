@@ -8,32 +8,38 @@ mod chronicle;
 mod clients;
 mod fate;
 mod ledger;
+mod lines;
+mod live;
 mod load;
 mod options;
+mod output;
 mod pace;
 mod paint;
 mod protection;
 mod random;
+mod recovery;
 mod report;
 mod request;
 mod retry;
 mod run;
 mod screen;
 mod script;
+mod seen;
 mod sent;
 mod server;
 mod table;
+mod target;
 mod timeline;
 mod words;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use clap::Parser;
 use tower::BoxError;
 
 use crate::options::Options;
-use crate::paint::Paint;
+use crate::output::Output;
 use crate::report::Report;
 
 #[tokio::main(worker_threads = 2)]
@@ -55,13 +61,13 @@ async fn demonstrate(options: &Options) -> Result<(), BoxError> {
     Ok(())
 }
 
-fn show(options: &Options, report: &Report) -> io::Result<()> {
-    let mut output = io::stdout();
-    if options.json {
-        serde_json::to_writer_pretty(&mut output, report)?;
-        return writeln!(output);
-    }
-    table::write(report, Paint::of(&output), &mut output)
+fn show(options: &Options, report: &Report) -> Result<(), BoxError> {
+    let text = if options.json {
+        serde_json::to_string_pretty(report)? + "\n"
+    } else {
+        table::text(report, Output::Stdout.paint())
+    };
+    Ok(Output::Stdout.write(&text)?)
 }
 
 /// Whoever reads our output may have seen enough (`| head`).

@@ -1,5 +1,4 @@
 use std::env;
-use std::io::IsTerminal;
 
 use fusebox::State;
 
@@ -26,9 +25,9 @@ pub(crate) enum Hue {
 pub(crate) type Cell = (char, Hue);
 
 impl Paint {
-    pub(crate) fn of(output: &impl IsTerminal) -> Self {
+    pub(crate) fn new(on_terminal: bool) -> Self {
         let asked_not_to = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { colour: output.is_terminal() && !asked_not_to && !is_dumb() }
+        Self { colour: on_terminal && !asked_not_to && !is_dumb() }
     }
 
     pub(crate) fn text(self, hue: Hue, text: &str) -> String {

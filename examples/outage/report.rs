@@ -8,7 +8,7 @@ use crate::ledger::{Account, Ledger};
 use crate::protection::Transition;
 use crate::request::Sender;
 use crate::script::Script;
-use crate::server::Seen;
+use crate::seen::Seen;
 use crate::words;
 
 /// What came of it: the table and the JSON document are two ways to show this. All times are
@@ -97,7 +97,7 @@ impl Findings<'_> {
             failed: account.failed,
             rejected: account.rejected,
             unfinished: account.unfinished(),
-            caller_seconds_lost: rounded(account.lost),
+            caller_seconds_lost: rounded(account.lost_until(self.ran_for)),
             sent: account.sent,
             sent_to_sick_server: scripted.then_some(account.sent_while_sick),
             arrived_at_server: self.seen.map(|seen| seen.all(sender)),

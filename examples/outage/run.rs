@@ -4,29 +4,28 @@ use std::time::Duration;
 
 use fusebox::CircuitBreaker;
 use http::Uri;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tower::{BoxError, ServiceExt};
+use tokio::time::{MissedTickBehavior, interval};
+use tower::BoxError;
 
 use crate::chronicle::Chronicle;
-use crate::clients::{self, Client, Making};
+use crate::clients::{Client, Making};
 use crate::ledger::Ledger;
 use crate::load::{Arrivals, Load};
 use crate::options::Options;
 use crate::pace::Pace;
 use crate::protection::{self, Transition};
 use crate::report::{Findings, Report};
-use crate::request::{self, Sender};
+use crate::request::Sender;
 use crate::screen::Screen;
 use crate::script::Script;
 use crate::server::SickServer;
+use crate::target::Target;
 use crate::timeline::View;
 
-/// How often the picture is drawn, and how long we try to reach a server of somebody else.
+/// How often the picture is drawn.
 const FRAME: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One run, from the first arrival to the last answer.
 struct Run {
@@ -38,12 +37,6 @@ struct Run {
     transitions: UnboundedReceiver<Transition>,
     chronicle: Chronicle,
     tallest: u64,
-}
-
-/// Who is called: our own server, not started yet, or somebody else's.
-enum Target {
-    Ours(TcpListener, Uri),
-    Theirs(Uri),
 }
 
 /// Plays the script, or calls somebody's server, and says what came of it.
@@ -61,7 +54,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
     // The clock starts when everything that takes time has been done.
     let pace = Pace::starting_now(options.speed());
     let mut run = Run::new(options, script, pace)?;
-    let server = target.start(&run, options.seed);
+    let server = target.start(&run.script, pace, options.seed);
     let load = run.load(options, &uri);
     let interrupted = run.watch(load, &mut screen).await?;
 
@@ -169,57 +162,6 @@ impl Run {
             tallest: self.tallest,
         }
     }
-}
-
-impl Target {
-    async fn of(options: &Options) -> Result<Self, BoxError> {
-        match &options.url {
-            Some(uri) => {
-                reach(uri).await?;
-                Ok(Self::Theirs(uri.clone()))
-            }
-            None => {
-                let (address, listener) = SickServer::bind().await?;
-                Ok(Self::Ours(listener, format!("http://{address}/").parse()?))
-            }
-        }
-    }
-
-    fn uri(&self) -> &Uri {
-        match self {
-            Self::Ours(_, uri) | Self::Theirs(uri) => uri,
-        }
-    }
-
-    fn script(&self, options: &Options) -> Script {
-        match self {
-            Self::Ours(..) => Script::of_the_demonstration(),
-            Self::Theirs(_) => Script::unknown(options.duration()),
-        }
-    }
-
-    fn start(self, run: &Run, seed: u64) -> Option<SickServer> {
-        match self {
-            Self::Ours(listener, _) => {
-                Some(SickServer::start(listener, Arc::new(run.script.clone()), run.pace, seed))
-            }
-            Self::Theirs(_) => None,
-        }
-    }
-}
-
-/// Any answer will do: a server that is sick from the start is still one to protect.
-async fn reach(uri: &Uri) -> Result<(), BoxError> {
-    let request = request::get(uri.clone(), Sender::Bare, 0);
-    match timeout(PATIENCE, clients::network().oneshot(request)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(format!("cannot reach {uri}: {}", innermost(&error)).into()),
-        Err(_) => Err(format!("cannot reach {uri}: no answer within {} s", PATIENCE.as_secs()).into()),
-    }
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error).to_string()
 }
 
 fn opening_words(options: &Options, uri: &Uri, script: &Script) -> String {

@@ -3,7 +3,6 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,8 +20,9 @@ use tokio::time::sleep;
 use crate::fate::Fate;
 use crate::pace::Pace;
 use crate::random::Dice;
-use crate::request::{self, Sender};
+use crate::request;
 use crate::script::Script;
+use crate::seen::Seen;
 
 /// Far above what both clients can hold open; a demonstration must not eat the machine.
 const MOST_CONNECTIONS: usize = 1_024;
@@ -31,13 +31,6 @@ const MOST_CONNECTIONS: usize = 1_024;
 pub(crate) struct SickServer {
     seen: Arc<Seen>,
     accepting: AbortHandle,
-}
-
-/// What arrived at the server, by who sent it: the check on what the clients say they sent.
-#[derive(Debug, Default)]
-pub(crate) struct Seen {
-    all: [AtomicU64; Sender::COUNT],
-    while_sick: [AtomicU64; Sender::COUNT],
 }
 
 struct Ward {
@@ -72,23 +65,6 @@ impl SickServer {
 impl Drop for SickServer {
     fn drop(&mut self) {
         self.accepting.abort();
-    }
-}
-
-impl Seen {
-    pub(crate) fn all(&self, sender: Sender) -> u64 {
-        self.all[sender as usize].load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn while_sick(&self, sender: Sender) -> u64 {
-        self.while_sick[sender as usize].load(Ordering::Relaxed)
-    }
-
-    fn count(&self, sender: Sender, sick: bool) {
-        self.all[sender as usize].fetch_add(1, Ordering::Relaxed);
-        if sick {
-            self.while_sick[sender as usize].fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 

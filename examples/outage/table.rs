@@ -1,5 +1,3 @@
-use std::io::{self, Write};
-
 use crate::paint::{Hue, Paint};
 use crate::report::{ClientReport, Report};
 
@@ -7,20 +5,17 @@ const LABEL: usize = 44;
 const FIGURE: usize = 12;
 
 /// The two clients side by side, and what each figure means.
-pub(crate) fn write(report: &Report, paint: Paint, output: &mut impl Write) -> io::Result<()> {
-    writeln!(output)?;
+pub(crate) fn text(report: &Report, paint: Paint) -> String {
     let head = format!("{:LABEL$}{:>FIGURE$}{:>FIGURE$}", title(report), "bare", "protected");
-    writeln!(output, "{}", paint.text(Hue::Bold, &head))?;
-    for (label, bare, protected) in rows(report) {
-        writeln!(output, "{label:LABEL$}{bare:>FIGURE$}{protected:>FIGURE$}")?;
-    }
-    writeln!(output)?;
-    writeln!(output, "{}", paint.text(Hue::Bold, &in_short(report)))?;
-    writeln!(output)?;
-    for line in meanings(report) {
-        writeln!(output, "{}", paint.text(Hue::Dim, &line))?;
-    }
-    output.flush()
+    let mut lines = vec![String::new(), paint.text(Hue::Bold, &head)];
+    lines.extend(
+        rows(report)
+            .iter()
+            .map(|(label, bare, protected)| format!("{label:LABEL$}{bare:>FIGURE$}{protected:>FIGURE$}")),
+    );
+    lines.extend([String::new(), paint.text(Hue::Bold, &in_short(report)), String::new()]);
+    lines.extend(meanings(report).iter().map(|line| paint.text(Hue::Dim, line)));
+    lines.join("\n") + "\n"
 }
 
 fn title(report: &Report) -> String {
@@ -66,11 +61,11 @@ fn rows(report: &Report) -> Vec<(String, String, String)> {
     both("requests sent to the sick server", &|client| client.sent_to_sick_server.map(|n| n.to_string()));
     both("  as the server counted them", &|client| client.arrived_at_sick_server.map(|n| n.to_string()));
     both("caller-seconds lost waiting", &|client| Some(format!("{:.1} s", client.caller_seconds_lost)));
+    let not_yet = if report.interrupted { "not yet" } else { "never" };
     for outage in &report.outages {
         let label = format!("time to detect: {}", outage.name);
-        rows.push((label, "-".to_owned(), seconds(outage.detected_after, "not")));
+        rows.push((label, "-".to_owned(), seconds(outage.detected_after, not_yet)));
     }
-    let not_yet = if report.interrupted { "not yet" } else { "never" };
     for outage in &report.outages {
         rows.push((
             format!("time to recover: {}", outage.name),

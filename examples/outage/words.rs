@@ -68,3 +68,28 @@ pub(crate) fn moment(time: Duration) -> String {
 fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "unknown".to_owned(), |rate| format!("{:.0} %", rate * 100.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fusebox::StateChange;
+
+    #[test]
+    fn a_moment_reads_as_on_a_stopwatch() {
+        assert_eq!(moment(Duration::from_millis(67_890)), "01:07.8");
+    }
+
+    #[test]
+    fn an_opening_says_why_and_for_how_long() {
+        let mut change = StateChange::default();
+        change.to = State::Open;
+        change.reasons = vec![TripReason::FailureRate, TripReason::SlowCallRate];
+        (change.counts.calls, change.counts.failures, change.counts.slow) = (40, 20, 30);
+        let opening = Transition { at: Duration::ZERO, change, wait: Some(Duration::from_millis(1_250)) };
+
+        assert_eq!(
+            transition(&opening),
+            "closed -> open: failure rate 50 %, slow 75 % of 40 calls; probes in 1.2 s"
+        );
+    }
+}
