@@ -6,6 +6,17 @@ use http::Uri;
 /// The whole script of sixty seconds in ten.
 const DEFAULT_SPEED: f64 = 6.0;
 
+/// What `--help` says at the end.
+const AFTERWORD: &str = "\
+Both clients give an attempt one second and make up to three, with growing pauses between them. The \
+breaker lies inside the timeout. It opens when of the calls of the last 3 s, at least 20, half failed \
+or 60 % took half a second or longer; waits 1 s, or longer if the server asks for it; and closes after \
+two good probes. A call that the timeout ends counts as a failure, so that it sees a server that hangs.
+
+All times shown are script seconds: at the default speed of 6, one takes a sixth of a second.
+Ctrl-C ends the run with the table so far. NO_COLOR is honoured; without a terminal the timeline is \
+plain lines. The exit status is 2 for bad options and 1 for a server that cannot be reached.";
+
 /// An outage in ten seconds: what a circuit breaker does for a client, and what it costs.
 ///
 /// Starts a real HTTP server on a loopback port, whose health follows a script: healthy, brown-out
@@ -17,8 +28,7 @@ const DEFAULT_SPEED: f64 = 6.0;
 #[derive(Debug, Parser)]
 #[command(
     name = "outage",
-    after_help = "All times shown are script seconds: at the default speed of 6 one of them takes a sixth of a second.\n\
-                  Ctrl-C ends the run with the table so far. NO_COLOR is honoured; without a terminal the timeline is plain lines."
+    after_help = AFTERWORD
 )]
 pub(crate) struct Options {
     /// Seed of the load, of the server's luck and of the breaker's jitter: same seed, same outage.

@@ -142,12 +142,12 @@ impl Findings<'_> {
 
 impl TransitionReport {
     fn of(transition: &Transition) -> Self {
-        let StateChange { from, to, reasons, counts, .. } = &transition.change;
+        let StateChange { from, to, counts, .. } = &transition.change;
         Self {
             at: rounded(transition.at),
             from: words::state(*from),
             to: words::state(*to),
-            reason: words::reasons(reasons, counts),
+            reason: words::why(&transition.change),
             calls: counts.calls,
             failures: counts.failures,
             slow: counts.slow,

@@ -28,9 +28,9 @@ fn in_short(report: &Report) -> String {
     let (bare, protected) = (&report.bare, &report.protected);
     let sent = match (bare.sent_to_sick_server, protected.sent_to_sick_server) {
         (Some(bare), Some(protected)) => {
-            format!("requests to the sick server {}", change(bare as f64, protected as f64))
+            format!("sent to the sick server {}", change(bare as f64, protected as f64))
         }
-        (None, _) | (_, None) => format!("requests sent {}", change(bare.sent as f64, protected.sent as f64)),
+        (None, _) | (_, None) => format!("sent {}", change(bare.sent as f64, protected.sent as f64)),
     };
     let waiting = change(bare.caller_seconds_lost, protected.caller_seconds_lost);
     let answered = change(bare.answered as f64, protected.answered as f64);

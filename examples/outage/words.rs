@@ -1,24 +1,25 @@
 use std::time::Duration;
 
-use fusebox::{Counts, State, TripReason};
+use fusebox::{Counts, State, StateChange, TripReason};
 
 use crate::protection::Transition;
 
 /// What happened, in one line: `closed -> open: failure rate 62 % of 26 calls; probes in 1.1 s`.
 pub(crate) fn transition(transition: &Transition) -> String {
     let change = &transition.change;
-    let mut line = format!("{} -> {}: ", state(change.from), state(change.to));
+    let wait = transition.wait.map_or_else(String::new, |wait| format!("; probes in {}", seconds(wait)));
+    format!("{} -> {}: {}{wait}", state(change.from), state(change.to), why(change))
+}
+
+/// Why the state changed.
+pub(crate) fn why(change: &StateChange) -> String {
     match change.to {
-        State::HalfOpen => line.push_str("the wait is over, a few probes may pass"),
-        State::Closed => line.push_str("the probes were answered, all calls may pass"),
+        State::HalfOpen => "the wait is over, a few probes may pass".to_owned(),
+        State::Closed => "the probes were answered, all calls may pass".to_owned(),
         State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
-            line.push_str(&reasons(&change.reasons, &change.counts));
+            reasons(&change.reasons, &change.counts)
         }
     }
-    if let Some(wait) = transition.wait {
-        line.push_str(&format!("; probes in {}", seconds(wait)));
-    }
-    line
 }
 
 pub(crate) fn state(state: State) -> &'static str {
@@ -32,7 +33,7 @@ pub(crate) fn state(state: State) -> &'static str {
     }
 }
 
-pub(crate) fn reasons(reasons: &[TripReason], counts: &Counts) -> String {
+fn reasons(reasons: &[TripReason], counts: &Counts) -> String {
     let words: Vec<String> = reasons.iter().map(|reason| self::reason(*reason, counts)).collect();
     let is_rate = |reason: &TripReason| matches!(reason, TripReason::FailureRate | TripReason::SlowCallRate);
     let of_calls =
@@ -47,6 +48,7 @@ fn reason(reason: TripReason, counts: &Counts) -> String {
         TripReason::ConsecutiveFailures => format!("{} failures in a row", counts.consecutive_failures),
         TripReason::FailureCount => format!("{} failures", counts.failures),
         TripReason::Custom => "its own rule".to_owned(),
+        TripReason::ProbeFailed if counts.failures == 0 => "a probe was too slow".to_owned(),
         TripReason::ProbeFailed => "a probe failed".to_owned(),
         TripReason::ProbeTimedOut => "a probe did not come back".to_owned(),
         TripReason::Manual => "by hand".to_owned(),
@@ -72,7 +74,6 @@ fn percent(rate: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fusebox::StateChange;
 
     #[test]
     fn a_moment_reads_as_on_a_stopwatch() {
