@@ -8,7 +8,7 @@ const DEFAULT_SPEED: f64 = 6.0;
 
 /// What `--help` says at the end.
 const AFTERWORD: &str = "\
-Both clients give an attempt one second and make up to three, with growing pauses between them. The \
+Both clients give an attempt one second (--timeout) and make up to three, with growing pauses between them. The \
 breaker lies inside the timeout. It opens when of the calls of the last 3 s, at least 20, half failed \
 or 60 % took half a second or longer; waits 1 s, or longer if the server asks for it; and closes after \
 two good probes. A call that the timeout ends counts as a failure, so that it sees a server that hangs.
