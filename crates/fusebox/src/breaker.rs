@@ -121,6 +121,13 @@ impl CircuitBreaker {
         &self.0.name
     }
 
+    /// The time on the breaker's own clock, since that clock began.
+    ///
+    /// For deadlines that must be judged by the same clock as the breaker (a manual one in tests).
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.clock.now().0)
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> Arc<CircuitBreakerConfig> {
         Arc::new(self.0.window.config())
@@ -324,11 +331,7 @@ impl CircuitBreaker {
     // ---- transitions --------------------------------------------------------------------------
 
     /// Runs a step of the machine under the lock, publishes what it did, then tells the listeners.
-    pub(crate) fn transition<T>(
-        &self,
-        now: Tick,
-        step: impl FnOnce(&mut Control, &mut Log) -> T,
-    ) -> T {
+    pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Control, &mut Log) -> T) -> T {
         let mut log = Log::new();
         let mut control = lock(&self.0.control);
         let answer = step(&mut control, &mut log);
@@ -379,10 +382,8 @@ impl Inner {
     /// The no of an open breaker whose wait is not over; none if the lock must be asked.
     fn refusal_while_open(&self, word: Word) -> Option<Rejected> {
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
-        let cause = Cause::from_words([
-            self.cause[0].load(Ordering::Acquire),
-            self.cause[1].load(Ordering::Acquire),
-        ]);
+        let cause =
+            Cause::from_words([self.cause[0].load(Ordering::Acquire), self.cause[1].load(Ordering::Acquire)]);
         // Read again: what was read belongs to this visit only if it still goes on.
         if self.word.load() != word {
             return None;

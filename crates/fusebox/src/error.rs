@@ -277,7 +277,14 @@ mod tests {
 
     #[test]
     fn durations_read_as_a_person_says_them() {
-        for (millis, text) in [(0, "0ms"), (350, "350ms"), (2000, "2s"), (4200, "4.2s"), (125_000, "2m 5s"), (7_260_000, "2h 1m")] {
+        for (millis, text) in [
+            (0, "0ms"),
+            (350, "350ms"),
+            (2000, "2s"),
+            (4200, "4.2s"),
+            (125_000, "2m 5s"),
+            (7_260_000, "2h 1m"),
+        ] {
             assert_eq!(Brief(Duration::from_millis(millis)).to_string(), text);
         }
         assert_eq!(Brief(Duration::from_micros(300)).to_string(), "300µs");
@@ -291,7 +298,9 @@ mod tests {
             Box::new(Box::new(rejected())),
             Box::new(io::Error::other(rejected())),
             Box::new(Arc::new(rejected()) as Arc<dyn Error + Send + Sync>),
-            Box::new(CircuitBreakerError::Inner(io::Error::other(CircuitBreakerError::<io::Error>::from(rejected())))),
+            Box::new(CircuitBreakerError::Inner(io::Error::other(CircuitBreakerError::<io::Error>::from(
+                rejected(),
+            )))),
         ];
         for error in wrapped {
             assert_eq!(rejection(&*error), Some(&rejected()), "{error:?}");

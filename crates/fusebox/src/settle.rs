@@ -17,7 +17,10 @@ impl CircuitBreaker {
     pub(crate) fn end(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
         let inner = self.inner();
         let moment = Moment::of(&inner.clock);
-        if ticket.word.is_closed() && ticket.started.is_none() && took.is_none() && !inner.listeners().want_calls()
+        if ticket.word.is_closed()
+            && ticket.started.is_none()
+            && took.is_none()
+            && !inner.listeners().want_calls()
         {
             if let Ending::Success = ending {
                 return self.end_untimed_success(ticket, &moment);
@@ -46,7 +49,9 @@ impl CircuitBreaker {
         let slow = counted && self.is_slow(took);
         let call = Kind { failure: ended == Ended::Failure, slow };
         let ended = match ticket.word.state() {
-            State::Closed | State::MetricsOnly if counted => self.end_recorded(ticket, call, ended, hint, moment),
+            State::Closed | State::MetricsOnly if counted => {
+                self.end_recorded(ticket, call, ended, hint, moment)
+            }
             State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment),
             State::Closed | State::MetricsOnly | State::Disabled => self.end_unrecorded(ticket, ended, slow),
             // No permit is given there.

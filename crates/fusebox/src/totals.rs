@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::{Ended, Totals};
 use crate::sync::{AtomicU64, Ordering};
+use crate::{Ended, Totals};
 
 /// The lifetime totals, but for what a window has recorded, which the window itself has.
 ///
@@ -49,9 +49,10 @@ impl Ledger {
     pub(crate) fn time(&self, took: u64) {
         self.timed.add(1);
         // Saturating: one absurd duration must not wrap the sum.
-        let _ = self.response_nanos.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| {
-            Some(sum.saturating_add(took))
-        });
+        let _ = self
+            .response_nanos
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| Some(sum.saturating_add(took)));
     }
 
     /// An outcome that no window has recorded: of a probe, of a disabled breaker, or one that counts

@@ -57,8 +57,13 @@ pub(crate) enum Admission {
 /// How a probe ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HalfOpenEnd {
-    Success { slow: bool },
-    Failure { slow: bool, hint: Option<u64> },
+    Success {
+        slow: bool,
+    },
+    Failure {
+        slow: bool,
+        hint: Option<u64>,
+    },
     /// Ignored or abandoned: only the slot is given back.
     Nothing,
 }
@@ -155,9 +160,7 @@ impl Machine {
                     ..self.plain_view()
                 },
             },
-            State::ForcedOpen => {
-                View { counts: Some(Counts::default()), left: None, ..self.plain_view() }
-            }
+            State::ForcedOpen => View { counts: Some(Counts::default()), left: None, ..self.plain_view() },
             State::Disabled => View { counts: Some(Counts::default()), ..self.plain_view() },
             State::MetricsOnly => self.plain_view(),
         }

@@ -7,7 +7,7 @@
 mod frame;
 mod head;
 mod marks;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod oracle;
 mod plain;
 mod ring;
@@ -106,7 +106,13 @@ impl Window {
 
     /// Writes an outcome of the visit that gave `ticket`, if that visit still goes on.
     #[inline]
-    pub(crate) fn record(&self, state: &StateWord, ticket: Word, kind: Kind, moment: &Moment<'_>) -> Recorded {
+    pub(crate) fn record(
+        &self,
+        state: &StateWord,
+        ticket: Word,
+        kind: Kind,
+        moment: &Moment<'_>,
+    ) -> Recorded {
         if kind.is_plain() {
             if let Some(recorded) = self.record_plain(state, ticket, moment) {
                 return recorded;
@@ -308,9 +314,8 @@ impl Window {
     /// then, when nobody can write, does the window get its beginning, and the caller publishes the
     /// new epoch last.
     pub(crate) fn begin(&self, epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> bool {
-        let (sums, frame) = self.turn(|before, sums| {
-            Frame::new(epoch, !before.odd, config.clone(), now, sums, 0, Some(before))
-        });
+        let (sums, frame) = self
+            .turn(|before, sums| Frame::new(epoch, !before.odd, config.clone(), now, sums, 0, Some(before)));
         self.plain.bump();
         let successes = sums.successes.wrapping_add(self.plain.sum());
         if let Some(marks) = frame.marks() {
