@@ -1,6 +1,11 @@
 //! Numbers at the ends of their ranges, exact thresholds, jitter, and user code that panics: what random histories of
 //! small numbers do not reach.
 
+#![allow(
+    clippy::clone_on_copy,
+    reason = "whether a part of a configuration is Copy is no promise of the API"
+)]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -290,7 +295,7 @@ fn jittered(seed: u64, max: Duration) -> (CircuitBreaker, ManualClock) {
         .backoff(Backoff::exponential(1.0).max(max).jitter(0.2))
         .half_open(HalfOpen::new().probe_timeout(SECOND))
         .build()
-        .unwrap();
+        .expect("a valid config");
     (CircuitBreaker::builder("edges").config(config).clock(clock).seed(seed).build(), hands)
 }
 

@@ -1,5 +1,10 @@
 //! What holds however threads interleave: exact sums, no rate out of thin air, and no outcome in a later window.
 
+#![allow(
+    clippy::clone_on_copy,
+    reason = "whether a part of a configuration is Copy is no promise of the API"
+)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
@@ -61,9 +66,9 @@ fn a_count_window_holds_its_size_and_forgets_all_that_has_slid_out() {
             for turn in 0..TURNS {
                 let permit = breaker.try_acquire().unwrap();
                 if (number + turn) % 3 == 0 {
-                    permit.failure()
+                    permit.failure();
                 } else {
-                    permit.success()
+                    permit.success();
                 }
                 assert!(breaker.snapshot().counts.calls <= u64::from(size));
             }
@@ -169,9 +174,9 @@ fn a_new_configuration_under_running_calls_loses_no_sample() {
         for turn in 0..TURNS {
             let permit = breaker.try_acquire().unwrap();
             if (number + turn) % 5 == 0 {
-                permit.failure()
+                permit.failure();
             } else {
-                permit.success()
+                permit.success();
             }
             if number == 0 && turn % 50 == 0 {
                 breaker.set_config(if turn % 100 == 0 { other.clone() } else { (*rules).clone() });
@@ -190,9 +195,9 @@ fn buckets_that_roll_under_threads_leave_nothing_behind() {
         for turn in 0..TURNS {
             let permit = breaker.try_acquire().unwrap();
             if (number + turn) % 5 == 0 {
-                permit.failure()
+                permit.failure();
             } else {
-                permit.success()
+                permit.success();
             }
             if turn % 40 == 0 {
                 clock.advance(MS);
