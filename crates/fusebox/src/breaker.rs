@@ -140,14 +140,13 @@ impl CircuitBreaker {
     /// half-open visit is judged to its end by the numbers it began with.
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
-        let mut control = lock(&self.0.control);
-        control.generation = self.0.window.reconfigure(&config, now);
-        control.machine.set_config(config);
-        self.0.publish(&control);
-        let sequence = control.next_sequence();
-        self.0.listeners.enqueue(Event::ConfigChanged { sequence });
-        drop(control);
-        self.0.listeners.drain(self);
+        self.transition(now, |control, log| {
+            let moment = Moment::at(&self.0.clock, now);
+            // What is due already happens by the numbers it was due by.
+            control.machine.catch_up(now, log);
+            control.generation = self.0.window.reconfigure(&config, &moment);
+            control.machine.set_config(config, log);
+        });
     }
 
     // ---- admission ----------------------------------------------------------------------------
@@ -416,14 +415,21 @@ impl Inner {
                     let sequence = control.next_sequence();
                     self.listeners.enqueue(Event::Reset { sequence });
                 }
+                Entry::ConfigChanged => {
+                    let sequence = control.next_sequence();
+                    self.listeners.enqueue(Event::ConfigChanged { sequence });
+                }
             }
         }
         let machine = &control.machine;
-        if matches!(machine.state(), State::Closed | State::MetricsOnly) {
-            control.generation = self.window.begin(machine.epoch(), machine.config(), now);
+        if !self.word.load().same_epoch(Word::new(machine.epoch(), machine.state())) {
+            if matches!(machine.state(), State::Closed | State::MetricsOnly) {
+                control.generation = self.window.begin(machine.epoch(), machine.config(), now);
+            }
+            control.held = false;
+            control.rejected_before = self.ledger.rejected.get();
         }
-        control.held = false;
-        control.rejected_before = self.ledger.rejected.get();
+        let machine = &control.machine;
         self.deadline.store(machine.deadline().0, Ordering::Release);
         let [first, second] = machine.cause().to_words();
         self.cause[0].store(first, Ordering::Release);

@@ -129,6 +129,7 @@ pub(crate) type Log = Vec<Entry>;
 pub(crate) enum Entry {
     Change(Change),
     Reset,
+    ConfigChanged,
 }
 
 #[cfg(test)]

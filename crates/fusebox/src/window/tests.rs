@@ -50,7 +50,7 @@ impl Bench {
     }
 
     fn reconfigure(&mut self, window: crate::Window) {
-        let odd = self.window.reconfigure(&config(window), self.now);
+        let odd = self.window.reconfigure(&config(window), &Moment::at(&self.clock, self.now));
         self.state.publish(Word::new(self.epoch, State::Closed).with_generation(odd));
     }
 }
