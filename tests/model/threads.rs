@@ -237,6 +237,39 @@ fn a_trip_under_threads_needs_no_more_failures_than_its_rule() {
 }
 
 #[test]
+fn the_outcome_that_reaches_the_minimum_trips_whichever_thread_brings_it() {
+    let rate = Trip::failure_rate(0.5).minimum_calls(20);
+    for window in [
+        Window::last_calls(20),
+        Window::last_calls(64),
+        Window::last(10 * MS).buckets(10),
+        Window::tumbling(10 * MS),
+        Window::unbounded(),
+    ] {
+        let (breaker, _clock) = tripping(window.clone(), rate.clone());
+        for round in 0..100 {
+            let permits: Vec<(usize, OwnedPermit)> =
+                (0..20).map(|_| breaker.try_acquire_owned().expect("closed")).enumerate().collect();
+            let permits = Mutex::new(permits);
+            in_threads(|_| {
+                loop {
+                    let Some((number, permit)) = permits.lock().unwrap().pop() else { return };
+                    if (number * 7 + round) % 2 == 0 {
+                        permit.failure();
+                    } else {
+                        permit.success();
+                    }
+                }
+            });
+            assert!(breaker.is_open(), "{window:?}, round {round}: {:?}", breaker.snapshot());
+            let counts = breaker.snapshot().counts;
+            assert_eq!((counts.calls, counts.failures), (20, 10), "{window:?}, round {round}");
+            breaker.force_closed();
+        }
+    }
+}
+
+#[test]
 fn every_listener_hears_every_change_in_the_same_order() {
     let (breaker, clock) = tripping(Window::last_calls(10), Trip::consecutive_failures(1));
     let heard: [Arc<Mutex<Vec<u64>>>; 3] = Default::default();
