@@ -212,6 +212,29 @@ fn every_reader_computes_the_same_deadline_for_a_probe_that_does_not_report() {
 }
 
 #[test]
+fn what_a_check_says_is_what_the_admission_says() {
+    let (breaker, clock) = jittered(7, 60 * SECOND);
+    fail(&breaker);
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+    clock.advance(2 * SECOND);
+    let _probe = breaker.try_acquire_owned().unwrap();
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+    clock.advance(SECOND);
+    // The probe's time is over: the breaker is open again, and not for the reason it was open before.
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+    breaker.force_open();
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+}
+
+fn said_by_check(breaker: &CircuitBreaker) -> String {
+    breaker.check().expect_err("rejected").to_string()
+}
+
+fn said_by_admission(breaker: &CircuitBreaker) -> String {
+    breaker.try_acquire().expect_err("rejected").to_string()
+}
+
+#[test]
 fn a_hint_is_held_against_the_jittered_wait() {
     for seed in 0..50 {
         let (breaker, _) = jittered(seed, 60 * SECOND);
