@@ -1,6 +1,11 @@
 //! Numbers at the ends of their ranges, exact thresholds, jitter, and user code that panics: what random histories of
 //! small numbers do not reach.
 
+#![allow(
+    clippy::clone_on_copy,
+    reason = "whether a part of a configuration is Copy is no promise of the API"
+)]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -84,7 +89,6 @@ fn waits_without_end_saturate() {
     clock.advance(Duration::from_secs(1 << 33));
     assert_eq!(breaker.state(), State::Open);
     assert!(breaker.try_acquire().unwrap_err().retry_after().unwrap() > Duration::from_secs(1 << 32));
-    // EXPLAIN assert!(!breaker.explain().is_empty());
     breaker.open_for(Duration::MAX);
     assert_eq!(breaker.state(), State::Open);
 }
@@ -103,9 +107,9 @@ fn a_clock_at_its_end_stops_nothing() {
 }
 
 #[test]
-fn a_window_shorter_than_its_buckets_still_forgets() {
+fn the_shortest_window_still_forgets() {
     let (breaker, clock) =
-        build(no_wait().no_trip_rules().window(Window::last(Duration::from_nanos(3)).buckets(10)));
+        build(no_wait().no_trip_rules().window(Window::last(Duration::from_nanos(10)).buckets(10)));
     (0..5).for_each(|_| fail(&breaker));
     assert_eq!(breaker.snapshot().counts.calls, 5);
     clock.advance(Duration::from_nanos(10));
@@ -207,6 +211,29 @@ fn every_reader_computes_the_same_deadline_for_a_probe_that_does_not_report() {
 }
 
 #[test]
+fn what_a_check_says_is_what_the_admission_says() {
+    let (breaker, clock) = jittered(7, 60 * SECOND);
+    fail(&breaker);
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+    clock.advance(2 * SECOND);
+    let _probe = breaker.try_acquire_owned().unwrap();
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+    clock.advance(SECOND);
+    // The probe's time is over: the breaker is open again, and not for the reason it was open before.
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+    breaker.force_open();
+    assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
+}
+
+fn said_by_check(breaker: &CircuitBreaker) -> String {
+    breaker.check().expect_err("rejected").to_string()
+}
+
+fn said_by_admission(breaker: &CircuitBreaker) -> String {
+    breaker.try_acquire().expect_err("rejected").to_string()
+}
+
+#[test]
 fn a_hint_is_held_against_the_jittered_wait() {
     for seed in 0..50 {
         let (breaker, _) = jittered(seed, 60 * SECOND);
@@ -290,7 +317,7 @@ fn jittered(seed: u64, max: Duration) -> (CircuitBreaker, ManualClock) {
         .backoff(Backoff::exponential(1.0).max(max).jitter(0.2))
         .half_open(HalfOpen::new().probe_timeout(SECOND))
         .build()
-        .unwrap();
+        .expect("a valid config");
     (CircuitBreaker::builder("edges").config(config).clock(clock).seed(seed).build(), hands)
 }
 

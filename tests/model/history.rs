@@ -27,7 +27,7 @@ pub(crate) enum Step {
     /// So many calls one after the other, each ended at once.
     Calls(u32, Finish),
     Advance(Nanos),
-    StepBack(Nanos),
+    Back(Nanos),
     /// To the end of the wait or of the first probe's time, less or more by so many nanoseconds.
     ToInstant(i64),
     Trip,

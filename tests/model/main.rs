@@ -27,12 +27,12 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestR
 
 #[test]
 fn any_history_goes_as_the_model_says() {
-    check(draw::history(), 300);
+    check(draw::history(), 250);
 }
 
 #[test]
 fn any_busy_history_goes_as_the_model_says() {
-    check(draw::busy_history(), 100);
+    check(draw::busy_history(), 60);
 }
 
 fn check(histories: impl Strategy<Value = History>, cases: u32) {

@@ -9,7 +9,7 @@ const MS: u64 = 1_000_000;
 fn a_reopening_that_is_due_keeps_its_wait_under_a_new_configuration() {
     let longer = Settings { open_duration: 50 * MS, ..plain() };
     play(
-        plain(),
+        &plain(),
         &[
             Step::Trip,
             Step::ToInstant(0),
@@ -26,7 +26,7 @@ fn a_reopening_that_is_due_keeps_its_wait_under_a_new_configuration() {
 #[test]
 fn an_outcome_makes_both_transitions_that_are_due() {
     play(
-        plain(),
+        &plain(),
         &[
             Step::Trip,
             Step::ToInstant(0),
@@ -57,7 +57,7 @@ fn a_breaker_that_flaps_through_closed_goes_on_climbing_and_forgets_in_time() {
         steps.push(Step::Advance(forgetting));
     }
     steps.extend(flap);
-    play(climbing, &steps);
+    play(&climbing, &steps);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_tumbling_interval_restarts_the_runs_though_nobody_writes() {
     let settings =
         Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
     play(
-        settings,
+        &settings,
         &[
             Step::Calls(2, Finish::Failure),
             Step::Advance(5 * MS - 1),
@@ -92,7 +92,7 @@ fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_wind
                 Step::SetConfig(Box::new(other), false),
                 Step::Calls(1, finish),
             ];
-            play(tumbling.clone(), &steps);
+            play(&tumbling, &steps);
         }
     }
 }
@@ -100,7 +100,7 @@ fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_wind
 #[test]
 fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
     play(
-        plain(),
+        &plain(),
         &[
             Step::Acquire,
             Step::Trip,
@@ -113,6 +113,29 @@ fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
 }
 
 #[test]
+fn a_rule_that_comes_with_new_settings_is_asked_about_the_samples_before_it() {
+    let rate = Rule::FailureRate { threshold: 0.5, minimum: Some(20) };
+    let slow = Rule::SlowRate { threshold: 0.5, slow_after: MS, minimum: Some(20) };
+    for window in [
+        Window::Last { bucket: MS, buckets: 3 },
+        Window::Tumbling(5 * MS),
+        Window::Unbounded,
+        Window::LastCalls(30),
+    ] {
+        for rule in [rate, slow] {
+            let before = Settings { rules: vec![], window, ..plain() };
+            let after = Settings { rules: vec![rule], ..before.clone() };
+            let steps = [
+                Step::Calls(10, Finish::Failure),
+                Step::SetConfig(Box::new(after), false),
+                Step::Calls(10, Finish::Success),
+            ];
+            play(&before, &steps);
+        }
+    }
+}
+
+#[test]
 fn a_window_does_not_go_back_with_the_clock() {
     let settings = Settings {
         window: Window::Last { bucket: MS, buckets: 3 },
@@ -120,11 +143,11 @@ fn a_window_does_not_go_back_with_the_clock() {
         ..plain()
     };
     play(
-        settings,
+        &settings,
         &[
             Step::Advance(10 * MS),
             Step::Calls(2, Finish::Failure),
-            Step::StepBack(5 * MS),
+            Step::Back(5 * MS),
             Step::Calls(1, Finish::Failure),
             Step::Advance(7 * MS),
             Step::Advance(MS),
@@ -138,7 +161,7 @@ fn a_new_half_open_policy_does_not_strand_the_visit_that_is_going_on() {
     let patient = Settings { half_open: visit(3, 3, 0), ..plain() };
     let strict = Settings { half_open: visit(1, 2, 0), ..plain() };
     play(
-        patient,
+        &patient,
         &[
             Step::Trip,
             Step::ToInstant(0),
@@ -155,7 +178,7 @@ fn a_new_half_open_policy_does_not_strand_the_visit_that_is_going_on() {
 fn metrics_only_tells_a_rule_once_until_none_holds() {
     let settings = Settings { rules: vec![Rule::Consecutive(2), Rule::FailureCount(3)], ..plain() };
     play(
-        settings,
+        &settings,
         &[
             Step::MetricsOnly,
             Step::Calls(4, Finish::Failure),
@@ -169,7 +192,7 @@ fn metrics_only_tells_a_rule_once_until_none_holds() {
     );
 }
 
-fn play(settings: Settings, steps: &[Step]) {
+fn play(settings: &Settings, steps: &[Step]) {
     for watched in [false, true] {
         let build = Build { settings: settings.clone(), custom: false, watched };
         let history = History { build, steps: steps.to_vec() };

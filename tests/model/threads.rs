@@ -1,5 +1,10 @@
 //! What holds however threads interleave: exact sums, no rate out of thin air, and no outcome in a later window.
 
+#![allow(
+    clippy::clone_on_copy,
+    reason = "whether a part of a configuration is Copy is no promise of the API"
+)]
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
@@ -61,9 +66,9 @@ fn a_count_window_holds_its_size_and_forgets_all_that_has_slid_out() {
             for turn in 0..TURNS {
                 let permit = breaker.try_acquire().unwrap();
                 if (number + turn) % 3 == 0 {
-                    permit.failure()
+                    permit.failure();
                 } else {
-                    permit.success()
+                    permit.success();
                 }
                 assert!(breaker.snapshot().counts.calls <= u64::from(size));
             }
@@ -169,9 +174,9 @@ fn a_new_configuration_under_running_calls_loses_no_sample() {
         for turn in 0..TURNS {
             let permit = breaker.try_acquire().unwrap();
             if (number + turn) % 5 == 0 {
-                permit.failure()
+                permit.failure();
             } else {
-                permit.success()
+                permit.success();
             }
             if number == 0 && turn % 50 == 0 {
                 breaker.set_config(if turn % 100 == 0 { other.clone() } else { (*rules).clone() });
@@ -190,9 +195,9 @@ fn buckets_that_roll_under_threads_leave_nothing_behind() {
         for turn in 0..TURNS {
             let permit = breaker.try_acquire().unwrap();
             if (number + turn) % 5 == 0 {
-                permit.failure()
+                permit.failure();
             } else {
-                permit.success()
+                permit.success();
             }
             if turn % 40 == 0 {
                 clock.advance(MS);
@@ -227,6 +232,39 @@ fn a_trip_under_threads_needs_no_more_failures_than_its_rule() {
             assert!(breaker.is_open(), "{:?}", breaker.snapshot());
             assert_eq!(breaker.snapshot().totals.failures, 50);
             assert_eq!(breaker.snapshot().last_trip.unwrap().counts.failures, 50);
+        }
+    }
+}
+
+#[test]
+fn the_outcome_that_reaches_the_minimum_trips_whichever_thread_brings_it() {
+    let rate = Trip::failure_rate(0.5).minimum_calls(20);
+    for window in [
+        Window::last_calls(20),
+        Window::last_calls(64),
+        Window::last(10 * MS).buckets(10),
+        Window::tumbling(10 * MS),
+        Window::unbounded(),
+    ] {
+        let (breaker, _clock) = tripping(window.clone(), rate.clone());
+        for round in 0..100 {
+            let permits: Vec<(usize, OwnedPermit)> =
+                (0..20).map(|_| breaker.try_acquire_owned().expect("closed")).enumerate().collect();
+            let permits = Mutex::new(permits);
+            in_threads(|_| {
+                loop {
+                    let Some((number, permit)) = permits.lock().unwrap().pop() else { return };
+                    if (number * 7 + round) % 2 == 0 {
+                        permit.failure();
+                    } else {
+                        permit.success();
+                    }
+                }
+            });
+            assert!(breaker.is_open(), "{window:?}, round {round}: {:?}", breaker.snapshot());
+            let counts = breaker.snapshot().counts;
+            assert_eq!((counts.calls, counts.failures), (20, 10), "{window:?}, round {round}");
+            breaker.force_closed();
         }
     }
 }

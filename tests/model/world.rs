@@ -29,7 +29,7 @@ struct Ear {
 
 impl Listener for Ear {
     fn on_event(&self, _: &CircuitBreaker, event: &Event) {
-        self.heard.lock().unwrap().note(event);
+        self.heard.lock().expect("no listener panics").note(event);
     }
 
     fn wants_calls(&self) -> bool {
@@ -75,7 +75,7 @@ impl World {
                 }
             }
             Step::Advance(by) => self.time_is(self.now + by),
-            Step::StepBack(by) => self.time_is(self.now.saturating_sub(*by)),
+            Step::Back(by) => self.time_is(self.now.saturating_sub(*by)),
             Step::ToInstant(shift) => {
                 if let Some(instant) = self.model.next_instant() {
                     self.time_is(instant.saturating_add_signed(*shift));
@@ -101,7 +101,7 @@ impl World {
 
     /// All that can be seen from outside.
     pub(crate) fn compare(&mut self) -> Result<(), String> {
-        let heard = std::mem::take(&mut *self.ear.heard.lock().unwrap());
+        let heard = std::mem::take(&mut *self.ear.heard.lock().expect("no listener panics"));
         compare::events(heard, &mut self.model, self.ear.wants_calls, &mut self.log)?;
         compare::answers(&self.breaker, &self.model)
     }
@@ -161,6 +161,7 @@ impl World {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "both sides are made to be compared")]
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, model: T, real: T) -> Result<(), String> {
     if model == real {
         Ok(())

@@ -98,9 +98,10 @@ fn record(permit: OwnedPermit, outcome: Outcome, took_ms: Option<u64>) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "both sides are made to be compared")]
 fn same<T: PartialEq + Debug>(what: &str, expected: Option<T>, got: T) -> Result<(), String> {
-    match expected {
-        Some(expected) if expected != got => Err(format!("{what}: expected {expected:?}, got {got:?}")),
+    match expected.as_ref() {
+        Some(expected) if *expected != got => Err(format!("{what}: expected {expected:?}, got {got:?}")),
         Some(_) | None => Ok(()),
     }
 }

@@ -212,9 +212,9 @@ impl CircuitBreaker {
             }
             let answer = match answer {
                 Admission::Permitted => Ok(()),
-                Admission::Refused { reason, left } => {
+                Admission::Refused { reason, left, cause } => {
                     self.0.ledger.reject();
-                    Err(self.0.refusal(reason, left))
+                    Err(self.0.refusal(reason, left, cause))
                 }
             };
             (answer, Word::new(control.machine.epoch(), control.machine.state()))
@@ -245,7 +245,7 @@ impl CircuitBreaker {
         let answer = lock(&self.0.control).machine.check(now);
         match answer {
             Admission::Permitted => Ok(()),
-            Admission::Refused { reason, left } => Err(self.0.refusal(reason, left)),
+            Admission::Refused { reason, left, cause } => Err(self.0.refusal(reason, left, cause)),
         }
     }
 
@@ -415,16 +415,10 @@ impl Inner {
         (now < deadline).then(|| Rejected::open(Arc::clone(&self.name), deadline.since(now), cause))
     }
 
-    fn refusal(&self, reason: RejectReason, left: u64) -> Rejected {
+    fn refusal(&self, reason: RejectReason, left: u64, cause: Cause) -> Rejected {
         let name = Arc::clone(&self.name);
         match reason {
-            RejectReason::Open => {
-                let cause = Cause::from_words([
-                    self.cause[0].load(Ordering::Acquire),
-                    self.cause[1].load(Ordering::Acquire),
-                ]);
-                Rejected::open(name, left, cause)
-            }
+            RejectReason::Open => Rejected::open(name, left, cause),
             RejectReason::HalfOpenSaturated => Rejected::saturated(name),
             RejectReason::ForcedOpen => Rejected::forced(name),
         }

@@ -12,6 +12,6 @@ mod view;
 mod words;
 
 pub(crate) use breaker::{Breaker, Permit};
-pub(crate) use settings::{Abandoned, Growth, HalfOpen, Rule, Settings, Verdict, Window, parts};
+pub(crate) use settings::{Abandoned, Growth, HalfOpen, Rule, Settings, Verdict, Window};
 pub(crate) use view::View;
 pub(crate) use words::{Change, Counts, Ended, Finish, Nanos, Queued, Reason, State, Told, Totals, Why};

@@ -61,7 +61,7 @@ pub(crate) enum Abandoned {
 }
 
 /// S8: a threshold is held as parts per billion, rounded down.
-pub(crate) fn parts(threshold: f64) -> u128 {
+fn parts(threshold: f64) -> u128 {
     (threshold * 1e9).floor() as u128
 }
 

@@ -126,10 +126,10 @@ impl Counts {
     pub(crate) fn run(&mut self, failure: bool) {
         match failure {
             true => {
-                (self.consecutive_failures, self.consecutive_successes) = (self.consecutive_failures + 1, 0)
+                (self.consecutive_failures, self.consecutive_successes) = (self.consecutive_failures + 1, 0);
             }
             false => {
-                (self.consecutive_failures, self.consecutive_successes) = (0, self.consecutive_successes + 1)
+                (self.consecutive_failures, self.consecutive_successes) = (0, self.consecutive_successes + 1);
             }
         }
     }

@@ -77,12 +77,14 @@ impl fmt::Display for Cause {
         let &Cause { part, calls, threshold, .. } = self;
         match first {
             TripReason::ConsecutiveFailures => {
-                write!(f, "{part} failures in a row, the limit is {threshold}")
+                write!(f, "{} in a row, the limit is {threshold}", Failures(part))
             }
-            TripReason::FailureCount => write!(f, "{part} failures in the window, the limit is {threshold}"),
+            TripReason::FailureCount => {
+                write!(f, "{} in the window, the limit is {threshold}", Failures(part))
+            }
             TripReason::FailureRate => write_rate(f, "failure rate", part, calls, threshold),
             TripReason::SlowCallRate => write_rate(f, "slow-call rate", part, calls, threshold),
-            TripReason::Custom => write!(f, "its own rule, after {part} failures in {calls} calls"),
+            TripReason::Custom => write!(f, "its own rule, after {} in {calls} calls", Failures(part)),
             TripReason::ProbeFailed => f.write_str("a probe failed"),
             TripReason::ProbeTimedOut => f.write_str("a probe did not report in time"),
             TripReason::Manual => f.write_str("opened by hand"),
@@ -92,6 +94,14 @@ impl fmt::Display for Cause {
             2 => f.write_str(", and one more rule"),
             n => write!(f, ", and {} more rules", n - 1),
         }
+    }
+}
+
+struct Failures(u32);
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "failure" } else { "failures" })
     }
 }
 

@@ -51,7 +51,7 @@ struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Permitted,
-    Refused { reason: RejectReason, left: u64 },
+    Refused { reason: RejectReason, left: u64, cause: Cause },
 }
 
 /// How a probe ended.
@@ -215,10 +215,15 @@ impl Machine {
         let view = self.view(now);
         match view.state {
             State::Closed | State::Disabled | State::MetricsOnly => Admission::Permitted,
-            State::Open => refuse(RejectReason::Open, view.left.unwrap_or(0)),
+            State::Open => {
+                // Open without an opening that anybody has noted: a probe is overdue.
+                let overdue = Cause::plain(TripReason::ProbeTimedOut);
+                let cause = if view.moved { overdue } else { self.cause };
+                Admission::Refused { reason: RejectReason::Open, left: view.left.unwrap_or(0), cause }
+            }
             State::HalfOpen if view.has_slot => Admission::Permitted,
-            State::HalfOpen => refuse(RejectReason::HalfOpenSaturated, 0),
-            State::ForcedOpen => refuse(RejectReason::ForcedOpen, 0),
+            State::HalfOpen => refuse(RejectReason::HalfOpenSaturated),
+            State::ForcedOpen => refuse(RejectReason::ForcedOpen),
         }
     }
 
@@ -244,19 +249,23 @@ impl Machine {
         self.catch_up(now, log);
         match self.state {
             State::Closed | State::Disabled | State::MetricsOnly => Admission::Permitted,
-            State::Open if now < self.deadline => refuse(RejectReason::Open, self.deadline.since(now)),
+            State::Open if now < self.deadline => Admission::Refused {
+                reason: RejectReason::Open,
+                left: self.deadline.since(now),
+                cause: self.cause,
+            },
             State::Open => {
                 self.half_open(log);
                 self.probe(now)
             }
             State::HalfOpen => self.probe(now),
-            State::ForcedOpen => refuse(RejectReason::ForcedOpen, 0),
+            State::ForcedOpen => refuse(RejectReason::ForcedOpen),
         }
     }
 
     fn probe(&mut self, now: Tick) -> Admission {
         if !self.probation.has_slot() {
-            return refuse(RejectReason::HalfOpenSaturated, 0);
+            return refuse(RejectReason::HalfOpenSaturated);
         }
         self.probation.send(now);
         Admission::Permitted
@@ -523,6 +532,6 @@ impl Probation {
     }
 }
 
-fn refuse(reason: RejectReason, left: u64) -> Admission {
-    Admission::Refused { reason, left }
+fn refuse(reason: RejectReason) -> Admission {
+    Admission::Refused { reason, left: 0, cause: Cause::default() }
 }

@@ -335,6 +335,9 @@ impl Window {
         if same {
             let frame = Arc::clone(&self.frame.load());
             self.frame.store(Arc::new(Frame { config: config.clone(), ..Frame::clone(&frame) }));
+            // What lies in the window was recorded under rules that may not have asked successes.
+            let until = frame.marks().map_or(0, |marks| marks.forgotten_by(moment.get()).0);
+            self.eventful_until.fetch_max(until, Ordering::SeqCst);
             loop {
                 let head = self.load();
                 let Some(sums) = self.finish(head, &frame) else { continue };
