@@ -44,6 +44,13 @@ impl Single {
     pub(crate) fn new(breaker: CircuitBreaker) -> Self {
         Self { breaker, kept: None }
     }
+
+    #[cold]
+    fn reject(&mut self) -> Result<OwnedPermit, Rejected> {
+        let rejected = self.kept.take().expect("called with a kept rejection");
+        self.breaker.count_rejection(&rejected);
+        Err(rejected)
+    }
 }
 
 // A clone of a ready service is not ready, so a clone of a rejecting one does not reject.
@@ -66,19 +73,24 @@ impl<Request> Admission<Request> for Single {
     fn poll_door(&mut self, _: &mut Context<'_>) -> Poll<Door> {
         // Asked before the inner service: one that is polled ready and then not called would keep its
         // reservation (a concurrency permit, a buffer's slot) from every other clone.
-        self.kept = self.breaker.check().err();
-        Poll::Ready(if self.kept.is_some() { Door::Refuse } else { Door::Pass })
+        match self.breaker.check() {
+            Ok(()) => {
+                // Looked at first, because it is there next to never, and a look is no write.
+                if self.kept.is_some() {
+                    self.kept = None;
+                }
+                Poll::Ready(Door::Pass)
+            }
+            Err(rejected) => {
+                self.kept = Some(rejected);
+                Poll::Ready(Door::Refuse)
+            }
+        }
     }
 
     #[inline]
     fn acquire(&mut self, _: &Request) -> Result<OwnedPermit, Rejected> {
-        match self.kept.take() {
-            None => self.breaker.try_acquire_owned(),
-            Some(rejected) => {
-                self.breaker.count_rejection(&rejected);
-                Err(rejected)
-            }
-        }
+        if self.kept.is_none() { self.breaker.try_acquire_owned() } else { self.reject() }
     }
 
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {

@@ -1,8 +1,9 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, forget};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use fusebox::OwnedPermit;
 use pin_project_lite::pin_project;
@@ -18,7 +19,7 @@ pin_project! {
     ///
     /// # Panics
     ///
-    /// When polled again after it was done, or after the inner future panicked.
+    /// It may panic when it is polled again after it was done, or after the inner future panicked.
     ///
     /// # Cancel safety
     ///
@@ -47,13 +48,20 @@ pin_project! {
     }
 }
 
-/// The permit between two polls.
-struct Held(Option<OwnedPermit>);
+/// The permit of a call that is not done yet.
+///
+/// Its drop takes out what is left, so the field needs no drop of its own: a call that is done pays for one
+/// look.
+struct Held(ManuallyDrop<Option<OwnedPermit>>);
+
+/// Lies on the stack of a poll, where a panic of the inner future meets it on its way out: the call has
+/// failed. It is forgotten when the poll comes back.
+struct Witness<'a>(&'a mut Held);
 
 impl<F, C, M, T, E> ResponseFuture<F, C, M, T, E> {
     #[inline]
     pub(crate) fn permitted(inner: F, permit: OwnedPermit, classify: C) -> Self {
-        Self { call: Call::Permitted { inner, permit: Held(Some(permit)), classify }, mode: PhantomData }
+        Self { call: Call::Permitted { inner, permit: Held::new(permit), classify }, mode: PhantomData }
     }
 
     pub(crate) fn rejected(answer: Result<T, E>) -> Self {
@@ -73,19 +81,36 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, permit, classify } => {
-                // On this stack, so that a panic of the inner future meets it on its way out: a failure.
-                let on_stack = permit.0.take().expect("not polled after it was done");
-                match inner.poll(cx) {
-                    Poll::Ready(result) => Poll::Ready(classify.judge(on_stack, result)),
-                    Poll::Pending => {
-                        permit.0 = Some(on_stack);
-                        Poll::Pending
-                    }
-                }
+                let witness = Witness(permit);
+                let polled = inner.poll(cx);
+                forget(witness);
+                let result = ready!(polled);
+                Poll::Ready(classify.judge(permit.take(), result))
             }
             CallProjection::Rejected { answer } => {
                 Poll::Ready(answer.take().expect("not polled after it was done"))
             }
+        }
+    }
+}
+
+impl Held {
+    #[inline]
+    fn new(permit: OwnedPermit) -> Self {
+        Self(ManuallyDrop::new(Some(permit)))
+    }
+
+    #[inline]
+    fn take(&mut self) -> OwnedPermit {
+        self.0.take().expect("not polled after it was done")
+    }
+
+    // Only a drop in the middle of a call comes here. It says so itself: the permit's own drop would take
+    // a panic elsewhere in the task, which drops a healthy call, for the call's failure.
+    #[cold]
+    fn abandon(&mut self) {
+        if let Some(permit) = self.0.take() {
+            permit.abandon();
         }
     }
 }
@@ -99,13 +124,11 @@ impl Drop for Held {
     }
 }
 
-impl Held {
-    // Only a drop in the middle of a call comes here. It says so itself: the permit's own drop would take
-    // a panic elsewhere in the task, which drops a healthy call, for the call's failure.
+impl Drop for Witness<'_> {
     #[cold]
-    fn abandon(&mut self) {
-        if let Some(permit) = self.0.take() {
-            permit.abandon();
+    fn drop(&mut self) {
+        if let Some(permit) = self.0.0.take() {
+            permit.failure();
         }
     }
 }
