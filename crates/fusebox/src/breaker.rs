@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::builder::CircuitBreakerBuilder;
-use crate::clock::{Clock, Tick};
+use crate::clock::{Clock, Moment, Tick};
 use crate::config::CircuitBreakerConfig;
 use crate::listeners::Listeners;
 use crate::permit::Ticket;
@@ -64,6 +64,8 @@ pub(crate) struct Control {
     last_trip: Option<Box<StateChange>>,
     /// Whether a rule held at the last outcome in metrics-only.
     pub(crate) held: bool,
+    /// The generation of the window in force.
+    generation: bool,
 }
 
 impl CircuitBreaker {
@@ -85,13 +87,12 @@ impl CircuitBreaker {
         custom: Option<CustomRule>,
     ) -> CircuitBreaker {
         let now = clock.now();
-        let form = config.form();
         let machine = Machine::new(config, seed, now);
         let inner = Inner {
             word: StateWord::new(Word::new(machine.epoch(), State::Closed)),
             deadline: AtomicU64::new(u64::MAX),
             cause: [AtomicU64::new(0), AtomicU64::new(0)],
-            window: Window::new(machine.epoch(), form, now),
+            window: Window::new(machine.epoch(), machine.config(), now),
             ledger: Ledger::default(),
             clock,
             name,
@@ -103,6 +104,7 @@ impl CircuitBreaker {
                 rejected_before: 0,
                 last_trip: None,
                 held: false,
+                generation: false,
             }),
         };
         inner.republish();
@@ -121,7 +123,7 @@ impl CircuitBreaker {
 
     /// The configuration in force.
     pub fn config(&self) -> Arc<CircuitBreakerConfig> {
-        Arc::new(lock(&self.0.control).machine.config().clone())
+        Arc::new(self.0.window.config())
     }
 
     /// Replaces the configuration under running calls.
@@ -132,9 +134,9 @@ impl CircuitBreaker {
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
         let mut control = lock(&self.0.control);
-        self.0.window.reshape(config.form(), now);
+        control.generation = self.0.window.reconfigure(&config, now);
         control.machine.set_config(config);
-        self.0.publish(&control.machine);
+        self.0.publish(&control);
         let sequence = control.next_sequence();
         self.0.listeners.enqueue(Event::ConfigChanged { sequence });
         drop(control);
@@ -285,11 +287,11 @@ impl CircuitBreaker {
         let now = self.0.clock.now();
         let control = lock(&self.0.control);
         let view = control.machine.view(now);
-        let totals = self.0.ledger.totals();
+        let totals = self.0.ledger.totals(self.0.window.totals());
         Snapshot {
             name: Arc::clone(&self.0.name),
             state: view.state,
-            counts: view.counts.unwrap_or_else(|| self.0.window.counts(now)),
+            counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
             retry_after: view.left.map(Duration::from_nanos),
             rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(control.rejected_before) },
             reopenings: view.reopenings,
@@ -361,8 +363,9 @@ impl Inner {
         &self.name
     }
 
-    pub(crate) fn load_word(&self) -> Word {
-        self.word.load()
+    #[inline]
+    pub(crate) fn word(&self) -> &StateWord {
+        &self.word
     }
 
     pub(crate) fn control(&self) -> MutexGuard<'_, Control> {
@@ -416,7 +419,7 @@ impl Inner {
         }
         let machine = &control.machine;
         if matches!(machine.state(), State::Closed | State::MetricsOnly) {
-            self.window.begin(machine.epoch(), machine.config().form(), now);
+            control.generation = self.window.begin(machine.epoch(), machine.config(), now);
         }
         control.held = false;
         control.rejected_before = self.ledger.rejected.get();
@@ -424,7 +427,7 @@ impl Inner {
         let [first, second] = machine.cause().to_words();
         self.cause[0].store(first, Ordering::Release);
         self.cause[1].store(second, Ordering::Release);
-        self.publish(machine);
+        self.publish(control);
     }
 
     fn note(&self, control: &mut Control, change: &Change) {
@@ -453,18 +456,22 @@ impl Inner {
         }
     }
 
-    fn publish(&self, machine: &Machine) {
+    fn publish(&self, control: &Control) {
+        let machine = &control.machine;
         let config = machine.config();
         let timed = config.needs_timing() || self.listeners.want_calls();
         let weighed = self.custom.is_some() || machine.state() == State::MetricsOnly;
-        let word = Word::new(machine.epoch(), machine.state()).with_timed(timed).with_weighed(weighed);
+        let word = Word::new(machine.epoch(), machine.state())
+            .with_generation(control.generation)
+            .with_timed(timed)
+            .with_weighed(weighed);
         self.word.publish(word);
     }
 
     /// Publishes the same state with the flags as they are now.
     pub(crate) fn republish(&self) {
         let control = lock(&self.control);
-        self.publish(&control.machine);
+        self.publish(&control);
     }
 }
 

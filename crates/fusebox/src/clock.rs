@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
@@ -150,5 +151,34 @@ impl ManualClock {
     /// How long after its start the clock stands.
     pub fn now(&self) -> Duration {
         now_of(&self.0)
+    }
+}
+
+/// The moment at which a call ends: the clock is read when somebody asks, and once.
+pub(crate) struct Moment<'a> {
+    clock: &'a Clock,
+    tick: Cell<Option<Tick>>,
+}
+
+impl<'a> Moment<'a> {
+    #[inline]
+    pub(crate) fn of(clock: &'a Clock) -> Moment<'a> {
+        Moment { clock, tick: Cell::new(None) }
+    }
+
+    pub(crate) fn at(clock: &'a Clock, now: Tick) -> Moment<'a> {
+        Moment { clock, tick: Cell::new(Some(now)) }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Tick {
+        match self.tick.get() {
+            Some(tick) => tick,
+            None => {
+                let now = self.clock.now();
+                self.tick.set(Some(now));
+                now
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::nanos;
+use crate::clock::{Moment, nanos};
 use crate::{CircuitBreaker, State};
 
 impl CircuitBreaker {
@@ -25,7 +25,7 @@ impl CircuitBreaker {
     fn open_by_hand(&self, wait: Option<u64>) {
         let now = self.inner().clock.now();
         self.transition(now, |control, log| {
-            let counts = self.inner().window.counts(now);
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.open_by_hand(wait, counts, now, log);
         });
     }
@@ -56,7 +56,7 @@ impl CircuitBreaker {
     pub fn reset(&self) {
         let now = self.inner().clock.now();
         self.transition(now, |control, log| {
-            let counts = self.inner().window.counts(now);
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.reset(counts, now, log);
         });
     }
@@ -64,7 +64,7 @@ impl CircuitBreaker {
     fn force(&self, state: State) {
         let now = self.inner().clock.now();
         self.transition(now, |control, log| {
-            let counts = self.inner().window.counts(now);
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.force(state, counts, now, log);
         });
     }

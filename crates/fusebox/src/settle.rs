@@ -3,101 +3,165 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use crate::clock::Tick;
+use crate::clock::{Moment, nanos};
 use crate::config::Abandoned;
 use crate::permit::{Ending, Ticket};
 use crate::policy::trip;
 use crate::state::{Cause, HalfOpenEnd, Verdict};
+use crate::window::{Kind, Recorded};
 use crate::{CircuitBreaker, Counts, Ended, Event, State};
-
-/// An ended call, with what the configuration makes of it.
-#[derive(Clone, Copy)]
-struct Call {
-    ended: Ended,
-    slow: bool,
-    hint: Option<u64>,
-}
 
 impl CircuitBreaker {
     /// Ends a permit.
+    #[inline]
     pub(crate) fn end(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
         let inner = self.inner();
-        let now = inner.clock.now();
-        let took = took.or_else(|| ticket.started.map(|started| now.since(started)));
-        let age = ticket.started.map(|started| now.since(started));
-        let call = self.weigh(ending, took, age);
-        let ended = match ticket.word.state() {
-            State::Closed | State::MetricsOnly => self.end_recorded(ticket, call, now),
-            State::HalfOpen => self.end_probe(ticket, call, now),
-            State::Disabled => {
-                if inner.load_word().same_epoch(ticket.word) { call.ended } else { Ended::Late }
+        let moment = Moment::of(&inner.clock);
+        if ticket.word.is_closed() && ticket.started.is_none() && took.is_none() && !inner.listeners().want_calls()
+        {
+            if let Ending::Success = ending {
+                return self.end_untimed_success(ticket, &moment);
             }
+        }
+        self.end_otherwise(ticket, ending, took, &moment);
+    }
+
+    /// The healthy path: nothing to time, nobody to tell.
+    #[inline]
+    fn end_untimed_success(&self, ticket: Ticket, moment: &Moment<'_>) {
+        let inner = self.inner();
+        match inner.window.record(inner.word(), ticket.word, Kind::default(), moment) {
+            Recorded::Quiet => {}
+            Recorded::Late => inner.ledger.late.add(1),
+            Recorded::Counts(counts) => self.weigh(ticket, &counts, None, moment),
+        }
+    }
+
+    #[inline(never)]
+    fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>, moment: &Moment<'_>) {
+        let age = ticket.started.map(|started| moment.get().since(started));
+        let took = took.or(age);
+        let (ended, hint) = self.judge(ending, age);
+        let counted = matches!(ended, Ended::Success | Ended::Failure);
+        let slow = counted && self.is_slow(took);
+        let call = Kind { failure: ended == Ended::Failure, slow };
+        let ended = match ticket.word.state() {
+            State::Closed | State::MetricsOnly if counted => self.end_recorded(ticket, call, ended, hint, moment),
+            State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment),
+            State::Closed | State::MetricsOnly | State::Disabled => self.end_unrecorded(ticket, ended, slow),
             // No permit is given there.
             State::Open | State::ForcedOpen => Ended::Late,
         };
-        self.count(ended, call.slow, took);
+        self.count(ended, slow, took);
     }
 
-    /// Turns what the caller said into what the breaker counts (S5, S14).
-    fn weigh(&self, ending: Ending, took: Option<u64>, age: Option<u64>) -> Call {
-        let control = self.inner().control();
-        let config = control.machine.config();
-        let slow = match (config.slow_after_nanos(), took) {
-            (Some(limit), Some(took)) => took >= limit,
-            _ => false,
-        };
+    /// Turns what the caller said into what the breaker counts (S5).
+    fn judge(&self, ending: Ending, age: Option<u64>) -> (Ended, Option<u64>) {
         match ending {
-            Ending::Success => Call { ended: Ended::Success, slow, hint: None },
-            Ending::Failure { hint } => Call { ended: Ended::Failure, slow, hint },
-            Ending::Ignored => Call { ended: Ended::Ignored, slow: false, hint: None },
+            Ending::Success => (Ended::Success, None),
+            Ending::Failure { hint } => (Ended::Failure, hint),
+            Ending::Ignored => (Ended::Ignored, None),
             Ending::Abandoned => {
-                let failed = match config.abandoned() {
+                let failed = self.inner().window.with_config(|config| match config.abandoned() {
                     Abandoned::Ignore => false,
                     Abandoned::Failure => true,
-                    Abandoned::FailureAfter(limit) => {
-                        age.is_some_and(|age| Duration::from_nanos(age) >= limit)
-                    }
-                };
-                let ended = if failed { Ended::Failure } else { Ended::Abandoned };
-                Call { ended, slow: failed && slow, hint: None }
+                    Abandoned::FailureAfter(limit) => age.is_some_and(|age| age >= nanos(limit)),
+                });
+                (if failed { Ended::Failure } else { Ended::Abandoned }, None)
             }
         }
     }
 
-    fn end_recorded(&self, ticket: Ticket, call: Call, now: Tick) -> Ended {
+    fn is_slow(&self, took: Option<u64>) -> bool {
+        let Some(took) = took else { return false };
+        let limit = self.inner().window.with_config(|config| config.slow_after_nanos());
+        limit.is_some_and(|limit| took >= limit)
+    }
+
+    fn end_recorded(
+        &self,
+        ticket: Ticket,
+        call: Kind,
+        ended: Ended,
+        hint: Option<u64>,
+        moment: &Moment<'_>,
+    ) -> Ended {
         let inner = self.inner();
-        let failure = match call.ended {
-            Ended::Success => false,
-            Ended::Failure => true,
-            Ended::Ignored | Ended::Abandoned | Ended::Late => {
-                return if inner.load_word().same_epoch(ticket.word) { call.ended } else { Ended::Late };
+        match inner.window.record(inner.word(), ticket.word, call, moment) {
+            Recorded::Quiet => ended,
+            Recorded::Late => Ended::Late,
+            Recorded::Counts(counts) => {
+                self.weigh(ticket, &counts, hint, moment);
+                ended
             }
-        };
-        let Some(counts) = inner.window.record(ticket.word.epoch(), failure, call.slow, now) else {
-            return Ended::Late;
-        };
-        if !inner.load_word().same_epoch(ticket.word) {
+        }
+    }
+
+    /// An outcome that no window wants: it counts in the totals if its visit still goes on.
+    fn end_unrecorded(&self, ticket: Ticket, ended: Ended, slow: bool) -> Ended {
+        let inner = self.inner();
+        if !inner.word().load().same_epoch(ticket.word) {
             return Ended::Late;
         }
-        let fired = self.ask_rules(&counts);
-        match ticket.word.state() {
-            State::Closed => {
-                if let Some(cause) = fired {
-                    self.transition(now, |control, log| {
-                        control.machine.trip(ticket.word.epoch(), cause, counts, call.hint, now, log);
-                    });
+        inner.ledger.note(ended, slow);
+        ended
+    }
+
+    fn end_probe(
+        &self,
+        ticket: Ticket,
+        ended: Ended,
+        slow: bool,
+        hint: Option<u64>,
+        moment: &Moment<'_>,
+    ) -> Ended {
+        let end = match ended {
+            Ended::Success => HalfOpenEnd::Success { slow },
+            Ended::Failure => HalfOpenEnd::Failure { slow, hint },
+            Ended::Ignored | Ended::Abandoned | Ended::Late => HalfOpenEnd::Nothing,
+        };
+        let now = moment.get();
+        let started = ticket.started.unwrap_or(now);
+        let (verdict, moved) = self.transition(now, |control, log| {
+            let verdict = control.machine.settle(ticket.word.epoch(), started, end, now, log);
+            if verdict == Verdict::Counted {
+                self.inner().ledger.note(ended, slow);
+            }
+            (verdict, !log.is_empty())
+        });
+        match verdict {
+            Verdict::Late => Ended::Late,
+            Verdict::Counted => {
+                if !moved {
+                    self.inner().listeners().tell_now(self, &Event::ProbeEnded);
                 }
+                ended
             }
-            State::MetricsOnly => self.note_holding(ticket, fired, counts),
-            State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled => {}
         }
-        call.ended
+    }
+
+    // ---- rules --------------------------------------------------------------------------------
+
+    /// Asks the rules about the counts that an outcome has led to (S9, S10).
+    #[cold]
+    #[inline(never)]
+    fn weigh(&self, ticket: Ticket, counts: &Counts, hint: Option<u64>, moment: &Moment<'_>) {
+        let fired = self.ask_rules(counts);
+        match (ticket.word.state(), fired) {
+            (State::MetricsOnly, fired) => self.note_holding(ticket, fired, counts),
+            (State::Closed, Some(cause)) => {
+                let now = moment.get();
+                self.transition(now, |control, log| {
+                    control.machine.trip(ticket.word.epoch(), cause, *counts, hint, now, log);
+                });
+            }
+            (State::Closed | State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => {}
+        }
     }
 
     fn ask_rules(&self, counts: &Counts) -> Option<Cause> {
         let inner = self.inner();
-        let config = inner.control().machine.config().clone();
-        let fired = trip::fired(config.rules(), counts);
+        let fired = inner.window.with_config(|config| trip::fired(config.rules(), counts));
         let Some(custom) = &inner.custom else { return fired };
         let answer = catch_unwind(AssertUnwindSafe(|| custom(counts)));
         let holds = answer.unwrap_or_else(|_| {
@@ -108,7 +172,7 @@ impl CircuitBreaker {
     }
 
     /// Metrics-only: told once when a rule begins to hold, and again only after none did.
-    fn note_holding(&self, ticket: Ticket, fired: Option<Cause>, counts: Counts) {
+    fn note_holding(&self, ticket: Ticket, fired: Option<Cause>, counts: &Counts) {
         let inner = self.inner();
         let mut control = inner.control();
         if control.machine.epoch() != ticket.word.epoch() {
@@ -120,49 +184,22 @@ impl CircuitBreaker {
             inner.ledger.would_trip.add(1);
             let sequence = control.next_sequence();
             let reasons = cause.reasons.iter().collect();
-            inner.listeners().enqueue(Event::WouldTrip { reasons, counts, sequence });
+            inner.listeners().enqueue(Event::WouldTrip { reasons, counts: *counts, sequence });
         }
         drop(control);
         inner.listeners().drain(self);
     }
 
-    fn end_probe(&self, ticket: Ticket, call: Call, now: Tick) -> Ended {
-        let end = match call.ended {
-            Ended::Success => HalfOpenEnd::Success { slow: call.slow },
-            Ended::Failure => HalfOpenEnd::Failure { slow: call.slow, hint: call.hint },
-            Ended::Ignored | Ended::Abandoned | Ended::Late => HalfOpenEnd::Nothing,
-        };
-        let started = ticket.started.unwrap_or(now);
-        let epoch = ticket.word.epoch();
-        let (verdict, moved) = self.transition(now, |control, log| {
-            let verdict = control.machine.settle(epoch, started, end, now, log);
-            (verdict, !log.is_empty())
-        });
-        if verdict == Verdict::Late {
-            return Ended::Late;
-        }
-        if !moved {
-            self.inner().listeners().tell_now(self, &Event::ProbeEnded);
-        }
-        call.ended
-    }
+    // ---- totals -------------------------------------------------------------------------------
 
     fn count(&self, ended: Ended, slow: bool, took: Option<u64>) {
         let inner = self.inner();
-        let ledger = &inner.ledger;
-        match ended {
-            Ended::Success => ledger.successes.add(1),
-            Ended::Failure => ledger.failures.add(1),
-            Ended::Ignored => ledger.ignored.add(1),
-            Ended::Abandoned => ledger.abandoned.add(1),
-            Ended::Late => ledger.late.add(1),
+        if ended == Ended::Late {
+            inner.ledger.late.add(1);
         }
         let counted = matches!(ended, Ended::Success | Ended::Failure);
-        if counted && slow {
-            ledger.slow.add(1);
-        }
         if let (true, Some(took)) = (counted, took) {
-            ledger.time(took);
+            inner.ledger.time(took);
         }
         if inner.listeners().want_calls() {
             let took = took.map(Duration::from_nanos);

@@ -17,3 +17,51 @@ pub(crate) use loom::sync::{
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
+
+/// A value that is replaced as a whole under running readers.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct Shared<T>(arc_swap::ArcSwap<T>);
+
+#[cfg(not(loom))]
+impl<T> Shared<T> {
+    pub(crate) fn new(value: T) -> Shared<T> {
+        Shared(arc_swap::ArcSwap::from_pointee(value))
+    }
+
+    #[inline]
+    pub(crate) fn load(&self) -> impl std::ops::Deref<Target = std::sync::Arc<T>> + use<T> {
+        self.0.load()
+    }
+
+    pub(crate) fn store(&self, value: std::sync::Arc<T>) {
+        self.0.store(value);
+    }
+}
+
+/// The same for the models: loom knows nothing of hazard pointers, so a lock stands for them.
+#[cfg(loom)]
+#[derive(Debug)]
+pub(crate) struct Shared<T>(Mutex<std::sync::Arc<T>>);
+
+#[cfg(loom)]
+impl<T> Shared<T> {
+    pub(crate) fn new(value: T) -> Shared<T> {
+        Shared(Mutex::new(std::sync::Arc::new(value)))
+    }
+
+    pub(crate) fn load(&self) -> impl std::ops::Deref<Target = std::sync::Arc<T>> + use<T> {
+        Box::new(std::sync::Arc::clone(&lock(&self.0)))
+    }
+
+    pub(crate) fn store(&self, value: std::sync::Arc<T>) {
+        *lock(&self.0) = value;
+    }
+}
+
+/// Loom takes a sequentially consistent access for acquire and release; a fence says it to loom.
+#[inline(always)]
+pub(crate) fn model_fence() {
+    #[cfg(loom)]
+    loom::sync::atomic::fence(Ordering::SeqCst);
+}

@@ -1,16 +1,18 @@
 use std::time::Duration;
 
-use crate::Totals;
+use crate::{Ended, Totals};
 use crate::sync::{AtomicU64, Ordering};
 
-/// The lifetime totals; every permit that ends and every rejection is counted exactly once.
+/// The lifetime totals, but for what a window has recorded, which the window itself has.
+///
+/// Every permit that ends and every rejection is counted exactly once.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    pub(crate) successes: Count,
-    pub(crate) failures: Count,
-    pub(crate) ignored: Count,
-    pub(crate) abandoned: Count,
-    pub(crate) slow: Count,
+    successes: Count,
+    failures: Count,
+    ignored: Count,
+    abandoned: Count,
+    slow: Count,
     pub(crate) late: Count,
     pub(crate) rejected: Count,
     pub(crate) would_trip: Count,
@@ -52,13 +54,29 @@ impl Ledger {
         });
     }
 
-    pub(crate) fn totals(&self) -> Totals {
+    /// An outcome that no window has recorded: of a probe, of a disabled breaker, or one that counts
+    /// nowhere.
+    pub(crate) fn note(&self, ended: Ended, slow: bool) {
+        match ended {
+            Ended::Success => self.successes.add(1),
+            Ended::Failure => self.failures.add(1),
+            Ended::Ignored => self.ignored.add(1),
+            Ended::Abandoned => self.abandoned.add(1),
+            Ended::Late => self.late.add(1),
+        }
+        if slow {
+            self.slow.add(1);
+        }
+    }
+
+    /// All totals, with those of the windows.
+    pub(crate) fn totals(&self, (successes, failures, slow): (u64, u64, u64)) -> Totals {
         Totals {
-            successes: self.successes.get(),
-            failures: self.failures.get(),
+            successes: self.successes.get().saturating_add(successes),
+            failures: self.failures.get().saturating_add(failures),
             ignored: self.ignored.get(),
             abandoned: self.abandoned.get(),
-            slow: self.slow.get(),
+            slow: self.slow.get().saturating_add(slow),
             late: self.late.get(),
             rejected: self.rejected.get(),
             would_trip: self.would_trip.get(),

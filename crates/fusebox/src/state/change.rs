@@ -19,8 +19,6 @@ const ORDER: [TripReason; 8] = [
 ];
 
 impl Reasons {
-    pub(crate) const NONE: Reasons = Reasons(0);
-
     pub(crate) fn one(reason: TripReason) -> Reasons {
         Reasons(1 << reason as u8)
     }

@@ -14,7 +14,7 @@ mod change;
 mod machine;
 mod word;
 
-pub(crate) use change::{Cause, Change, Entry, Log, Percent, Reasons};
+pub(crate) use change::{Cause, Change, Entry, Log, Reasons};
 pub(crate) use machine::{Admission, HalfOpenEnd, Machine, Verdict, View};
 pub(crate) use word::{StateWord, Word};
 

@@ -1,44 +1,368 @@
 //! What a breaker remembers of the calls it has let through.
+//!
+//! A window is lock-free and exact: its steps have an order ([`head`]), and every reader sees the
+//! sums of a whole number of them. A plain success in a window without trouble is not even a step:
+//! it is counted in a stripe ([`plain`]) and changes nothing else.
 
+mod frame;
+mod head;
+mod marks;
+#[cfg(test)]
+mod oracle;
 mod plain;
+mod ring;
+mod sums;
 
+#[cfg(all(test, loom))]
+mod loom_tests;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use std::sync::Arc;
+
+use frame::{Frame, Store};
+use head::{Head, Step};
 use plain::Plain;
+use sums::{AtomicSums, Sums};
+
+pub(crate) use head::Kind;
 
 use crate::Counts;
-use crate::clock::Tick;
-use crate::config::Form;
-use crate::sync::{Mutex, lock};
+use crate::clock::{Moment, Tick};
+use crate::config::CircuitBreakerConfig;
+use crate::state::{StateWord, Word};
+use crate::sync::{AtomicU64, Ordering, Shared};
 
-/// The window of the visit that records into it.
+/// The window of the visit that records into it, and the totals of all visits.
 #[derive(Debug)]
-pub(crate) struct Window(Mutex<(u64, Form, Plain)>);
+pub(crate) struct Window {
+    head: AtomicU64,
+    /// When the current bucket is over; `u64::MAX` where there are no buckets.
+    edge: AtomicU64,
+    /// Until when the window may hold something that a plain success must be weighed against.
+    eventful_until: AtomicU64,
+    /// All failures when the run of failures was last broken.
+    run_base: AtomicU64,
+    /// All successes when the run of successes was last broken.
+    streak_base: AtomicU64,
+    sums: AtomicSums,
+    plain: Plain,
+    frame: Shared<Frame>,
+}
+
+/// What became of an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// Its visit was over: nothing was written.
+    Late,
+    /// It is written, and no rule could fire on it.
+    Quiet,
+    /// It is written; the rules are to be asked about these counts.
+    Counts(Counts),
+}
 
 impl Window {
-    pub(crate) fn new(epoch: u64, form: Form, now: Tick) -> Window {
-        Window(Mutex::new((epoch, form, Plain::new(form, now))))
-    }
-
-    /// A visit begins: empty, anchored now.
-    pub(crate) fn begin(&self, epoch: u64, form: Form, now: Tick) {
-        *lock(&self.0) = (epoch, form, Plain::new(form, now));
-    }
-
-    /// A new configuration within a visit: the samples stay if the geometry does.
-    pub(crate) fn reshape(&self, form: Form, now: Tick) {
-        let mut window = lock(&self.0);
-        if window.1 != form {
-            window.2 = window.2.reshaped(form, now);
-            window.1 = form;
+    pub(crate) fn new(epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> Window {
+        let frame = Frame::new(epoch, false, config.clone(), now, &Sums::default(), 0, None);
+        let calm = frame.marks().is_some();
+        let edge = frame.marks().map_or(Tick::NEVER, |marks| marks.end(0));
+        Window {
+            head: AtomicU64::new(Head::first(calm).0),
+            edge: AtomicU64::new(edge.0),
+            eventful_until: AtomicU64::new(0),
+            run_base: AtomicU64::new(0),
+            streak_base: AtomicU64::new(0),
+            sums: AtomicSums::new(),
+            plain: Plain::new(),
+            frame: Shared::new(frame),
         }
     }
 
-    /// Notes an outcome of `epoch`; none if that visit is over.
-    pub(crate) fn record(&self, epoch: u64, failure: bool, slow: bool, now: Tick) -> Option<Counts> {
-        let mut window = lock(&self.0);
-        (window.0 == epoch).then(|| window.2.record(failure, slow, now))
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> CircuitBreakerConfig {
+        self.frame.load().config.clone()
     }
 
-    pub(crate) fn counts(&self, now: Tick) -> Counts {
-        lock(&self.0).2.counts(now)
+    /// Asks the configuration in force, without a copy.
+    pub(crate) fn with_config<T>(&self, ask: impl FnOnce(&CircuitBreakerConfig) -> T) -> T {
+        ask(&self.frame.load().config)
+    }
+
+    /// All successes, failures and slow calls that windows have recorded.
+    pub(crate) fn totals(&self) -> (u64, u64, u64) {
+        let sums = self.sums.glance();
+        (sums.successes + self.plain.successes(), sums.failures, sums.slow)
+    }
+
+    fn load(&self) -> Head {
+        Head(self.head.load(Ordering::Acquire))
+    }
+
+    fn swap(&self, head: Head, next: Head) -> bool {
+        self.head.compare_exchange(head.0, next.0, Ordering::SeqCst, Ordering::Acquire).is_ok()
+    }
+
+    // ---- recording ----------------------------------------------------------------------------
+
+    /// Writes an outcome of the visit that gave `ticket`, if that visit still goes on.
+    #[inline]
+    pub(crate) fn record(&self, state: &StateWord, ticket: Word, kind: Kind, moment: &Moment<'_>) -> Recorded {
+        if kind.is_plain() {
+            if let Some(recorded) = self.record_plain(state, ticket, moment) {
+                return recorded;
+            }
+        }
+        self.record_step(state, ticket, kind, moment)
+    }
+
+    /// A plain success in a calm window: one stripe, nothing else. None if it must be a step.
+    #[inline]
+    fn record_plain(&self, state: &StateWord, ticket: Word, moment: &Moment<'_>) -> Option<Recorded> {
+        loop {
+            // The stripe first: whatever ends this visit moves every stripe on before it is done, so
+            // if the swap below succeeds, what was read in between still held.
+            let stripe = self.plain.mine();
+            let seen = stripe.load(Ordering::Acquire);
+            let head = self.load();
+            let word = state.load();
+            if !word.same_epoch(ticket) {
+                return Some(Recorded::Late);
+            }
+            if !head.calm() || head.odd() != word.generation() {
+                return None;
+            }
+            let edge = self.edge.load(Ordering::Acquire);
+            if edge != u64::MAX && moment.get().0 >= edge {
+                return None;
+            }
+            let next = seen.wrapping_add(1);
+            if stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
+                return Some(self.look_around(word, moment));
+            }
+            self.plain.contended();
+        }
+    }
+
+    /// A plain success is written: is there anything it must be weighed against?
+    #[inline]
+    fn look_around(&self, word: Word, moment: &Moment<'_>) -> Recorded {
+        // After the write: a failure that did not see it must be seen here.
+        crate::sync::model_fence();
+        let until = self.eventful_until.load(Ordering::SeqCst);
+        let eventful = until != 0 && (until == u64::MAX || until > moment.get().0);
+        if eventful || word.weighed() { Recorded::Counts(self.counts(moment)) } else { Recorded::Quiet }
+    }
+
+    /// Any outcome, as a step of the head.
+    #[cold]
+    #[inline(never)]
+    fn record_step(&self, state: &StateWord, ticket: Word, kind: Kind, moment: &Moment<'_>) -> Recorded {
+        loop {
+            let head = self.load();
+            let loaded = self.frame.load();
+            if !state.load().same_epoch(ticket) {
+                return Recorded::Late;
+            }
+            let Some(frame) = loaded.of(head) else { continue };
+            if frame.epoch != ticket.epoch() {
+                return Recorded::Late;
+            }
+            let Some(before) = self.finish(head, frame) else { continue };
+            if self.roll(head, frame, &before, moment) {
+                continue;
+            }
+            let run = before.failures.saturating_sub(self.run_base.load(Ordering::Acquire));
+            let after = frame.record(&before, kind);
+            let next = head.next(Step::Record(kind), &after, frame.is_calm(&after, kind));
+            if self.swap(head, next) {
+                // If the head has moved on already, somebody else has applied it.
+                let _ = self.finish(next, frame);
+                return Recorded::Counts(self.weigh(frame, kind, &after, run, moment));
+            }
+        }
+    }
+
+    /// The counts right after an outcome that has been made a step, and what follows from it.
+    fn weigh(&self, frame: &Frame, kind: Kind, after: &Sums, run: u64, moment: &Moment<'_>) -> Counts {
+        if !kind.is_plain() && frame.weighs_successes() {
+            let until = frame.marks().map_or(0, |marks| marks.forgotten_by(moment.get()).0);
+            self.eventful_until.fetch_max(until, Ordering::SeqCst);
+            crate::sync::model_fence();
+        }
+        if kind.failure {
+            self.streak_base.fetch_max(after.successes.wrapping_add(self.plain.sum()), Ordering::AcqRel);
+        }
+        let counts = loop {
+            if let Some(counts) = frame.counts(after, || self.plain.sum(), || moment.get()) {
+                break counts;
+            }
+        };
+        Counts {
+            consecutive_failures: if kind.failure { run + 1 } else { 0 },
+            consecutive_successes: if kind.failure { 0 } else { self.streak(after) },
+            ..counts
+        }
+    }
+
+    fn streak(&self, sums: &Sums) -> u64 {
+        let base = self.streak_base.load(Ordering::Acquire);
+        sums.successes.wrapping_add(self.plain.sum()).saturating_sub(base)
+    }
+
+    // ---- steps --------------------------------------------------------------------------------
+
+    /// Applies the step of `head` wherever it has not been, and gives the sums after it; none if the
+    /// head has moved on.
+    fn finish(&self, head: Head, frame: &Frame) -> Option<Sums> {
+        let unmoved = || self.load() == head;
+        let sums = self.sums.apply(head, unmoved)?;
+        match head.step() {
+            Step::Begin => {}
+            Step::Record(kind) => {
+                if let Store::Ring(ring) = &frame.store {
+                    ring.write(sums.recorded() - 1, kind);
+                }
+                if !kind.failure {
+                    self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
+                }
+            }
+            Step::Roll => self.finish_roll(frame, &sums, unmoved)?,
+        }
+        unmoved().then_some(sums)
+    }
+
+    fn finish_roll(&self, frame: &Frame, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
+        let marks = frame.marks()?;
+        let edge = self.edge.load(Ordering::Acquire);
+        let successes = sums.successes.wrapping_add(self.plain.sum());
+        if !unmoved() {
+            return None;
+        }
+        marks.roll(sums, successes);
+        if frame.tumbles() {
+            self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
+            self.streak_base.fetch_max(successes, Ordering::AcqRel);
+        }
+        self.move_edge(edge, marks.end(marks.current()));
+        Some(())
+    }
+
+    /// From the value that was seen, so that a helper who comes late moves nothing.
+    fn move_edge(&self, seen: u64, end: Tick) {
+        if end.0 > seen {
+            let _ = self.edge.compare_exchange(seen, end.0, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    /// Rolls the window on if its current bucket is over; true if the head is to be looked at again.
+    fn roll(&self, head: Head, frame: &Frame, sums: &Sums, moment: &Moment<'_>) -> bool {
+        let Some(marks) = frame.marks().filter(|marks| marks.rolls()) else { return false };
+        let edge = self.edge.load(Ordering::Acquire);
+        let now = moment.get();
+        let (index, current) = (marks.index(now), marks.current());
+        if index <= current {
+            if now.0 >= edge {
+                // The edge was still that of the bucket, or the window, before.
+                self.move_edge(edge, marks.end(current));
+            }
+            return false;
+        }
+        marks.aim(index);
+        let calm = head.calm() || frame.tumbles();
+        let next = head.next(Step::Roll, sums, calm);
+        if self.swap(head, next) {
+            let _ = self.finish(next, frame);
+        }
+        true
+    }
+
+    // ---- reading ------------------------------------------------------------------------------
+
+    /// What lies in the window at this moment.
+    pub(crate) fn counts(&self, moment: &Moment<'_>) -> Counts {
+        loop {
+            let head = self.load();
+            let loaded = self.frame.load();
+            let Some(frame) = loaded.of(head) else { continue };
+            let Some(sums) = self.finish(head, frame) else { continue };
+            let run = sums.failures.saturating_sub(self.run_base.load(Ordering::Acquire));
+            let Some(counts) = frame.counts(&sums, || self.plain.sum(), || moment.get()) else { continue };
+            let streak = self.streak(&sums);
+            if self.load() != head {
+                continue;
+            }
+            let restarted = frame.tumbles()
+                && frame.marks().is_some_and(|marks| marks.index(moment.get()) > marks.current());
+            if restarted {
+                return counts;
+            }
+            return Counts { consecutive_failures: run, consecutive_successes: streak, ..counts };
+        }
+    }
+
+    // ---- visits (under the transition lock) -----------------------------------------------------
+
+    /// A visit begins: an empty window, anchored now. Gives the generation that its word must carry.
+    ///
+    /// The steps of the visit before are shut out first, then the successes that are no steps; only
+    /// then, when nobody can write, does the window get its beginning, and the caller publishes the
+    /// new epoch last.
+    pub(crate) fn begin(&self, epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> bool {
+        let (sums, frame) = self.turn(|before, sums| {
+            Frame::new(epoch, !before.odd, config.clone(), now, sums, 0, Some(before))
+        });
+        self.plain.bump();
+        let successes = sums.successes.wrapping_add(self.plain.sum());
+        if let Some(marks) = frame.marks() {
+            marks.begin_at(successes);
+        }
+        self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
+        self.streak_base.fetch_max(successes, Ordering::AcqRel);
+        self.eventful_until.store(0, Ordering::SeqCst);
+        self.edge.store(frame.marks().map_or(Tick::NEVER, |marks| marks.end(0)).0, Ordering::Release);
+        frame.odd
+    }
+
+    /// The configuration changes within a visit: the samples stay if the geometry does, the run in
+    /// any case, and the rules are asked at the next outcome, whatever it is (S30).
+    pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, now: Tick) -> bool {
+        let same = self.with_config(|old| old.form() == config.form());
+        if same {
+            let frame = Arc::clone(&self.frame.load());
+            self.frame.store(Arc::new(Frame { config: config.clone(), ..Frame::clone(&frame) }));
+            loop {
+                let head = self.load();
+                let Some(sums) = self.finish(head, &frame) else { continue };
+                if self.swap(head, head.next(Step::Begin, &sums, false)) {
+                    return frame.odd;
+                }
+            }
+        }
+        let (_, frame) = self.turn(|before, sums| {
+            let successes = sums.successes.wrapping_add(self.plain.sum());
+            Frame::new(before.epoch, !before.odd, config.clone(), now, sums, successes, None)
+        });
+        self.eventful_until.store(0, Ordering::SeqCst);
+        let end = frame.marks().map_or(Tick::NEVER, |marks| marks.end(marks.current()));
+        self.edge.store(end.0, Ordering::Release);
+        frame.odd
+    }
+
+    /// Puts another frame in force, with one step that no step prepared before can follow.
+    fn turn(&self, make: impl Fn(&Frame, &Sums) -> Frame) -> (Sums, Arc<Frame>) {
+        let before = Arc::clone(&self.frame.load());
+        loop {
+            let head = self.load();
+            let Some(sums) = self.finish(head, &before) else { continue };
+            let frame = make(&before, &sums);
+            // Until the step is made, the head belongs to the frame before.
+            let both = Frame { previous: Some(Arc::clone(&before)), ..frame.clone() };
+            self.frame.store(Arc::new(both));
+            if self.swap(head, head.next(Step::Begin, &sums, false).turned()) {
+                let frame = Arc::new(frame);
+                self.frame.store(Arc::clone(&frame));
+                return (sums, frame);
+            }
+        }
     }
 }

@@ -1,130 +1,117 @@
-//! The windows as plain arithmetic, one owner, no atomics.
+//! Plain successes: counted in stripes, so that threads do not wait for each other's cache lines.
 
-use std::collections::VecDeque;
+#[cfg(not(loom))]
+use std::sync::OnceLock;
 
-use crate::Counts;
-use crate::clock::Tick;
-use crate::config::Form;
+use crate::sync::{AtomicU64, Ordering};
 
-/// What a window remembers, and the run that does not slide with it.
-#[derive(Clone, Debug)]
-pub(crate) struct Plain {
-    form: Form,
-    anchor: Tick,
-    /// Count window: every outcome; time windows: one entry a bucket, by its index.
-    calls: VecDeque<(u64, Cell)>,
-    sum: Cell,
-    current: u64,
-    failures_in_a_row: u64,
-    successes_in_a_row: u64,
+/// How many plain successes there have been, all told.
+///
+/// One word until two threads are seen to contend for it; from then on one for each of a few
+/// stripes, a cache line apart.
+#[derive(Debug)]
+pub(super) struct Plain {
+    first: AtomicU64,
+    #[cfg(not(loom))]
+    more: OnceLock<Box<[Stripe]>>,
+    /// Bumps that were no success: see [`bump`](Self::bump).
+    bumps: AtomicU64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Cell {
-    calls: u64,
-    failures: u64,
-    slow: u64,
-}
+#[cfg(not(loom))]
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(AtomicU64);
 
 impl Plain {
-    pub(crate) fn new(form: Form, now: Tick) -> Plain {
+    pub(super) fn new() -> Plain {
         Plain {
-            form,
-            anchor: now,
-            calls: VecDeque::new(),
-            sum: Cell::default(),
-            current: 0,
-            failures_in_a_row: 0,
-            successes_in_a_row: 0,
+            first: AtomicU64::new(0),
+            #[cfg(not(loom))]
+            more: OnceLock::new(),
+            bumps: AtomicU64::new(0),
         }
     }
 
-    /// The same run, nothing else: the geometry has changed (S30).
-    pub(crate) fn reshaped(&self, form: Form, now: Tick) -> Plain {
-        Plain {
-            failures_in_a_row: self.failures_in_a_row,
-            successes_in_a_row: self.successes_in_a_row,
-            ..Plain::new(form, now)
+    /// The word this thread counts in.
+    #[cfg(not(loom))]
+    #[inline]
+    pub(super) fn mine(&self) -> &AtomicU64 {
+        match self.more.get() {
+            None => &self.first,
+            Some(stripes) => &stripes[thread::index() & (stripes.len() - 1)].0,
         }
     }
 
-    pub(crate) fn record(&mut self, failure: bool, slow: bool, now: Tick) -> Counts {
-        self.roll(now);
-        let cell = Cell { calls: 1, failures: failure.into(), slow: slow.into() };
-        self.add(cell);
-        if failure {
-            (self.failures_in_a_row, self.successes_in_a_row) = (self.failures_in_a_row + 1, 0);
-        } else {
-            (self.failures_in_a_row, self.successes_in_a_row) = (0, self.successes_in_a_row + 1);
-        }
-        self.read()
+    #[cfg(loom)]
+    pub(super) fn mine(&self) -> &AtomicU64 {
+        &self.first
     }
 
-    pub(crate) fn counts(&self, now: Tick) -> Counts {
-        let mut later = self.clone();
-        later.roll(now);
-        later.read()
+    /// Two threads met: from now on they go apart.
+    #[cfg(not(loom))]
+    #[cold]
+    pub(super) fn contended(&self) {
+        self.more.get_or_init(|| {
+            let cpus = std::thread::available_parallelism().map_or(2, usize::from);
+            (0..cpus.next_power_of_two().clamp(2, MOST_STRIPES)).map(|_| Stripe::default()).collect()
+        });
     }
 
-    fn add(&mut self, cell: Cell) {
-        self.sum.calls += 1;
-        self.sum.failures += cell.failures;
-        self.sum.slow += cell.slow;
-        match self.form {
-            Form::LastCalls(size) => {
-                self.calls.push_back((0, cell));
-                if self.calls.len() > size as usize {
-                    self.drop_oldest();
-                }
-            }
-            Form::Time { .. } | Form::Tumbling { .. } => match self.calls.back_mut() {
-                Some((index, last)) if *index == self.current => {
-                    last.calls += 1;
-                    last.failures += cell.failures;
-                    last.slow += cell.slow;
-                }
-                _ => self.calls.push_back((self.current, cell)),
-            },
-            Form::Unbounded => {}
-        }
+    #[cfg(loom)]
+    pub(super) fn contended(&self) {}
+
+    #[cfg(not(loom))]
+    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
+        std::iter::once(&self.first).chain(self.more.get().into_iter().flatten().map(|stripe| &stripe.0))
     }
 
-    fn drop_oldest(&mut self) {
-        if let Some((_, old)) = self.calls.pop_front() {
-            self.sum.calls -= old.calls;
-            self.sum.failures -= old.failures;
-            self.sum.slow -= old.slow;
-        }
+    #[cfg(loom)]
+    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
+        std::iter::once(&self.first)
     }
 
-    fn roll(&mut self, now: Tick) {
-        let (length, buckets) = match self.form {
-            Form::Time { nanos, buckets } => (nanos, buckets),
-            Form::Tumbling { nanos } => (nanos, 1),
-            Form::LastCalls(_) | Form::Unbounded => return,
-        };
-        let index = u128::from(now.since(self.anchor)) * u128::from(buckets) / u128::from(length.max(1));
-        let index = u64::try_from(index).unwrap_or(u64::MAX);
-        if index <= self.current {
-            return;
-        }
-        self.current = index;
-        while self.calls.front().is_some_and(|&(oldest, _)| oldest + u64::from(buckets) <= index) {
-            self.drop_oldest();
-        }
-        if matches!(self.form, Form::Tumbling { .. }) {
-            (self.failures_in_a_row, self.successes_in_a_row) = (0, 0);
-        }
+    /// All successes and bumps so far: what windows are measured in.
+    ///
+    /// Sequentially consistent, as the write of a success is: of a success and a failure that pass
+    /// each other, at least one sees the other and weighs both.
+    pub(super) fn sum(&self) -> u64 {
+        self.all().fold(0, |sum, stripe| sum.wrapping_add(stripe.load(Ordering::SeqCst)))
     }
 
-    fn read(&self) -> Counts {
-        Counts {
-            calls: self.sum.calls,
-            failures: self.sum.failures,
-            successes: self.sum.calls - self.sum.failures,
-            slow: self.sum.slow,
-            consecutive_failures: self.failures_in_a_row,
-            consecutive_successes: self.successes_in_a_row,
+    /// The successes alone.
+    pub(super) fn successes(&self) -> u64 {
+        // Bumps first: each is noted before it is made.
+        let bumps = self.bumps.load(Ordering::Acquire);
+        self.sum().saturating_sub(bumps)
+    }
+
+    /// Moves every word on, so that no success prepared for the window before can still be written.
+    pub(super) fn bump(&self) {
+        for stripe in self.all() {
+            self.bumps.fetch_add(1, Ordering::AcqRel);
+            stripe.fetch_add(1, Ordering::SeqCst);
         }
+    }
+}
+
+/// A breaker shared by more threads than this shares stripes, which is no more than slower.
+#[cfg(not(loom))]
+const MOST_STRIPES: usize = 16;
+
+#[cfg(not(loom))]
+mod thread {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+    thread_local! {
+        static INDEX: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A small number of this thread's own; zero where the thread is being torn down.
+    #[inline]
+    pub(super) fn index() -> usize {
+        INDEX.try_with(|&index| index).unwrap_or(0)
     }
 }

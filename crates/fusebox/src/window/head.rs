@@ -1,0 +1,133 @@
+use super::sums::Sums;
+
+/// The head of a window: the number of its last step, what that step was, and what it left behind.
+///
+/// ```text
+///   63                       11  10   9   8        4 3    2  1  0
+///  ┌────────────────────────────┬───┬────┬──────────┬──────┬──────┐
+///  │ ticket (53 bits)           │odd│calm│ parities │ s, f │ kind │
+///  └────────────────────────────┴───┴────┴──────────┴──────┴──────┘
+/// ```
+///
+/// Every step of a window (an outcome that is no plain success, a roll of its buckets, a new visit)
+/// is one compare-and-swap of this word. The ticket grows with each, so no value ever comes back and
+/// a step prepared for an earlier window cannot land in a later one (S3): 53 bits last fourteen
+/// years at twenty million steps a second. What a step changes elsewhere is determined by this word
+/// and is applied by whoever comes next, before they take the next step; so the sums, read at an
+/// unchanged head, are those of a sequence of whole steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head(pub(super) u64);
+
+/// What the last step was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A visit began, or its configuration changed.
+    Begin,
+    Record(Kind),
+    Roll,
+}
+
+/// An outcome that counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) failure: bool,
+    pub(crate) slow: bool,
+}
+
+impl Kind {
+    /// A success that was not slow: in a window without trouble it changes nothing but a total.
+    #[inline]
+    pub(crate) fn is_plain(self) -> bool {
+        !self.failure && !self.slow
+    }
+
+    /// As two bits, for a head and for a ring.
+    pub(super) fn bits(self) -> u64 {
+        u64::from(self.failure) | u64::from(self.slow) << 1
+    }
+
+    pub(super) fn from_bits(bits: u64) -> Kind {
+        Kind { failure: bits & 1 != 0, slow: bits & 2 != 0 }
+    }
+}
+
+const TICKET: u64 = 1 << 11;
+const ODD: u64 = 1 << 10;
+const CALM: u64 = 1 << 9;
+const PARITY_SHIFT: u32 = 4;
+const KIND_SHIFT: u32 = 2;
+const RECORD: u64 = 1;
+const ROLL: u64 = 2;
+
+impl Head {
+    pub(super) fn first(calm: bool) -> Head {
+        Head(if calm { CALM } else { 0 })
+    }
+
+    /// The head after one more step, with the sums that it leaves.
+    pub(super) fn next(self, step: Step, sums: &Sums, calm: bool) -> Head {
+        let ticket = (self.0 & !(TICKET - 1)).wrapping_add(TICKET);
+        let step = match step {
+            Step::Begin => 0,
+            Step::Record(kind) => RECORD | kind.bits() << KIND_SHIFT,
+            Step::Roll => ROLL,
+        };
+        let calm = if calm { CALM } else { 0 };
+        Head(ticket | self.0 & ODD | calm | sums.parities() << PARITY_SHIFT | step)
+    }
+
+    pub(super) fn turned(self) -> Head {
+        Head(self.0 ^ ODD)
+    }
+
+    pub(super) fn step(self) -> Step {
+        match self.0 & 0b11 {
+            RECORD => Step::Record(Kind::from_bits(self.0 >> KIND_SHIFT & 0b11)),
+            ROLL => Step::Roll,
+            _ => Step::Begin,
+        }
+    }
+
+    /// Which of two frames it belongs to.
+    #[inline]
+    pub(super) fn odd(self) -> bool {
+        self.0 & ODD != 0
+    }
+
+    /// Nothing in the window that a plain success would move.
+    #[inline]
+    pub(super) fn calm(self) -> bool {
+        self.0 & CALM != 0
+    }
+
+    /// Whether the sum with this place is odd after the step.
+    pub(super) fn parity(self, place: usize) -> u64 {
+        self.0 >> (PARITY_SHIFT as usize + place) & 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_read_back_from_the_head() {
+        let slow_failure = Kind { failure: true, slow: true };
+        let sums = Sums { successes: 2, failures: 3, slow: 1, evicted_failures: 0, evicted_slow: 1 };
+        let head = Head::first(true).next(Step::Record(slow_failure), &sums, false);
+        assert_eq!(head.step(), Step::Record(slow_failure));
+        assert!(!head.calm());
+        assert_eq!((0..5).map(|place| head.parity(place)).collect::<Vec<_>>(), [0, 1, 1, 0, 1]);
+        assert_eq!(head.next(Step::Roll, &sums, true).step(), Step::Roll);
+    }
+
+    #[test]
+    fn no_head_comes_twice() {
+        let sums = Sums::default();
+        let first = Head::first(true);
+        let second = first.next(Step::Begin, &sums, true);
+        assert_ne!(first, second);
+        assert_ne!(second, second.next(Step::Begin, &sums, true));
+        assert!(second.turned().odd());
+    }
+}

@@ -1,0 +1,204 @@
+//! The lock-free windows against the plain arithmetic they stand for.
+
+use super::oracle::Oracle;
+use super::*;
+use crate::clock::Clock;
+use crate::config::Form;
+use crate::{State, Trip};
+
+/// A breaker's window alone: no machine, one epoch unless a test turns it.
+struct Bench {
+    clock: Clock,
+    state: StateWord,
+    window: Window,
+    epoch: u64,
+    now: Tick,
+}
+
+impl Bench {
+    fn new(window: crate::Window) -> Bench {
+        let config = config(window);
+        Bench {
+            clock: Clock::system(),
+            state: StateWord::new(Word::new(1, State::Closed)),
+            window: Window::new(1, &config, Tick(0)),
+            epoch: 1,
+            now: Tick(0),
+        }
+    }
+
+    fn moment(&self) -> Moment<'_> {
+        Moment::at(&self.clock, self.now)
+    }
+
+    fn record(&self, kind: Kind) -> Recorded {
+        self.record_of(Word::new(self.epoch, State::Closed), kind)
+    }
+
+    fn record_of(&self, ticket: Word, kind: Kind) -> Recorded {
+        self.window.record(&self.state, ticket, kind, &self.moment())
+    }
+
+    fn counts(&self) -> Counts {
+        self.window.counts(&self.moment())
+    }
+
+    fn begin(&mut self, window: crate::Window) {
+        self.epoch += 1;
+        let odd = self.window.begin(self.epoch, &config(window), self.now);
+        self.state.publish(Word::new(self.epoch, State::Closed).with_generation(odd));
+    }
+
+    fn reconfigure(&mut self, window: crate::Window) {
+        let odd = self.window.reconfigure(&config(window), self.now);
+        self.state.publish(Word::new(self.epoch, State::Closed).with_generation(odd));
+    }
+}
+
+fn config(window: crate::Window) -> CircuitBreakerConfig {
+    let slow = Trip::slow_call_rate(1.0, std::time::Duration::from_secs(1)).minimum_calls(1);
+    CircuitBreakerConfig::builder().trip(slow).window(window).build().unwrap()
+}
+
+const SUCCESS: Kind = Kind { failure: false, slow: false };
+const FAILURE: Kind = Kind { failure: true, slow: false };
+
+fn nanos(n: u64) -> std::time::Duration {
+    std::time::Duration::from_nanos(n)
+}
+
+/// A small generator, so that a failure can be told by its seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+
+    fn window(&mut self) -> crate::Window {
+        match self.below(4) {
+            0 => crate::Window::last_calls([1, 2, 5, 8, 9, 33][self.below(6) as usize]),
+            1 => crate::Window::last(nanos([10, 100, 7][self.below(3) as usize])).buckets([1, 3, 5][self.below(3) as usize]),
+            2 => crate::Window::tumbling(nanos(20 + self.below(3))),
+            _ => crate::Window::unbounded(),
+        }
+    }
+}
+
+#[test]
+fn any_history_gives_the_counts_of_the_plain_arithmetic() {
+    for seed in 0..400 {
+        let mut random = Random(seed);
+        let first = random.window();
+        let mut bench = Bench::new(first);
+        let mut oracle = Oracle::new(config(first).form(), Tick(0));
+        let calm = random.below(5) + 1;
+        for step in 0..400 {
+            match random.below(40) {
+                0 => {
+                    let window = random.window();
+                    bench.begin(window);
+                    oracle = Oracle::new(config(window).form(), bench.now);
+                }
+                1 => {
+                    let window = random.window();
+                    let form = config(window).form();
+                    let same = bench.window.with_config(|old| old.form() == form);
+                    bench.reconfigure(window);
+                    if !same {
+                        oracle = oracle.reshaped(form, bench.now);
+                    }
+                }
+                2..10 => bench.now = bench.now.after(random.below(8)),
+                10 => bench.now = bench.now.after(random.below(500)),
+                _ => {
+                    let kind = Kind { failure: random.below(calm) == 1, slow: random.below(9) == 0 };
+                    let expected = oracle.record(kind.failure, kind.slow, bench.now);
+                    match bench.record(kind) {
+                        Recorded::Counts(counts) => assert_eq!(counts, expected, "seed {seed} step {step}"),
+                        Recorded::Quiet => assert!(kind.is_plain()),
+                        Recorded::Late => panic!("seed {seed} step {step}: not late"),
+                    }
+                }
+            }
+            assert_eq!(bench.counts(), oracle.counts(bench.now), "seed {seed} step {step} {:?}", bench.window);
+        }
+    }
+}
+
+#[test]
+fn an_outcome_of_an_earlier_visit_is_written_nowhere() {
+    for form in [crate::Window::last_calls(3), crate::Window::last(nanos(10)), crate::Window::unbounded()] {
+        let mut bench = Bench::new(form);
+        let ticket = Word::new(1, State::Closed);
+        bench.begin(form);
+        for kind in [SUCCESS, FAILURE] {
+            assert_eq!(bench.record_of(ticket, kind), Recorded::Late);
+        }
+        assert_eq!(bench.counts(), Counts::default());
+        assert_eq!(bench.window.totals(), (0, 0, 0));
+    }
+}
+
+#[test]
+fn a_full_healthy_window_is_not_written_to() {
+    let bench = Bench::new(crate::Window::last_calls(4));
+    for _ in 0..4 {
+        bench.record(SUCCESS);
+    }
+    let head = bench.window.load();
+    for _ in 0..1000 {
+        assert_eq!(bench.record(SUCCESS), Recorded::Quiet);
+    }
+    assert_eq!(bench.window.load(), head);
+    assert_eq!(bench.window.totals(), (1004, 0, 0));
+}
+
+#[test]
+fn after_any_number_of_successes_half_a_window_of_failures_is_half_the_rate() {
+    for healthy in [0, 100, 1_000, 100_000] {
+        let bench = Bench::new(crate::Window::last_calls(100));
+        for _ in 0..healthy.max(100) {
+            bench.record(SUCCESS);
+        }
+        for _ in 0..50 {
+            bench.record(FAILURE);
+        }
+        let counts = bench.counts();
+        assert_eq!((counts.calls, counts.failures), (100, 50));
+    }
+}
+
+#[test]
+fn threads_lose_and_double_nothing() {
+    const EACH: u64 = 20_000;
+    for form in [crate::Window::last_calls(16), crate::Window::last(nanos(u64::MAX / 2)), crate::Window::unbounded()] {
+        let bench = Bench::new(form);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let bench = &bench;
+                scope.spawn(move || {
+                    for call in 0..EACH {
+                        bench.record(Kind { failure: (call + thread) % 4 == 0, slow: call % 8 == 0 });
+                    }
+                });
+            }
+        });
+        let (successes, failures, slow) = bench.window.totals();
+        assert_eq!((successes, failures, slow), (3 * EACH, EACH, EACH / 2));
+        let counts = bench.counts();
+        assert_eq!(counts.calls, counts.successes + counts.failures);
+        match config(form).form() {
+            Form::LastCalls(size) => {
+                assert_eq!(counts.calls, u64::from(size));
+                // What lies in the ring is what the counts say.
+                for _ in 0..size {
+                    bench.record(SUCCESS);
+                }
+                assert_eq!((bench.counts().failures, bench.counts().slow), (0, 0));
+            }
+            Form::Time { .. } | Form::Tumbling { .. } | Form::Unbounded => assert_eq!(counts.calls, 4 * EACH),
+        }
+    }
+}
