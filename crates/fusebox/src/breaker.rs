@@ -284,11 +284,16 @@ impl CircuitBreaker {
 
     /// The breaker at this moment; changes nothing.
     pub fn snapshot(&self) -> Snapshot {
+        self.look(|_, _| ()).0
+    }
+
+    /// A snapshot, and what else the machine knows at the same moment.
+    pub(crate) fn look<T>(&self, more: impl FnOnce(&Machine, Tick) -> T) -> (Snapshot, T) {
         let now = self.0.clock.now();
         let control = lock(&self.0.control);
         let view = control.machine.view(now);
         let totals = self.0.ledger.totals(self.0.window.totals());
-        Snapshot {
+        let snapshot = Snapshot {
             name: Arc::clone(&self.0.name),
             state: view.state,
             counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
@@ -299,7 +304,8 @@ impl CircuitBreaker {
             in_state_for: Duration::from_nanos(now.since(view.since)),
             last_trip: control.last_trip.as_deref().cloned(),
             totals,
-        }
+        };
+        (snapshot, more(&control.machine, now))
     }
 
     // ---- listening ----------------------------------------------------------------------------
@@ -324,11 +330,7 @@ impl CircuitBreaker {
     // ---- transitions --------------------------------------------------------------------------
 
     /// Runs a step of the machine under the lock, publishes what it did, then tells the listeners.
-    pub(crate) fn transition<T>(
-        &self,
-        now: Tick,
-        step: impl FnOnce(&mut Control, &mut Log) -> T,
-    ) -> T {
+    pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Control, &mut Log) -> T) -> T {
         let mut log = Log::new();
         let mut control = lock(&self.0.control);
         let answer = step(&mut control, &mut log);
@@ -379,10 +381,8 @@ impl Inner {
     /// The no of an open breaker whose wait is not over; none if the lock must be asked.
     fn refusal_while_open(&self, word: Word) -> Option<Rejected> {
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
-        let cause = Cause::from_words([
-            self.cause[0].load(Ordering::Acquire),
-            self.cause[1].load(Ordering::Acquire),
-        ]);
+        let cause =
+            Cause::from_words([self.cause[0].load(Ordering::Acquire), self.cause[1].load(Ordering::Acquire)]);
         // Read again: what was read belongs to this visit only if it still goes on.
         if self.word.load() != word {
             return None;

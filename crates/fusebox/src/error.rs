@@ -121,7 +121,9 @@ impl fmt::Display for Brief {
             0 => write!(f, "{}ms", duration.as_millis()),
             1..60 if duration.subsec_millis() < 50 => write!(f, "{seconds}s"),
             1..60 => write!(f, "{:.1}s", duration.as_secs_f64()),
+            60..3600 if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),
             60..3600 => write!(f, "{}m {}s", seconds / 60, seconds % 60),
+            _ if seconds / 60 % 60 == 0 => write!(f, "{}h", seconds / 3600),
             _ => write!(f, "{}h {}m", seconds / 3600, seconds / 60 % 60),
         }
     }
@@ -277,7 +279,16 @@ mod tests {
 
     #[test]
     fn durations_read_as_a_person_says_them() {
-        for (millis, text) in [(0, "0ms"), (350, "350ms"), (2000, "2s"), (4200, "4.2s"), (125_000, "2m 5s"), (7_260_000, "2h 1m")] {
+        for (millis, text) in [
+            (0, "0ms"),
+            (350, "350ms"),
+            (2000, "2s"),
+            (4200, "4.2s"),
+            (60_000, "1m"),
+            (125_000, "2m 5s"),
+            (7_200_000, "2h"),
+            (7_260_000, "2h 1m"),
+        ] {
             assert_eq!(Brief(Duration::from_millis(millis)).to_string(), text);
         }
         assert_eq!(Brief(Duration::from_micros(300)).to_string(), "300µs");
@@ -291,7 +302,9 @@ mod tests {
             Box::new(Box::new(rejected())),
             Box::new(io::Error::other(rejected())),
             Box::new(Arc::new(rejected()) as Arc<dyn Error + Send + Sync>),
-            Box::new(CircuitBreakerError::Inner(io::Error::other(CircuitBreakerError::<io::Error>::from(rejected())))),
+            Box::new(CircuitBreakerError::Inner(io::Error::other(CircuitBreakerError::<io::Error>::from(
+                rejected(),
+            )))),
         ];
         for error in wrapped {
             assert_eq!(rejection(&*error), Some(&rejected()), "{error:?}");

@@ -9,6 +9,7 @@ mod config;
 mod control;
 mod error;
 mod event;
+mod explain;
 mod listeners;
 mod outcome;
 mod permit;
