@@ -195,6 +195,15 @@ impl CircuitBreaker {
         answer
     }
 
+    /// A permit for an outcome that is known already, if this state records into the window: never a
+    /// probe, never a rejection.
+    #[cfg(feature = "stream")]
+    pub(crate) fn admit_to_window(&self) -> Option<Permit<'_>> {
+        let word = self.0.word.load();
+        matches!(word.state(), State::Closed | State::MetricsOnly)
+            .then(|| Permit::new(self, Ticket { word, started: None }))
+    }
+
     fn admit_locked(&self) -> Result<Ticket, Rejected> {
         let now = self.0.clock.now();
         let (answer, word) = self.transition(now, |control, log| {
@@ -314,7 +323,7 @@ impl CircuitBreaker {
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
         let ear = self.0.listeners.add(Box::new(listener));
         self.0.republish();
-        Subscription::new(Arc::downgrade(&self.0), ear)
+        Subscription::new(Arc::downgrade(&self.0), &ear)
     }
 
     /// The same as [`subscribe`](Self::subscribe), for closures.

@@ -4,12 +4,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
+use crate::classify::ErrorsFail;
 use crate::{CircuitBreaker, CircuitBreakerError, Classify, Outcome, Permit};
-
-/// What holds where nobody says otherwise: an error is a failure.
-fn errors_fail<T, E>(result: &Result<T, E>) -> Outcome {
-    if result.is_ok() { Outcome::Success } else { Outcome::Failure }
-}
 
 impl CircuitBreaker {
     /// Makes a call if the breaker admits it; every `Err` is a failure.
@@ -52,7 +48,7 @@ impl CircuitBreaker {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.call_with(operation, &errors_fail).await
+        self.call_with(operation, &ErrorsFail).await
     }
 
     /// The same as [`call`](Self::call), with a closure that says what a result means.
@@ -149,7 +145,7 @@ impl CircuitBreaker {
     {
         let permit = self.try_acquire()?;
         let result = operation();
-        permit.settle(&result, &errors_fail);
+        permit.settle(&result, &ErrorsFail);
         result.map_err(CircuitBreakerError::Inner)
     }
 }

@@ -102,7 +102,7 @@ impl serde::Serialize for Rejected {
         let mut fields = serializer.serialize_struct("Rejected", 3)?;
         fields.serialize_field("name", &*self.name)?;
         fields.serialize_field("reason", &self.reason)?;
-        fields.serialize_field("retry_after", &self.retry_after())?;
+        fields.serialize_field("retry_after", &self.retry_after().map(|left| left.as_secs_f64()))?;
         fields.end()
     }
 }

@@ -9,22 +9,28 @@ mod config;
 mod control;
 mod error;
 mod event;
+mod events;
 mod explain;
 mod listeners;
 mod outcome;
 mod permit;
 mod policy;
+mod protected;
 mod registry;
+#[cfg(feature = "serde")]
+mod seconds;
 mod settle;
 mod snapshot;
 mod state;
+#[cfg(feature = "stream")]
+mod stream;
 mod sync;
 mod totals;
 mod window;
 
 pub use breaker::CircuitBreaker;
 pub use builder::CircuitBreakerBuilder;
-pub use classify::Classify;
+pub use classify::{Classify, Errors, ErrorsFail, FailureIf, errors, failure_if};
 pub use clock::Clock;
 #[cfg(feature = "test-util")]
 pub use clock::ManualClock;
@@ -33,9 +39,13 @@ pub use config::{
 };
 pub use error::{BoxError, CircuitBreakerError, RejectReason, Rejected, rejection};
 pub use event::{Ended, Event, Listener, StateChange, TripReason};
+pub use events::Events;
 pub use listeners::Subscription;
 pub use outcome::Outcome;
 pub use permit::{OwnedPermit, Permit};
+pub use protected::{CircuitProtected, Protected};
 pub use registry::{AlreadyExists, Registry, RegistryBuilder, RegistryStatus};
 pub use snapshot::{Counts, Snapshot, Totals};
 pub use state::State;
+#[cfg(feature = "stream")]
+pub use stream::CircuitBreakerStream;

@@ -348,7 +348,7 @@ impl Registry {
             slot.breaker.inner().adopt(&ear);
         }
         drop(desk);
-        Subscription::to_registry(Arc::downgrade(&self.0), ear)
+        Subscription::to_registry(Arc::downgrade(&self.0), &ear)
     }
 
     /// The same as [`subscribe`](Self::subscribe), for closures.
