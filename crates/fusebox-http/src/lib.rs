@@ -1,1 +1,24 @@
-//! (to be written)
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod call;
+mod cause;
+mod code;
+mod deadline;
+mod error;
+mod grpc;
+mod head;
+mod retry_after;
+mod retry_info;
+mod status;
+
+pub use body::WatchedBody;
+pub use call::WatchedCall;
+pub use cause::{TypedErrors, is_timeout};
+pub use code::GrpcCode;
+pub use deadline::grpc_timeout;
+pub use error::RuleError;
+pub use grpc::GrpcClassify;
+pub use head::{ClassifyHead, Head};
+pub use retry_after::retry_after;
+pub use status::HttpClassify;

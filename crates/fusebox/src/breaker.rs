@@ -121,6 +121,13 @@ impl CircuitBreaker {
         &self.0.name
     }
 
+    /// The time on the breaker's own clock, since that clock began.
+    ///
+    /// For deadlines that must be judged by the same clock as the breaker (a manual one in tests).
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.0.clock.now().0)
+    }
+
     /// The configuration in force.
     pub fn config(&self) -> Arc<CircuitBreakerConfig> {
         Arc::new(self.0.window.config())
@@ -133,14 +140,13 @@ impl CircuitBreaker {
     /// half-open visit is judged to its end by the numbers it began with.
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
-        let mut control = lock(&self.0.control);
-        control.generation = self.0.window.reconfigure(&config, now);
-        control.machine.set_config(config);
-        self.0.publish(&control);
-        let sequence = control.next_sequence();
-        self.0.listeners.enqueue(Event::ConfigChanged { sequence });
-        drop(control);
-        self.0.listeners.drain(self);
+        self.transition(now, |control, log| {
+            let moment = Moment::at(&self.0.clock, now);
+            // What is due already happens by the numbers it was due by.
+            control.machine.catch_up(now, log);
+            control.generation = self.0.window.reconfigure(&config, &moment);
+            control.machine.set_config(config, log);
+        });
     }
 
     // ---- admission ----------------------------------------------------------------------------
@@ -183,14 +189,14 @@ impl CircuitBreaker {
                 let started = word.timed().then(|| self.0.clock.now());
                 return Ok(Ticket { word, started });
             }
-            State::Open => match self.0.refusal_while_open(word) {
+            State::Open => match self.0.refuse_while_open(word) {
                 Some(rejected) => Err(rejected),
                 None => self.admit_locked(),
             },
             State::HalfOpen | State::ForcedOpen => self.admit_locked(),
         };
         if let Err(rejected) = &answer {
-            self.count_rejection(rejected);
+            self.tell_rejection(rejected);
         }
         answer
     }
@@ -208,13 +214,22 @@ impl CircuitBreaker {
         let now = self.0.clock.now();
         let (answer, word) = self.transition(now, |control, log| {
             let answer = control.machine.admit(now, log);
+            if !log.is_empty() {
+                // The visits that this admission began come before its rejection.
+                self.0.commit(control, log, now);
+                log.clear();
+            }
+            let answer = match answer {
+                Admission::Permitted => Ok(()),
+                Admission::Refused { reason, left } => {
+                    self.0.ledger.reject();
+                    Err(self.0.refusal(reason, left))
+                }
+            };
             (answer, Word::new(control.machine.epoch(), control.machine.state()))
         });
-        match answer {
-            // The machine may be found in any state by now; a probe is always timed.
-            Admission::Permitted => Ok(Ticket { word, started: Some(now) }),
-            Admission::Refused { reason, left } => Err(self.0.refusal(reason, left)),
-        }
+        // The machine may be found in any state by now; a probe is always timed.
+        answer.map(|()| Ticket { word, started: Some(now) })
     }
 
     /// Asks without taking: would a call be admitted now?
@@ -246,7 +261,11 @@ impl CircuitBreaker {
     /// Counts a rejection that a [`check`](Self::check) announced and that an adapter now hands to a
     /// caller, and tells the listeners.
     pub fn count_rejection(&self, rejected: &Rejected) {
-        self.0.ledger.rejected.add(1);
+        self.0.ledger.reject();
+        self.tell_rejection(rejected);
+    }
+
+    fn tell_rejection(&self, rejected: &Rejected) {
         if self.0.listeners.any() {
             self.0.listeners.tell_now(self, &Event::Rejected(rejected.clone()));
         }
@@ -387,6 +406,17 @@ impl Inner {
         self.ledger.panics.add(1);
     }
 
+    /// Refuses a call and counts it in the visit that refused it; none if the lock must be asked.
+    fn refuse_while_open(&self, word: Word) -> Option<Rejected> {
+        loop {
+            let seen = self.ledger.rejections();
+            let rejected = self.refusal_while_open(word)?;
+            if self.ledger.reject_as_of(seen) {
+                return Some(rejected);
+            }
+        }
+    }
+
     /// The no of an open breaker whose wait is not over; none if the lock must be asked.
     fn refusal_while_open(&self, word: Word) -> Option<Rejected> {
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
@@ -424,14 +454,22 @@ impl Inner {
                     let sequence = control.next_sequence();
                     self.listeners.enqueue(Event::Reset { sequence });
                 }
+                Entry::ConfigChanged => {
+                    let sequence = control.next_sequence();
+                    self.listeners.enqueue(Event::ConfigChanged { sequence });
+                }
             }
         }
         let machine = &control.machine;
-        if matches!(machine.state(), State::Closed | State::MetricsOnly) {
-            control.generation = self.window.begin(machine.epoch(), machine.config(), now);
+        if !self.word.load().same_epoch(Word::new(machine.epoch(), machine.state())) {
+            if matches!(machine.state(), State::Closed | State::MetricsOnly) {
+                control.generation = self.window.begin(machine.epoch(), machine.config(), now);
+            }
+            control.held = false;
+            self.ledger.begin_visit();
+            control.rejected_before = self.ledger.rejected();
         }
-        control.held = false;
-        control.rejected_before = self.ledger.rejected.get();
+        let machine = &control.machine;
         self.deadline.store(machine.deadline().0, Ordering::Release);
         let [first, second] = machine.cause().to_words();
         self.cause[0].store(first, Ordering::Release);

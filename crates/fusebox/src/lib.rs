@@ -12,6 +12,8 @@ mod event;
 mod events;
 mod explain;
 mod listeners;
+#[cfg(all(test, loom))]
+mod loom_tests;
 mod outcome;
 mod permit;
 mod policy;
@@ -35,7 +37,8 @@ pub use clock::Clock;
 #[cfg(feature = "test-util")]
 pub use clock::ManualClock;
 pub use config::{
-    Abandoned, Backoff, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError, HalfOpen, Trip, Window,
+    Abandoned, Backoff, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError, HalfOpen, Trip,
+    Window,
 };
 pub use error::{BoxError, CircuitBreakerError, RejectReason, Rejected, rejection};
 pub use event::{Ended, Event, Listener, StateChange, TripReason};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::breaker::Inner;
 use crate::clock::{Tick, nanos};
 use crate::state::Word;
-use crate::{CircuitBreaker, Classify, Outcome};
+use crate::{CircuitBreaker, Classify, Outcome, State};
 
 /// Leave to make one call.
 ///
@@ -164,6 +164,28 @@ impl OwnedPermit {
         &self.breaker
     }
 
+    /// Whether the call is a probe: admitted by a half-open breaker, in one of its few slots.
+    pub fn is_probe(&self) -> bool {
+        self.ticket.word.state() == State::HalfOpen
+    }
+
+    /// How long ago the call was admitted; none if nothing needs to know and no clock was read.
+    pub fn elapsed(&self) -> Option<Duration> {
+        let started = self.ticket.started?;
+        Some(Duration::from_nanos(self.inner().clock.now().since(started)))
+    }
+
+    /// The call ended like this, in all detail: the time it took, if the caller measured it (else
+    /// from the admission until now), and how long the other side asked to be left alone, which
+    /// counts for a failure alone.
+    pub fn record_with(self, outcome: Outcome, took: Option<Duration>, retry_after: Option<Duration>) {
+        let ending = match outcome {
+            Outcome::Failure => Ending::Failure { hint: retry_after.map(nanos) },
+            Outcome::Success | Outcome::Ignored => outcome.into(),
+        };
+        self.end(ending, took.map(nanos));
+    }
+
     fn inner(&self) -> &Inner {
         self.breaker.inner()
     }
@@ -199,7 +221,11 @@ fn unsaid() -> Ending {
     if std::thread::panicking() { Ending::Failure { hint: None } } else { Ending::Abandoned }
 }
 
-fn classified<T, E, C: Classify<T, E> + ?Sized>(inner: &Inner, result: &Result<T, E>, classify: &C) -> Ending {
+fn classified<T, E, C: Classify<T, E> + ?Sized>(
+    inner: &Inner,
+    result: &Result<T, E>,
+    classify: &C,
+) -> Ending {
     let answer = catch_unwind(AssertUnwindSafe(|| match classify.classify(result) {
         Outcome::Success => Ending::Success,
         Outcome::Ignored => Ending::Ignored,

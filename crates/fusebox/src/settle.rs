@@ -17,7 +17,10 @@ impl CircuitBreaker {
     pub(crate) fn end(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
         let inner = self.inner();
         let moment = Moment::of(&inner.clock);
-        if ticket.word.is_closed() && ticket.started.is_none() && took.is_none() && !inner.listeners().want_calls()
+        if ticket.word.is_closed()
+            && ticket.started.is_none()
+            && took.is_none()
+            && !inner.listeners().want_calls()
         {
             if let Ending::Success = ending {
                 return self.end_untimed_success(ticket, &moment);
@@ -32,7 +35,7 @@ impl CircuitBreaker {
         let inner = self.inner();
         match inner.window.record(inner.word(), ticket.word, Kind::default(), moment) {
             Recorded::Quiet => {}
-            Recorded::Late => inner.ledger.late.add(1),
+            Recorded::Late => self.count_late(moment),
             Recorded::Counts(counts) => self.weigh(ticket, &counts, None, moment),
         }
     }
@@ -46,13 +49,15 @@ impl CircuitBreaker {
         let slow = counted && self.is_slow(took);
         let call = Kind { failure: ended == Ended::Failure, slow };
         let ended = match ticket.word.state() {
-            State::Closed | State::MetricsOnly if counted => self.end_recorded(ticket, call, ended, hint, moment),
+            State::Closed | State::MetricsOnly if counted => {
+                self.end_recorded(ticket, call, ended, hint, moment)
+            }
             State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment),
             State::Closed | State::MetricsOnly | State::Disabled => self.end_unrecorded(ticket, ended, slow),
             // No permit is given there.
             State::Open | State::ForcedOpen => Ended::Late,
         };
-        self.count(ended, slow, took);
+        self.count(ended, slow, took, moment);
     }
 
     /// Turns what the caller said into what the breaker counts (S5).
@@ -192,10 +197,22 @@ impl CircuitBreaker {
 
     // ---- totals -------------------------------------------------------------------------------
 
-    fn count(&self, ended: Ended, slow: bool, took: Option<u64>) {
+    /// A late outcome moves nothing of its own, but it makes the transitions that time has made due
+    /// (S24).
+    #[cold]
+    fn count_late(&self, moment: &Moment<'_>) {
+        let inner = self.inner();
+        inner.ledger.late.add(1);
+        if inner.word().load().state() == State::HalfOpen {
+            let now = moment.get();
+            self.transition(now, |control, log| control.machine.catch_up(now, log));
+        }
+    }
+
+    fn count(&self, ended: Ended, slow: bool, took: Option<u64>, moment: &Moment<'_>) {
         let inner = self.inner();
         if ended == Ended::Late {
-            inner.ledger.late.add(1);
+            self.count_late(moment);
         }
         let counted = matches!(ended, Ended::Success | Ended::Failure);
         if let (true, Some(took)) = (counted, took) {

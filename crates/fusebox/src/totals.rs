@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use crate::{Ended, Totals};
 use crate::sync::{AtomicU64, Ordering};
+use crate::{Ended, Totals};
 
 /// The lifetime totals, but for what a window has recorded, which the window itself has.
 ///
@@ -14,7 +14,9 @@ pub(crate) struct Ledger {
     abandoned: Count,
     slow: Count,
     pub(crate) late: Count,
-    pub(crate) rejected: Count,
+    rejected: Count,
+    /// Bumps of `rejected` that were no rejection: see [`Ledger::begin_visit`].
+    bumps: Count,
     pub(crate) would_trip: Count,
     pub(crate) trips: Count,
     pub(crate) panics: Count,
@@ -49,9 +51,10 @@ impl Ledger {
     pub(crate) fn time(&self, took: u64) {
         self.timed.add(1);
         // Saturating: one absurd duration must not wrap the sum.
-        let _ = self.response_nanos.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| {
-            Some(sum.saturating_add(took))
-        });
+        let _ = self
+            .response_nanos
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| Some(sum.saturating_add(took)));
     }
 
     /// An outcome that no window has recorded: of a probe, of a disabled breaker, or one that counts
@@ -69,6 +72,35 @@ impl Ledger {
         }
     }
 
+    /// Rejections so far.
+    pub(crate) fn rejected(&self) -> u64 {
+        let bumps = self.bumps.get();
+        self.rejected.get().saturating_sub(bumps)
+    }
+
+    /// Counts a rejection, whatever visit it falls in.
+    pub(crate) fn reject(&self) {
+        self.rejected.add(1);
+    }
+
+    /// What [`reject_as_of`](Self::reject_as_of) must be given, loaded before the state is.
+    #[inline]
+    pub(crate) fn rejections(&self) -> u64 {
+        self.rejected.0.load(Ordering::Acquire)
+    }
+
+    /// Counts a rejection if there has been none, and no new visit, since `seen` was loaded.
+    #[inline]
+    pub(crate) fn reject_as_of(&self, seen: u64) -> bool {
+        self.rejected.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// A visit begins: no rejection that was decided before can still be counted after.
+    pub(crate) fn begin_visit(&self) {
+        self.bumps.add(1);
+        self.rejected.add(1);
+    }
+
     /// All totals, with those of the windows.
     pub(crate) fn totals(&self, (successes, failures, slow): (u64, u64, u64)) -> Totals {
         Totals {
@@ -78,7 +110,7 @@ impl Ledger {
             abandoned: self.abandoned.get(),
             slow: self.slow.get().saturating_add(slow),
             late: self.late.get(),
-            rejected: self.rejected.get(),
+            rejected: self.rejected(),
             would_trip: self.would_trip.get(),
             trips: self.trips.get(),
             panics: self.panics.get(),

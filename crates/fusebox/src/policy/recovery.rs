@@ -51,9 +51,7 @@ pub(crate) fn judge(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally) ->
         Recovery::Rate { max_calls, threshold_ppb } => {
             let all = u64::from(max_calls);
             let left = all.saturating_sub(tally.calls());
-            let sick = |part: u64| {
-                reached(part, all, threshold_ppb)
-            };
+            let sick = |part: u64| reached(part, all, threshold_ppb);
             let slow = |part: u64| slow_ppb.is_some_and(|ppb| reached(part, all, ppb));
             if sick(tally.failures) || slow(tally.slow) {
                 Finding::StillSick

@@ -129,6 +129,7 @@ pub(crate) type Log = Vec<Entry>;
 pub(crate) enum Entry {
     Change(Change),
     Reset,
+    ConfigChanged,
 }
 
 #[cfg(test)]
@@ -152,16 +153,16 @@ mod tests {
 
     #[test]
     fn further_rules_are_mentioned() {
-        let two = Cause { reasons: Reasons::one(TripReason::FailureRate).with(TripReason::Custom), ..cause(TripReason::FailureRate) };
+        let two = Cause {
+            reasons: Reasons::one(TripReason::FailureRate).with(TripReason::Custom),
+            ..cause(TripReason::FailureRate)
+        };
         assert!(two.to_string().ends_with(", and one more rule"));
     }
 
     #[test]
     fn reasons_come_out_in_their_order() {
         let reasons = Reasons::one(TripReason::Manual).with(TripReason::ConsecutiveFailures);
-        assert_eq!(
-            reasons.iter().collect::<Vec<_>>(),
-            [TripReason::ConsecutiveFailures, TripReason::Manual]
-        );
+        assert_eq!(reasons.iter().collect::<Vec<_>>(), [TripReason::ConsecutiveFailures, TripReason::Manual]);
     }
 }

@@ -143,8 +143,9 @@ impl Machine {
     }
 
     /// Replaces the configuration; whatever is going on goes on (S30).
-    pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig) {
+    pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig, log: &mut Log) {
         self.config = config;
+        log.push(Entry::ConfigChanged);
     }
 
     // ---- asking -------------------------------------------------------------------------------
@@ -393,7 +394,7 @@ impl Machine {
     // ---- transitions --------------------------------------------------------------------------
 
     /// Makes the transitions of a probe that is overdue, dated when they were due (S24).
-    fn catch_up(&mut self, now: Tick, log: &mut Log) {
+    pub(crate) fn catch_up(&mut self, now: Tick, log: &mut Log) {
         if self.state != State::HalfOpen {
             return;
         }

@@ -112,7 +112,9 @@ impl Frame {
     }
 
     fn in_ring(&self, sums: &Sums) -> (u64, u64) {
-        let held = |now: u64, out: u64, base: u64, base_out: u64| now.wrapping_sub(out).wrapping_sub(base.wrapping_sub(base_out));
+        let held = |now: u64, out: u64, base: u64, base_out: u64| {
+            now.wrapping_sub(out).wrapping_sub(base.wrapping_sub(base_out))
+        };
         (
             held(sums.failures, sums.evicted_failures, self.base.failures, self.base.evicted_failures),
             held(sums.slow, sums.evicted_slow, self.base.slow, self.base.evicted_slow),
@@ -120,7 +122,12 @@ impl Frame {
     }
 
     /// What lies in the window at `now`, without the runs; none if it moved on meanwhile.
-    pub(super) fn counts(&self, sums: &Sums, plain: impl Fn() -> u64, now: impl Fn() -> Tick) -> Option<Counts> {
+    pub(super) fn counts(
+        &self,
+        sums: &Sums,
+        plain: impl Fn() -> u64,
+        now: impl Fn() -> Tick,
+    ) -> Option<Counts> {
         match &self.store {
             Store::Ring(ring) => {
                 let (failures, slow) = self.in_ring(sums);

@@ -7,7 +7,7 @@
 mod frame;
 mod head;
 mod marks;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod oracle;
 mod plain;
 mod ring;
@@ -106,7 +106,13 @@ impl Window {
 
     /// Writes an outcome of the visit that gave `ticket`, if that visit still goes on.
     #[inline]
-    pub(crate) fn record(&self, state: &StateWord, ticket: Word, kind: Kind, moment: &Moment<'_>) -> Recorded {
+    pub(crate) fn record(
+        &self,
+        state: &StateWord,
+        ticket: Word,
+        kind: Kind,
+        moment: &Moment<'_>,
+    ) -> Recorded {
         if kind.is_plain() {
             if let Some(recorded) = self.record_plain(state, ticket, moment) {
                 return recorded;
@@ -308,9 +314,8 @@ impl Window {
     /// then, when nobody can write, does the window get its beginning, and the caller publishes the
     /// new epoch last.
     pub(crate) fn begin(&self, epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> bool {
-        let (sums, frame) = self.turn(|before, sums| {
-            Frame::new(epoch, !before.odd, config.clone(), now, sums, 0, Some(before))
-        });
+        let (sums, frame) = self
+            .turn(|before, sums| Frame::new(epoch, !before.odd, config.clone(), now, sums, 0, Some(before)));
         self.plain.bump();
         let successes = sums.successes.wrapping_add(self.plain.sum());
         if let Some(marks) = frame.marks() {
@@ -325,7 +330,7 @@ impl Window {
 
     /// The configuration changes within a visit: the samples stay if the geometry does, the run in
     /// any case, and the rules are asked at the next outcome, whatever it is (S30).
-    pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, now: Tick) -> bool {
+    pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
         let same = self.with_config(|old| old.form() == config.form());
         if same {
             let frame = Arc::clone(&self.frame.load());
@@ -338,6 +343,8 @@ impl Window {
                 }
             }
         }
+        self.roll_on(moment);
+        let now = moment.get();
         let (_, frame) = self.turn(|before, sums| {
             let successes = sums.successes.wrapping_add(self.plain.sum());
             Frame::new(before.epoch, !before.odd, config.clone(), now, sums, successes, None)
@@ -346,6 +353,18 @@ impl Window {
         let end = frame.marks().map_or(Tick::NEVER, |marks| marks.end(marks.current()));
         self.edge.store(end.0, Ordering::Release);
         frame.odd
+    }
+
+    /// Notes a roll that is due, so that a run which an interval has ended does not outlive it.
+    fn roll_on(&self, moment: &Moment<'_>) {
+        loop {
+            let head = self.load();
+            let frame = Arc::clone(&self.frame.load());
+            let Some(sums) = self.finish(head, &frame) else { continue };
+            if !self.roll(head, &frame, &sums, moment) {
+                return;
+            }
+        }
     }
 
     /// Puts another frame in force, with one step that no step prepared before can follow.

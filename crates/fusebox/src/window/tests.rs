@@ -50,7 +50,7 @@ impl Bench {
     }
 
     fn reconfigure(&mut self, window: crate::Window) {
-        let odd = self.window.reconfigure(&config(window), self.now);
+        let odd = self.window.reconfigure(&config(window), &Moment::at(&self.clock, self.now));
         self.state.publish(Word::new(self.epoch, State::Closed).with_generation(odd));
     }
 }
@@ -79,7 +79,8 @@ impl Random {
     fn window(&mut self) -> crate::Window {
         match self.below(4) {
             0 => crate::Window::last_calls([1, 2, 5, 8, 9, 33][self.below(6) as usize]),
-            1 => crate::Window::last(nanos([10, 100, 7][self.below(3) as usize])).buckets([1, 3, 5][self.below(3) as usize]),
+            1 => crate::Window::last(nanos([10, 100, 7][self.below(3) as usize]))
+                .buckets([1, 3, 5][self.below(3) as usize]),
             2 => crate::Window::tumbling(nanos(20 + self.below(3))),
             _ => crate::Window::unbounded(),
         }
@@ -122,7 +123,12 @@ fn any_history_gives_the_counts_of_the_plain_arithmetic() {
                     }
                 }
             }
-            assert_eq!(bench.counts(), oracle.counts(bench.now), "seed {seed} step {step} {:?}", bench.window);
+            assert_eq!(
+                bench.counts(),
+                oracle.counts(bench.now),
+                "seed {seed} step {step} {:?}",
+                bench.window
+            );
         }
     }
 }
@@ -173,7 +179,9 @@ fn after_any_number_of_successes_half_a_window_of_failures_is_half_the_rate() {
 #[test]
 fn threads_lose_and_double_nothing() {
     const EACH: u64 = 20_000;
-    for form in [crate::Window::last_calls(16), crate::Window::last(nanos(u64::MAX / 2)), crate::Window::unbounded()] {
+    for form in
+        [crate::Window::last_calls(16), crate::Window::last(nanos(u64::MAX / 2)), crate::Window::unbounded()]
+    {
         let bench = Bench::new(form);
         std::thread::scope(|scope| {
             for thread in 0..4 {

@@ -1,0 +1,167 @@
+//! The races of a whole breaker: one transition per epoch, no probe lost, no event out of order.
+
+use std::time::Duration;
+
+use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::sync::{Arc, Mutex};
+use loom::thread;
+
+use crate::{CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, ManualClock, State, Trip, Window};
+
+fn breaker(failures: u32) -> (CircuitBreaker, ManualClock) {
+    let config = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(failures))
+        .window(Window::unbounded())
+        .open_duration(Duration::from_secs(1))
+        .half_open(HalfOpen::new().probe_timeout(Duration::from_secs(10)))
+        .build()
+        .unwrap();
+    let (clock, hands) = Clock::manual();
+    (CircuitBreaker::builder("race").config(config).clock(clock).seed(1).build(), hands)
+}
+
+/// Two failures of which each would open: one transition, one of them late or both counted.
+///
+/// Fails if `Machine::trip` does not ask for the epoch.
+#[test]
+fn an_epoch_has_one_transition() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let other = breaker.clone();
+        let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
+        let racer = thread::spawn(move || first.failure());
+        second.failure();
+        racer.join().unwrap();
+        let snapshot = other.snapshot();
+        assert_eq!((snapshot.state, snapshot.totals.trips), (State::Open, 1));
+        assert_eq!(snapshot.totals.failures + snapshot.totals.late, 2);
+        assert_eq!(snapshot.counts.calls, snapshot.counts.failures);
+    });
+}
+
+/// Never more probes than allowed, and the slot of a dropped one is given back.
+///
+/// Fails if admission looks at the slots outside the lock.
+#[test]
+fn one_probe_at_a_time_and_none_is_lost() {
+    loom::model(|| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(Duration::from_secs(1));
+        let out = Arc::new(AtomicU64::new(0));
+        let probe = |breaker: &CircuitBreaker, out: &AtomicU64| {
+            if let Ok(permit) = breaker.try_acquire() {
+                assert_eq!(out.fetch_add(1, Ordering::SeqCst), 0, "two probes at once");
+                out.fetch_sub(1, Ordering::SeqCst);
+                drop(permit);
+            }
+        };
+        let racer = {
+            let (breaker, out) = (breaker.clone(), Arc::clone(&out));
+            thread::spawn(move || probe(&breaker, &out))
+        };
+        probe(&breaker, &out);
+        racer.join().unwrap();
+        assert!(breaker.try_acquire().is_ok(), "the slot is free again");
+    });
+}
+
+/// A probe that is overdue and its late success: the breaker opens once, dated when it was due.
+#[test]
+fn an_overdue_probe_reopens_once() {
+    loom::model(|| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(Duration::from_secs(1));
+        let probe = breaker.try_acquire_owned().unwrap();
+        hands.advance(Duration::from_millis(10_500));
+        let racer = thread::spawn(move || probe.success());
+        assert!(breaker.try_acquire().is_err());
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.totals.trips, snapshot.totals.late), (State::Open, 2, 1));
+        assert_eq!(snapshot.retry_after, Some(Duration::from_millis(500)));
+    });
+}
+
+/// A result of Closed that ends while the breaker closes again: in no count of the later visit.
+#[test]
+fn a_result_of_before_is_late() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(2);
+        let before = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || before.failure());
+        breaker.reset();
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!(
+            (snapshot.state, snapshot.counts.calls, snapshot.counts.consecutive_failures),
+            (State::Closed, 0, 0)
+        );
+        assert_eq!(snapshot.totals.failures + snapshot.totals.late, 1);
+    });
+}
+
+/// Changes made by two threads are told one at a time, in the order of their sequence, each once.
+///
+/// Fails if the queue's `draining` is cleared in a step of its own after the last event.
+#[test]
+fn changes_are_told_in_order() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&told);
+        breaker
+            .on_event(move |_, event| {
+                if let Event::StateChanged(change) = event {
+                    notes.lock().unwrap().push(change.sequence);
+                }
+            })
+            .forget();
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.force_open());
+        breaker.disable();
+        racer.join().unwrap();
+        assert_eq!(*told.lock().unwrap(), [1, 2]);
+    });
+}
+
+/// A listener that comes or goes while events flow hears each at most once, and the others all.
+#[test]
+fn a_subscription_ends_while_events_flow() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let (kept, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let count = |counter: &Arc<AtomicU64>| {
+            let counter = Arc::clone(counter);
+            move |_: &CircuitBreaker, _: &Event| {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        breaker.on_event(count(&kept)).forget();
+        let subscription = breaker.on_event(count(&ended));
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.force_open());
+        drop(subscription);
+        racer.join().unwrap();
+        assert_eq!(kept.load(Ordering::SeqCst), 1);
+        assert!(ended.load(Ordering::SeqCst) <= 1);
+    });
+}
+
+/// A swapped configuration and a running call: the call is counted once, the new numbers hold.
+#[test]
+fn a_configuration_is_swapped_under_a_call() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let permit = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || permit.failure());
+        let never =
+            CircuitBreakerConfig::builder().no_trip_rules().window(Window::last_calls(4)).build().unwrap();
+        breaker.set_config(never);
+        racer.join().unwrap();
+        let totals = breaker.snapshot().totals;
+        assert_eq!(totals.failures + totals.late, 1);
+        assert!(totals.trips <= 1);
+    });
+}

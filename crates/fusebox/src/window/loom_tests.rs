@@ -1,0 +1,180 @@
+//! The races of a window, every interleaving of them (bounded in preemptions, see `.ci/loom`).
+//!
+//! Each model says what it protects; the mutation named with it makes it fail.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::clock::Clock;
+use crate::{State, Trip};
+
+const SUCCESS: Kind = Kind { failure: false, slow: false };
+const FAILURE: Kind = Kind { failure: true, slow: false };
+
+struct Race {
+    clock: Clock,
+    state: StateWord,
+    window: Window,
+}
+
+impl Race {
+    fn new(window: crate::Window) -> Arc<Race> {
+        Arc::new(Race {
+            clock: Clock::system(),
+            state: StateWord::new(Word::new(1, State::Closed)),
+            window: Window::new(1, &config(window), Tick(0)),
+        })
+    }
+
+    fn record(&self, kind: Kind, now: u64) -> Recorded {
+        let moment = Moment::at(&self.clock, Tick(now));
+        self.window.record(&self.state, Word::new(1, State::Closed), kind, &moment)
+    }
+
+    /// What a transition does: the window first, the word last.
+    fn begin(&self, epoch: u64, window: crate::Window) {
+        let odd = self.window.begin(epoch, &config(window), Tick(0));
+        self.state.publish(Word::new(epoch, State::Closed).with_generation(odd));
+    }
+
+    fn counts(&self, now: u64) -> Counts {
+        self.window.counts(&Moment::at(&self.clock, Tick(now)))
+    }
+}
+
+fn config(window: crate::Window) -> CircuitBreakerConfig {
+    let rate = Trip::failure_rate(0.5).minimum_calls(1);
+    CircuitBreakerConfig::builder().trip(rate).window(window).build().unwrap()
+}
+
+fn last(nanos: u64) -> crate::Window {
+    crate::Window::last(std::time::Duration::from_nanos(nanos)).buckets(2)
+}
+
+/// An outcome of epoch e is in no window of a later epoch, and is counted once in any case.
+///
+/// Fails without `plain.bump()` in `begin` (a success slips in), with `turned()` left out (the same),
+/// or with the epoch's test in `record_step` taken before the head is loaded (a failure slips in).
+#[test]
+fn an_outcome_is_in_no_window_of_a_later_epoch() {
+    for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
+        for kind in [SUCCESS, FAILURE] {
+            loom::model(move || {
+                let race = Race::new(window);
+                let other = Arc::clone(&race);
+                let late = thread::spawn(move || other.record(kind, 0));
+                race.begin(2, window);
+                assert_eq!(race.counts(0), Counts::default(), "the new window is empty");
+                let recorded = late.join().unwrap();
+                assert_eq!(race.counts(0), Counts::default(), "and stays so");
+                let (successes, failures, _) = race.window.totals();
+                assert_eq!(successes + failures, u64::from(recorded != Recorded::Late));
+            });
+        }
+    }
+}
+
+/// No outcome is lost or doubled, and each writer is given the counts of its own moment.
+///
+/// Fails if `apply` takes a sum without asking whether the head is unmoved, or if `ring.write`
+/// ignores the version.
+#[test]
+fn two_steps_at_once_are_two_steps_in_some_order() {
+    loom::model(|| {
+        let race = Race::new(crate::Window::last_calls(2));
+        let other = Arc::clone(&race);
+        let first = thread::spawn(move || other.record(FAILURE, 0));
+        let second = race.record(FAILURE, 0);
+        let first = first.join().unwrap();
+        let calls = |recorded| match recorded {
+            Recorded::Counts(counts) => (counts.calls, counts.failures, counts.consecutive_failures),
+            Recorded::Quiet | Recorded::Late => panic!("a failure is always weighed"),
+        };
+        let mut seen = [calls(first), calls(second)];
+        seen.sort_unstable();
+        assert_eq!(seen, [(1, 1, 1), (2, 2, 2)]);
+        race.record(SUCCESS, 0);
+        assert_eq!((race.counts(0).calls, race.counts(0).failures), (2, 1), "the older one slides out");
+    });
+}
+
+/// A plain success and a failure that pass each other: at least one of them weighs both.
+///
+/// Fails without the fence between the write of the stripe and the look around (sequentially
+/// consistent accesses, for which it stands, outside the models).
+#[test]
+fn of_a_success_and_a_failure_one_sees_both() {
+    loom::model(|| {
+        let race = Race::new(crate::Window::unbounded());
+        let other = Arc::clone(&race);
+        let success = thread::spawn(move || other.record(SUCCESS, 0));
+        let failure = race.record(FAILURE, 0);
+        let both = [success.join().unwrap(), failure];
+        let saw_both = both.iter().any(|recorded| match recorded {
+            Recorded::Counts(counts) => counts.calls == 2 && counts.failures == 1,
+            Recorded::Quiet | Recorded::Late => false,
+        });
+        assert!(saw_both, "{both:?}");
+    });
+}
+
+/// Wherever a success falls among three failures, two of them follow each other, and one of the
+/// writers is told so.
+///
+/// Fails if the run is read after the step instead of with it.
+#[test]
+fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
+    loom::model(|| {
+        let race = Race::new(crate::Window::unbounded());
+        let other = Arc::clone(&race);
+        let success = thread::spawn(move || other.record(SUCCESS, 0));
+        let longest = (0..3)
+            .map(|_| match race.record(FAILURE, 0) {
+                Recorded::Counts(counts) => counts.consecutive_failures,
+                Recorded::Quiet | Recorded::Late => 0,
+            })
+            .max();
+        success.join().unwrap();
+        assert!(longest >= Some(2), "{longest:?}");
+    });
+}
+
+/// Two threads that find the bucket over: the window rolls once and keeps both outcomes.
+///
+/// Fails if a mark is written when the window stands at that bucket already.
+#[test]
+fn a_bucket_rolls_once() {
+    loom::model(|| {
+        let race = Race::new(last(10));
+        race.record(FAILURE, 0);
+        let other = Arc::clone(&race);
+        let first = thread::spawn(move || other.record(FAILURE, 5));
+        race.record(SUCCESS, 6);
+        first.join().unwrap();
+        let at = |now| (race.counts(now).calls, race.counts(now).failures);
+        assert_eq!(at(9), (3, 2));
+        assert_eq!(at(10), (2, 1), "the first bucket has left");
+        assert_eq!(at(15), (0, 0));
+    });
+}
+
+/// A configuration swapped under a running call: its outcome is in the new window or forgotten with
+/// the old one, the run is kept, and nothing is counted twice.
+///
+/// Fails if the frame before is not kept until the head is turned (the call waits for ever).
+#[test]
+fn a_call_survives_a_change_of_its_window() {
+    loom::model(|| {
+        let race = Race::new(crate::Window::last_calls(2));
+        let other = Arc::clone(&race);
+        let call = thread::spawn(move || other.record(FAILURE, 0));
+        let odd = race.window.reconfigure(&config(crate::Window::unbounded()), &Moment::at(&race.clock, Tick(0)));
+        race.state.publish(Word::new(1, State::Closed).with_generation(odd));
+        assert_ne!(call.join().unwrap(), Recorded::Late);
+        let counts = race.counts(0);
+        assert!(counts.calls <= 1 && counts.calls == counts.failures);
+        assert_eq!(counts.consecutive_failures, 1);
+        assert_eq!(race.window.totals(), (0, 1, 0));
+    });
+}

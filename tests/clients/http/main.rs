@@ -1,0 +1,112 @@
+//! `fusebox-http` over hyper-util's client and a real hyper server on a loopback port.
+
+mod grpc;
+mod plain;
+mod server;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fusebox::{CircuitBreaker, CircuitBreakerConfig, Clock, HalfOpen, ManualClock, Trip};
+use fusebox_http::{ClassifyHead, TypedErrors, WatchedBody, WatchedCall, grpc_timeout};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::TokioExecutor;
+use server::Server;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+type Answer = Result<Response<WatchedBody<Incoming>>, Error>;
+
+/// A client, the breaker in front of it and the breaker's clock.
+struct Protected {
+    client: Client<HttpConnector, Empty<Bytes>>,
+    breaker: CircuitBreaker,
+    hands: ManualClock,
+}
+
+impl Protected {
+    fn http1() -> Protected {
+        Protected::new(Client::builder(TokioExecutor::new()).build_http())
+    }
+
+    fn http2() -> Protected {
+        Protected::new(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
+    }
+
+    fn new(client: Client<HttpConnector, Empty<Bytes>>) -> Protected {
+        let (clock, hands) = Clock::manual();
+        let config = CircuitBreakerConfig::builder()
+            .trip(Trip::consecutive_failures(3))
+            .open_duration(SECOND)
+            .half_open(HalfOpen::new())
+            .build()
+            .expect("the numbers are in range");
+        let breaker = CircuitBreaker::builder("peer").config(config).clock(clock).build();
+        Protected { client, breaker, hands }
+    }
+
+    /// What an adapter does: a permit, the call under watch, its deadline if it has one.
+    async fn send<C: ClassifyHead + Copy>(
+        &self,
+        rules: TypedErrors<C>,
+        request: Request<Empty<Bytes>>,
+    ) -> Answer
+    where
+        TypedErrors<C>: fusebox::Classify<Response<Incoming>, Error>,
+    {
+        let permit = self.breaker.try_acquire_owned().expect("the test asks only when calls pass");
+        let call = WatchedCall::new(permit);
+        let call = match grpc_timeout(request.headers()) {
+            Some(timeout) => call.timeout(timeout),
+            None => call,
+        };
+        call.watch(&rules, self.client.request(request)).await
+    }
+
+    /// Leaves the breaker one step before its first probe.
+    fn about_to_probe(&self) {
+        self.breaker.open_for(SECOND);
+        self.hands.advance(SECOND);
+    }
+
+    /// The outcomes so far, in words.
+    fn ended(&self) -> String {
+        let totals = self.breaker.snapshot().totals;
+        let words = [
+            ("success", totals.successes),
+            ("failure", totals.failures),
+            ("ignored", totals.ignored),
+            ("abandoned", totals.abandoned),
+            ("late", totals.late),
+        ];
+        let words = words.into_iter().flat_map(|(word, times)| (0..times).map(move |_| word));
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn get(server: &Server, path: &str) -> Request<Empty<Bytes>> {
+    let uri = format!("http://{}{path}", server.address());
+    Request::get(uri).body(Empty::new()).expect("the paths of the tests are valid")
+}
+
+/// Reads until there is nothing more, as a client that wants all of it; true if it came whole.
+async fn read_all(mut body: WatchedBody<Incoming>) -> bool {
+    while let Some(frame) = body.frame().await {
+        if frame.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Reads the data of a body that is to break off, lets it, and reads on; true if it came whole.
+async fn read_into_the_fault(server: &Server, mut body: WatchedBody<Incoming>) -> bool {
+    let first = body.frame().await.expect("the data comes before the fault");
+    assert!(first.expect("the data comes before the fault").is_data());
+    server.break_off();
+    read_all(body).await
+}

@@ -1,0 +1,110 @@
+//! What is compared after every step.
+
+use std::time::Duration;
+
+use fusebox::{CircuitBreaker, Event};
+
+use crate::reference::{self, Queued, State, Told, View};
+use crate::translate::{change, counts, ended, nanos, reasons, rejection, state, totals};
+use crate::world::same;
+
+/// What a listener heard, in two streams: those of the queue, and those told at once (S27).
+#[derive(Default, Debug)]
+pub(crate) struct Heard {
+    queued: Vec<(u64, Queued)>,
+    told: Vec<Told>,
+    /// Probes that ended without a verdict: those who wait for a slot are told.
+    slots_back: usize,
+    unknown: usize,
+}
+
+/// All that was told in a history, and agreed upon.
+#[derive(Default, Debug)]
+pub(crate) struct Log {
+    pub(crate) queued: Vec<Queued>,
+    pub(crate) told: Vec<Told>,
+}
+
+impl Heard {
+    pub(crate) fn note(&mut self, event: &Event) {
+        match event {
+            Event::StateChanged(to) => self.queued.push((to.sequence, Queued::Changed(change(to)))),
+            Event::WouldTrip { reasons: why, counts: of, sequence } => {
+                self.queued.push((*sequence, Queued::WouldTrip { reasons: reasons(why), counts: counts(of) }));
+            }
+            Event::Reset { sequence } => self.queued.push((*sequence, Queued::Reset)),
+            Event::ConfigChanged { sequence } => self.queued.push((*sequence, Queued::ConfigChanged)),
+            Event::Rejected(rejected) => {
+                let (why, retry_after) = rejection(rejected);
+                self.told.push(Told::Rejected { why, retry_after });
+            }
+            Event::Recorded { ended: how, slow, took } => {
+                self.told.push(Told::Recorded { ended: ended(*how), slow: *slow, took: took.map(nanos) });
+            }
+            Event::ProbeEnded => self.slots_back += 1,
+            _ => self.unknown += 1,
+        }
+    }
+}
+
+/// The events since the last comparison, which go on the log. Sequences grow by one and never repeat.
+pub(crate) fn events(
+    heard: Heard,
+    model: &mut reference::Breaker,
+    wants_calls: bool,
+    log: &mut Log,
+) -> Result<(), String> {
+    same("unknown events", 0, heard.unknown)?;
+    same("slots given back", model.take_slots_back(), heard.slots_back)?;
+    let (first, queued) = model.take_queued();
+    let numbered: Vec<(u64, Queued)> = (first..).zip(queued).collect();
+    same("queued events", &numbered, &heard.queued)?;
+    log.queued.extend(numbered.into_iter().map(|(_, queued)| queued));
+    let mut told = model.take_told();
+    log.told.extend(told.iter().cloned());
+    told.retain(|told| wants_calls || matches!(told, Told::Rejected { .. }));
+    same("events told at once", told, heard.told)
+}
+
+/// Every pure question.
+pub(crate) fn answers(breaker: &CircuitBreaker, model: &reference::Breaker) -> Result<(), String> {
+    let expected = model.view();
+    let snapshot = breaker.snapshot();
+    let got = View {
+        state: state(snapshot.state),
+        counts: counts(&snapshot.counts),
+        retry_after: snapshot.retry_after.map(nanos),
+        rejected: snapshot.rejected,
+        reopenings: snapshot.reopenings,
+        open_duration: nanos(snapshot.open_duration),
+        in_state_for: nanos(snapshot.in_state_for),
+        totals: totals(&snapshot.totals),
+        last_trip: snapshot.last_trip.as_ref().map(change),
+    };
+    same("snapshot()", expected.clone(), got)?;
+    same("state()", expected.state, state(breaker.state()))?;
+    same("check()", model.check(), breaker.check().map_err(|rejected| rejection(&rejected)))?;
+    let is = |states: &[State]| states.contains(&expected.state);
+    same("is_closed()", is(&[State::Closed, State::Disabled, State::MetricsOnly]), breaker.is_closed())?;
+    same("is_open()", is(&[State::Open, State::ForcedOpen]), breaker.is_open())?;
+    same("is_half_open()", is(&[State::HalfOpen]), breaker.is_half_open())?;
+    same("the rates of the snapshot", rates(&expected), (
+        snapshot.counts.failure_rate(),
+        snapshot.counts.slow_call_rate(),
+    ))?;
+    let all = &expected.totals;
+    same(
+        "totals.calls()",
+        all.successes + all.failures + all.ignored + all.abandoned + all.late,
+        snapshot.totals.calls(),
+    )?;
+    let average = (all.timed > 0).then(|| Duration::from_nanos(all.response_time / all.timed));
+    same("totals.average_response_time()", average, snapshot.totals.average_response_time())?;
+    Ok(()) // EXPLAIN
+}
+
+/// S16: without calls a rate is none.
+fn rates(view: &View) -> (Option<f64>, Option<f64>) {
+    let of = |part: u64| (view.counts.calls > 0).then(|| part as f64 / view.counts.calls as f64);
+    (of(view.counts.failures), of(view.counts.slow))
+}

@@ -1,0 +1,231 @@
+//! What proptest draws. Numbers are small and share few values, so that edges are met and not only passed by.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::bool::weighted;
+use proptest::prelude::{Just, Strategy, prop_oneof};
+use proptest::sample::select;
+
+use crate::history::{Build, History, Step};
+use crate::reference::{Abandoned, Finish, Growth, HalfOpen, Nanos, Rule, Settings, Verdict, Window};
+
+const MS: Nanos = 1_000_000;
+
+/// Thresholds that floating point gets wrong are among them (S8).
+const RATES: [f64; 8] = [0.1, 0.28, 1.0 / 3.0, 0.5, 0.55, 2.0 / 3.0, 0.75, 1.0];
+
+pub(crate) fn history() -> impl Strategy<Value = History> {
+    (settings(), weighted(0.3), weighted(0.4), vec(step(), 1..500)).prop_map(|(settings, custom, watched, steps)| {
+        History { build: Build { settings, custom, watched }, steps }.made_whole()
+    })
+}
+
+/// Long stretches of Closed: wide windows that fill and slide, mostly healthy calls, rules that seldom fire, and new
+/// configurations under the samples.
+pub(crate) fn busy_history() -> impl Strategy<Value = History> {
+    (busy_settings(), weighted(0.1), weighted(0.2), vec(busy_step(), 1..120)).prop_map(
+        |(settings, custom, watched, steps)| History { build: Build { settings, custom, watched }, steps }.made_whole(),
+    )
+}
+
+fn busy_settings() -> impl Strategy<Value = Settings> {
+    let window = prop_oneof![
+        3 => select(vec![7, 8, 9, 15, 16, 17, 24, 31, 32, 33, 63, 64, 65, 100]).prop_map(Window::LastCalls),
+        3 => (select(vec![MS, 2 * MS, 5 * MS]), select(vec![1, 2, 3, 10, 60])).prop_map(|(bucket, buckets)| Window::Last { bucket, buckets }),
+        1 => select(vec![5 * MS, 10 * MS]).prop_map(Window::Tumbling),
+        1 => Just(Window::Unbounded),
+    ];
+    let rate = (select(vec![0.5, 2.0 / 3.0, 0.75, 1.0]), option::weighted(0.8, select(vec![1, 5, 20, 60])));
+    let rules = vec(rate.prop_map(|(threshold, minimum)| Rule::FailureRate { threshold, minimum }), 0..3);
+    (settings(), window, rules, weighted(0.3)).prop_map(|(settings, window, rules, plain)| {
+        let abandoned = if plain { settings.abandoned } else { Abandoned::Ignore };
+        let time_calls = plain && settings.time_calls;
+        Settings { window, rules, abandoned, time_calls, ..settings }.fitted()
+    })
+}
+
+fn busy_step() -> impl Strategy<Value = Step> {
+    let finish = prop_oneof![
+        14 => Just(Finish::Success),
+        3 => Just(Finish::Failure),
+        1 => Just(Finish::Dropped),
+        1 => length().prop_map(Finish::SuccessAfter),
+    ];
+    prop_oneof![
+        12 => (1..40_u32, finish.clone()).prop_map(|(times, finish)| Step::Calls(times, finish)),
+        3 => Just(Step::Acquire),
+        3 => (0..8_usize, finish).prop_map(|(place, finish)| Step::Finish(place, finish)),
+        8 => length().prop_map(Step::Advance),
+        1 => length().prop_map(Step::StepBack),
+        3 => Just(Step::ToInstant(0)),
+        1 => overrides(),
+        2 => (busy_settings(), weighted(0.7)).prop_map(|(settings, keeps)| Step::SetConfig(Box::new(settings), keeps)),
+    ]
+}
+
+impl History {
+    /// How a change of `forget_after` treats the time already spent Closed is not laid down: it stays as it was. A
+    /// new configuration that keeps the window has the one before, which no draw would often meet.
+    fn made_whole(mut self) -> Self {
+        let Settings { forget_after, mut window, .. } = self.build.settings;
+        for step in &mut self.steps {
+            if let Step::SetConfig(settings, keeps_window) = step {
+                settings.forget_after = forget_after;
+                window = if *keeps_window { window } else { settings.window };
+                settings.window = window;
+                **settings = settings.clone().fitted();
+            }
+        }
+        self
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        22 => Just(Step::Acquire),
+        22 => (0..8_usize, finish()).prop_map(|(place, finish)| Step::Finish(place, finish)),
+        14 => (1..8_u32, finish()).prop_map(|(times, finish)| Step::Calls(times, finish)),
+        14 => length().prop_map(Step::Advance),
+        2 => length().prop_map(Step::StepBack),
+        14 => select(vec![-1, 0, 0, 0, 1]).prop_map(Step::ToInstant),
+        1 => Just(Step::Trip),
+        1 => length().prop_map(Step::OpenFor),
+        2 => overrides(),
+        2 => (settings(), weighted(0.5)).prop_map(|(settings, keeps)| Step::SetConfig(Box::new(settings), keeps)),
+        1 => Just(Step::CountRejection),
+    ]
+}
+
+/// An override lasts until somebody lifts it, so the way back is as likely as all ways in.
+fn overrides() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => Just(Step::ForceOpen),
+        1 => Just(Step::Disable),
+        2 => Just(Step::MetricsOnly),
+        3 => Just(Step::ForceClosed),
+        3 => Just(Step::Reset),
+    ]
+}
+
+fn finish() -> impl Strategy<Value = Finish> {
+    prop_oneof![
+        8 => Just(Finish::Success),
+        8 => Just(Finish::Failure),
+        1 => Just(Finish::Ignored),
+        2 => Just(Finish::Dropped),
+        1 => length().prop_map(Finish::FailureWithHint),
+        4 => length().prop_map(Finish::SuccessAfter),
+        3 => length().prop_map(Finish::FailureAfter),
+        1 => length().prop_map(Finish::IgnoredAfter),
+    ]
+}
+
+/// Zero, one nanosecond, and multiples of the lengths of buckets, waits and limits, met from both sides.
+fn length() -> impl Strategy<Value = Nanos> {
+    prop_oneof![
+        1 => Just(0),
+        1 => Just(1),
+        8 => select(vec![MS, 2 * MS, 3 * MS, 5 * MS, 10 * MS]),
+        1 => select(vec![MS - 1, MS + 1, 2 * MS - 1, 5 * MS - 1, 10 * MS - 1]),
+        1 => select(vec![20 * MS, 60 * MS, 1_000 * MS]),
+    ]
+}
+
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+    let first = (window(), rules(), open_duration(), growth(), option::weighted(0.3, limit()));
+    let second = (limit(), half_open(), abandoned(), weighted(0.25));
+    (first, second).prop_map(
+        |((window, rules, open_duration, growth, forget_after), (hint_max, half_open, abandoned, time_calls))| {
+            Settings { rules, window, open_duration, growth, forget_after, hint_max, half_open, abandoned, time_calls }
+                .fitted()
+        },
+    )
+}
+
+impl Settings {
+    /// S11: a minimum that a count window cannot hold is an error of the configuration.
+    fn fitted(self) -> Self {
+        let rules = self.rules.iter().map(|rule| fitting(*rule, self.window)).collect();
+        Settings { rules, ..self }
+    }
+}
+
+fn fitting(rule: Rule, window: Window) -> Rule {
+    let fit = |minimum: Option<u32>| match window {
+        Window::LastCalls(size) => minimum.map(|minimum| minimum.min(size)),
+        Window::Last { .. } | Window::Tumbling(_) | Window::Unbounded => minimum,
+    };
+    match rule {
+        Rule::FailureRate { threshold, minimum } => Rule::FailureRate { threshold, minimum: fit(minimum) },
+        Rule::SlowRate { threshold, slow_after, minimum } => {
+            Rule::SlowRate { threshold, slow_after, minimum: fit(minimum) }
+        }
+        Rule::Consecutive(_) | Rule::FailureCount(_) => rule,
+    }
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    prop_oneof![
+        3 => (1..12_u32).prop_map(Window::LastCalls),
+        4 => (select(vec![MS, 2 * MS, 5 * MS]), 1..7_u32).prop_map(|(bucket, buckets)| Window::Last { bucket, buckets }),
+        2 => select(vec![2 * MS, 5 * MS, 10 * MS]).prop_map(Window::Tumbling),
+        1 => Just(Window::Unbounded),
+    ]
+}
+
+/// Any number of rules, but one slow-call rule at most: there is one count of slow calls.
+fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    let minimum = || option::weighted(0.8, 1..10_u32);
+    let plain = prop_oneof![
+        2 => (1..6_u32).prop_map(Rule::Consecutive),
+        2 => (1..8_u32).prop_map(Rule::FailureCount),
+        4 => (select(RATES.to_vec()), minimum()).prop_map(|(threshold, minimum)| Rule::FailureRate { threshold, minimum }),
+    ];
+    let slow = (select(RATES.to_vec()), limit(), minimum())
+        .prop_map(|(threshold, slow_after, minimum)| Rule::SlowRate { threshold, slow_after, minimum });
+    (vec(plain, 0..4), option::weighted(0.5, slow)).prop_map(|(mut rules, slow)| {
+        rules.extend(slow);
+        rules
+    })
+}
+
+fn open_duration() -> impl Strategy<Value = Nanos> {
+    prop_oneof![1 => Just(0), 8 => select(vec![MS, 2 * MS, 5 * MS, 10 * MS])]
+}
+
+/// Powers that are whole numbers of nanoseconds: what is compared is the rule and not the rounding.
+fn growth() -> impl Strategy<Value = Growth> {
+    let exponential = prop_oneof![
+        1 => Just((1.5, 10 * MS)),
+        3 => (select(vec![1.0, 2.0, 3.0]), select(vec![10 * MS, 20 * MS, 100 * MS])),
+    ];
+    prop_oneof![
+        2 => Just(Growth::None),
+        3 => exponential.prop_map(|(multiplier, max)| Growth::Exponential { multiplier, max }),
+        2 => vec(limit(), 1..4).prop_map(Growth::Delays),
+    ]
+}
+
+fn half_open() -> impl Strategy<Value = HalfOpen> {
+    let count = (1..5_u32, 0..4_u32)
+        .prop_map(|(success_threshold, max_failures)| Verdict::Count { success_threshold, max_failures });
+    let verdict = prop_oneof![3 => count, 2 => select(RATES.to_vec()).prop_map(Verdict::Rate)];
+    (1..5_u32, verdict, limit()).prop_map(|(max_calls, verdict, probe_timeout)| HalfOpen {
+        max_calls,
+        verdict,
+        probe_timeout,
+    })
+}
+
+fn abandoned() -> impl Strategy<Value = Abandoned> {
+    prop_oneof![
+        2 => Just(Abandoned::Ignore),
+        1 => Just(Abandoned::Failure),
+        2 => limit().prop_map(Abandoned::FailureAfter),
+    ]
+}
+
+/// Every duration that must be above zero.
+fn limit() -> impl Strategy<Value = Nanos> {
+    select(vec![MS, 2 * MS, 3 * MS, 5 * MS, 10 * MS, 20 * MS])
+}

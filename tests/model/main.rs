@@ -1,0 +1,50 @@
+//! Random histories of the breaker against the reference model.
+//!
+//! Every case draws settings and some hundred steps (calls that overlap and end in any order, drops, clock steps to and
+//! around every deadline, overrides, new configurations, hints) and compares after each step all that can be seen from
+//! outside: the answer of the door, `state()`, `check()`, `snapshot()`, and the events with their order.
+//!
+//! `FUSEBOX_MODEL_CASES=20000 cargo test -p tests --test model --release` runs longer. A failure prints its shrunken
+//! history and is kept in `regressions.txt`; the lasting ones are told again in `stories.rs`.
+
+mod compare;
+mod draw;
+mod edges;
+mod history;
+mod reach;
+mod reference;
+mod stories;
+mod threads;
+mod translate;
+#[path = "../vectors/vector.rs"]
+mod vector;
+mod vectors;
+mod world;
+
+use history::History;
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
+
+#[test]
+fn any_history_goes_as_the_model_says() {
+    check(draw::history(), 300);
+}
+
+#[test]
+fn any_busy_history_goes_as_the_model_says() {
+    check(draw::busy_history(), 100);
+}
+
+fn check(histories: impl Strategy<Value = History>, cases: u32) {
+    let more = std::env::var("FUSEBOX_MODEL_CASES").ok().and_then(|cases| cases.parse().ok());
+    let mut runner = TestRunner::new(Config {
+        cases: more.unwrap_or(cases),
+        max_shrink_iters: 20_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct("model/regressions.txt"))),
+        ..Config::default()
+    });
+    let played = runner.run(&histories, |history| history.play().map(|_| ()).map_err(TestCaseError::fail));
+    if let Err(failure) = played {
+        panic!("{failure}");
+    }
+}

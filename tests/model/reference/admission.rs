@@ -1,0 +1,177 @@
+//! A call: the door in, and the one outcome it ends with.
+
+use std::collections::BTreeSet;
+
+use super::breaker::{Breaker, Permit, Phase, Visit, Wait};
+use super::settings::{Abandoned, Verdict, reaches};
+use super::words::{Ended, Finish, Nanos, Queued, Reason, Told, Why, in_order};
+
+impl Breaker {
+    pub(crate) fn acquire(&mut self) -> Result<Permit, (Why, Option<Nanos>)> {
+        self.catch_up();
+        self.settle_wait();
+        if let Err((why, retry_after)) = self.answer() {
+            self.count_rejection(why, retry_after);
+            return Err((why, retry_after));
+        }
+        let mut permit = Permit { epoch: self.epoch, probe: None, acquired: None };
+        if self.watched || self.settings.times_calls() {
+            permit.acquired = Some(self.now);
+        }
+        if let Phase::HalfOpen(visit) = &mut self.phase {
+            permit.acquired = Some(self.now);
+            permit.probe = Some(self.next_probe);
+            visit.probes.insert(self.next_probe, self.now);
+            self.next_probe += 1;
+        }
+        Ok(permit)
+    }
+
+    /// A rejection is counted and told, whoever turned the answer into one.
+    pub(crate) fn count_rejection(&mut self, why: Why, retry_after: Option<Nanos>) {
+        self.rejected += 1;
+        self.totals.rejected += 1;
+        self.told.push(Told::Rejected { why, retry_after });
+    }
+
+    /// What the door says as things stand. S19: nobody knows when a saturated or a forced-open breaker lets in.
+    pub(super) fn answer(&self) -> Result<(), (Why, Option<Nanos>)> {
+        match &self.phase {
+            Phase::Closed(_) | Phase::Disabled | Phase::MetricsOnly { .. } => Ok(()),
+            Phase::Open { deadline, .. } if self.now < *deadline => Err((Why::Open, Some(deadline - self.now))),
+            Phase::Open { .. } => Ok(()),
+            Phase::ForcedOpen => Err((Why::ForcedOpen, None)),
+            Phase::HalfOpen(visit) => {
+                let out = visit.probes.len() as u64;
+                let room = out < u64::from(visit.policy.max_calls);
+                match room && out + visit.counts.calls < visit.policy.visit_limit() {
+                    true => Ok(()),
+                    false => Err((Why::HalfOpenSaturated, None)),
+                }
+            }
+        }
+    }
+
+    pub(crate) fn finish(&mut self, permit: Permit, finish: Finish) {
+        self.catch_up();
+        let timed = permit.acquired.map(|acquired| self.now.saturating_sub(acquired));
+        let (ended, took, hint) = match finish {
+            Finish::Success => (Ended::Success, timed, None),
+            Finish::Failure => (Ended::Failure, timed, None),
+            Finish::Ignored => (Ended::Ignored, timed, None),
+            Finish::FailureWithHint(hint) => (Ended::Failure, timed, Some(hint)),
+            Finish::SuccessAfter(took) => (Ended::Success, Some(took), None),
+            Finish::FailureAfter(took) => (Ended::Failure, Some(took), None),
+            Finish::IgnoredAfter(took) => (Ended::Ignored, Some(took), None),
+            Finish::Dropped => (self.abandonment(timed), timed, None),
+        };
+        // S3: of an earlier epoch it is counted as late, and as nothing else.
+        if permit.epoch != self.epoch {
+            self.totals.late += 1;
+            self.tell_call(Ended::Late, false, took);
+            return;
+        }
+        if let (Phase::HalfOpen(visit), Some(probe)) = (&mut self.phase, permit.probe) {
+            visit.probes.remove(&probe);
+        }
+        let failure = ended == Ended::Failure;
+        let recorded = failure || ended == Ended::Success;
+        let slow = recorded && self.settings.is_slow(took);
+        self.count(ended, slow, took);
+        self.tell_call(ended, slow, took);
+        if recorded {
+            self.record(failure, slow, hint.map_or(Wait::Usual, Wait::Hinted));
+        }
+        if permit.probe.is_some() && permit.epoch == self.epoch {
+            self.slots_back += 1;
+        }
+    }
+
+    /// S5: what a drop means.
+    fn abandonment(&self, age: Option<Nanos>) -> Ended {
+        match (self.settings.abandoned, age) {
+            (Abandoned::Failure, _) => Ended::Failure,
+            (Abandoned::FailureAfter(limit), Some(age)) if age >= limit => Ended::Failure,
+            (Abandoned::Ignore | Abandoned::FailureAfter(_), _) => Ended::Abandoned,
+        }
+    }
+
+    fn count(&mut self, ended: Ended, slow: bool, took: Option<Nanos>) {
+        match ended {
+            Ended::Success => self.totals.successes += 1,
+            Ended::Failure => self.totals.failures += 1,
+            Ended::Ignored => self.totals.ignored += 1,
+            Ended::Abandoned => self.totals.abandoned += 1,
+            Ended::Late => self.totals.late += 1,
+        }
+        self.totals.slow += u64::from(slow);
+        let recorded = matches!(ended, Ended::Success | Ended::Failure);
+        if let Some(took) = took.filter(|_| recorded) {
+            self.totals.timed += 1;
+            self.totals.response_time += took;
+        }
+    }
+
+    fn tell_call(&mut self, ended: Ended, slow: bool, took: Option<Nanos>) {
+        self.told.push(Told::Recorded { ended, slow, took });
+    }
+
+    /// S10: the rules are asked after every recorded outcome.
+    fn record(&mut self, failure: bool, slow: bool, wait: Wait) {
+        let now = self.now;
+        match &mut self.phase {
+            Phase::Closed(memory) => {
+                memory.record(failure, slow, now);
+                let fired = self.settings.fired(&memory.counts(now), self.custom);
+                if !fired.is_empty() {
+                    self.open(now, &fired, wait);
+                }
+            }
+            Phase::MetricsOnly { memory, holding } => {
+                memory.record(failure, slow, now);
+                let counts = memory.counts(now);
+                let fired = self.settings.fired(&counts, self.custom);
+                if !fired.is_empty() && !*holding {
+                    self.totals.would_trip += 1;
+                    self.queued.push(Queued::WouldTrip { reasons: in_order(&fired), counts });
+                }
+                *holding = !fired.is_empty();
+            }
+            Phase::HalfOpen(visit) => {
+                visit.counts.add(failure, slow);
+                visit.counts.run(failure);
+                match failure || slow {
+                    true => visit.failed += 1,
+                    false => visit.passed += 1,
+                }
+                match judge(visit) {
+                    Some(true) => self.close(),
+                    Some(false) => self.open(now, &BTreeSet::from([Reason::ProbeFailed]), wait),
+                    None => {}
+                }
+            }
+            // S2: no window there, only totals.
+            Phase::Disabled | Phase::ForcedOpen | Phase::Open { .. } => {}
+        }
+    }
+}
+
+/// S23: the verdict, as early as it is certain; true closes.
+fn judge(visit: &Visit) -> Option<bool> {
+    let Visit { policy, slow_threshold, counts, passed, failed, .. } = visit;
+    match policy.verdict {
+        Verdict::Count { success_threshold, .. } if *passed >= success_threshold => Some(true),
+        Verdict::Count { max_failures, .. } if *failed > max_failures => Some(false),
+        Verdict::Count { .. } => None,
+        Verdict::Rate(threshold) => {
+            let all = u64::from(policy.max_calls);
+            let left = all - counts.calls;
+            let mut limits = vec![(counts.failures, threshold)];
+            limits.extend(slow_threshold.map(|threshold| (counts.slow, threshold)));
+            if limits.iter().any(|&(part, threshold)| reaches(part, all, threshold)) {
+                return Some(false);
+            }
+            limits.iter().all(|&(part, threshold)| !reaches(part + left, all, threshold)).then_some(true)
+        }
+    }
+}

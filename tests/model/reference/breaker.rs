@@ -1,0 +1,224 @@
+//! The breaker's state, and the changes every other part makes through here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::memory::Memory;
+use super::settings::{HalfOpen, Settings};
+use super::words::{Change, Counts, Nanos, Queued, Reason, State, Told, Totals, in_order};
+
+#[derive(Clone, Debug)]
+pub(crate) struct Breaker {
+    pub(super) settings: Settings,
+    pub(super) custom: Option<fn(&Counts) -> bool>,
+    /// Whether a listener asks for every call: then every call is timed.
+    pub(super) watched: bool,
+    pub(super) now: Nanos,
+    pub(super) epoch: u64,
+    pub(super) phase: Phase,
+    pub(super) since: Nanos,
+    /// Openings that are not forgotten (S20).
+    pub(super) openings: u32,
+    pub(super) rejected: u64,
+    pub(super) totals: Totals,
+    pub(super) last_trip: Option<Change>,
+    pub(super) queued: Vec<Queued>,
+    /// Of the next event that is taken from the queue.
+    sequence: u64,
+    pub(super) told: Vec<Told>,
+    /// Probes that ended and decided nothing.
+    pub(super) slots_back: usize,
+    pub(super) next_probe: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Closed(Memory),
+    Open { deadline: Nanos, wait: Nanos, counts: Counts },
+    HalfOpen(Visit),
+    ForcedOpen,
+    Disabled,
+    /// `holding`: a rule held at the last recorded outcome.
+    MetricsOnly { memory: Memory, holding: bool },
+}
+
+/// One visit to half-open, judged to its end by the numbers it began with (S30).
+#[derive(Clone, Debug)]
+pub(super) struct Visit {
+    pub(super) policy: HalfOpen,
+    pub(super) slow_threshold: Option<f64>,
+    /// When each probe that is still out was acquired.
+    pub(super) probes: BTreeMap<u64, Nanos>,
+    pub(super) counts: Counts,
+    pub(super) passed: u32,
+    pub(super) failed: u32,
+}
+
+/// S3: a permit carries the epoch it was given in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Permit {
+    pub(super) epoch: u64,
+    pub(super) probe: Option<u64>,
+    pub(super) acquired: Option<Nanos>,
+}
+
+/// How long an opening lasts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wait {
+    Usual,
+    /// S21: never shorter than usual.
+    Hinted(Nanos),
+    Fixed(Nanos),
+}
+
+impl Breaker {
+    pub(crate) fn new(settings: Settings, custom: Option<fn(&Counts) -> bool>, watched: bool) -> Self {
+        let phase = Phase::Closed(Memory::new(settings.window, 0));
+        Self {
+            settings,
+            custom,
+            watched,
+            now: 0,
+            epoch: 0,
+            phase,
+            since: 0,
+            openings: 0,
+            rejected: 0,
+            totals: Totals::default(),
+            last_trip: None,
+            queued: Vec::new(),
+            sequence: 1,
+            told: Vec::new(),
+            slots_back: 0,
+            next_probe: 0,
+        }
+    }
+
+    /// The clock's word, which may be earlier than the last (S26: every difference then counts as none).
+    pub(crate) fn time_is(&mut self, now: Nanos) {
+        self.now = now;
+    }
+
+    /// The events of the queue since the last time, and the sequence of the first of them.
+    pub(crate) fn take_queued(&mut self) -> (u64, Vec<Queued>) {
+        let queued = std::mem::take(&mut self.queued);
+        let first = self.sequence;
+        self.sequence += queued.len() as u64;
+        (first, queued)
+    }
+
+    pub(crate) fn take_told(&mut self) -> Vec<Told> {
+        std::mem::take(&mut self.told)
+    }
+
+    pub(crate) fn take_slots_back(&mut self) -> usize {
+        std::mem::take(&mut self.slots_back)
+    }
+
+    pub(super) fn state(&self) -> State {
+        match self.phase {
+            Phase::Closed(_) => State::Closed,
+            Phase::Open { .. } => State::Open,
+            Phase::HalfOpen(_) => State::HalfOpen,
+            Phase::ForcedOpen => State::ForcedOpen,
+            Phase::Disabled => State::Disabled,
+            Phase::MetricsOnly { .. } => State::MetricsOnly,
+        }
+    }
+
+    /// The counts of the phase as it stands.
+    pub(super) fn counts(&self) -> Counts {
+        match &self.phase {
+            Phase::Closed(memory) | Phase::MetricsOnly { memory, .. } => memory.counts(self.now),
+            Phase::Open { counts, .. } => *counts,
+            Phase::HalfOpen(visit) => visit.counts,
+            Phase::ForcedOpen | Phase::Disabled => Counts::default(),
+        }
+    }
+
+    /// S3: every change is a new epoch. S28: it tells from, to, why and the counts that led to it.
+    pub(super) fn change(&mut self, phase: Phase, reasons: &BTreeSet<Reason>, counts: Counts, at: Nanos) {
+        let from = self.state();
+        self.phase = phase;
+        self.since = at;
+        self.epoch += 1;
+        self.rejected = 0;
+        let change = Change { from, to: self.state(), reasons: in_order(reasons), counts };
+        if change.to == State::Open {
+            self.totals.trips += 1;
+            self.last_trip = Some(change.clone());
+        }
+        self.queued.push(Queued::Changed(change));
+    }
+
+    /// S20: the openings before the next one that are not forgotten at `at`.
+    pub(super) fn remembered(&self, at: Nanos) -> u32 {
+        match (&self.phase, self.settings.forget_after) {
+            (Phase::Closed(_), Some(period)) => {
+                let periods = at.saturating_sub(self.since) / period;
+                self.openings.saturating_sub(periods.try_into().unwrap_or(u32::MAX))
+            }
+            _ => self.openings,
+        }
+    }
+
+    pub(super) fn open(&mut self, at: Nanos, reasons: &BTreeSet<Reason>, wait: Wait) {
+        let before = self.remembered(at);
+        let usual = self.settings.wait(before);
+        let wait = match wait {
+            Wait::Usual => usual,
+            Wait::Hinted(hint) => usual.max(hint.min(self.settings.hint_max)),
+            Wait::Fixed(wait) => wait,
+        };
+        let counts = self.counts();
+        self.openings = before.saturating_add(1);
+        self.change(Phase::Open { deadline: at.saturating_add(wait), wait, counts }, reasons, counts, at);
+    }
+
+    /// The verdict of a visit: S17, S20.
+    pub(super) fn close(&mut self) {
+        if self.settings.forget_after.is_none() {
+            self.openings = 0;
+        }
+        let counts = self.counts();
+        self.change(Phase::Closed(Memory::new(self.settings.window, self.now)), &BTreeSet::new(), counts, self.now);
+    }
+
+    /// S24: the next admission or outcome makes the transitions that a probe without a report brought about: the
+    /// reopening, and the half-open after it if that wait is over as well.
+    pub(super) fn catch_up(&mut self) {
+        let before = self.epoch;
+        self.settle_timeout();
+        if self.epoch != before {
+            self.settle_wait();
+        }
+    }
+
+    /// S24: the reopening is dated at the instant the first probe ran out of time.
+    fn settle_timeout(&mut self) {
+        let Phase::HalfOpen(visit) = &self.phase else { return };
+        let Some(oldest) = visit.probes.values().min() else { return };
+        let due = oldest.saturating_add(visit.policy.probe_timeout);
+        if self.now >= due {
+            self.open(due, &BTreeSet::from([Reason::ProbeTimedOut]), Wait::Usual);
+        }
+    }
+
+    /// S18: the transition that the first admission after the wait makes, dated at the deadline as every reader has
+    /// seen it.
+    pub(super) fn settle_wait(&mut self) {
+        let Phase::Open { deadline, .. } = self.phase else { return };
+        if self.now < deadline {
+            return;
+        }
+        let counts = self.counts();
+        let visit = Visit {
+            policy: self.settings.half_open,
+            slow_threshold: self.settings.slow_rule().map(|(threshold, _)| threshold),
+            probes: BTreeMap::new(),
+            counts: Counts::default(),
+            passed: 0,
+            failed: 0,
+        };
+        self.change(Phase::HalfOpen(visit), &BTreeSet::new(), counts, deadline);
+    }
+}

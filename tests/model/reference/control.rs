@@ -1,0 +1,78 @@
+//! The operator's switch, and configuration under a running breaker.
+
+use std::collections::BTreeSet;
+
+use super::breaker::{Breaker, Phase, Wait};
+use super::memory::Memory;
+use super::settings::Settings;
+use super::words::{Nanos, Queued, Reason, State};
+
+impl Breaker {
+    /// In Open it does nothing, and under an override neither. An open breaker whose wait is over is half-open.
+    pub(crate) fn trip(&mut self) {
+        self.catch_up();
+        self.settle_wait();
+        match self.state() {
+            State::Closed | State::HalfOpen => self.open(self.now, &manual(), Wait::Usual),
+            State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {}
+        }
+    }
+
+    /// In Open it opens anew, which is the same outage and no further step; under an override it does nothing.
+    pub(crate) fn open_for(&mut self, wait: Nanos) {
+        self.catch_up();
+        self.settle_wait();
+        match self.state() {
+            State::Closed | State::HalfOpen => self.open(self.now, &manual(), Wait::Fixed(wait)),
+            State::Open => {
+                self.openings = self.openings.saturating_sub(1);
+                self.open(self.now, &manual(), Wait::Fixed(wait));
+            }
+            State::ForcedOpen | State::Disabled | State::MetricsOnly => {}
+        }
+    }
+
+    pub(crate) fn force_open(&mut self) {
+        self.set_override(Phase::ForcedOpen);
+    }
+
+    pub(crate) fn disable(&mut self) {
+        self.set_override(Phase::Disabled);
+    }
+
+    pub(crate) fn metrics_only(&mut self) {
+        let memory = Memory::new(self.settings.window, self.now);
+        self.set_override(Phase::MetricsOnly { memory, holding: false });
+    }
+
+    pub(crate) fn force_closed(&mut self) {
+        self.set_override(Phase::Closed(Memory::new(self.settings.window, self.now)));
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.force_closed();
+        self.queued.push(Queued::Reset);
+    }
+
+    /// Ends whatever was going on, the backoff's step included.
+    fn set_override(&mut self, phase: Phase) {
+        self.catch_up();
+        let counts = self.counts();
+        self.openings = 0;
+        self.change(phase, &manual(), counts, self.now);
+    }
+
+    /// S30. A reopening that is due already happened under the old numbers: it is made first.
+    pub(crate) fn set_config(&mut self, settings: Settings) {
+        self.catch_up();
+        if let Phase::Closed(memory) | Phase::MetricsOnly { memory, .. } = &mut self.phase {
+            memory.reshape(settings.window, self.now);
+        }
+        self.settings = settings;
+        self.queued.push(Queued::ConfigChanged);
+    }
+}
+
+fn manual() -> BTreeSet<Reason> {
+    BTreeSet::from([Reason::Manual])
+}

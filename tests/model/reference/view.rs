@@ -1,0 +1,78 @@
+//! What an observer sees: the effective state, though nothing has moved yet (S18, S24).
+
+use super::breaker::{Breaker, Phase};
+use super::words::{Change, Counts, Nanos, State, Totals, Why};
+
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct View {
+    pub(crate) state: State,
+    pub(crate) counts: Counts,
+    pub(crate) retry_after: Option<Nanos>,
+    pub(crate) rejected: u64,
+    pub(crate) reopenings: u32,
+    pub(crate) open_duration: Nanos,
+    pub(crate) in_state_for: Nanos,
+    pub(crate) totals: Totals,
+    pub(crate) last_trip: Option<Change>,
+}
+
+impl Breaker {
+    /// Totals and the last trip are those of what has happened, the rest of what is due.
+    pub(crate) fn view(&self) -> View {
+        let due = self.effective();
+        let open_duration = match due.phase {
+            Phase::Open { wait, .. } => wait,
+            _ => due.settings.wait(due.remembered(due.now)),
+        };
+        View {
+            state: due.state(),
+            counts: due.counts(),
+            retry_after: due.retry_after(),
+            rejected: due.rejected,
+            reopenings: due.reopenings(),
+            open_duration,
+            in_state_for: due.now.saturating_sub(due.since),
+            totals: self.totals,
+            last_trip: self.last_trip.clone(),
+        }
+    }
+
+    /// Asks without taking.
+    pub(crate) fn check(&self) -> Result<(), (Why, Option<Nanos>)> {
+        self.effective().answer()
+    }
+
+    /// When the wait that runs, or the first probe that is out, ends.
+    pub(crate) fn next_instant(&self) -> Option<Nanos> {
+        match &self.effective().phase {
+            Phase::Open { deadline, .. } => Some(*deadline),
+            Phase::HalfOpen(visit) => {
+                visit.probes.values().min().map(|oldest| oldest.saturating_add(visit.policy.probe_timeout))
+            }
+            Phase::Closed(_) | Phase::ForcedOpen | Phase::Disabled | Phase::MetricsOnly { .. } => None,
+        }
+    }
+
+    fn effective(&self) -> Breaker {
+        let mut due = self.clone();
+        due.catch_up();
+        due.settle_wait();
+        due
+    }
+
+    fn retry_after(&self) -> Option<Nanos> {
+        match self.phase {
+            Phase::Open { deadline, .. } => Some(deadline - self.now),
+            Phase::ForcedOpen => None,
+            Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Disabled | Phase::MetricsOnly { .. } => Some(0),
+        }
+    }
+
+    /// The backoff's step: of the opening that is going on, or was the last.
+    fn reopenings(&self) -> u32 {
+        match self.phase {
+            Phase::Open { .. } | Phase::HalfOpen(_) => self.openings.saturating_sub(1),
+            _ => self.remembered(self.now),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Histories worth keeping by name: what once went wrong, or could.
+
+use crate::history::{Build, History, Step};
+use crate::reference::{Abandoned, Finish, Growth, HalfOpen, Rule, Settings, Verdict, Window};
+
+const MS: u64 = 1_000_000;
+
+#[test]
+fn a_reopening_that_is_due_keeps_its_wait_under_a_new_configuration() {
+    let longer = Settings { open_duration: 50 * MS, ..plain() };
+    play(
+        plain(),
+        &[
+            Step::Trip,
+            Step::ToInstant(0),
+            Step::Acquire,
+            Step::ToInstant(0),
+            Step::SetConfig(Box::new(longer), false),
+            Step::ToInstant(-1),
+            Step::ToInstant(0),
+            Step::Acquire,
+        ],
+    );
+}
+
+#[test]
+fn an_outcome_makes_both_transitions_that_are_due() {
+    play(
+        plain(),
+        &[
+            Step::Trip,
+            Step::ToInstant(0),
+            Step::Acquire,
+            Step::Advance(1_000 * MS),
+            Step::Finish(0, Finish::Success),
+            Step::Acquire,
+            Step::Finish(0, Finish::Success),
+        ],
+    );
+}
+
+#[test]
+fn a_breaker_that_flaps_through_closed_goes_on_climbing_and_forgets_in_time() {
+    let climbing = Settings {
+        growth: Growth::Exponential { multiplier: 2.0, max: 1_000 * MS },
+        forget_after: Some(20 * MS),
+        ..plain()
+    };
+    let flap = [
+        Step::Calls(1, Finish::Failure),
+        Step::ToInstant(-1),
+        Step::ToInstant(0),
+        Step::Calls(1, Finish::Success),
+    ];
+    let mut steps = [flap.clone(), flap.clone(), flap.clone()].concat();
+    for forgetting in [20 * MS - 1, 1, 19 * MS, MS, 1_000 * MS] {
+        steps.push(Step::Advance(forgetting));
+    }
+    steps.extend(flap);
+    play(climbing, &steps);
+}
+
+#[test]
+fn a_tumbling_interval_restarts_the_runs_though_nobody_writes() {
+    let settings =
+        Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
+    play(
+        settings,
+        &[
+            Step::Calls(2, Finish::Failure),
+            Step::Advance(5 * MS - 1),
+            Step::Advance(1),
+            Step::Calls(2, Finish::Failure),
+            Step::Advance(12 * MS),
+            Step::Calls(2, Finish::Success),
+            Step::Advance(3 * MS),
+            Step::Calls(3, Finish::Failure),
+        ],
+    );
+}
+
+#[test]
+fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_window() {
+    let tumbling = Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
+    for window in [Window::LastCalls(10), Window::Last { bucket: MS, buckets: 3 }, Window::Tumbling(2 * MS)] {
+        for finish in [Finish::Failure, Finish::Success] {
+            let other = Settings { window, ..tumbling.clone() };
+            let steps =
+                [Step::Calls(2, finish), Step::Advance(5 * MS), Step::SetConfig(Box::new(other), false), Step::Calls(1, finish)];
+            play(tumbling.clone(), &steps);
+        }
+    }
+}
+
+#[test]
+fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
+    play(
+        plain(),
+        &[Step::Acquire, Step::Trip, Step::ToInstant(0), Step::Acquire, Step::ToInstant(0), Step::Finish(0, Finish::Success)],
+    );
+}
+
+#[test]
+fn a_window_does_not_go_back_with_the_clock() {
+    let settings = Settings {
+        window: Window::Last { bucket: MS, buckets: 3 },
+        rules: vec![Rule::FailureCount(5)],
+        ..plain()
+    };
+    play(
+        settings,
+        &[
+            Step::Advance(10 * MS),
+            Step::Calls(2, Finish::Failure),
+            Step::StepBack(5 * MS),
+            Step::Calls(1, Finish::Failure),
+            Step::Advance(7 * MS),
+            Step::Advance(MS),
+            Step::Advance(MS),
+        ],
+    );
+}
+
+#[test]
+fn a_new_half_open_policy_does_not_strand_the_visit_that_is_going_on() {
+    let patient = Settings { half_open: visit(3, 3, 0), ..plain() };
+    let strict = Settings { half_open: visit(1, 2, 0), ..plain() };
+    play(
+        patient,
+        &[
+            Step::Trip,
+            Step::ToInstant(0),
+            Step::Calls(2, Finish::Success),
+            Step::SetConfig(Box::new(strict), false),
+            Step::Acquire,
+            Step::Acquire,
+            Step::Finish(0, Finish::Success),
+        ],
+    );
+}
+
+#[test]
+fn metrics_only_tells_a_rule_once_until_none_holds() {
+    let settings = Settings { rules: vec![Rule::Consecutive(2), Rule::FailureCount(3)], ..plain() };
+    play(
+        settings,
+        &[
+            Step::MetricsOnly,
+            Step::Calls(4, Finish::Failure),
+            Step::Calls(1, Finish::Success),
+            Step::Calls(9, Finish::Success),
+            Step::Calls(2, Finish::Failure),
+            Step::Trip,
+            Step::OpenFor(MS),
+            Step::Reset,
+        ],
+    );
+}
+
+fn play(settings: Settings, steps: &[Step]) {
+    for watched in [false, true] {
+        let build = Build { settings: settings.clone(), custom: false, watched };
+        let history = History { build, steps: steps.to_vec() };
+        history.play().unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+fn plain() -> Settings {
+    Settings {
+        rules: vec![Rule::Consecutive(1)],
+        window: Window::LastCalls(10),
+        open_duration: 10 * MS,
+        growth: Growth::None,
+        forget_after: None,
+        hint_max: 100 * MS,
+        half_open: visit(1, 1, 0),
+        abandoned: Abandoned::Ignore,
+        time_calls: false,
+    }
+}
+
+fn visit(max_calls: u32, success_threshold: u32, max_failures: u32) -> HalfOpen {
+    HalfOpen { max_calls, verdict: Verdict::Count { success_threshold, max_failures }, probe_timeout: 20 * MS }
+}

@@ -1,0 +1,125 @@
+//! One vector, step by step.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use fusebox::{CircuitBreaker, Clock, ManualClock, Outcome, OwnedPermit, State};
+
+use crate::config::config_of;
+use crate::vector::{Answer, Expect, Said, Step, Vector};
+
+struct Scene {
+    breaker: CircuitBreaker,
+    clock: ManualClock,
+    calls: HashMap<String, OwnedPermit>,
+}
+
+/// Says which step disagrees, what was expected there and what came.
+pub(crate) fn run(vector: &Vector) -> Result<(), String> {
+    let (clock, hand) = Clock::manual();
+    let breaker =
+        CircuitBreaker::builder(vector.id.as_str()).config(config_of(&vector.config)).clock(clock).build();
+    let mut scene = Scene { breaker, clock: hand, calls: HashMap::new() };
+    for (number, step) in vector.steps.iter().enumerate() {
+        scene.take(step).map_err(|why| format!("step {number}: {why}; {:?}", scene.breaker.snapshot()))?;
+    }
+    Ok(())
+}
+
+impl Scene {
+    fn take(&mut self, step: &Step) -> Result<(), String> {
+        match step {
+            Step::Advance { ms } => self.clock.advance(Duration::from_millis(*ms)),
+            Step::Acquire { name, expect } => {
+                if let Some(permit) = self.acquire(*expect)? {
+                    self.calls.insert(name.clone(), permit);
+                }
+            }
+            Step::Succeed { call, took_ms } => record(self.call(call)?, Outcome::Success, *took_ms),
+            Step::Fail { call, took_ms } => record(self.call(call)?, Outcome::Failure, *took_ms),
+            Step::Ignore { call, took_ms } => record(self.call(call)?, Outcome::Ignored, *took_ms),
+            Step::Cancel { call } => drop(self.call(call)?),
+            Step::Run { outcome, times, took_ms, expect } => {
+                for _ in 0..*times {
+                    if let Some(permit) = self.acquire(*expect)? {
+                        record(permit, outcome_of(*outcome), *took_ms);
+                    }
+                }
+            }
+            Step::ForceOpen => self.breaker.force_open(),
+            Step::ForceClosed => self.breaker.force_closed(),
+            Step::Reset => self.breaker.reset(),
+            Step::Disable => self.breaker.disable(),
+            Step::MetricsOnly => self.breaker.metrics_only(),
+            Step::Expect(expect) => self.expect(expect)?,
+        }
+        Ok(())
+    }
+
+    fn acquire(&self, expect: Option<Answer>) -> Result<Option<OwnedPermit>, String> {
+        let permit = self.breaker.try_acquire_owned().ok();
+        let got = if permit.is_some() { Answer::Permitted } else { Answer::Rejected };
+        same("acquire", expect, got)?;
+        Ok(permit)
+    }
+
+    fn call(&mut self, name: &str) -> Result<OwnedPermit, String> {
+        self.calls.remove(name).ok_or_else(|| format!("no call `{name}` is in flight"))
+    }
+
+    fn expect(&self, expect: &Expect) -> Result<(), String> {
+        let snapshot = self.breaker.snapshot();
+        let counts = &snapshot.counts;
+        same("state()", expect.state.as_deref(), word(self.breaker.state()))?;
+        same("snapshot().state", expect.state.as_deref(), word(snapshot.state))?;
+        same("calls", expect.calls, counts.calls)?;
+        same("failures", expect.failures, counts.failures)?;
+        same("successes", expect.successes, counts.successes)?;
+        same("slow", expect.slow, counts.slow)?;
+        same("rejected", expect.rejected, snapshot.rejected)?;
+        same("consecutive_failures", expect.consecutive_failures, counts.consecutive_failures)?;
+        let retry_after = expect.retry_after_ms.map(|wait| wait.map(Duration::from_millis));
+        same("retry_after", retry_after, snapshot.retry_after)?;
+        let rate = counts.failure_rate().unwrap_or(0.0);
+        match expect.failure_rate {
+            Some(expected) if (expected - rate).abs() >= 1e-6 => {
+                Err(format!("failure_rate: expected {expected}, got {rate}"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn record(permit: OwnedPermit, outcome: Outcome, took_ms: Option<u64>) {
+    match took_ms {
+        Some(took) => permit.record_after(outcome, Duration::from_millis(took)),
+        None => permit.record(outcome),
+    }
+}
+
+fn same<T: PartialEq + Debug>(what: &str, expected: Option<T>, got: T) -> Result<(), String> {
+    match expected {
+        Some(expected) if expected != got => Err(format!("{what}: expected {expected:?}, got {got:?}")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn outcome_of(said: Said) -> Outcome {
+    match said {
+        Said::Success => Outcome::Success,
+        Said::Failure => Outcome::Failure,
+        Said::Ignored => Outcome::Ignored,
+    }
+}
+
+fn word(state: State) -> &'static str {
+    match state {
+        State::Closed => "closed",
+        State::Open => "open",
+        State::HalfOpen => "half_open",
+        State::ForcedOpen => "forced_open",
+        State::Disabled => "disabled",
+        State::MetricsOnly => "metrics_only",
+    }
+}
