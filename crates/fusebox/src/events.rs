@@ -195,7 +195,10 @@ impl Line {
 /// Whether an event has its place in the order of changes.
 fn is_change(event: &Event) -> bool {
     match event {
-        Event::StateChanged(_) | Event::WouldTrip { .. } | Event::Reset { .. } | Event::ConfigChanged { .. } => true,
+        Event::StateChanged(_)
+        | Event::WouldTrip { .. }
+        | Event::Reset { .. }
+        | Event::ConfigChanged { .. } => true,
         Event::Rejected(_) | Event::Recorded { .. } | Event::ProbeEnded => false,
     }
 }

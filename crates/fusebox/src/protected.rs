@@ -183,22 +183,45 @@ impl CircuitBreaker {
     ///     Ok(2 * n)
     /// }
     ///
-    /// let breaker = CircuitBreaker::builder("doubler").build();
-    /// let double = breaker.wrap(double);
-    /// assert_eq!(double(4).await.unwrap(), 8);
-    /// assert_eq!(double(5).await.unwrap(), 10);
+    /// let double = CircuitBreaker::builder("doubler").build().wrap(double);
+    /// assert_eq!(double.call(4).await.unwrap(), 8);
+    /// assert_eq!(double.call(5).await.unwrap(), 10);
     /// # }
     /// ```
-    pub fn wrap<A, F, Fut, T, E>(
-        &self,
-        operation: F,
-    ) -> impl AsyncFn(A) -> Result<T, CircuitBreakerError<E>> + use<A, F, Fut, T, E>
+    pub fn wrap<F>(&self, function: F) -> ProtectedFn<F> {
+        ProtectedFn { function, breaker: self.clone() }
+    }
+}
+
+/// An async function behind a breaker; made by [`CircuitBreaker::wrap`].
+#[derive(Clone, Debug)]
+pub struct ProtectedFn<F> {
+    function: F,
+    breaker: CircuitBreaker,
+}
+
+impl<F> ProtectedFn<F> {
+    /// Calls the function if the breaker admits it; every `Err` is a failure.
+    ///
+    /// # Errors
+    ///
+    /// As [`CircuitBreaker::call`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`CircuitBreaker::call`]: a dropped call is abandoned.
+    // A method and not an `impl AsyncFn`: a future of that could not be spawned.
+    pub async fn call<A, Fut, T, E>(&self, argument: A) -> Result<T, CircuitBreakerError<E>>
     where
         F: Fn(A) -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        let breaker = self.clone();
-        async move |argument: A| breaker.call(|| operation(argument)).await
+        self.breaker.call(|| (self.function)(argument)).await
+    }
+
+    /// The breaker.
+    pub fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
     }
 }
 

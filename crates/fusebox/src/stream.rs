@@ -61,8 +61,13 @@ enum Mode {
 #[derive(Debug)]
 enum Phase {
     /// The breaker is to be asked before the next poll.
-    Asking { any_item: bool },
-    Calling { permit: OwnedPermit, any_item: bool },
+    Asking {
+        any_item: bool,
+    },
+    Calling {
+        permit: OwnedPermit,
+        any_item: bool,
+    },
     /// The call has ended; the items go on.
     Passing,
     Ended,

@@ -1,5 +1,6 @@
 //! What a person on call reads, for each state, override and rule.
 #![cfg(feature = "test-util")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::stream::{self, Stream};
 use fusebox::{CircuitBreaker, CircuitBreakerError, Clock, ManualClock, Outcome, State, Totals};
+use futures_util::stream::{self, Stream};
 
 type Item = Result<u32, &'static str>;
 
@@ -16,7 +16,7 @@ fn the_first_item_is_the_outcome() {
     for (first, (successes, failures)) in [(Ok(1), (1, 0)), (Err("down"), (0, 1))] {
         let (breaker, _) = breaker();
         let mut stream = Box::pin(breaker.protect_stream(stream::iter([first, Ok(2), Ok(3)])));
-        poll(&mut stream);
+        let _ = poll(&mut stream);
         let totals = totals(&breaker);
         assert_eq!((totals.successes, totals.failures), (successes, failures));
         drop(stream);
@@ -89,12 +89,12 @@ fn a_later_error_is_a_call_of_its_own_while_closed() {
     let items = [Ok(1), Ok(2), Err("reset"), Ok(3), Err("reset")];
     let mut stream = Box::pin(breaker.protect_stream(stream::iter(items)));
     for _ in 0..3 {
-        poll(&mut stream);
+        let _ = poll(&mut stream);
     }
     assert_eq!((totals(&breaker).successes, totals(&breaker).failures), (1, 1));
     breaker.force_open();
-    poll(&mut stream);
-    poll(&mut stream);
+    let _ = poll(&mut stream);
+    let _ = poll(&mut stream);
     assert_eq!((totals(&breaker).failures, totals(&breaker).rejected), (1, 0));
 }
 
@@ -107,7 +107,7 @@ fn a_stream_that_lives_for_days_holds_no_probes_slot() {
         move |_| first.take().map_or(Poll::Pending, |item| Poll::Ready(Some(item)))
     });
     let mut stream = Box::pin(breaker.protect_stream(items));
-    poll(&mut stream);
+    let _ = poll(&mut stream);
     hands.advance(Duration::from_secs(86_400));
     assert!(poll(&mut stream).is_pending());
     assert_eq!(breaker.state(), State::Closed);
@@ -117,22 +117,23 @@ fn a_stream_that_lives_for_days_holds_no_probes_slot() {
 fn until_end_is_one_call_to_the_end() {
     let (breaker, _) = breaker();
     let mut stream = Box::pin(breaker.protect_stream(stream::iter([Item::Ok(1), Ok(2)])).until_end());
-    poll(&mut stream);
-    poll(&mut stream);
+    let _ = poll(&mut stream);
+    let _ = poll(&mut stream);
     assert_eq!(totals(&breaker).calls(), 0);
-    poll(&mut stream);
+    let _ = poll(&mut stream);
     assert_eq!(totals(&breaker).successes, 1);
 }
 
 #[test]
 fn until_end_fails_with_the_first_error_and_is_abandoned_by_a_drop() {
     let (breaker, _) = breaker();
-    let mut failing = Box::pin(breaker.protect_stream(stream::iter([Ok(1), Err("reset"), Ok(2)])).until_end());
+    let mut failing =
+        Box::pin(breaker.protect_stream(stream::iter([Ok(1), Err("reset"), Ok(2)])).until_end());
     while let Poll::Ready(Some(_)) = poll(&mut failing) {}
     assert_eq!((totals(&breaker).failures, totals(&breaker).calls()), (1, 1));
 
     let mut dropped = Box::pin(breaker.protect_stream(stream::iter([Item::Ok(1), Ok(2)])).until_end());
-    poll(&mut dropped);
+    let _ = poll(&mut dropped);
     drop(dropped);
     assert_eq!(totals(&breaker).abandoned, 1);
 }
@@ -143,7 +144,7 @@ fn per_item_records_each_item_and_stops_when_the_breaker_opens() {
     let items = [Ok(1), Err("reset"), Ok(2), Ok(3)];
     let mut stream = Box::pin(breaker.protect_stream(stream::iter(items)).per_item());
     for _ in 0..3 {
-        poll(&mut stream);
+        let _ = poll(&mut stream);
     }
     assert_eq!((totals(&breaker).successes, totals(&breaker).failures), (2, 1));
     breaker.trip();
@@ -165,8 +166,8 @@ fn a_classifier_says_what_an_item_means() {
     let classify = |item: &Item| if *item == Err("gone") { Outcome::Ignored } else { Outcome::Failure };
     let items = stream::iter([Err("gone"), Err("reset")]);
     let mut stream = Box::pin(breaker.protect_stream_with(items, classify));
-    poll(&mut stream);
-    poll(&mut stream);
+    let _ = poll(&mut stream);
+    let _ = poll(&mut stream);
     assert_eq!((totals(&breaker).ignored, totals(&breaker).failures), (1, 1));
 }
 

@@ -1,8 +1,8 @@
 //! The other ways of use: owned clients, wrapped functions, the macro, classifiers.
 
 use fusebox::{
-    CircuitBreaker, CircuitBreakerError, CircuitProtected, Classify, Outcome, Protected, State, errors, failure_if,
-    with_circuit_breaker,
+    CircuitBreaker, CircuitBreakerError, CircuitProtected, Classify, Outcome, Protected, State, errors,
+    failure_if, with_circuit_breaker,
 };
 
 #[tokio::test]
@@ -49,9 +49,9 @@ async fn a_type_that_owns_a_breaker_can_say_so() {
 async fn a_wrapped_function_can_be_called_again_and_from_other_tasks() {
     let breaker = breaker();
     let double = breaker.wrap(|n: u32| async move { Client.get(n).await });
-    assert_eq!(double(1).await.unwrap(), 2);
-    assert_eq!(double(2).await.unwrap(), 4);
-    let task = tokio::spawn(async move { double(3).await });
+    assert_eq!(double.call(1).await.unwrap(), 2);
+    assert_eq!(double.call(2).await.unwrap(), 4);
+    let task = tokio::spawn(async move { double.call(3).await });
     assert_eq!(task.await.unwrap().unwrap(), 6);
     assert_eq!(breaker.snapshot().totals.successes, 3);
 }
@@ -59,7 +59,7 @@ async fn a_wrapped_function_can_be_called_again_and_from_other_tasks() {
 #[tokio::test]
 async fn a_wrapped_function_takes_a_tuple_for_more_than_one_argument() {
     let add = breaker().wrap(|(a, b): (u32, u32)| async move { Ok::<_, ()>(a + b) });
-    assert_eq!(add((1, 2)).await.unwrap(), 3);
+    assert_eq!(add.call((1, 2)).await.unwrap(), 3);
 }
 
 #[tokio::test]

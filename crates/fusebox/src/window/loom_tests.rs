@@ -169,7 +169,8 @@ fn a_call_survives_a_change_of_its_window() {
         let race = Race::new(crate::Window::last_calls(2));
         let other = Arc::clone(&race);
         let call = thread::spawn(move || other.record(FAILURE, 0));
-        let odd = race.window.reconfigure(&config(crate::Window::unbounded()), &Moment::at(&race.clock, Tick(0)));
+        let odd =
+            race.window.reconfigure(&config(crate::Window::unbounded()), &Moment::at(&race.clock, Tick(0)));
         race.state.publish(Word::new(1, State::Closed).with_generation(odd));
         assert_ne!(call.join().unwrap(), Recorded::Late);
         let counts = race.counts(0);
