@@ -6,8 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use fusebox::{
-    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event, HalfOpen, ManualClock, OwnedPermit,
-    RejectReason, State, Trip, Window,
+    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event, HalfOpen, ManualClock,
+    OwnedPermit, RejectReason, State, Trip, Window,
 };
 
 const WAIT: Duration = Duration::from_secs(1);
@@ -34,7 +34,10 @@ fn a_full_outage_opens_after_half_a_time_window_however_long_it_was_healthy() {
         fail(&breaker);
         failures += 1;
     }
-    assert!((45..=50).contains(&failures), "opened after {failures} failures of some 100 calls in the window");
+    assert!(
+        (45..=50).contains(&failures),
+        "opened after {failures} failures of some 100 calls in the window"
+    );
 }
 
 // ---- calls of another epoch decide nothing ------------------------------------------------------
@@ -75,7 +78,8 @@ fn calls_admitted_before_the_trip_leave_no_trace_in_the_next_closed_window() {
 
 #[test]
 fn probes_of_an_earlier_visit_do_not_decide_the_next_one() {
-    let (breaker, clock) = breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(3).success_threshold(2)));
+    let (breaker, clock) =
+        breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(3).success_threshold(2)));
     fail(&breaker);
     clock.advance(WAIT);
     let (slow, slower) = (permit(&breaker), permit(&breaker));
@@ -93,7 +97,8 @@ fn probes_of_an_earlier_visit_do_not_decide_the_next_one() {
 
 #[test]
 fn a_probe_of_an_earlier_visit_gives_no_slot_to_the_next_one() {
-    let (breaker, clock) = breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(2).success_threshold(2)));
+    let (breaker, clock) =
+        breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(2).success_threshold(2)));
     fail(&breaker);
     clock.advance(WAIT);
     let old = permit(&breaker);
@@ -110,7 +115,8 @@ fn a_probe_of_an_earlier_visit_gives_no_slot_to_the_next_one() {
 
 #[test]
 fn probes_that_are_all_dropped_do_not_block_half_open() {
-    let (breaker, clock) = breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(3).success_threshold(3)));
+    let (breaker, clock) =
+        breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(3).success_threshold(3)));
     fail(&breaker);
     clock.advance(WAIT);
     for _ in 0..1_000 {
@@ -139,10 +145,7 @@ fn a_probe_that_is_leaked_reopens_in_time() {
 #[test]
 fn a_quiet_service_closes_again() {
     let window = Window::last(Duration::from_millis(100)).buckets(10);
-    for half_open in [
-        HalfOpen::new().success_threshold(3),
-        HalfOpen::new().max_calls(3).failure_rate(0.5),
-    ] {
+    for half_open in [HalfOpen::new().success_threshold(3), HalfOpen::new().max_calls(3).failure_rate(0.5)] {
         let (breaker, clock) = breaker(one_failure_opens().window(window.clone()).half_open(half_open));
         fail(&breaker);
         clock.advance(WAIT);
@@ -191,7 +194,8 @@ fn no_more_probes_than_configured_pass_under_contention() {
 #[test]
 fn no_more_probes_than_configured_are_out_at_once_while_they_come_and_go() {
     const PROBES: usize = 3;
-    let half_open = HalfOpen::new().max_calls(PROBES as u32).success_threshold(u32::MAX).probe_timeout(Duration::MAX);
+    let half_open =
+        HalfOpen::new().max_calls(PROBES as u32).success_threshold(u32::MAX).probe_timeout(Duration::MAX);
     let (breaker, clock) = breaker(one_failure_opens().half_open(half_open));
     fail(&breaker);
     clock.advance(WAIT);
@@ -286,7 +290,8 @@ fn one_outage_is_one_transition_and_one_event_however_many_threads_see_it() {
         succeed(&breaker);
     }
     let changes = changes.lock().unwrap();
-    let round = [(State::Closed, State::Open), (State::Open, State::HalfOpen), (State::HalfOpen, State::Closed)];
+    let round =
+        [(State::Closed, State::Open), (State::Open, State::HalfOpen), (State::HalfOpen, State::Closed)];
     let expected: Vec<_> = round.into_iter().cycle().take(3 * ROUNDS).collect();
     assert_eq!(changes.iter().map(|&(_, from, to)| (from, to)).collect::<Vec<_>>(), expected);
     assert!(changes.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "sequences grow by one");

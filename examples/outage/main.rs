@@ -1,2 +1,76 @@
-//! (to be written)
-fn main() {}
+//! An outage in ten seconds: one sick server, one load, and two clients, of which one has a circuit breaker.
+//!
+//! `cargo run --release --example outage` (`-- --help` for the options)
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is what a demonstration is for")]
+
+mod answer;
+mod chronicle;
+mod clients;
+mod fate;
+mod ledger;
+mod lines;
+mod live;
+mod load;
+mod options;
+mod output;
+mod pace;
+mod paint;
+mod protection;
+mod random;
+mod recovery;
+mod report;
+mod request;
+mod retry;
+mod run;
+mod screen;
+mod script;
+mod seen;
+mod sent;
+mod server;
+mod table;
+mod target;
+mod timeline;
+mod words;
+
+use std::io::{self, ErrorKind};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tower::BoxError;
+
+use crate::options::Options;
+use crate::output::Output;
+use crate::report::Report;
+
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    match demonstrate(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("outage: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demonstrate(options: &Options) -> Result<(), BoxError> {
+    let report = run::run(options).await?;
+    show(options, &report)?;
+    Ok(())
+}
+
+fn show(options: &Options, report: &Report) -> Result<(), BoxError> {
+    let text = if options.json {
+        serde_json::to_string_pretty(report)? + "\n"
+    } else {
+        table::text(report, Output::Stdout.paint())
+    };
+    Ok(Output::Stdout.write(&text)?)
+}
+
+/// Whoever reads our output may have seen enough (`| head`).
+fn is_closed_pipe(error: &BoxError) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

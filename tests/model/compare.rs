@@ -30,7 +30,8 @@ impl Heard {
         match event {
             Event::StateChanged(to) => self.queued.push((to.sequence, Queued::Changed(change(to)))),
             Event::WouldTrip { reasons: why, counts: of, sequence } => {
-                self.queued.push((*sequence, Queued::WouldTrip { reasons: reasons(why), counts: counts(of) }));
+                self.queued
+                    .push((*sequence, Queued::WouldTrip { reasons: reasons(why), counts: counts(of) }));
             }
             Event::Reset { sequence } => self.queued.push((*sequence, Queued::Reset)),
             Event::ConfigChanged { sequence } => self.queued.push((*sequence, Queued::ConfigChanged)),
@@ -88,10 +89,11 @@ pub(crate) fn answers(breaker: &CircuitBreaker, model: &reference::Breaker) -> R
     same("is_closed()", is(&[State::Closed, State::Disabled, State::MetricsOnly]), breaker.is_closed())?;
     same("is_open()", is(&[State::Open, State::ForcedOpen]), breaker.is_open())?;
     same("is_half_open()", is(&[State::HalfOpen]), breaker.is_half_open())?;
-    same("the rates of the snapshot", rates(&expected), (
-        snapshot.counts.failure_rate(),
-        snapshot.counts.slow_call_rate(),
-    ))?;
+    same(
+        "the rates of the snapshot",
+        rates(&expected),
+        (snapshot.counts.failure_rate(), snapshot.counts.slow_call_rate()),
+    )?;
     let all = &expected.totals;
     same(
         "totals.calls()",

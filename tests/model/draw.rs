@@ -1,8 +1,8 @@
 //! What proptest draws. Numbers are small and share few values, so that edges are met and not only passed by.
 
+use proptest::bool::weighted;
 use proptest::collection::vec;
 use proptest::option;
-use proptest::bool::weighted;
 use proptest::prelude::{Just, Strategy, prop_oneof};
 use proptest::sample::select;
 
@@ -15,16 +15,20 @@ const MS: Nanos = 1_000_000;
 const RATES: [f64; 8] = [0.1, 0.28, 1.0 / 3.0, 0.5, 0.55, 2.0 / 3.0, 0.75, 1.0];
 
 pub(crate) fn history() -> impl Strategy<Value = History> {
-    (settings(), weighted(0.3), weighted(0.4), vec(step(), 1..500)).prop_map(|(settings, custom, watched, steps)| {
-        History { build: Build { settings, custom, watched }, steps }.made_whole()
-    })
+    (settings(), weighted(0.3), weighted(0.4), vec(step(), 1..500)).prop_map(
+        |(settings, custom, watched, steps)| {
+            History { build: Build { settings, custom, watched }, steps }.made_whole()
+        },
+    )
 }
 
 /// Long stretches of Closed: wide windows that fill and slide, mostly healthy calls, rules that seldom fire, and new
 /// configurations under the samples.
 pub(crate) fn busy_history() -> impl Strategy<Value = History> {
     (busy_settings(), weighted(0.1), weighted(0.2), vec(busy_step(), 1..120)).prop_map(
-        |(settings, custom, watched, steps)| History { build: Build { settings, custom, watched }, steps }.made_whole(),
+        |(settings, custom, watched, steps)| {
+            History { build: Build { settings, custom, watched }, steps }.made_whole()
+        },
     )
 }
 
@@ -135,9 +139,22 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let first = (window(), rules(), open_duration(), growth(), option::weighted(0.3, limit()));
     let second = (limit(), half_open(), abandoned(), weighted(0.25));
     (first, second).prop_map(
-        |((window, rules, open_duration, growth, forget_after), (hint_max, half_open, abandoned, time_calls))| {
-            Settings { rules, window, open_duration, growth, forget_after, hint_max, half_open, abandoned, time_calls }
-                .fitted()
+        |(
+            (window, rules, open_duration, growth, forget_after),
+            (hint_max, half_open, abandoned, time_calls),
+        )| {
+            Settings {
+                rules,
+                window,
+                open_duration,
+                growth,
+                forget_after,
+                hint_max,
+                half_open,
+                abandoned,
+                time_calls,
+            }
+            .fitted()
         },
     )
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fusebox::{
-    Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event, HalfOpen,
-    ManualClock, State, Trip, Window,
+    Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event,
+    HalfOpen, ManualClock, State, Trip, Window,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -104,7 +104,8 @@ fn a_clock_at_its_end_stops_nothing() {
 
 #[test]
 fn a_window_shorter_than_its_buckets_still_forgets() {
-    let (breaker, clock) = build(no_wait().no_trip_rules().window(Window::last(Duration::from_nanos(3)).buckets(10)));
+    let (breaker, clock) =
+        build(no_wait().no_trip_rules().window(Window::last(Duration::from_nanos(3)).buckets(10)));
     (0..5).for_each(|_| fail(&breaker));
     assert_eq!(breaker.snapshot().counts.calls, 5);
     clock.advance(Duration::from_nanos(10));
@@ -127,7 +128,8 @@ fn a_time_window_forgets_after_its_duration_and_not_a_bucket_before() {
 
 #[test]
 fn a_long_idle_time_is_crossed_at_once() {
-    let (breaker, clock) = build(no_wait().no_trip_rules().window(Window::last(Duration::from_nanos(1_000)).buckets(1_000)));
+    let (breaker, clock) =
+        build(no_wait().no_trip_rules().window(Window::last(Duration::from_nanos(1_000)).buckets(1_000)));
     fail(&breaker);
     clock.advance(Duration::from_secs(10 * 365 * 24 * 3_600));
     fail(&breaker);

@@ -20,7 +20,8 @@ fn histories_reach_all_there_is() {
             *seen.entry(what).or_default() += 1;
         }
     }
-    let missed: Vec<_> = EXPECTED.iter().filter(|what| seen.get(**what).is_none_or(|times| *times < 3)).collect();
+    let missed: Vec<_> =
+        EXPECTED.iter().filter(|what| seen.get(**what).is_none_or(|times| *times < 3)).collect();
     assert!(missed.is_empty(), "hardly ever reached: {missed:?}; seen: {seen:#?}");
 }
 
@@ -74,13 +75,16 @@ fn queued(queued: &Queued) -> Vec<String> {
             let mut seen = vec![format!("{:?} to {:?}", change.from, change.to)];
             seen.extend(change.reasons.iter().map(|reason| format!("because {reason:?}")));
             seen.push(format!("for {} reasons", change.reasons.len()));
-            let by_a_rule = change.from == crate::reference::State::Closed && change.counts.consecutive_successes > 0;
+            let by_a_rule =
+                change.from == crate::reference::State::Closed && change.counts.consecutive_successes > 0;
             if by_a_rule && change.to == crate::reference::State::Open {
                 seen.push("a success opens".into());
             }
             seen
         }
-        Queued::WouldTrip { reasons, .. } => reasons.iter().map(|reason| format!("would trip because {reason:?}")).collect(),
+        Queued::WouldTrip { reasons, .. } => {
+            reasons.iter().map(|reason| format!("would trip because {reason:?}")).collect()
+        }
         Queued::Reset => vec!["reset".into()],
         Queued::ConfigChanged => vec!["new settings".into()],
     }

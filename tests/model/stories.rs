@@ -81,12 +81,17 @@ fn a_tumbling_interval_restarts_the_runs_though_nobody_writes() {
 
 #[test]
 fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_window() {
-    let tumbling = Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
+    let tumbling =
+        Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
     for window in [Window::LastCalls(10), Window::Last { bucket: MS, buckets: 3 }, Window::Tumbling(2 * MS)] {
         for finish in [Finish::Failure, Finish::Success] {
             let other = Settings { window, ..tumbling.clone() };
-            let steps =
-                [Step::Calls(2, finish), Step::Advance(5 * MS), Step::SetConfig(Box::new(other), false), Step::Calls(1, finish)];
+            let steps = [
+                Step::Calls(2, finish),
+                Step::Advance(5 * MS),
+                Step::SetConfig(Box::new(other), false),
+                Step::Calls(1, finish),
+            ];
             play(tumbling.clone(), &steps);
         }
     }
@@ -96,7 +101,14 @@ fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_wind
 fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
     play(
         plain(),
-        &[Step::Acquire, Step::Trip, Step::ToInstant(0), Step::Acquire, Step::ToInstant(0), Step::Finish(0, Finish::Success)],
+        &[
+            Step::Acquire,
+            Step::Trip,
+            Step::ToInstant(0),
+            Step::Acquire,
+            Step::ToInstant(0),
+            Step::Finish(0, Finish::Success),
+        ],
     );
 }
 
@@ -180,5 +192,9 @@ fn plain() -> Settings {
 }
 
 fn visit(max_calls: u32, success_threshold: u32, max_failures: u32) -> HalfOpen {
-    HalfOpen { max_calls, verdict: Verdict::Count { success_threshold, max_failures }, probe_timeout: 20 * MS }
+    HalfOpen {
+        max_calls,
+        verdict: Verdict::Count { success_threshold, max_failures },
+        probe_timeout: 20 * MS,
+    }
 }

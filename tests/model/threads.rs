@@ -5,7 +5,10 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, Clock, Event, ManualClock, Outcome, OwnedPermit, Snapshot, Trip, Window};
+use fusebox::{
+    CircuitBreaker, CircuitBreakerConfig, Clock, Event, ManualClock, Outcome, OwnedPermit, Snapshot, Trip,
+    Window,
+};
 
 const THREADS: usize = 6;
 const TURNS: usize = 1_500;
@@ -13,7 +16,12 @@ const MS: Duration = Duration::from_millis(1);
 
 /// Windows that nothing leaves while the clock stands still.
 fn windows_that_keep_all() -> [Window; 4] {
-    [Window::unbounded(), Window::last(10 * MS).buckets(10), Window::last(MS).buckets(1), Window::tumbling(10 * MS)]
+    [
+        Window::unbounded(),
+        Window::last(10 * MS).buckets(10),
+        Window::last(MS).buckets(1),
+        Window::tumbling(10 * MS),
+    ]
 }
 
 #[test]
@@ -52,7 +60,11 @@ fn a_count_window_holds_its_size_and_forgets_all_that_has_slid_out() {
         in_threads(|number| {
             for turn in 0..TURNS {
                 let permit = breaker.try_acquire().unwrap();
-                if (number + turn) % 3 == 0 { permit.failure() } else { permit.success() }
+                if (number + turn) % 3 == 0 {
+                    permit.failure()
+                } else {
+                    permit.success()
+                }
                 assert!(breaker.snapshot().counts.calls <= u64::from(size));
             }
         });
@@ -122,7 +134,8 @@ fn an_outcome_that_races_with_a_reset_is_in_no_later_window() {
             let start = Barrier::new(THREADS + 1);
             thread::scope(|scope| {
                 for number in 0..THREADS {
-                    let permits: Vec<OwnedPermit> = (0..4).map(|_| breaker.try_acquire_owned().unwrap()).collect();
+                    let permits: Vec<OwnedPermit> =
+                        (0..4).map(|_| breaker.try_acquire_owned().unwrap()).collect();
                     let start = &start;
                     scope.spawn(move || {
                         start.wait();
@@ -139,18 +152,27 @@ fn an_outcome_that_races_with_a_reset_is_in_no_later_window() {
             assert_eq!((counts.consecutive_failures, counts.consecutive_successes), (0, 0), "{window:?}");
         }
         let totals = breaker.snapshot().totals;
-        assert_eq!(totals.successes + totals.failures + totals.late, (150 * THREADS * 4) as u64, "{window:?}");
+        assert_eq!(
+            totals.successes + totals.failures + totals.late,
+            (150 * THREADS * 4) as u64,
+            "{window:?}"
+        );
     }
 }
 
 #[test]
 fn a_new_configuration_under_running_calls_loses_no_sample() {
     let (breaker, _clock) = breaker(Window::last(10 * MS).buckets(10));
-    let (rules, other) = (breaker.config(), config(Window::last(10 * MS).buckets(10), Trip::failure_count(u32::MAX)));
+    let (rules, other) =
+        (breaker.config(), config(Window::last(10 * MS).buckets(10), Trip::failure_count(u32::MAX)));
     in_threads(|number| {
         for turn in 0..TURNS {
             let permit = breaker.try_acquire().unwrap();
-            if (number + turn) % 5 == 0 { permit.failure() } else { permit.success() }
+            if (number + turn) % 5 == 0 {
+                permit.failure()
+            } else {
+                permit.success()
+            }
             if number == 0 && turn % 50 == 0 {
                 breaker.set_config(if turn % 100 == 0 { other.clone() } else { (*rules).clone() });
             }
@@ -167,7 +189,11 @@ fn buckets_that_roll_under_threads_leave_nothing_behind() {
     in_threads(|number| {
         for turn in 0..TURNS {
             let permit = breaker.try_acquire().unwrap();
-            if (number + turn) % 5 == 0 { permit.failure() } else { permit.success() }
+            if (number + turn) % 5 == 0 {
+                permit.failure()
+            } else {
+                permit.success()
+            }
             if turn % 40 == 0 {
                 clock.advance(MS);
             }
@@ -185,7 +211,9 @@ fn buckets_that_roll_under_threads_leave_nothing_behind() {
 #[test]
 fn a_trip_under_threads_needs_no_more_failures_than_its_rule() {
     // Every outcome fails: the breaker must be open once the rule's number of failures has been recorded.
-    for trip in [Trip::consecutive_failures(50), Trip::failure_count(50), Trip::failure_rate(1.0).minimum_calls(50)] {
+    for trip in
+        [Trip::consecutive_failures(50), Trip::failure_count(50), Trip::failure_rate(1.0).minimum_calls(50)]
+    {
         for window in [Window::last_calls(64), Window::last(10 * MS).buckets(10), Window::unbounded()] {
             let (breaker, _clock) = tripping(window, trip.clone());
             let permits: Vec<OwnedPermit> = (0..50).map(|_| breaker.try_acquire_owned().unwrap()).collect();

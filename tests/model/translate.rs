@@ -5,8 +5,8 @@ use std::time::Duration;
 use fusebox::{CircuitBreakerConfig, RejectReason, Rejected, StateChange, TripReason};
 
 use crate::reference::{
-    Abandoned, Change, Counts, Ended, Growth, HalfOpen, Nanos, Reason, Rule, Settings, State, Totals, Verdict, Why,
-    Window,
+    Abandoned, Change, Counts, Ended, Growth, HalfOpen, Nanos, Reason, Rule, Settings, State, Totals,
+    Verdict, Why, Window,
 };
 
 pub(crate) fn breaker_settings(settings: &Settings) -> CircuitBreakerConfig {

@@ -20,13 +20,20 @@ const FILES: [&str; 5] = [
 
 #[test]
 fn the_model_obeys_every_scenario_vector() {
-    let vectors = FILES.iter().flat_map(|text| serde_json::from_str::<Vec<Vector>>(text).expect("a vector file"));
+    let vectors =
+        FILES.iter().flat_map(|text| serde_json::from_str::<Vec<Vector>>(text).expect("a vector file"));
     let mut ran = 0;
     for vector in vectors {
         ran += 1;
-        let mut scene = Scene { model: Breaker::new(settings(&vector.config), None, false), calls: HashMap::new(), now: 0 };
+        let mut scene = Scene {
+            model: Breaker::new(settings(&vector.config), None, false),
+            calls: HashMap::new(),
+            now: 0,
+        };
         for (number, step) in vector.steps.iter().enumerate() {
-            scene.take(step).unwrap_or_else(|why| panic!("{} step {number}: {why}; {:?}", vector.id, scene.model.view()));
+            scene
+                .take(step)
+                .unwrap_or_else(|why| panic!("{} step {number}: {why}; {:?}", vector.id, scene.model.view()));
         }
     }
     assert_eq!(ran, 204);
@@ -166,7 +173,11 @@ fn half_open(half_open: Option<&vector::HalfOpen>) -> HalfOpen {
     };
     let count = Verdict::Count { success_threshold, max_failures };
     let probe_timeout = given.max_wait_ms.map_or(NEVER, |ms| ms * MS);
-    HalfOpen { max_calls: given.max_calls, verdict: given.failure_rate.map_or(count, Verdict::Rate), probe_timeout }
+    HalfOpen {
+        max_calls: given.max_calls,
+        verdict: given.failure_rate.map_or(count, Verdict::Rate),
+        probe_timeout,
+    }
 }
 
 fn after(said: Said, took_ms: Option<u64>) -> Finish {

@@ -162,5 +162,9 @@ impl World {
 }
 
 pub(crate) fn same<T: PartialEq + Debug>(what: &str, model: T, real: T) -> Result<(), String> {
-    if model == real { Ok(()) } else { Err(format!("{what}: the model says {model:?}, the breaker {real:?}")) }
+    if model == real {
+        Ok(())
+    } else {
+        Err(format!("{what}: the model says {model:?}, the breaker {real:?}"))
+    }
 }

@@ -35,6 +35,7 @@ holds!([
     boxed: BoxedErrors,
     typed: TypedErrors,
     on_rejected: OnRejected,
+    keyed: PerKey,
     waiting: WaitWhileOpen,
 ]);
 

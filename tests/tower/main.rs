@@ -9,6 +9,7 @@ mod classify;
 mod contract;
 #[path = "../support/inner.rs"]
 mod inner;
+mod keyed;
 mod modes;
 mod rejecting;
 mod saturated;

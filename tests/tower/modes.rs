@@ -1,7 +1,9 @@
 //! The layer in each of its modes, over the same inner service.
 
-use fusebox::{CircuitBreakerError, Rejected};
-use fusebox_tower::{Answered, BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify};
+use std::borrow::Cow;
+
+use fusebox::{CircuitBreaker, CircuitBreakerError, Registry, Rejected};
+use fusebox_tower::{Answered, BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify, Keyed};
 use fusebox_tower::{Single, Typed, Waiting};
 use tower::{Layer, Service};
 
@@ -42,6 +44,7 @@ pub(crate) trait Mode {
 pub(crate) struct BoxedErrors;
 pub(crate) struct TypedErrors;
 pub(crate) struct OnRejected;
+pub(crate) struct PerKey;
 pub(crate) struct WaitWhileOpen;
 
 impl Mode for BoxedErrors {
@@ -98,6 +101,33 @@ impl Mode for OnRejected {
 
     fn inner(error: Broken) -> Option<Broken> {
         Some(error)
+    }
+}
+
+/// A registry of one breaker.
+pub(crate) fn only(breaker: CircuitBreaker) -> Registry {
+    let registry = Registry::new();
+    registry.insert(breaker).unwrap();
+    registry
+}
+
+type Key = fn(&Do) -> Cow<'_, str>;
+
+impl Mode for PerKey {
+    type Service = CircuitBreakerService<Inner, Keyed<Key>>;
+    type Error = BoxError;
+
+    fn service(world: &World) -> Self::Service {
+        let key: Key = |_| Cow::Borrowed("inner");
+        CircuitBreakerLayer::keyed(only(world.breaker.clone()), key).layer(world.journal.service())
+    }
+
+    fn rejection(error: &BoxError) -> Option<&Rejected> {
+        BoxedErrors::rejection(error)
+    }
+
+    fn inner(error: BoxError) -> Option<Broken> {
+        BoxedErrors::inner(error)
     }
 }
 

@@ -1,9 +1,12 @@
 //! What holds in the modes that know their breaker in `poll_ready` and reject: one breaker, any errors.
 
+use std::convert::Infallible;
+use std::future::ready;
 use std::task::Poll;
 
 use fusebox::{RejectReason, State};
-use tower::Service;
+use fusebox_tower::CircuitBreakerLayer;
+use tower::{Layer, Service, service_fn};
 
 use crate::inner::{Do, Done, Readiness};
 use crate::modes::{Mode, holds};
@@ -134,6 +137,19 @@ fn a_clone_starts_without_the_kept_rejection<M: Mode>() {
 
     assert_eq!(call(&mut clone, Do::Succeed).ok(), Some(Done));
     assert_eq!(world.totals().rejected, 0);
+    assert!(finish(service.call(Do::Succeed)).is_err());
+}
+
+// Seen only by a caller that skips `poll_ready`, over an inner service that is always ready.
+#[test]
+fn the_kept_rejection_is_not_in_the_clone() {
+    let world = open();
+    let always_ready = service_fn(|_| ready(Ok::<_, Infallible>(Done)));
+    let mut service = CircuitBreakerLayer::new(world.breaker.clone()).layer(always_ready);
+    assert!(poll_ready(&mut service).is_ready());
+    world.clock.advance(WAIT);
+
+    assert!(finish(service.clone().call(Do::Succeed)).is_ok());
     assert!(finish(service.call(Do::Succeed)).is_err());
 }
 

@@ -25,6 +25,7 @@ holds!([
     boxed: BoxedErrors,
     typed: TypedErrors,
     on_rejected: OnRejected,
+    keyed: PerKey,
     waiting: WaitWhileOpen,
 ]);
 

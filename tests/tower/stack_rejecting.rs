@@ -16,7 +16,7 @@ holds!([
     under_a_retry_a_rejection_is_the_last_attempt,
     a_concurrency_limit_outside_gets_its_permit_back_from_a_rejection,
     a_load_shed_outside_passes_rejections,
-] in [boxed: BoxedErrors, typed: TypedErrors, on_rejected: OnRejected]);
+] in [boxed: BoxedErrors, typed: TypedErrors, on_rejected: OnRejected, keyed: PerKey]);
 
 fn a_buffer_outlives_an_open_circuit<M: Mode>() {
     in_runtime(async {

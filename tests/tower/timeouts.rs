@@ -1,5 +1,6 @@
 //! A hang, with the timeout inside the breaker and outside of it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use fusebox::{Abandoned, State};
@@ -9,7 +10,7 @@ use tower::timeout::error::Elapsed;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::inner::{Do, Done};
-use crate::modes::{Mode, holds};
+use crate::modes::{Mode, holds, only};
 use crate::world::{World, in_runtime};
 
 const LIMIT: Duration = Duration::from_secs(1);
@@ -22,6 +23,7 @@ holds!([
     boxed: BoxedErrors,
     typed: TypedErrors,
     on_rejected: OnRejected,
+    keyed: PerKey,
     waiting: WaitWhileOpen,
 ]);
 
@@ -74,9 +76,9 @@ fn a_hanging_probe_that_is_cut_off_from_outside_lets_the_next_one_through<M: Mod
     });
 }
 
-/// What each mode makes of a timeout inside: `$layer` of the breaker, and the timeout's error in `$error`.
+/// In each mode: the layer over a timeout, and where the mode's error has the timeout's.
 macro_rules! a_timeout_inside {
-    ($($mode:ident: |$layer:ident| $build:expr, |$error:ident| $inner:expr;)*) => { $(
+    ($($mode:ident: |$breaker:ident| $layer:expr, |$error:ident| $inner:expr;)*) => { $(
         mod $mode {
             use super::*;
 
@@ -84,8 +86,8 @@ macro_rules! a_timeout_inside {
             fn a_timeout_inside_turns_a_hang_into_a_failure_and_opens() {
                 in_runtime(async {
                     let world = World::new();
-                    let $layer = CircuitBreakerLayer::new(world.breaker.clone());
-                    let mut stack = $build.layer(Timeout::new(world.journal.service(), LIMIT));
+                    let $breaker = world.breaker.clone();
+                    let mut stack = $layer.layer(Timeout::new(world.journal.service(), LIMIT));
 
                     for _ in 0..3 {
                         let $error = stack.ready().await.unwrap().call(Do::Hang).await.unwrap_err();
@@ -101,8 +103,9 @@ macro_rules! a_timeout_inside {
 }
 
 a_timeout_inside! {
-    inside_boxed: |layer| layer, |error| error;
-    inside_typed: |layer| layer.typed_errors(), |error| error.into_inner().unwrap();
-    inside_on_rejected: |layer| layer.on_rejected(|_, _| Ok(Done)), |error| error;
-    inside_waiting: |layer| layer.wait_while_open(), |error| error;
+    inside_boxed: |breaker| CircuitBreakerLayer::new(breaker), |error| error;
+    inside_typed: |breaker| CircuitBreakerLayer::new(breaker).typed_errors(), |error| error.into_inner().unwrap();
+    inside_on_rejected: |breaker| CircuitBreakerLayer::new(breaker).on_rejected(|_, _| Ok(Done)), |error| error;
+    inside_keyed: |breaker| CircuitBreakerLayer::keyed(only(breaker), |_| Cow::Borrowed("inner")), |error| error;
+    inside_waiting: |breaker| CircuitBreakerLayer::new(breaker).wait_while_open(), |error| error;
 }

@@ -47,7 +47,9 @@ fn window_of(window: Option<&vector::Window>) -> Window {
     match window {
         None => Window::unbounded(),
         Some(&vector::Window::Count { size }) => Window::last_calls(size),
-        Some(&vector::Window::Tumbling { interval_ms }) => Window::tumbling(Duration::from_millis(interval_ms)),
+        Some(&vector::Window::Tumbling { interval_ms }) => {
+            Window::tumbling(Duration::from_millis(interval_ms))
+        }
         Some(&vector::Window::Time { duration_ms, buckets }) => {
             Window::last(Duration::from_millis(duration_ms)).buckets(buckets)
         }

@@ -19,7 +19,8 @@ fn every_scenario_vector_holds() {
     let mut ran = 0;
     let mut failures = Vec::new();
     for (file, text, count) in FILES {
-        let vectors: Vec<Vector> = serde_json::from_str(text).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let vectors: Vec<Vector> =
+            serde_json::from_str(text).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(vectors.len(), count, "vectors in {file}");
         for vector in &vectors {
             ran += 1;

@@ -1,9 +1,10 @@
+use std::borrow::Cow;
 use std::fmt;
 
-use fusebox::{CircuitBreaker, Outcome, Rejected};
+use fusebox::{CircuitBreaker, Outcome, Registry, Rejected};
 use tower_layer::Layer;
 
-use crate::{Answered, Boxed, CircuitBreakerService, Custom, DefaultClassify, Single, Typed};
+use crate::{Answered, Boxed, CircuitBreakerService, Custom, DefaultClassify, Keyed, Single, Typed};
 
 /// Puts a circuit breaker around the services it is given. A timeout *inside* the layer, nearer to the
 /// service, turns a hang into an error, and errors open the breaker. A timeout *outside* drops the call
@@ -46,6 +47,50 @@ impl CircuitBreakerLayer {
     /// One breaker for every service that the layer makes.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self { admission: Single::new(breaker), classify: DefaultClassify, mode: Boxed }
+    }
+
+    /// One breaker of the registry per key; a key that is borrowed from the request allocates nothing.
+    ///
+    /// The key is known only with the request. So the inner service is polled ready first, and a
+    /// rejected call leaves this clone of it ready for its next one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    /// use fusebox::Registry;
+    /// use fusebox_tower::CircuitBreakerLayer;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// struct Query { tenant: String }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), fusebox_tower::BoxError> {
+    /// let registry = Registry::new();
+    /// let layer = CircuitBreakerLayer::keyed(registry.clone(), |query: &Query| {
+    ///     Cow::Borrowed(query.tenant.as_str())
+    /// });
+    /// let database = layer.layer(service_fn(|_: Query| async { Ok::<_, std::io::Error>(()) }));
+    ///
+    /// database.oneshot(Query { tenant: "acme".to_owned() }).await?;
+    /// assert!(registry.get("acme").is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Nothing can be waited for before the key is known, so it does not compile:
+    ///
+    /// ```compile_fail,E0599
+    /// # use std::borrow::Cow;
+    /// # use fusebox::Registry;
+    /// # use fusebox_tower::CircuitBreakerLayer;
+    /// CircuitBreakerLayer::keyed(Registry::new(), |_: &u8| Cow::Borrowed("key")).wait_while_open();
+    /// ```
+    pub fn keyed<Request, K>(registry: Registry, key: K) -> CircuitBreakerLayer<Keyed<K>>
+    where
+        K: for<'a> Fn(&'a Request) -> Cow<'a, str>,
+    {
+        CircuitBreakerLayer { admission: Keyed::new(registry, key), classify: DefaultClassify, mode: Boxed }
     }
 }
 

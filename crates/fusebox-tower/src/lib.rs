@@ -39,7 +39,7 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | one breaker, or one per host, tenant, method? | [`new`](CircuitBreakerLayer::new) |
+//! | one breaker, or one per host, tenant, method? | [`new`](CircuitBreakerLayer::new), [`keyed`](CircuitBreakerLayer::keyed) |
 //! | which results are failures? | [`classify`](CircuitBreakerLayer::classify), [`classify_fn`](CircuitBreakerLayer::classify_fn); by default every `Err` that is not itself a rejection |
 //! | what does the caller get? | a [`BoxError`]; [`typed_errors`](CircuitBreakerLayer::typed_errors) an enum; [`on_rejected`](CircuitBreakerLayer::on_rejected) an error or a response of your own |
 //! | reject, or wait? | reject; `wait_while_open` (feature `tokio`) waits, for balancers |
@@ -62,6 +62,7 @@ struct Readme;
 mod admission;
 mod classify;
 mod future;
+mod keyed;
 mod layer;
 mod mode;
 mod rejected;
@@ -73,6 +74,7 @@ pub use admission::{Admission, Door, Single};
 pub use classify::{Custom, DefaultClassify, Judge};
 pub use fusebox::BoxError;
 pub use future::ResponseFuture;
+pub use keyed::Keyed;
 pub use layer::CircuitBreakerLayer;
 pub use mode::{Answered, Boxed, ErrorMode, Typed};
 pub use rejected::Reject;

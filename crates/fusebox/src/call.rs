@@ -5,7 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use crate::classify::ErrorsFail;
-use crate::{CircuitBreaker, CircuitBreakerError, Classify, Outcome, Permit};
+use crate::{CircuitBreaker, CircuitBreakerError, Classify, Outcome, Permit, Rejected};
 
 impl CircuitBreaker {
     /// Makes a call if the breaker admits it; every `Err` is a failure.
@@ -48,7 +48,9 @@ impl CircuitBreaker {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.call_with(operation, &ErrorsFail).await
+        let (permit, result) = self.watch(operation).await?;
+        permit.record(ErrorsFail.classify(&result));
+        result.map_err(CircuitBreakerError::Inner)
     }
 
     /// The same as [`call`](Self::call), with a closure that says what a result means.
@@ -85,11 +87,21 @@ impl CircuitBreaker {
         Fut: Future<Output = Result<T, E>>,
         C: Classify<T, E> + ?Sized,
     {
-        let permit = self.try_acquire()?;
-        let (permit, operation) = start(permit, operation);
-        let (permit, result) = Watched { operation: pin!(operation), permit: Some(permit) }.await;
+        let (permit, result) = self.watch(operation).await?;
         permit.settle(&result, classify);
         result.map_err(CircuitBreakerError::Inner)
+    }
+
+    /// Makes the call, and gives its result with the permit that is to be told of it.
+    async fn watch<F, Fut, R>(&self, operation: F) -> Result<(Permit<'_>, R), Rejected>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = R>,
+    {
+        let permit = self.try_acquire()?;
+        // A panic in the closure drops the permit on this very stack.
+        let operation = operation();
+        Ok(Watched { operation: pin!(operation), permit: Some(permit) }.await)
     }
 
     /// Makes a call, and if it was rejected or failed asks the fallback, which cannot fail.
@@ -145,15 +157,9 @@ impl CircuitBreaker {
     {
         let permit = self.try_acquire()?;
         let result = operation();
-        permit.settle(&result, &ErrorsFail);
+        permit.record(ErrorsFail.classify(&result));
         result.map_err(CircuitBreakerError::Inner)
     }
-}
-
-/// Calls the closure that makes the future, with the permit on the stack.
-fn start<F: FnOnce() -> Fut, Fut>(permit: Permit<'_>, operation: F) -> (Permit<'_>, Fut) {
-    let future = operation();
-    (permit, future)
 }
 
 /// An operation whose panics its permit sees: it lies on the stack of the poll they come through.

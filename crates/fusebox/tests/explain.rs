@@ -55,7 +55,7 @@ fn closed_with_every_rule() {
 
 #[test]
 fn closed_with_an_own_rule_alone() {
-    let config = CircuitBreakerConfig::builder().no_trip_rules().window(Window::unbounded()).build().unwrap();
+    let config = plain().no_trip_rules().window(Window::unbounded()).build().unwrap();
     let breaker = CircuitBreaker::builder("payments").config(config).ready_to_trip(|_| false).build();
     record(&breaker, 1, 0);
     reads(

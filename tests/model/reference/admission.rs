@@ -38,7 +38,9 @@ impl Breaker {
     pub(super) fn answer(&self) -> Result<(), (Why, Option<Nanos>)> {
         match &self.phase {
             Phase::Closed(_) | Phase::Disabled | Phase::MetricsOnly { .. } => Ok(()),
-            Phase::Open { deadline, .. } if self.now < *deadline => Err((Why::Open, Some(deadline - self.now))),
+            Phase::Open { deadline, .. } if self.now < *deadline => {
+                Err((Why::Open, Some(deadline - self.now)))
+            }
             Phase::Open { .. } => Ok(()),
             Phase::ForcedOpen => Err((Why::ForcedOpen, None)),
             Phase::HalfOpen(visit) => {

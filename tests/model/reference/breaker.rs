@@ -33,12 +33,19 @@ pub(crate) struct Breaker {
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
     Closed(Memory),
-    Open { deadline: Nanos, wait: Nanos, counts: Counts },
+    Open {
+        deadline: Nanos,
+        wait: Nanos,
+        counts: Counts,
+    },
     HalfOpen(Visit),
     ForcedOpen,
     Disabled,
     /// `holding`: a rule held at the last recorded outcome.
-    MetricsOnly { memory: Memory, holding: bool },
+    MetricsOnly {
+        memory: Memory,
+        holding: bool,
+    },
 }
 
 /// One visit to half-open, judged to its end by the numbers it began with (S30).
@@ -180,7 +187,12 @@ impl Breaker {
             self.openings = 0;
         }
         let counts = self.counts();
-        self.change(Phase::Closed(Memory::new(self.settings.window, self.now)), &BTreeSet::new(), counts, self.now);
+        self.change(
+            Phase::Closed(Memory::new(self.settings.window, self.now)),
+            &BTreeSet::new(),
+            counts,
+            self.now,
+        );
     }
 
     /// S24: the next admission or outcome makes the transitions that a probe without a report brought about: the

@@ -76,7 +76,9 @@ impl Settings {
         let mut fired = BTreeSet::new();
         for rule in &self.rules {
             let (reason, holds) = match *rule {
-                Rule::Consecutive(n) => (Reason::ConsecutiveFailures, counts.consecutive_failures >= u64::from(n)),
+                Rule::Consecutive(n) => {
+                    (Reason::ConsecutiveFailures, counts.consecutive_failures >= u64::from(n))
+                }
                 Rule::FailureCount(n) => (Reason::FailureCount, counts.failures >= u64::from(n)),
                 Rule::FailureRate { threshold, minimum } => {
                     (Reason::FailureRate, self.rate_holds(counts.failures, counts.calls, threshold, minimum))

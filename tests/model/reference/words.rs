@@ -125,8 +125,12 @@ impl Counts {
     /// S15: a success ends a run of failures, and the other way round.
     pub(crate) fn run(&mut self, failure: bool) {
         match failure {
-            true => (self.consecutive_failures, self.consecutive_successes) = (self.consecutive_failures + 1, 0),
-            false => (self.consecutive_failures, self.consecutive_successes) = (0, self.consecutive_successes + 1),
+            true => {
+                (self.consecutive_failures, self.consecutive_successes) = (self.consecutive_failures + 1, 0)
+            }
+            false => {
+                (self.consecutive_failures, self.consecutive_successes) = (0, self.consecutive_successes + 1)
+            }
         }
     }
 }

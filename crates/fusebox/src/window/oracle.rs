@@ -41,9 +41,11 @@ impl Oracle {
 
     /// The same run, nothing else: the geometry has changed (S30).
     pub(crate) fn reshaped(&self, form: Form, now: Tick) -> Oracle {
+        let mut before = self.clone();
+        before.roll(now);
         Oracle {
-            failures_in_a_row: self.failures_in_a_row,
-            successes_in_a_row: self.successes_in_a_row,
+            failures_in_a_row: before.failures_in_a_row,
+            successes_in_a_row: before.successes_in_a_row,
             ..Oracle::new(form, now)
         }
     }

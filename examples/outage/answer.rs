@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+use fusebox::{Classify, Outcome};
+use fusebox_http::HttpClassify;
+use http::Response;
+
+use crate::pace::Pace;
+
+/// What an answer is worth: `HttpClassify`, with the server's `Retry-After` brought to our pace.
+///
+/// The server of the script asks for script seconds, and the clients run `speed` times as fast.
+#[derive(Clone)]
+pub(crate) struct Answers {
+    http: HttpClassify,
+    pace: Pace,
+}
+
+impl Answers {
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self { http: HttpClassify::new(), pace }
+    }
+}
+
+impl<B, E: 'static> Classify<Response<B>, E> for Answers {
+    fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
+        self.http.classify(result)
+    }
+
+    fn retry_after(&self, result: &Result<Response<B>, E>) -> Option<Duration> {
+        self.http.retry_after(result).map(|hint| self.pace.real(hint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_in_script_seconds_is_understood_at_any_speed() {
+        let response = Response::builder().status(503).header("retry-after", "3").body(()).unwrap();
+        let result: Result<_, std::io::Error> = Ok(response);
+        let answers = Answers::new(Pace::starting_now(6.0));
+
+        assert_eq!(answers.classify(&result), Outcome::Failure);
+        assert_eq!(answers.retry_after(&result), Some(Duration::from_millis(500)));
+    }
+}

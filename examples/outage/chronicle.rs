@@ -1,0 +1,92 @@
+use std::time::Duration;
+
+use fusebox::State;
+
+use crate::protection::Transition;
+use crate::script::Outage;
+
+/// All transitions of the breaker so far, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Chronicle {
+    transitions: Vec<Transition>,
+}
+
+impl Chronicle {
+    pub(crate) fn add(&mut self, transition: Transition) {
+        self.transitions.push(transition);
+    }
+
+    pub(crate) fn transitions(&self) -> &[Transition] {
+        &self.transitions
+    }
+
+    pub(crate) fn state_at(&self, moment: Duration) -> State {
+        state_after(self.transitions.iter().take_while(|transition| transition.at <= moment))
+    }
+
+    /// What to show for one second: the state at its end, or half-open if there was a probe that
+    /// changed nothing, which would be too short to be seen.
+    pub(crate) fn state_in_second(&self, second: u64) -> State {
+        let (from, to) = (Duration::from_secs(second), Duration::from_secs(second + 1));
+        let at_end = state_after(self.transitions.iter().take_while(|transition| transition.at < to));
+        let probed = self
+            .transitions
+            .iter()
+            .any(|transition| (from..to).contains(&transition.at) && transition.change.to == State::HalfOpen);
+        if probed && at_end == State::Open { State::HalfOpen } else { at_end }
+    }
+
+    /// How long after its beginning the breaker noticed an outage; zero if it was open already.
+    pub(crate) fn detection(&self, outage: &Outage) -> Option<Duration> {
+        if self.state_at(outage.from) == State::Open {
+            return Some(Duration::ZERO);
+        }
+        let during = |at: &Duration| (outage.from..outage.to).contains(at);
+        let opened =
+            self.transitions.iter().find(|step| step.change.to == State::Open && during(&step.at))?;
+        Some(opened.at - outage.from)
+    }
+}
+
+fn state_after<'a>(transitions: impl Iterator<Item = &'a Transition>) -> State {
+    transitions.last().map_or(State::Closed, |transition| transition.change.to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fusebox::StateChange;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn an_outage_is_detected_when_the_breaker_opens_in_it() {
+        let chronicle = chronicle(&[(3_500, State::Open), (4_600, State::HalfOpen), (4_700, State::Closed)]);
+
+        assert_eq!(chronicle.detection(&outage(2, 5)), Some(SECOND * 3 / 2));
+        assert_eq!(chronicle.detection(&outage(4, 5)), Some(Duration::ZERO));
+        assert_eq!(chronicle.detection(&outage(5, 9)), None);
+    }
+
+    #[test]
+    fn a_probe_that_changed_nothing_is_still_seen() {
+        let chronicle = chronicle(&[(500, State::Open), (1_500, State::HalfOpen), (1_510, State::Open)]);
+
+        let seen: Vec<_> = (0..3).map(|second| chronicle.state_in_second(second)).collect();
+        assert_eq!(seen, [State::Open, State::HalfOpen, State::Open]);
+    }
+
+    fn chronicle(steps: &[(u64, State)]) -> Chronicle {
+        let mut chronicle = Chronicle::default();
+        for &(at, to) in steps {
+            let mut change = StateChange::default();
+            change.to = to;
+            chronicle.add(Transition { at: Duration::from_millis(at), change, wait: None });
+        }
+        chronicle
+    }
+
+    fn outage(from: u32, to: u32) -> Outage {
+        Outage { name: String::new(), from: from * SECOND, to: to * SECOND }
+    }
+}

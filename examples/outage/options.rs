@@ -1,0 +1,147 @@
+use std::time::Duration;
+
+use clap::Parser;
+use http::Uri;
+
+/// The whole script of sixty seconds in ten.
+const DEFAULT_SPEED: f64 = 6.0;
+
+/// What `--help` says at the end.
+const AFTERWORD: &str = "\
+Both clients give an attempt one second (--timeout) and make up to three, with growing pauses between them. The \
+breaker lies inside the timeout. It opens when of the calls of the last 3 s, at least 20, half failed \
+or 60 % took half a second or longer; waits 1 s, or longer if the server asks for it; and closes after \
+two good probes. A call that the timeout ends counts as a failure, so that it sees a server that hangs.
+
+All times shown are script seconds: at the default speed of 6, one takes a sixth of a second.
+Ctrl-C ends the run with the table so far. NO_COLOR is honoured; without a terminal the timeline is \
+plain lines. The exit status is 2 for bad options and 1 for a server that cannot be reached.";
+
+/// An outage in ten seconds: what a circuit breaker does for a client, and what it costs.
+///
+/// Starts a real HTTP server on a loopback port, whose health follows a script: healthy, brown-out
+/// (slow answers, 30 % errors), dead (every connection reset), recovering, overloaded (503 with
+/// Retry-After), hang (takes requests, answers none), recovering, healthy. Two clients with the
+/// same timeout, the same retries and the same seeded load call it over the network; one of them
+/// has a circuit breaker. You see a live timeline, each transition of the breaker with its reason,
+/// and a table that compares the two.
+#[derive(Debug, Parser)]
+#[command(
+    name = "outage",
+    after_help = AFTERWORD
+)]
+pub(crate) struct Options {
+    /// Seed of the load, of the server's luck and of the breaker's jitter: same seed, same outage.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub(crate) seed: u64,
+
+    /// How many script seconds pass in one second, 0.5 to 20; the script has 60 [default: 6]
+    ///
+    /// Timeouts and waits shrink with it: above 10 the machine's own delays begin to count.
+    #[arg(long, value_name = "FACTOR", value_parser = speed, conflicts_with = "url")]
+    speed: Option<f64>,
+
+    /// Requests per script second that the callers of each client make, 1 to 200 (retries come on top).
+    #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) rate: u32,
+
+    /// Print one JSON document with the result to stdout, and nothing else there.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Call a server of your own (http://host:port/path) instead of the one with the script.
+    ///
+    /// Both clients send it GET requests, at --rate each, for --duration: stop it, start it, slow it
+    /// down, and watch.
+    #[arg(long, value_name = "URL", value_parser = url)]
+    pub(crate) url: Option<Uri>,
+
+    /// With --url: how long to call it, 1 to 3600 seconds [default: 30].
+    #[arg(long, value_name = "SECONDS", requires = "url", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    duration: Option<u64>,
+
+    /// With --url: how long a caller waits for one attempt, 0.05 to 60 seconds [default: 1].
+    #[arg(long, value_name = "SECONDS", requires = "url", value_parser = timeout)]
+    timeout: Option<f64>,
+}
+
+impl Options {
+    pub(crate) fn speed(&self) -> f64 {
+        match &self.url {
+            Some(_) => 1.0,
+            None => self.speed.unwrap_or(DEFAULT_SPEED),
+        }
+    }
+
+    pub(crate) fn duration(&self) -> Duration {
+        Duration::from_secs(self.duration.unwrap_or(30))
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.timeout.unwrap_or(1.0))
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    number_in(text, 0.5, 20.0)
+}
+
+fn timeout(text: &str) -> Result<f64, String> {
+    number_in(text, 0.05, 60.0)
+}
+
+fn number_in(text: &str, least: f64, most: f64) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(_) | Err(_) => Err(format!("expected a number from {least} to {most}")),
+    }
+}
+
+fn url(text: &str) -> Result<Uri, String> {
+    let url: Uri = text.parse().map_err(|error| format!("{error}; expected http://host:port/path"))?;
+    match url.scheme_str() {
+        Some("http") if url.host().is_some_and(|host| !host.is_empty()) => Ok(url),
+        Some("https") => Err("the demonstration speaks no TLS; expected http://host:port/path".to_owned()),
+        Some(_) | None => Err("expected http://host:port/path".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Options, clap::Error> {
+        Options::try_parse_from(["outage"].iter().chain(arguments))
+    }
+
+    #[test]
+    fn without_options_the_script_takes_ten_seconds() {
+        let options = parse(&[]).unwrap();
+
+        assert_eq!(options.speed(), 6.0);
+        assert!(options.url.is_none());
+    }
+
+    #[test]
+    fn a_server_of_ones_own_is_called_at_its_own_pace() {
+        let options = parse(&["--url", "http://127.0.0.1:8000/", "--duration", "5"]).unwrap();
+
+        assert_eq!(options.speed(), 1.0);
+        assert_eq!(options.duration(), Duration::from_secs(5));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for arguments in [
+            &["--speed", "0"][..],
+            &["--speed", "NaN"],
+            &["--rate", "0"],
+            &["--duration", "5"],
+            &["--url", "https://127.0.0.1/"],
+            &["--url", "127.0.0.1:8000"],
+            &["--url", "http://127.0.0.1:8000/", "--speed", "2"],
+        ] {
+            assert!(parse(arguments).is_err(), "{arguments:?}");
+        }
+    }
+}

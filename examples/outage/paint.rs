@@ -1,0 +1,83 @@
+use std::env;
+
+use fusebox::State;
+
+use crate::script::Health;
+
+/// Whether to use colour: only on a terminal, and not against `NO_COLOR`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paint {
+    colour: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hue {
+    Green,
+    Yellow,
+    Red,
+    Magenta,
+    Blue,
+    Dim,
+    Bold,
+}
+
+/// One cell of a band: a sign that tells the state without colour too.
+pub(crate) type Cell = (char, Hue);
+
+impl Paint {
+    pub(crate) fn new(on_terminal: bool) -> Self {
+        let asked_not_to = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { colour: on_terminal && !asked_not_to && !is_dumb() }
+    }
+
+    pub(crate) fn text(self, hue: Hue, text: &str) -> String {
+        if self.colour { format!("\x1b[{}m{text}\x1b[0m", hue.code()) } else { text.to_owned() }
+    }
+
+    /// Cells side by side; neighbours of one hue share an escape sequence.
+    pub(crate) fn band(self, cells: &[Cell]) -> String {
+        cells
+            .chunk_by(|left, right| left.1 == right.1)
+            .map(|run| self.text(run[0].1, &run.iter().map(|cell| cell.0).collect::<String>()))
+            .collect()
+    }
+}
+
+impl Hue {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Red => "31",
+            Self::Magenta => "35",
+            Self::Blue => "36",
+            Self::Dim => "2",
+            Self::Bold => "1",
+        }
+    }
+}
+
+/// A terminal that says it can do nothing but print.
+pub(crate) fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+pub(crate) fn of_state(state: State) -> Cell {
+    match state {
+        State::Closed => ('━', Hue::Green),
+        State::HalfOpen => ('▒', Hue::Yellow),
+        State::Open | State::ForcedOpen => ('█', Hue::Red),
+        State::Disabled | State::MetricsOnly => ('─', Hue::Dim),
+    }
+}
+
+pub(crate) fn of_health(health: Health) -> Cell {
+    match health {
+        Health::Healthy => ('━', Hue::Green),
+        Health::BrownOut => ('~', Hue::Yellow),
+        Health::Dead => ('x', Hue::Red),
+        Health::Overloaded => ('!', Hue::Magenta),
+        Health::Hang => ('?', Hue::Red),
+        Health::Recovering => ('/', Hue::Blue),
+    }
+}

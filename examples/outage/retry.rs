@@ -1,0 +1,66 @@
+use std::time::Duration;
+
+use fusebox::{Classify, Outcome, rejection};
+use http::Response;
+use hyper::body::Incoming;
+use tokio::time::Sleep;
+use tower::BoxError;
+use tower::retry::Policy;
+
+use crate::answer::Answers;
+use crate::pace::Pace;
+use crate::random::Dice;
+use crate::request::{self, HttpRequest};
+
+/// How often a request is tried in all.
+pub(crate) const ATTEMPTS: u64 = 3;
+
+/// The pause before the second attempt, in script time; doubled for the third.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Tries again after a failure, with a growing and jittered pause: a good citizen's retry.
+#[derive(Clone)]
+pub(crate) struct TryAgain {
+    pub(crate) answers: Answers,
+    pub(crate) pace: Pace,
+    pub(crate) seed: u64,
+    pub(crate) attempt: u64,
+}
+
+impl Policy<HttpRequest, Response<Incoming>, BoxError> for TryAgain {
+    type Future = Sleep;
+
+    fn retry(
+        &mut self,
+        request: &mut HttpRequest,
+        result: &mut Result<Response<Incoming>, BoxError>,
+    ) -> Option<Sleep> {
+        if self.attempt >= ATTEMPTS || !self.is_worth_another(result) {
+            return None;
+        }
+        let pause = self.pause(request::number(request.headers()));
+        self.attempt += 1;
+        request::set_attempt(request.headers_mut(), self.attempt);
+        Some(tokio::time::sleep(self.pace.real(pause)))
+    }
+
+    fn clone_request(&mut self, request: &HttpRequest) -> Option<HttpRequest> {
+        Some(request.clone())
+    }
+}
+
+impl TryAgain {
+    /// A rejection is an answer: whoever tries again at once has not understood it.
+    fn is_worth_another(&self, result: &Result<Response<Incoming>, BoxError>) -> bool {
+        if result.as_ref().is_err_and(|error| rejection(error.as_ref()).is_some()) {
+            return false;
+        }
+        self.answers.classify(result) == Outcome::Failure
+    }
+
+    fn pause(&self, number: u64) -> Duration {
+        let pause = FIRST_PAUSE * 2_u32.pow(u32::try_from(self.attempt - 1).unwrap_or(0));
+        let mut dice = Dice::of_attempt(!self.seed, number, self.attempt);
+        dice.between(pause / 2, pause + pause / 2)
+    }
+}

@@ -1,0 +1,176 @@
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fusebox::CircuitBreaker;
+use http::Uri;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tower::BoxError;
+
+use crate::chronicle::Chronicle;
+use crate::clients::{Client, Making};
+use crate::ledger::Ledger;
+use crate::load::{Arrivals, Load};
+use crate::options::Options;
+use crate::pace::Pace;
+use crate::protection::{self, Transition};
+use crate::report::{Findings, Report};
+use crate::request::Sender;
+use crate::screen::Screen;
+use crate::script::Script;
+use crate::server::SickServer;
+use crate::target::Target;
+use crate::timeline::View;
+
+/// How often the picture is drawn.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// One run, from the first arrival to the last answer.
+struct Run {
+    pace: Pace,
+    script: Script,
+    bare: Arc<Ledger>,
+    protected: Arc<Ledger>,
+    breaker: CircuitBreaker,
+    transitions: UnboundedReceiver<Transition>,
+    chronicle: Chronicle,
+    tallest: u64,
+}
+
+/// Plays the script, or calls somebody's server, and says what came of it.
+///
+/// # Errors
+///
+/// When the server cannot be started or reached, or the output cannot be written.
+pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
+    let target = Target::of(options).await?;
+    let uri = target.uri().clone();
+    let script = target.script(options);
+    let mut screen = Screen::new(options.json);
+    screen.say(&opening_words(options, &uri, &script))?;
+
+    // The clock starts when everything that takes time has been done.
+    let pace = Pace::starting_now(options.speed());
+    let mut run = Run::new(options, script, pace)?;
+    let server = target.start(&run.script, pace, options.seed);
+    let load = run.load(options, &uri);
+    let interrupted = run.watch(load, &mut screen).await?;
+
+    let ran_for = pace.now().min(run.script.length());
+    let seen = server.as_ref().map(SickServer::seen);
+    let findings = Findings {
+        script: &run.script,
+        bare: &run.bare,
+        protected: &run.protected,
+        chronicle: &run.chronicle,
+        seen,
+        ran_for,
+    };
+    Ok(Report {
+        seed: options.seed,
+        speed: options.speed(),
+        rate_per_second: options.rate,
+        server: uri.to_string(),
+        interrupted,
+        ran_for_seconds: crate::report::rounded(ran_for),
+        script: findings.scenes(),
+        bare: findings.client(Sender::Bare),
+        protected: findings.client(Sender::Protected),
+        outages: findings.outages(),
+        transitions: findings.transitions(),
+    })
+}
+
+impl Run {
+    fn new(options: &Options, script: Script, pace: Pace) -> Result<Self, BoxError> {
+        let (listener, transitions) = mpsc::unbounded_channel();
+        Ok(Self {
+            breaker: protection::breaker("server", options.timeout(), pace, options.seed, listener)?,
+            bare: Arc::new(Ledger::new(script.clone())),
+            protected: Arc::new(Ledger::new(script.clone())),
+            pace,
+            script,
+            transitions,
+            chronicle: Chronicle::default(),
+            tallest: u64::from(options.rate) * 3 / 2,
+        })
+    }
+
+    /// Both clients under the same load; it ends when the last caller has gone home.
+    fn load(&self, options: &Options, uri: &Uri) -> JoinSet<()> {
+        let making = Making { pace: self.pace, seed: options.seed, timeout: options.timeout() };
+        let arrivals = Arrivals::new(options.seed, f64::from(options.rate), self.script.length());
+        let load = |sender: Sender, client: Client, ledger: &Arc<Ledger>| Load {
+            sender,
+            client,
+            uri: uri.clone(),
+            ledger: Arc::clone(ledger),
+            making,
+            arrivals: arrivals.clone(),
+        };
+        let bare = making.bare(Arc::clone(&self.bare));
+        let protected = making.protected(Arc::clone(&self.protected), self.breaker.clone());
+        let mut both = JoinSet::new();
+        both.spawn(load(Sender::Bare, bare, &self.bare).run());
+        both.spawn(load(Sender::Protected, protected, &self.protected).run());
+        both
+    }
+
+    /// Shows what happens until the load is over; true if somebody pressed Ctrl-C before.
+    async fn watch(&mut self, mut load: JoinSet<()>, screen: &mut Screen) -> io::Result<bool> {
+        let mut frames = interval(FRAME);
+        frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let interrupt = tokio::signal::ctrl_c();
+        tokio::pin!(interrupt);
+        let interrupted = loop {
+            tokio::select! {
+                pressed = &mut interrupt => {
+                    pressed?;
+                    load.shutdown().await;
+                    break true;
+                }
+                Some(transition) = self.transitions.recv() => self.note(&transition, screen)?,
+                ended = load.join_next() => match ended {
+                    Some(ended) => ended.map_err(io::Error::other)?,
+                    None => break false,
+                },
+                _ = frames.tick() => screen.draw(&self.view())?,
+            }
+        };
+        while let Ok(transition) = self.transitions.try_recv() {
+            self.note(&transition, screen)?;
+        }
+        screen.draw(&self.view())?;
+        Ok(interrupted)
+    }
+
+    fn note(&mut self, transition: &Transition, screen: &mut Screen) -> io::Result<()> {
+        self.chronicle.add(transition.clone());
+        screen.transition(transition, &self.view())
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            pace: self.pace,
+            script: &self.script,
+            bare: &self.bare,
+            protected: &self.protected,
+            chronicle: &self.chronicle,
+            breaker: &self.breaker,
+            tallest: self.tallest,
+        }
+    }
+}
+
+fn opening_words(options: &Options, uri: &Uri, script: &Script) -> String {
+    let length = script.length().as_secs_f64();
+    let whose = if script.scenes().is_empty() { "" } else { " (the script's)" };
+    format!(
+        "two clients, each {} requests a second, same load (seed {}), to {uri}{whose}: {length:.0} s in {:.0} s",
+        options.rate,
+        options.seed,
+        length / options.speed(),
+    )
+}
