@@ -201,6 +201,15 @@ impl CircuitBreaker {
         answer
     }
 
+    /// A permit for an outcome that is known already, if this state records into the window: never a
+    /// probe, never a rejection.
+    #[cfg(feature = "stream")]
+    pub(crate) fn admit_to_window(&self) -> Option<Permit<'_>> {
+        let word = self.0.word.load();
+        matches!(word.state(), State::Closed | State::MetricsOnly)
+            .then(|| Permit::new(self, Ticket { word, started: None }))
+    }
+
     fn admit_locked(&self) -> Result<Ticket, Rejected> {
         let now = self.0.clock.now();
         let (answer, word) = self.transition(now, |control, log| {
@@ -303,11 +312,16 @@ impl CircuitBreaker {
 
     /// The breaker at this moment; changes nothing.
     pub fn snapshot(&self) -> Snapshot {
+        self.look(|_, _| ()).0
+    }
+
+    /// A snapshot, and what else the machine knows at the same moment.
+    pub(crate) fn look<T>(&self, more: impl FnOnce(&Machine, Tick) -> T) -> (Snapshot, T) {
         let now = self.0.clock.now();
         let control = lock(&self.0.control);
         let view = control.machine.view(now);
         let totals = self.0.ledger.totals(self.0.window.totals());
-        Snapshot {
+        let snapshot = Snapshot {
             name: Arc::clone(&self.0.name),
             state: view.state,
             counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
@@ -318,7 +332,8 @@ impl CircuitBreaker {
             in_state_for: Duration::from_nanos(now.since(view.since)),
             last_trip: control.last_trip.as_deref().cloned(),
             totals,
-        }
+        };
+        (snapshot, more(&control.machine, now))
     }
 
     // ---- listening ----------------------------------------------------------------------------
@@ -327,7 +342,7 @@ impl CircuitBreaker {
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
         let ear = self.0.listeners.add(Box::new(listener));
         self.0.republish();
-        Subscription::new(Arc::downgrade(&self.0), ear)
+        Subscription::new(Arc::downgrade(&self.0), &ear)
     }
 
     /// The same as [`subscribe`](Self::subscribe), for closures.

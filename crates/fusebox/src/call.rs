@@ -4,12 +4,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
+use crate::classify::ErrorsFail;
 use crate::{CircuitBreaker, CircuitBreakerError, Classify, Outcome, Permit, Rejected};
-
-/// What holds where nobody says otherwise: an error is a failure.
-fn errors_fail<T, E>(result: &Result<T, E>) -> Outcome {
-    if result.is_ok() { Outcome::Success } else { Outcome::Failure }
-}
 
 impl CircuitBreaker {
     /// Makes a call if the breaker admits it; every `Err` is a failure.
@@ -53,7 +49,7 @@ impl CircuitBreaker {
         Fut: Future<Output = Result<T, E>>,
     {
         let (permit, result) = self.watch(operation).await?;
-        permit.record(errors_fail(&result));
+        permit.record(ErrorsFail.classify(&result));
         result.map_err(CircuitBreakerError::Inner)
     }
 
@@ -161,7 +157,7 @@ impl CircuitBreaker {
     {
         let permit = self.try_acquire()?;
         let result = operation();
-        permit.record(errors_fail(&result));
+        permit.record(ErrorsFail.classify(&result));
         result.map_err(CircuitBreakerError::Inner)
     }
 }

@@ -102,7 +102,7 @@ impl serde::Serialize for Rejected {
         let mut fields = serializer.serialize_struct("Rejected", 3)?;
         fields.serialize_field("name", &*self.name)?;
         fields.serialize_field("reason", &self.reason)?;
-        fields.serialize_field("retry_after", &self.retry_after())?;
+        fields.serialize_field("retry_after", &self.retry_after().map(|left| left.as_secs_f64()))?;
         fields.end()
     }
 }
@@ -121,7 +121,9 @@ impl fmt::Display for Brief {
             0 => write!(f, "{}ms", duration.as_millis()),
             1..60 if duration.subsec_millis() < 50 => write!(f, "{seconds}s"),
             1..60 => write!(f, "{:.1}s", duration.as_secs_f64()),
+            60..3600 if seconds % 60 == 0 => write!(f, "{}m", seconds / 60),
             60..3600 => write!(f, "{}m {}s", seconds / 60, seconds % 60),
+            _ if seconds / 60 % 60 == 0 => write!(f, "{}h", seconds / 3600),
             _ => write!(f, "{}h {}m", seconds / 3600, seconds / 60 % 60),
         }
     }
@@ -282,7 +284,9 @@ mod tests {
             (350, "350ms"),
             (2000, "2s"),
             (4200, "4.2s"),
+            (60_000, "1m"),
             (125_000, "2m 5s"),
+            (7_200_000, "2h"),
             (7_260_000, "2h 1m"),
         ] {
             assert_eq!(Brief(Duration::from_millis(millis)).to_string(), text);

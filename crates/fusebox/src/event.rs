@@ -19,6 +19,7 @@ pub struct StateChange {
     /// The counts that the decision was made on.
     pub counts: Counts,
     /// Wall time of the change.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::unix"))]
     pub at: SystemTime,
     /// Grows by one with every change this breaker tells, in the order in which they happened.
     pub sequence: u64,
@@ -95,6 +96,8 @@ pub enum Ended {
 }
 
 /// Something a breaker tells its listeners.
+///
+/// Serialized (feature `serde`) durations are numbers of seconds, moments seconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -110,6 +113,7 @@ pub enum Event {
         /// Whether it took `slow_after` or longer.
         slow: bool,
         /// How long it took, if that was measured or reported.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::option"))]
         took: Option<Duration>,
     },
     /// A probe ended without a verdict: its slot is free again. Told at once, like a rejection.

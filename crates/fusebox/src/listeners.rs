@@ -176,7 +176,8 @@ impl Listeners {
 #[must_use = "a dropped subscription ends at once; `.forget()` keeps it as long as the breaker"]
 pub struct Subscription {
     to: Source,
-    ear: Option<Arc<Ear>>,
+    /// Weak, so that a listener ends with the breaker even if its subscription does not.
+    ear: Weak<Ear>,
 }
 
 /// What a subscription is to.
@@ -186,23 +187,23 @@ enum Source {
 }
 
 impl Subscription {
-    pub(crate) fn new(breaker: Weak<Inner>, ear: Arc<Ear>) -> Subscription {
-        Subscription { to: Source::Breaker(breaker), ear: Some(ear) }
+    pub(crate) fn new(breaker: Weak<Inner>, ear: &Arc<Ear>) -> Subscription {
+        Subscription { to: Source::Breaker(breaker), ear: Arc::downgrade(ear) }
     }
 
-    pub(crate) fn to_registry(registry: WeakRegistry, ear: Arc<Ear>) -> Subscription {
-        Subscription { to: Source::Registry(registry), ear: Some(ear) }
+    pub(crate) fn to_registry(registry: WeakRegistry, ear: &Arc<Ear>) -> Subscription {
+        Subscription { to: Source::Registry(registry), ear: Arc::downgrade(ear) }
     }
 
     /// Lets the listener listen as long as the breaker or registry lives.
     pub fn forget(mut self) {
-        self.ear = None;
+        self.ear = Weak::new();
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let Some(ear) = self.ear.take() else { return };
+        let Some(ear) = self.ear.upgrade() else { return };
         ear.listening.store(false, Ordering::Release);
         match &self.to {
             Source::Breaker(breaker) => {

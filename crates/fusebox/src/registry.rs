@@ -217,16 +217,19 @@ impl Registry {
     /// # Examples
     ///
     /// ```
-    /// use fusebox::{CircuitBreakerConfig, Registry};
+    /// use fusebox::{CircuitBreakerConfig, Registry, Trip};
     ///
+    /// let strict = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(3)).build()?;
+    /// let patient = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(20)).build()?;
     /// let registry = Registry::new();
     /// let search = registry.get_or_create("api-search");
     ///
-    /// registry.configure("api-search", CircuitBreakerConfig::aggressive());
-    /// registry.configure("api-*", CircuitBreakerConfig::conservative());
+    /// registry.configure("api-search", strict.clone());
+    /// registry.configure("api-*", patient.clone());
     ///
-    /// assert_eq!(*search.config(), CircuitBreakerConfig::aggressive());
-    /// assert_eq!(*registry.get_or_create("api-users").config(), CircuitBreakerConfig::conservative());
+    /// assert_eq!(*search.config(), strict);
+    /// assert_eq!(*registry.get_or_create("api-users").config(), patient);
+    /// # Ok::<(), fusebox::ConfigError>(())
     /// ```
     pub fn configure(&self, name_or_prefix: &str, config: CircuitBreakerConfig) {
         {
@@ -348,7 +351,7 @@ impl Registry {
             slot.breaker.inner().adopt(&ear);
         }
         drop(desk);
-        Subscription::to_registry(Arc::downgrade(&self.0), ear)
+        Subscription::to_registry(Arc::downgrade(&self.0), &ear)
     }
 
     /// The same as [`subscribe`](Self::subscribe), for closures.

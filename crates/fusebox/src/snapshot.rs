@@ -71,6 +71,7 @@ pub struct Totals {
     /// Calls whose duration was measured or reported.
     pub timed: u64,
     /// The sum of the durations of the `timed` calls.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub response_time: Duration,
 }
 
@@ -96,6 +97,9 @@ impl Totals {
 ///
 /// State, counts, `retry_after` and `rejected` belong to one visit to one state; the totals may be
 /// a moment younger.
+///
+/// Serialized (feature `serde`) every duration is a number of seconds (`1.5`), and a moment the
+/// number of seconds since 1970.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -107,14 +111,17 @@ pub struct Snapshot {
     /// What this visit has recorded; in open, what led to it.
     pub counts: Counts,
     /// Time left while open; zero where asking now may succeed; none while forced open.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::option"))]
     pub retry_after: Option<Duration>,
     /// Calls rejected since the last change of state.
     pub rejected: u64,
     /// Openings that are not forgotten, before the current or next one: the step of the backoff.
     pub reopenings: u32,
     /// The current wait, or while not open the next one.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub open_duration: Duration,
     /// How long the breaker has been in this state.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub in_state_for: Duration,
     /// What has become of all calls so far.
     pub totals: Totals,

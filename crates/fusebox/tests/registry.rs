@@ -1,5 +1,6 @@
 //! The registry: one breaker a name, and what may be forgotten.
 #![cfg(feature = "test-util")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};

@@ -14,16 +14,17 @@ const IDLE_AFTER: Duration = Duration::from_secs(600);
 /// # Examples
 ///
 /// ```
-/// use fusebox::{CircuitBreakerConfig, Registry};
+/// use fusebox::{CircuitBreakerConfig, Registry, Trip};
 /// use std::time::Duration;
 ///
+/// let strict = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(3)).build()?;
 /// let registry = Registry::builder()
-///     .default_config(CircuitBreakerConfig::conservative())
-///     .config_for("payments", CircuitBreakerConfig::aggressive())
+///     .config_for("payments", strict)
 ///     .capacity(10_000)
 ///     .idle_after(Duration::from_secs(3600))
 ///     .build();
 /// # drop(registry);
+/// # Ok::<(), fusebox::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it is built"]

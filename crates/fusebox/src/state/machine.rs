@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Recovery};
 use crate::policy::recovery::{self, Finding, Tally};
@@ -45,6 +47,16 @@ struct Probation {
 struct Run {
     failures: u64,
     successes: u64,
+}
+
+/// The probes of one visit, for telling a person.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probes {
+    pub(crate) recovery: Recovery,
+    pub(crate) out: u64,
+    /// How long the first of them has left.
+    pub(crate) due_in: Duration,
+    pub(crate) has_slot: bool,
 }
 
 /// The answer to a call that asks to be let in.
@@ -240,6 +252,39 @@ impl Machine {
 
     fn overdue(&self, now: Tick) -> Option<Tick> {
         self.probation.due().filter(|&due| now >= due)
+    }
+
+    /// Why it opened last, as of `now`.
+    pub(crate) fn why(&self, now: Tick) -> Cause {
+        match self.overdue(now) {
+            Some(_) if self.state == State::HalfOpen => Cause::plain(TripReason::ProbeTimedOut),
+            Some(_) | None => self.cause,
+        }
+    }
+
+    /// The probes of the visit that goes on at `now`, or that will be the next.
+    pub(crate) fn probes(&self, now: Tick) -> Probes {
+        let due = self.probation.due().filter(|&due| self.state == State::HalfOpen && now < due);
+        match due {
+            Some(due) => Probes {
+                recovery: self.probation.recovery,
+                out: self.probation.out.len() as u64,
+                due_in: Duration::from_nanos(due.since(now)),
+                has_slot: self.probation.has_slot(),
+            },
+            None => Probes {
+                recovery: self.recovery_in_force(now),
+                out: 0,
+                due_in: Duration::ZERO,
+                has_slot: true,
+            },
+        }
+    }
+
+    /// A visit is judged to its end by the numbers it began with; the next by those of its time.
+    fn recovery_in_force(&self, now: Tick) -> Recovery {
+        let goes_on = self.state == State::HalfOpen && self.overdue(now).is_none();
+        if goes_on { self.probation.recovery } else { self.config.recovery() }
     }
 
     // ---- calls --------------------------------------------------------------------------------

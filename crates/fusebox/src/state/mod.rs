@@ -14,8 +14,8 @@ mod change;
 mod machine;
 mod word;
 
-pub(crate) use change::{Cause, Change, Entry, Log, Reasons};
-pub(crate) use machine::{Admission, HalfOpenEnd, Machine, Verdict, View};
+pub(crate) use change::{Cause, Change, Entry, Log, Percent, Reasons};
+pub(crate) use machine::{Admission, HalfOpenEnd, Machine, Probes, Verdict, View};
 pub(crate) use word::{StateWord, Word};
 
 /// What the breaker does with a call.

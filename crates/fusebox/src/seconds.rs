@@ -1,0 +1,28 @@
+//! Times in documents: numbers of seconds, which people read and dashboards plot.
+
+use std::time::{Duration, SystemTime};
+
+use serde::Serializer;
+
+/// 1.5 for a second and a half.
+pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// The same, or none.
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+pub(crate) fn option<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => serializer.serialize_some(&duration.as_secs_f64()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Seconds since 1970, with a fraction.
+pub(crate) fn unix<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => after.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    };
+    serializer.serialize_f64(since)
+}
