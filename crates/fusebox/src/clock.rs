@@ -55,6 +55,7 @@ pub struct Clock(Source);
 enum Source {
     #[default]
     System,
+    #[cfg_attr(not(feature = "test-util"), expect(dead_code, reason = "only tests make one"))]
     Manual(Arc<Hands>),
 }
 

@@ -112,8 +112,8 @@ pub use clock::Clock;
 #[cfg(feature = "test-util")]
 pub use clock::ManualClock;
 pub use config::{
-    Abandoned, Backoff, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError, ConfigProblem,
-    HalfOpen, Trip, Window,
+    Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
+    ConfigProblem, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
 };
 pub use error::{BoxError, CircuitBreakerError, RejectReason, Rejected, rejection};
 pub use event::{Ended, Event, Listener, StateChange, TripReason};

@@ -13,6 +13,7 @@ fn breaker(failures: u32) -> (CircuitBreaker, ManualClock) {
         .trip(Trip::consecutive_failures(failures))
         .window(Window::unbounded())
         .open_duration(Duration::from_secs(1))
+        .backoff(crate::Backoff::none())
         .half_open(HalfOpen::new().probe_timeout(Duration::from_secs(10)))
         .build()
         .unwrap();

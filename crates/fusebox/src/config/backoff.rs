@@ -1,221 +1,322 @@
 use std::time::Duration;
 
-use super::error::Problems;
+use super::error::{Problems, number};
+use super::{duration, ratio};
 use crate::clock::nanos;
 
-/// How the wait grows when a breaker opens again and again.
+/// How the wait grows while a dependency stays down, and how breakers are kept from asking at once.
 ///
-/// Without jitter unless [`jitter`](Self::jitter) is called.
+/// Three ways: [`none`](Self::none) waits `open_duration` each time, [`exponential`](Self::exponential)
+/// longer with every opening, and [`delays`](Self::delays) goes down a list. All start without
+/// jitter. Which opening it is counts from the last visit to closed, or with
+/// [`forget_after`](Self::forget_after) longer back.
+///
+/// # Examples
+///
+/// Waits of about 2, 4, 8, .. seconds, 30 at most:
+///
+/// ```
+/// use fusebox::{Backoff, CircuitBreakerConfig};
+/// use std::time::Duration;
+///
+/// let config = CircuitBreakerConfig::builder()
+///     .open_duration(Duration::from_secs(2))
+///     .backoff(Backoff::exponential(2.0).max(Duration::from_secs(30)).jitter(0.2))
+///     .build()?;
+/// # Ok::<(), fusebox::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(
+    feature = "serde",
+    serde(try_from = "super::document::Backoff", into = "super::document::Backoff")
+)]
 pub struct Backoff {
-    pub(super) growth: Growth,
-    pub(super) max: Option<Duration>,
-    pub(super) jitter: f64,
-    pub(super) forget_after: Option<Duration>,
+    growth: Growth,
+    max: Option<Duration>,
+    jitter: f64,
+    forget_after: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Growth {
-    None,
+enum Growth {
+    Fixed,
     Exponential(f64),
     Delays(Vec<Duration>),
 }
 
-/// The longest exponential wait if nobody says otherwise.
-const MAX: Duration = Duration::from_secs(60);
+/// How the waits of a [`Backoff`] follow one another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum BackoffKind<'a> {
+    /// Each wait is `open_duration`.
+    Fixed,
+    /// Each wait is the one before times a factor.
+    Exponential {
+        /// The factor, from 1 to 1,000.
+        multiplier: f64,
+    },
+    /// The waits are listed; the last repeats.
+    Delays {
+        /// At least one.
+        delays: &'a [Duration],
+    },
+}
+
+/// The limit of an exponential backoff that names none.
+const EXPONENTIAL_MAX: Duration = Duration::from_secs(60);
 
 impl Backoff {
-    /// The same wait every time.
+    /// Each wait is `open_duration`.
     pub fn none() -> Backoff {
-        Backoff::of(Growth::None)
+        Backoff::of(Growth::Fixed)
     }
 
-    /// Each wait is so many times the one before: from 1 to 1,000. At most
-    /// [`max`](Self::max): 60 s, or `open_duration` if that is longer.
+    /// The first wait is `open_duration`, each following one `multiplier` times the one before; the
+    /// multiplier is from 1 to 1,000.
+    ///
+    /// Without [`max`](Self::max) a wait is at most 60 s, or `open_duration` if that is longer.
     pub fn exponential(multiplier: f64) -> Backoff {
         Backoff::of(Growth::Exponential(multiplier))
     }
 
-    /// These waits in turn, in place of `open_duration`; the last one repeats. At least one.
+    /// The waits one after the other, in place of `open_duration`; the last repeats.
+    ///
+    /// At least one, each longer than zero.
     pub fn delays(d: impl IntoIterator<Item = Duration>) -> Backoff {
         Backoff::of(Growth::Delays(d.into_iter().collect()))
+    }
+
+    /// No wait of this backoff is longer, with or without jitter; longer than zero.
+    ///
+    /// It also caps an `open_duration` and a delay that are longer. A server's hint may make a wait
+    /// longer still, up to [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
+    pub fn max(self, limit: Duration) -> Backoff {
+        Backoff { max: Some(limit), ..self }
+    }
+
+    /// Spreads each wait evenly within `1 - fraction` to `1 + fraction` of it; from 0 to below 1.
+    ///
+    /// Where the upper part lies above the longest wait, the rest is spread over what lies below, so
+    /// that breakers at their limit still do not ask at once.
+    pub fn jitter(self, fraction: f64) -> Backoff {
+        Backoff { jitter: fraction, ..self }
+    }
+
+    /// Closing forgets one opening for each `period` spent closed, and not all of them at once; the
+    /// period is longer than zero.
+    ///
+    /// A dependency that flaps through closed so goes on climbing.
+    pub fn forget_after(self, period: Duration) -> Backoff {
+        Backoff { forget_after: Some(period), ..self }
+    }
+
+    /// How the waits follow one another.
+    pub fn kind(&self) -> BackoffKind<'_> {
+        match &self.growth {
+            Growth::Fixed => BackoffKind::Fixed,
+            Growth::Exponential(multiplier) => BackoffKind::Exponential { multiplier: *multiplier },
+            Growth::Delays(delays) => BackoffKind::Delays { delays },
+        }
+    }
+
+    /// The limit set by [`max`](Self::max).
+    pub fn limit(&self) -> Option<Duration> {
+        self.max
+    }
+
+    /// The fraction set by [`jitter`](Self::jitter); 0 for none.
+    pub fn jitter_fraction(&self) -> f64 {
+        self.jitter
+    }
+
+    /// The period set by [`forget_after`](Self::forget_after); none if closing forgets everything.
+    pub fn forget_period(&self) -> Option<Duration> {
+        self.forget_after
     }
 
     fn of(growth: Growth) -> Backoff {
         Backoff { growth, max: None, jitter: 0.0, forget_after: None }
     }
 
-    /// No wait is longer than this, jitter included: longer than 0. A hint of the other side may be.
-    pub fn max(self, limit: Duration) -> Backoff {
-        Backoff { max: Some(limit), ..self }
-    }
-
-    /// Every wait is multiplied by a factor within `1 - fraction` and `1 + fraction`: from 0 to 1.
-    ///
-    /// The factor follows from the breaker's seed and the opening, so all breakers of a fleet spread.
-    pub fn jitter(self, fraction: f64) -> Backoff {
-        Backoff { jitter: fraction, ..self }
-    }
-
-    /// Closing does not forget the openings before; each such period spent closed forgets one.
-    ///
-    /// Without this, closing forgets them all. Longer than 0.
-    pub fn forget_after(self, period: Duration) -> Backoff {
-        Backoff { forget_after: Some(period), ..self }
-    }
-
-    /// What each wait is multiplied by: 1 for a fixed wait; none for delays.
-    pub fn multiplier(&self) -> Option<f64> {
-        match self.growth {
-            Growth::None => Some(1.0),
-            Growth::Exponential(multiplier) => Some(multiplier),
-            Growth::Delays(_) => None,
+    /// The same, with the numbers to nine decimals.
+    pub(super) fn held(mut self) -> Backoff {
+        if let Growth::Exponential(multiplier) = &mut self.growth {
+            *multiplier = ratio::held(*multiplier);
         }
+        self.jitter = ratio::held(self.jitter);
+        self
     }
 
-    /// The waits in turn, if they were given one by one.
-    pub fn each_delay(&self) -> Option<&[Duration]> {
+    pub(super) fn judge(&self, problems: &mut Problems) {
         match &self.growth {
-            Growth::Delays(delays) => Some(delays),
-            Growth::None | Growth::Exponential(_) => None,
-        }
-    }
-
-    /// The limit that was written, if one was.
-    pub fn limit(&self) -> Option<Duration> {
-        self.max
-    }
-
-    /// The fraction of the jitter.
-    pub fn jitter_fraction(&self) -> f64 {
-        self.jitter
-    }
-
-    /// The period that forgets one opening.
-    pub fn forgets_after(&self) -> Option<Duration> {
-        self.forget_after
-    }
-
-    pub(super) fn check(&self, problems: &mut Problems) {
-        match &self.growth {
-            Growth::None => {}
-            Growth::Exponential(multiplier) if (1.0..=1_000.0).contains(multiplier) => {}
+            Growth::Fixed => {}
             Growth::Exponential(multiplier) => {
-                problems.add("backoff.exponential", multiplier, "must be from 1 to 1000");
+                if !(1.0..=1_000.0).contains(multiplier) {
+                    problems.add("backoff.multiplier", number(*multiplier), "from 1 to 1000");
+                }
+            }
+            Growth::Delays(delays) if delays.is_empty() => {
+                problems.add("backoff.delays", "empty", "a list of one delay or more");
             }
             Growth::Delays(delays) => {
-                if delays.is_empty() {
-                    problems.add("backoff.delays", "empty", "must hold at least one wait");
+                if let Some(place) = delays.iter().position(Duration::is_zero) {
+                    let value = format_args!("{} at place {}", duration::print(delays[place]), place + 1);
+                    problems.add("backoff.delays", value, "longer than 0s everywhere");
                 }
-                delays.iter().for_each(|&delay| problems.duration("backoff.delays", delay));
             }
         }
         if let Some(max) = self.max {
-            problems.duration("backoff.max", max);
+            problems.above_zero("backoff.max", max);
         }
-        if !(0.0..=1.0).contains(&self.jitter) {
-            problems.add("backoff.jitter", self.jitter, "must be from 0 to 1");
+        if !(0.0..1.0).contains(&self.jitter) {
+            problems.add("backoff.jitter", number(self.jitter), "from 0 to below 1");
         }
         if let Some(period) = self.forget_after {
-            problems.duration("backoff.forget_after", period);
+            problems.above_zero("backoff.forget_after", period);
         }
     }
 
-    /// The wait of the opening with this many openings before it, in nanoseconds (S20).
+    /// The nanoseconds to wait at a step of the backoff: the same for every reader (S20).
     pub(super) fn wait(&self, open_duration: Duration, step: u32, seed: u64, epoch: u64) -> u64 {
-        let base = nanos(open_duration);
-        let plain = match &self.growth {
-            Growth::None => base,
-            Growth::Exponential(multiplier) => grown(base, *multiplier, step),
-            Growth::Delays(delays) => {
-                let place = usize::try_from(step).unwrap_or(usize::MAX).min(delays.len().saturating_sub(1));
-                delays.get(place).copied().map_or(base, nanos)
-            }
+        let limit = self.longest(open_duration);
+        let planned = match &self.growth {
+            Growth::Fixed => nanos(open_duration),
+            Growth::Exponential(multiplier) => grown(nanos(open_duration), *multiplier, step),
+            Growth::Delays(delays) => nanos(delays[(step as usize).min(delays.len() - 1)]),
         };
-        let limit = match (&self.growth, self.max) {
-            (_, Some(max)) => nanos(max),
-            (Growth::Exponential(_), None) => nanos(MAX).max(base),
-            (Growth::None | Growth::Delays(_), None) => u64::MAX,
-        };
-        let plain = plain.min(limit);
-        if self.jitter == 0.0 {
-            return plain;
+        let planned = planned.min(limit);
+        match ratio::parts_per_billion(self.jitter) {
+            0 => planned,
+            jitter => spread(planned, jitter, limit, mix(seed, epoch)),
         }
-        // As a float only here: a jittered wait needs no exact nanosecond.
-        ((plain as f64 * (1.0 + self.jitter * spread(seed, epoch))) as u64).min(limit)
+    }
+
+    fn longest(&self, open_duration: Duration) -> u64 {
+        match (self.max, &self.growth) {
+            (Some(max), _) => nanos(max),
+            (None, Growth::Exponential(_)) => nanos(EXPONENTIAL_MAX.max(open_duration)),
+            (None, Growth::Fixed | Growth::Delays(_)) => u64::MAX,
+        }
     }
 }
 
-/// `base * multiplier^step`, exact for whole products that a float holds, and saturating.
-fn grown(base: u64, multiplier: f64, step: u32) -> u64 {
-    let mut wait = base as f64;
-    for _ in 0..step {
-        if wait >= u64::MAX as f64 || multiplier == 1.0 {
-            break;
-        }
-        wait *= multiplier;
-    }
-    // `as` saturates; a base that is not rounded on the way stays what it was.
-    if wait == base as f64 { base } else { wait as u64 }
+/// `first * multiplier^step`, at most what fits.
+fn grown(first: u64, multiplier: f64, step: u32) -> u64 {
+    let factor = power(multiplier, step);
+    // A zero wait stays zero, also times infinity, and a wait that does not grow stays exact.
+    if first == 0 || factor == 1.0 { first } else { (first as f64 * factor) as u64 }
 }
 
-/// A number from -1 to 1 that follows from the breaker and the opening: SplitMix64 (Steele, Lea and
-/// Flood, "Fast splittable pseudorandom number generators", 2014), its upper 53 bits as a fraction.
-fn spread(seed: u64, epoch: u64) -> f64 {
-    let mut mixed = seed.wrapping_add(epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    (mixed >> 11) as f64 / (1_u64 << 53) as f64 * 2.0 - 1.0
+/// By squaring, so that a step of any height takes 32 multiplications, and with plain ones only, so
+/// that every machine computes the same.
+fn power(base: f64, mut exponent: u32) -> f64 {
+    let (mut result, mut square) = (1.0, base);
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        exponent >>= 1;
+    }
+    result
+}
+
+/// A point between `1 - jitter` and `1 + jitter` of the wait, or the limit; `random` says where.
+fn spread(wait: u64, jitter_ppb: u32, limit: u64, random: u64) -> u64 {
+    let reach = (u128::from(wait) * u128::from(jitter_ppb) / 1_000_000_000) as u64;
+    let (low, high) = (wait - reach, wait.saturating_add(reach).min(limit));
+    let span = u128::from(high - low) + 1;
+    low + ((span * u128::from(random)) >> 64) as u64
+}
+
+/// Well-mixed bits for an epoch of a breaker: the generator SplitMix64, entered at the epoch.
+fn mix(seed: u64, epoch: u64) -> u64 {
+    finish(finish(seed).wrapping_add(epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}
+
+fn finish(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SECOND: u64 = 1_000_000_000;
+    const SECOND: Duration = Duration::from_secs(1);
 
-    fn wait(backoff: &Backoff, step: u32) -> u64 {
-        backoff.wait(Duration::from_secs(1), step, 1, u64::from(step))
+    fn waits(backoff: &Backoff, open: Duration, steps: &[u32]) -> Vec<u64> {
+        steps.iter().map(|&step| backoff.wait(open, step, 7, 9) / 1_000_000_000).collect()
     }
 
     #[test]
-    fn an_exponential_wait_grows_up_to_its_limit() {
-        let backoff = Backoff::exponential(2.0).max(Duration::from_secs(5));
-        assert_eq!(
-            [0, 1, 2, 3, 90, u32::MAX].map(|step| wait(&backoff, step)),
-            [1, 2, 4, 5, 5, 5].map(|s| s * SECOND)
-        );
+    fn a_fixed_wait_is_the_open_duration_to_the_nanosecond() {
+        let odd = Duration::from_nanos((1 << 60) + 1);
+        for step in [0, 1, u32::MAX] {
+            assert_eq!(Backoff::none().wait(odd, step, 0, 0), (1 << 60) + 1);
+            assert_eq!(Backoff::exponential(1.0).wait(odd, step, 0, 0), (1 << 60) + 1);
+        }
     }
 
     #[test]
-    fn an_exponential_wait_without_limit_stops_at_a_minute_or_its_first() {
-        assert_eq!(wait(&Backoff::exponential(1_000.0), 9), 60 * SECOND);
-        let long = Backoff::exponential(3.0).wait(Duration::from_secs(100), 4, 0, 0);
-        assert_eq!(long, 100 * SECOND);
+    fn an_exponential_wait_grows_to_its_limit() {
+        let five = 5 * SECOND;
+        assert_eq!(waits(&Backoff::exponential(2.0), five, &[0, 1, 2, 3, 4, 99]), [5, 10, 20, 40, 60, 60]);
+        let bounded = Backoff::exponential(3.0).max(10 * SECOND);
+        assert_eq!(waits(&bounded, SECOND, &[0, 1, 2, 3]), [1, 3, 9, 10]);
+        assert_eq!(waits(&Backoff::exponential(2.0), 90 * SECOND, &[0, 1]), [90, 90]);
+    }
+
+    #[test]
+    fn a_limit_below_the_open_duration_caps_it() {
+        let bounded = Backoff::none().max(10 * SECOND).jitter(0.5);
+        assert!((5..=10).contains(&waits(&bounded, 30 * SECOND, &[0])[0]));
     }
 
     #[test]
     fn the_last_delay_repeats() {
-        let backoff = Backoff::delays([1, 5, 3].map(Duration::from_secs));
-        assert_eq!([0, 1, 2, 3, 4].map(|step| wait(&backoff, step)), [1, 5, 3, 3, 3].map(|s| s * SECOND));
+        let listed = Backoff::delays([1, 5, 9].map(Duration::from_secs));
+        assert_eq!(waits(&listed, SECOND, &[0, 1, 2, 3, u32::MAX]), [1, 5, 9, 9, 9]);
     }
 
     #[test]
-    fn jitter_stays_within_its_fraction_and_below_the_limit() {
-        let free = Backoff::none().jitter(0.2);
-        let capped = Backoff::none().jitter(1.0).max(Duration::from_secs(1));
-        for epoch in 0..1_000 {
-            let wait = free.wait(Duration::from_secs(1), 0, 7, epoch);
-            assert!((800_000_000..=1_200_000_000).contains(&wait));
-            assert!(capped.wait(Duration::from_secs(1), 0, 7, epoch) <= SECOND);
+    fn no_number_overflows() {
+        let steep = Backoff::exponential(1_000.0).max(Duration::MAX);
+        assert_eq!(steep.wait(SECOND, u32::MAX, 0, 0), u64::MAX);
+        assert_eq!(steep.wait(Duration::ZERO, u32::MAX, 0, 0), 0);
+        assert_eq!(steep.wait(Duration::MAX, 3, 0, 0), u64::MAX);
+        let jittered = Backoff::none().jitter(0.999_999_999);
+        for epoch in 0..100 {
+            assert!(jittered.wait(Duration::MAX, 0, 3, epoch) > 0);
+            assert_eq!(jittered.wait(Duration::ZERO, 0, 3, epoch), 0);
         }
-        assert_ne!(free.wait(Duration::from_secs(1), 0, 7, 1), free.wait(Duration::from_secs(1), 0, 8, 1));
     }
 
     #[test]
-    fn the_longest_wait_saturates() {
-        assert_eq!(Backoff::none().wait(Duration::MAX, 0, 0, 0), u64::MAX);
-        assert_eq!(Backoff::exponential(2.0).max(Duration::MAX).wait(Duration::MAX, 9, 0, 0), u64::MAX);
+    fn jitter_fills_its_range_and_never_leaves_it() {
+        let backoff = Backoff::none().jitter(0.2);
+        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, 0, 1, epoch)).collect();
+        let (low, high) = (*all.iter().min().unwrap(), *all.iter().max().unwrap());
+        assert!((8_000_000_000..8_050_000_000).contains(&low), "{low}");
+        assert!((11_950_000_000..=12_000_000_000).contains(&high), "{high}");
+    }
+
+    #[test]
+    fn jitter_at_the_limit_stays_below_it_and_stays_spread() {
+        let backoff = Backoff::exponential(2.0).max(10 * SECOND).jitter(0.5);
+        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, 4, 1, epoch)).collect();
+        assert!(all.iter().all(|wait| (5_000_000_000..=10_000_000_000).contains(wait)));
+        assert!(all.iter().filter(|&&wait| wait == 10_000_000_000).count() < 3);
+    }
+
+    #[test]
+    fn jitter_follows_from_the_seed_and_the_epoch() {
+        let backoff = Backoff::none().jitter(0.2);
+        let wait = |seed, epoch| backoff.wait(10 * SECOND, 0, seed, epoch);
+        assert_eq!(wait(1, 1), wait(1, 1));
+        assert_ne!(wait(1, 1), wait(2, 1));
+        assert_ne!(wait(1, 1), wait(1, 2));
     }
 }

@@ -1,24 +1,28 @@
-use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
-/// Why a configuration is not valid: every problem, each with its field, its value and its range.
+use super::duration;
+
+/// The numbers of a configuration that cannot hold, all of them at once.
+///
+/// Each is a [`ConfigProblem`] with its field, its value and the range that it must lie in.
 ///
 /// # Examples
 ///
 /// ```
-/// use fusebox::{CircuitBreakerConfig, Trip, Window};
+/// use fusebox::{CircuitBreakerConfig, HalfOpen, Trip};
 ///
 /// let error = CircuitBreakerConfig::builder()
-///     .trip(Trip::failure_rate(1.5))
-///     .window(Window::last_calls(0))
+///     .trip(Trip::failure_rate(0.0))
+///     .half_open(HalfOpen::new().max_calls(0))
 ///     .build()
 ///     .unwrap_err();
 ///
 /// let fields: Vec<_> = error.problems().iter().map(|problem| problem.field()).collect();
-/// assert_eq!(fields, ["window.last_calls", "trip.failure_rate.threshold"]);
+/// assert_eq!(fields, ["trip.failure_rate.threshold", "half_open.max_calls"]);
 /// assert_eq!(
-///     error.problems()[1].to_string(),
-///     "`trip.failure_rate.threshold` is 1.5, must be above 0 and at most 1"
+///     error.problems()[0].to_string(),
+///     "`trip.failure_rate`: threshold is 0, must be above 0 and at most 1",
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +30,9 @@ pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
 
-/// One thing that is wrong with a configuration.
+/// One number of a configuration that cannot hold.
+///
+/// Displayed, it is a sentence that says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
     field: &'static str,
@@ -35,14 +41,14 @@ pub struct ConfigProblem {
 }
 
 impl ConfigError {
-    /// Every problem; there is at least one.
+    /// Every problem, in the order of the parts; never empty.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
     }
 }
 
 impl ConfigProblem {
-    /// The field, as a path: `trip.failure_rate.threshold`.
+    /// The path of what is wrong, such as `backoff.jitter` or `trip.failure_rate.threshold`.
     pub fn field(&self) -> &str {
         self.field
     }
@@ -52,62 +58,80 @@ impl ConfigProblem {
         &self.value
     }
 
-    /// What may be written there: "must be from 1 to 1000".
+    /// What must be written there, as it would follow "must be".
     pub fn range(&self) -> &str {
         &self.range
     }
 }
 
-impl fmt::Display for ConfigProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is {}, {}", self.field, self.value, self.range)
-    }
-}
-
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("invalid circuit breaker configuration: ")?;
+        if let [problem] = self.problems.as_slice() {
+            return problem.fmt(f);
+        }
+        write!(f, "{} problems", self.problems.len())?;
         for (place, problem) in self.problems.iter().enumerate() {
-            if place > 0 {
-                f.write_str("; ")?;
-            }
-            write!(f, "{problem}")?;
+            write!(f, "{} {problem}", if place == 0 { ":" } else { ";" })?;
         }
         Ok(())
     }
 }
 
-impl Error for ConfigError {}
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConfigProblem { field, value, range } = self;
+        match field.rsplit_once('.') {
+            // A part that may stand there several times is named apart from its number.
+            Some((part, number)) if part.contains('.') => {
+                write!(f, "`{part}`: {number} is {value}, must be {range}")
+            }
+            _ => write!(f, "`{field}` is {value}, must be {range}"),
+        }
+    }
+}
 
-/// Collects what is wrong, so that all of it can be told at once.
+impl std::error::Error for ConfigError {}
+
+/// Collects what is wrong, part by part.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<ConfigProblem>);
 
 impl Problems {
-    pub(super) fn add(&mut self, field: &'static str, value: impl fmt::Display, range: impl fmt::Display) {
-        self.0.push(ConfigProblem { field, value: value.to_string(), range: range.to_string() });
+    pub(super) fn add(&mut self, field: &'static str, value: impl fmt::Display, range: impl Into<String>) {
+        self.0.push(ConfigProblem { field, value: value.to_string(), range: range.into() });
     }
 
-    /// A number of calls, buckets or the like.
-    pub(super) fn count(&mut self, field: &'static str, value: u32, most: u32) {
-        if value == 0 || value > most {
-            self.add(field, value, format_args!("must be from 1 to {most}"));
+    /// A share of calls: above 0, at most 1, and not so small that it is held as 0.
+    pub(super) fn share(&mut self, field: &'static str, share: f64) {
+        if !(share > 0.0 && share <= 1.0) {
+            self.add(field, number(share), "above 0 and at most 1");
+        } else if super::ratio::parts_per_billion(share) == 0 {
+            self.add(field, number(share), "from 0.000000001 (the smallest share that is told from 0) to 1");
         }
     }
 
-    pub(super) fn threshold(&mut self, field: &'static str, value: f64) {
-        if super::parts_per_billion(value).is_none() {
-            self.add(field, value, "must be above 0 and at most 1");
+    pub(super) fn at_least_one(&mut self, field: &'static str, count: u32) {
+        if count == 0 {
+            self.add(field, count, "at least 1");
         }
     }
 
-    pub(super) fn duration(&mut self, field: &'static str, value: std::time::Duration) {
-        if value.is_zero() {
-            self.add(field, "0", "must be longer than 0");
+    pub(super) fn above_zero(&mut self, field: &'static str, time: Duration) {
+        if time.is_zero() {
+            self.add(field, duration::print(time), "longer than 0s");
         }
     }
 
-    pub(super) fn into_result(self) -> Result<(), ConfigError> {
+    pub(super) fn result(self) -> Result<(), ConfigError> {
         if self.0.is_empty() { Ok(()) } else { Err(ConfigError { problems: self.0 }) }
+    }
+}
+
+/// A number as a person writes it; one with a crowd of zeros in powers of ten.
+pub(super) fn number(number: f64) -> String {
+    if number == 0.0 || (1e-9..1e9).contains(&number.abs()) {
+        format!("{number}")
+    } else {
+        format!("{number:?}")
     }
 }

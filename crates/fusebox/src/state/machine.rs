@@ -468,6 +468,7 @@ enum Wait {
 }
 
 /// An opening that has happened, or that time has brought about and nobody has noted yet.
+#[derive(Clone, Copy)]
 struct Opening {
     since: Tick,
     deadline: Tick,

@@ -57,7 +57,7 @@ impl Frame {
     }
 
     /// The frame that belongs to a head; none if the head is of another time.
-    pub(super) fn of<'a>(self: &'a Arc<Frame>, head: Head) -> Option<&'a Arc<Frame>> {
+    pub(super) fn of(self: &Arc<Frame>, head: Head) -> Option<&Arc<Frame>> {
         if self.odd == head.odd() {
             return Some(self);
         }

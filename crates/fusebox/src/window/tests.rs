@@ -57,7 +57,7 @@ impl Bench {
 
 fn config(window: crate::Window) -> CircuitBreakerConfig {
     let slow = Trip::slow_call_rate(1.0, std::time::Duration::from_secs(1)).minimum_calls(1);
-    CircuitBreakerConfig::builder().trip(slow).window(window).build().unwrap()
+    CircuitBreakerConfig::builder().trip(slow).window(window).build().expect("a valid window")
 }
 
 const SUCCESS: Kind = Kind { failure: false, slow: false };

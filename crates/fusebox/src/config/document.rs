@@ -1,0 +1,306 @@
+//! The configuration as it is written in a document.
+//!
+//! These types say what the keys are called; what they mean is said by the builder they go through.
+
+use serde::{Deserialize, Serialize};
+
+use super::duration::Text;
+use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKind, WindowKind};
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "CircuitBreakerConfig", deny_unknown_fields, default)]
+#[serde(expecting = "a circuit breaker's configuration")]
+#[derive(Default)]
+pub(super) struct Config {
+    trip: Option<Vec<super::Trip>>,
+    window: Option<super::Window>,
+    open_duration: Option<Text>,
+    backoff: Option<super::Backoff>,
+    hint_max: Option<Text>,
+    half_open: Option<super::HalfOpen>,
+    abandoned: Option<super::Abandoned>,
+    time_calls: Option<bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(expecting = "a trip rule such as { failure_rate = { threshold = 0.5 } }")]
+pub(super) enum Trip {
+    ConsecutiveFailures(u32),
+    FailureCount(u32),
+    FailureRate {
+        threshold: f64,
+        #[serde(default)]
+        minimum_calls: Option<u32>,
+    },
+    SlowCallRate {
+        threshold: f64,
+        slow_after: Text,
+        #[serde(default)]
+        minimum_calls: Option<u32>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(expecting = "a window such as { last_calls = 100 } or { last = { duration = \"10s\" } }")]
+pub(super) enum Window {
+    LastCalls(u32),
+    Last {
+        duration: Text,
+        #[serde(default)]
+        buckets: Option<u32>,
+    },
+    Tumbling(Text),
+    Unbounded,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename = "Backoff", deny_unknown_fields, default)]
+#[serde(expecting = "a backoff such as { multiplier = 2, jitter = 0.2 }")]
+pub(super) struct Backoff {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multiplier: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delays: Option<Vec<Text>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<Text>,
+    jitter: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forget_after: Option<Text>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(rename = "HalfOpen", deny_unknown_fields, default)]
+#[serde(expecting = "half-open numbers such as { max_calls = 3, success_threshold = 2 }")]
+pub(super) struct HalfOpen {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_calls: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success_threshold: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_failures: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe_timeout: Option<Text>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", expecting = "ignore, failure or { failure_after = \"10s\" }")]
+pub(super) enum Abandoned {
+    Ignore,
+    Failure,
+    FailureAfter(Text),
+}
+
+impl TryFrom<Config> for CircuitBreakerConfig {
+    type Error = ConfigError;
+
+    fn try_from(written: Config) -> Result<CircuitBreakerConfig, ConfigError> {
+        let mut builder = CircuitBreakerConfig::builder();
+        if let Some(rules) = written.trip {
+            builder = rules.into_iter().fold(builder.no_trip_rules(), |builder, rule| builder.trip(rule));
+        }
+        if let Some(window) = written.window {
+            builder = builder.window(window);
+        }
+        if let Some(Text(wait)) = written.open_duration {
+            builder = builder.open_duration(wait);
+        }
+        if let Some(backoff) = written.backoff {
+            builder = builder.backoff(backoff);
+        }
+        if let Some(Text(limit)) = written.hint_max {
+            builder = builder.hint_max(limit);
+        }
+        if let Some(half_open) = written.half_open {
+            builder = builder.half_open(half_open);
+        }
+        if let Some(policy) = written.abandoned {
+            builder = builder.abandoned(policy);
+        }
+        if let Some(on) = written.time_calls {
+            builder = builder.time_calls(on);
+        }
+        builder.build()
+    }
+}
+
+impl From<CircuitBreakerConfig> for Config {
+    fn from(config: CircuitBreakerConfig) -> Config {
+        Config {
+            trip: Some(config.trip().to_vec()),
+            window: Some(config.window()),
+            open_duration: Some(Text(config.open_duration())),
+            backoff: Some(config.backoff().clone()),
+            hint_max: Some(Text(config.hint_max())),
+            half_open: Some(config.half_open()),
+            abandoned: Some(config.abandoned()),
+            time_calls: Some(config.time_calls()),
+        }
+    }
+}
+
+impl From<Trip> for super::Trip {
+    fn from(written: Trip) -> super::Trip {
+        let (rule, minimum_calls) = match written {
+            Trip::ConsecutiveFailures(failures) => (super::Trip::consecutive_failures(failures), None),
+            Trip::FailureCount(failures) => (super::Trip::failure_count(failures), None),
+            Trip::FailureRate { threshold, minimum_calls } => {
+                (super::Trip::failure_rate(threshold), minimum_calls)
+            }
+            Trip::SlowCallRate { threshold, slow_after, minimum_calls } => {
+                (super::Trip::slow_call_rate(threshold, slow_after.0), minimum_calls)
+            }
+        };
+        minimum_calls.map_or(rule, |calls| rule.minimum_calls(calls))
+    }
+}
+
+impl From<super::Trip> for Trip {
+    fn from(rule: super::Trip) -> Trip {
+        match rule.kind() {
+            TripKind::ConsecutiveFailures { failures } => Trip::ConsecutiveFailures(failures),
+            TripKind::FailureCount { failures } => Trip::FailureCount(failures),
+            TripKind::FailureRate { threshold, minimum_calls } => {
+                Trip::FailureRate { threshold, minimum_calls: Some(minimum_calls) }
+            }
+            TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => Trip::SlowCallRate {
+                threshold,
+                slow_after: Text(slow_after),
+                minimum_calls: Some(minimum_calls),
+            },
+        }
+    }
+}
+
+impl From<Window> for super::Window {
+    fn from(written: Window) -> super::Window {
+        match written {
+            Window::LastCalls(calls) => super::Window::last_calls(calls),
+            Window::Last { duration, buckets } => {
+                let window = super::Window::last(duration.0);
+                buckets.map_or(window, |buckets| window.buckets(buckets))
+            }
+            Window::Tumbling(interval) => super::Window::tumbling(interval.0),
+            Window::Unbounded => super::Window::unbounded(),
+        }
+    }
+}
+
+impl From<super::Window> for Window {
+    fn from(window: super::Window) -> Window {
+        match window.kind() {
+            WindowKind::LastCalls { calls } => Window::LastCalls(calls),
+            WindowKind::Last { duration, buckets } => {
+                Window::Last { duration: Text(duration), buckets: Some(buckets) }
+            }
+            WindowKind::Tumbling { interval } => Window::Tumbling(Text(interval)),
+            WindowKind::Unbounded => Window::Unbounded,
+        }
+    }
+}
+
+impl TryFrom<Backoff> for super::Backoff {
+    type Error = &'static str;
+
+    fn try_from(written: Backoff) -> Result<super::Backoff, &'static str> {
+        let mut backoff = match (written.multiplier, written.delays) {
+            (None, None) => super::Backoff::none(),
+            (Some(multiplier), None) => super::Backoff::exponential(multiplier),
+            (None, Some(delays)) => super::Backoff::delays(delays.into_iter().map(|delay| delay.0)),
+            (Some(_), Some(_)) => {
+                return Err("`backoff.delays` is set beside `multiplier`, must be set alone: \
+                            the waits are listed, or they grow");
+            }
+        };
+        if let Some(Text(limit)) = written.max {
+            backoff = backoff.max(limit);
+        }
+        if let Some(Text(period)) = written.forget_after {
+            backoff = backoff.forget_after(period);
+        }
+        Ok(backoff.jitter(written.jitter))
+    }
+}
+
+impl From<super::Backoff> for Backoff {
+    fn from(backoff: super::Backoff) -> Backoff {
+        let (multiplier, delays) = match backoff.kind() {
+            BackoffKind::Fixed => (None, None),
+            BackoffKind::Exponential { multiplier } => (Some(multiplier), None),
+            BackoffKind::Delays { delays } => (None, Some(delays.iter().copied().map(Text).collect())),
+        };
+        Backoff {
+            multiplier,
+            delays,
+            max: backoff.limit().map(Text),
+            jitter: backoff.jitter_fraction(),
+            forget_after: backoff.forget_period().map(Text),
+        }
+    }
+}
+
+impl From<HalfOpen> for super::HalfOpen {
+    fn from(written: HalfOpen) -> super::HalfOpen {
+        let mut half_open = super::HalfOpen::new();
+        if let Some(calls) = written.max_calls {
+            half_open = half_open.max_calls(calls);
+        }
+        if let Some(successes) = written.success_threshold {
+            half_open = half_open.success_threshold(successes);
+        }
+        if let Some(failures) = written.max_failures {
+            half_open = half_open.max_failures(failures);
+        }
+        if let Some(threshold) = written.failure_rate {
+            half_open = half_open.failure_rate(threshold);
+        }
+        if let Some(Text(limit)) = written.probe_timeout {
+            half_open = half_open.probe_timeout(limit);
+        }
+        half_open
+    }
+}
+
+impl From<super::HalfOpen> for HalfOpen {
+    fn from(half_open: super::HalfOpen) -> HalfOpen {
+        let probe_timeout = Some(Text(half_open.probe_limit()));
+        match half_open.kind() {
+            HalfOpenKind::Counts { max_calls, success_threshold, max_failures } => HalfOpen {
+                max_calls: Some(max_calls),
+                success_threshold: Some(success_threshold),
+                max_failures: Some(max_failures),
+                failure_rate: None,
+                probe_timeout,
+            },
+            HalfOpenKind::Rate { max_calls, failure_rate } => HalfOpen {
+                max_calls: Some(max_calls),
+                failure_rate: Some(failure_rate),
+                probe_timeout,
+                ..HalfOpen::default()
+            },
+        }
+    }
+}
+
+impl From<Abandoned> for super::Abandoned {
+    fn from(written: Abandoned) -> super::Abandoned {
+        match written {
+            Abandoned::Ignore => super::Abandoned::Ignore,
+            Abandoned::Failure => super::Abandoned::Failure,
+            Abandoned::FailureAfter(age) => super::Abandoned::FailureAfter(age.0),
+        }
+    }
+}
+
+impl From<super::Abandoned> for Abandoned {
+    fn from(policy: super::Abandoned) -> Abandoned {
+        match policy {
+            super::Abandoned::Ignore => Abandoned::Ignore,
+            super::Abandoned::Failure => Abandoned::Failure,
+            super::Abandoned::FailureAfter(age) => Abandoned::FailureAfter(Text(age)),
+        }
+    }
+}
