@@ -1,0 +1,61 @@
+use fusebox::{Classify, Outcome, OwnedPermit};
+
+use crate::mode::{ErrorMode, SeeRejection};
+use crate::sealed::Sealed;
+
+/// Settles a permit by a call's result, and passes the result on in the mode's error type.
+///
+/// Sealed; here so that a bound can be written.
+pub trait Judge<T, E, M: ErrorMode<E>>: Sealed {
+    /// Records how the call ended.
+    ///
+    /// # Errors
+    ///
+    /// The call's own error, as the mode passes it on.
+    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error>;
+}
+
+/// Every `Err` is a failure, except a rejection by another breaker, which says nothing about the
+/// service and is ignored.
+///
+/// With boxed errors a rejection is found wherever [`fusebox::rejection`] finds one. With
+/// [`typed_errors`](crate::CircuitBreakerLayer::typed_errors) and
+/// [`on_rejected`](crate::CircuitBreakerLayer::on_rejected) the error is not boxed and may be anything, so
+/// it is found in a `BoxError`, an `io::Error`, a `Rejected`, and a `CircuitBreakerError` of one of the first
+/// two; for an error type of your own say `.classify(fusebox::errors())`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DefaultClassify;
+
+/// The user's classifier: [`CircuitBreakerLayer::classify`](crate::CircuitBreakerLayer::classify).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Custom<C>(pub(crate) C);
+
+impl Sealed for DefaultClassify {}
+impl<C> Sealed for Custom<C> {}
+
+impl<T, E, M: SeeRejection<E>> Judge<T, E, M> for DefaultClassify {
+    #[inline]
+    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+        // After the mode: a boxed error can be looked into whatever it was before.
+        let result = result.map_err(M::inner);
+        permit.settle(&result, &outcome_unless_rejected::<T, E, M>);
+        result
+    }
+}
+
+impl<T, E, M: ErrorMode<E>, C: Classify<T, E>> Judge<T, E, M> for Custom<C> {
+    #[inline]
+    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+        permit.settle(&result, &self.0);
+        result.map_err(M::inner)
+    }
+}
+
+#[inline]
+fn outcome_unless_rejected<T, E, M: SeeRejection<E>>(result: &Result<T, M::Error>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Success,
+        Err(error) if M::holds_rejection(error) => Outcome::Ignored,
+        Err(_) => Outcome::Failure,
+    }
+}

@@ -1,0 +1,118 @@
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use fusebox::OwnedPermit;
+use pin_project_lite::pin_project;
+
+use crate::Judge;
+use crate::mode::{ErrorMode, ModeOf};
+
+pin_project! {
+    /// The call of a [`CircuitBreakerService`](crate::CircuitBreakerService): the inner call and its permit, or
+    /// the answer to a rejected one.
+    ///
+    /// A panic in the inner future is a failure and goes on unchanged.
+    ///
+    /// # Panics
+    ///
+    /// When polled again after it was done, or after the inner future panicked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, the call is abandoned: it counts as the breaker's `Abandoned` policy
+    /// says (by default not at all), and a probe gives its slot back.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, C, M, T, E> {
+        #[pin]
+        call: Call<F, C, T, E>,
+        mode: ModeOf<M>,
+    }
+}
+
+pin_project! {
+    #[project = CallProjection]
+    enum Call<F, C, T, E> {
+        Permitted {
+            #[pin]
+            inner: F,
+            permit: Held,
+            classify: C,
+        },
+        Rejected {
+            answer: Option<Result<T, E>>,
+        },
+    }
+}
+
+/// The permit between two polls.
+struct Held(Option<OwnedPermit>);
+
+impl<F, C, M, T, E> ResponseFuture<F, C, M, T, E> {
+    #[inline]
+    pub(crate) fn permitted(inner: F, permit: OwnedPermit, classify: C) -> Self {
+        Self { call: Call::Permitted { inner, permit: Held(Some(permit)), classify }, mode: PhantomData }
+    }
+
+    pub(crate) fn rejected(answer: Result<T, E>) -> Self {
+        Self { call: Call::Rejected { answer: Some(answer) }, mode: PhantomData }
+    }
+}
+
+impl<F, C, M, T, E> Future for ResponseFuture<F, C, M, T, M::Error>
+where
+    F: Future<Output = Result<T, E>>,
+    C: Judge<T, E, M>,
+    M: ErrorMode<E>,
+{
+    type Output = Result<T, M::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().call.project() {
+            CallProjection::Permitted { inner, permit, classify } => {
+                // On this stack, so that a panic of the inner future meets it on its way out: a failure.
+                let on_stack = permit.0.take().expect("not polled after it was done");
+                match inner.poll(cx) {
+                    Poll::Ready(result) => Poll::Ready(classify.judge(on_stack, result)),
+                    Poll::Pending => {
+                        permit.0 = Some(on_stack);
+                        Poll::Pending
+                    }
+                }
+            }
+            CallProjection::Rejected { answer } => {
+                Poll::Ready(answer.take().expect("not polled after it was done"))
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.abandon();
+        }
+    }
+}
+
+impl Held {
+    // Only a drop in the middle of a call comes here. It says so itself: the permit's own drop would take
+    // a panic elsewhere in the task, which drops a healthy call, for the call's failure.
+    #[cold]
+    fn abandon(&mut self) {
+        if let Some(permit) = self.0.take() {
+            permit.abandon();
+        }
+    }
+}
+
+impl<F, C, M, T, E> fmt::Debug for ResponseFuture<F, C, M, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rejected = matches!(self.call, Call::Rejected { .. });
+        f.debug_struct("ResponseFuture").field("rejected", &rejected).finish_non_exhaustive()
+    }
+}

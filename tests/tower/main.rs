@@ -1,0 +1,21 @@
+//! The tower layer against the contract of `Service`: readiness, clones, drops, panics, wakes; in every
+//! mode that can have it, by hand-written polls where no runtime is needed and in real stacks where it is.
+
+#![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
+
+mod balance;
+mod bounds;
+mod classify;
+mod contract;
+#[path = "../support/inner.rs"]
+mod inner;
+mod modes;
+mod rejecting;
+mod saturated;
+mod stack;
+mod stack_modes;
+mod stack_rejecting;
+mod timeouts;
+mod wait;
+mod waiter;
+mod world;

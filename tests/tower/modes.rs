@@ -1,0 +1,119 @@
+//! The layer in each of its modes, over the same inner service.
+
+use fusebox::{CircuitBreakerError, Rejected};
+use fusebox_tower::{Answered, BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify};
+use fusebox_tower::{Single, Typed, Waiting};
+use tower::{Layer, Service};
+
+use crate::inner::{Broken, Do, Done, Inner};
+use crate::world::World;
+
+/// Makes a test of each claim (a function that is generic in its mode) in each of the modes.
+macro_rules! holds {
+    ([$($claim:ident),* $(,)?] in $modes:tt) => {
+        macro_rules! claims {
+            ($mode:ident) => { $( #[test] fn $claim() { super::$claim::<crate::modes::$mode>(); } )* };
+        }
+        crate::modes::holds!(@ $modes);
+    };
+    (@ [$($module:ident: $mode:ident),* $(,)?]) => {
+        $( mod $module { claims!($mode); } )*
+    };
+}
+pub(crate) use holds;
+
+pub(crate) trait Mode {
+    type Service: Service<Do, Response = Done, Error = Self::Error, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static;
+    type Error: Into<BoxError> + Send + Sync + 'static;
+
+    fn service(world: &World) -> Self::Service;
+
+    /// The rejection in an error, if it is one.
+    fn rejection(error: &Self::Error) -> Option<&Rejected>;
+
+    /// The inner service's own error, untouched.
+    fn inner(error: Self::Error) -> Option<Broken>;
+}
+
+pub(crate) struct BoxedErrors;
+pub(crate) struct TypedErrors;
+pub(crate) struct OnRejected;
+pub(crate) struct WaitWhileOpen;
+
+impl Mode for BoxedErrors {
+    type Service = CircuitBreakerService<Inner>;
+    type Error = BoxError;
+
+    fn service(world: &World) -> Self::Service {
+        CircuitBreakerLayer::new(world.breaker.clone()).layer(world.journal.service())
+    }
+
+    fn rejection(error: &BoxError) -> Option<&Rejected> {
+        error.downcast_ref()
+    }
+
+    fn inner(error: BoxError) -> Option<Broken> {
+        error.downcast().ok().map(|error| *error)
+    }
+}
+
+impl Mode for TypedErrors {
+    type Service = CircuitBreakerService<Inner, Single, DefaultClassify, Typed>;
+    type Error = CircuitBreakerError<Broken>;
+
+    fn service(world: &World) -> Self::Service {
+        CircuitBreakerLayer::new(world.breaker.clone()).typed_errors().layer(world.journal.service())
+    }
+
+    fn rejection(error: &Self::Error) -> Option<&Rejected> {
+        error.rejected()
+    }
+
+    fn inner(error: Self::Error) -> Option<Broken> {
+        error.into_inner()
+    }
+}
+
+type Answer = fn(Rejected, Do) -> Result<Done, Broken>;
+
+impl Mode for OnRejected {
+    type Service = CircuitBreakerService<Inner, Single, DefaultClassify, Answered<Answer>>;
+    type Error = Broken;
+
+    fn service(world: &World) -> Self::Service {
+        let answer: Answer = |rejected, _| Err(Broken::Refused(rejected));
+        CircuitBreakerLayer::new(world.breaker.clone()).on_rejected(answer).layer(world.journal.service())
+    }
+
+    fn rejection(error: &Broken) -> Option<&Rejected> {
+        match error {
+            Broken::Refused(rejected) => Some(rejected),
+            Broken::InCall | Broken::InPollReady => None,
+        }
+    }
+
+    fn inner(error: Broken) -> Option<Broken> {
+        Some(error)
+    }
+}
+
+impl Mode for WaitWhileOpen {
+    type Service = CircuitBreakerService<Inner, Waiting>;
+    type Error = BoxError;
+
+    fn service(world: &World) -> Self::Service {
+        CircuitBreakerLayer::new(world.breaker.clone()).wait_while_open().layer(world.journal.service())
+    }
+
+    fn rejection(error: &BoxError) -> Option<&Rejected> {
+        BoxedErrors::rejection(error)
+    }
+
+    fn inner(error: BoxError) -> Option<Broken> {
+        BoxedErrors::inner(error)
+    }
+}

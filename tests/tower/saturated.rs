@@ -1,0 +1,90 @@
+//! `wait_while_open` with all the probes out: woken at the verdict, at a slot that is given back, and at
+//! the earliest probe timeout.
+
+use fusebox::{HalfOpen, State};
+use tower::Service;
+
+use crate::inner::Do;
+use crate::waiter::{ALMOST, Waiter, Waiting, pass};
+use crate::world::{PROBE_TIMEOUT, WAIT, World, finish};
+
+/// Half-open with its one probe out, and a second service that waits for it.
+fn saturated() -> (World, <Waiting as Service<Do>>::Future, Waiter) {
+    saturated_in(World::probing(), Do::Succeed)
+}
+
+fn saturated_in(world: World, probe: Do) -> (World, <Waiting as Service<Do>>::Future, Waiter) {
+    let mut prober = Waiter::on(&world);
+    assert!(prober.is_ready());
+    let probe = prober.service.call(probe);
+    let mut waiter = Waiter::on(&world);
+    assert!(!waiter.is_ready());
+    (world, probe, waiter)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_that_closes_wakes_who_waits_for_a_probes_slot() {
+    let (world, probe, mut waiter) = saturated();
+
+    finish(probe).unwrap();
+
+    assert_eq!(world.breaker.state(), State::Closed);
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_verdict_that_opens_wakes_for_the_new_wait() {
+    let (world, probe, mut waiter) = saturated_in(World::probing(), Do::Fail);
+
+    assert!(finish(probe).is_err());
+    assert_eq!(world.breaker.state(), State::Open);
+    assert!(waiter.was_woken());
+    assert!(!waiter.is_ready());
+
+    pass(&world, WAIT + ALMOST).await;
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_is_given_back_wakes() {
+    let (_world, probe, mut waiter) = saturated();
+
+    drop(probe);
+
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_that_is_not_yet_a_verdict_wakes() {
+    let world = World::with(|config| config.half_open(HalfOpen::new().success_threshold(2)));
+    world.breaker.trip();
+    world.clock.advance(WAIT);
+    let (world, probe, mut waiter) = saturated_in(world, Do::Succeed);
+
+    finish(probe).unwrap();
+
+    assert_eq!(world.breaker.state(), State::HalfOpen);
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
+}
+
+// A probe that never reports opens the breaker at that instant, and nobody tells until somebody asks.
+#[tokio::test(start_paused = true)]
+async fn the_earliest_probe_timeout_wakes_and_so_does_the_wait_that_follows_it() {
+    let (world, probe, mut waiter) = saturated();
+
+    pass(&world, PROBE_TIMEOUT - ALMOST).await;
+    assert!(!waiter.was_woken());
+    pass(&world, 2 * ALMOST).await;
+    assert!(waiter.was_woken());
+    assert!(!waiter.is_ready());
+    assert_eq!(world.breaker.state(), State::Open);
+
+    pass(&world, WAIT).await;
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
+    drop(probe);
+}
