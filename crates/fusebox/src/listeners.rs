@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use crate::breaker::Inner;
+use crate::registry::WeakRegistry;
 use crate::sync::{AtomicBool, AtomicU8, Mutex, Ordering, lock};
 use crate::{CircuitBreaker, Event, Listener};
 
@@ -53,13 +54,26 @@ impl Listeners {
     }
 
     pub(crate) fn add(&self, listener: Box<dyn Listener>) -> Arc<Ear> {
+        let ear = Listeners::ear(listener);
+        self.adopt(&ear);
+        ear
+    }
+
+    /// A listener that can be given to several breakers.
+    pub(crate) fn ear(listener: Box<dyn Listener>) -> Arc<Ear> {
         // Asked outside the lock: it is user code.
         let wants_calls = listener.wants_calls();
-        let ear = Arc::new(Ear { listener, wants_calls, listening: AtomicBool::new(true) });
+        Arc::new(Ear { listener, wants_calls, listening: AtomicBool::new(true) })
+    }
+
+    fn adopt(&self, ear: &Arc<Ear>) {
         let mut list = lock(&self.list);
-        *list = list.iter().cloned().chain([Arc::clone(&ear)]).collect();
+        *list = list.iter().cloned().chain([Arc::clone(ear)]).collect();
         self.note(&list);
-        ear
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.list).len()
     }
 
     fn remove(&self, ear: &Arc<Ear>) {
@@ -161,16 +175,26 @@ impl Listeners {
 /// ```
 #[must_use = "a dropped subscription ends at once; `.forget()` keeps it as long as the breaker"]
 pub struct Subscription {
-    breaker: Weak<Inner>,
+    to: Source,
     ear: Option<Arc<Ear>>,
+}
+
+/// What a subscription is to.
+enum Source {
+    Breaker(Weak<Inner>),
+    Registry(WeakRegistry),
 }
 
 impl Subscription {
     pub(crate) fn new(breaker: Weak<Inner>, ear: Arc<Ear>) -> Subscription {
-        Subscription { breaker, ear: Some(ear) }
+        Subscription { to: Source::Breaker(breaker), ear: Some(ear) }
     }
 
-    /// Lets the listener listen as long as the breaker lives.
+    pub(crate) fn to_registry(registry: WeakRegistry, ear: Arc<Ear>) -> Subscription {
+        Subscription { to: Source::Registry(registry), ear: Some(ear) }
+    }
+
+    /// Lets the listener listen as long as the breaker or registry lives.
     pub fn forget(mut self) {
         self.ear = None;
     }
@@ -180,8 +204,17 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let Some(ear) = self.ear.take() else { return };
         ear.listening.store(false, Ordering::Release);
-        if let Some(inner) = self.breaker.upgrade() {
-            inner.unsubscribe(&ear);
+        match &self.to {
+            Source::Breaker(breaker) => {
+                if let Some(inner) = breaker.upgrade() {
+                    inner.unsubscribe(&ear);
+                }
+            }
+            Source::Registry(registry) => {
+                if let Some(inner) = registry.upgrade() {
+                    inner.unsubscribe(&ear);
+                }
+            }
         }
     }
 }
@@ -194,12 +227,17 @@ impl fmt::Debug for Subscription {
 
 impl fmt::Debug for Listeners {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listeners").field("count", &lock(&self.list).len()).finish_non_exhaustive()
+        f.debug_struct("Listeners").field("count", &self.len()).finish_non_exhaustive()
     }
 }
 
 impl Inner {
-    fn unsubscribe(&self, ear: &Arc<Ear>) {
+    pub(crate) fn adopt(&self, ear: &Arc<Ear>) {
+        self.listeners().adopt(ear);
+        self.republish();
+    }
+
+    pub(crate) fn unsubscribe(&self, ear: &Arc<Ear>) {
         self.listeners().remove(ear);
         self.republish();
     }

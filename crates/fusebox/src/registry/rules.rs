@@ -1,0 +1,103 @@
+use std::collections::HashMap;
+
+use crate::CircuitBreakerConfig;
+
+/// Which configuration a name gets: its own, that of the longest prefix, or the default.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    default: CircuitBreakerConfig,
+    names: HashMap<String, CircuitBreakerConfig>,
+    /// Longest first; without the `*`.
+    prefixes: Vec<(String, CircuitBreakerConfig)>,
+}
+
+impl Rules {
+    pub(super) fn set_default(&mut self, config: CircuitBreakerConfig) {
+        self.default = config;
+    }
+
+    /// A whole name, or "prefix*".
+    pub(super) fn set(&mut self, name_or_prefix: &str, config: CircuitBreakerConfig) {
+        let Some(prefix) = name_or_prefix.strip_suffix('*') else {
+            self.names.insert(name_or_prefix.to_owned(), config);
+            return;
+        };
+        self.prefixes.retain(|(other, _)| other != prefix);
+        let place = self.prefixes.partition_point(|(other, _)| other.len() >= prefix.len());
+        self.prefixes.insert(place, (prefix.to_owned(), config));
+    }
+
+    pub(super) fn find(&self, name: &str) -> &CircuitBreakerConfig {
+        self.names
+            .get(name)
+            .or_else(|| self.by_prefix(name).map(|(_, config)| config))
+            .unwrap_or(&self.default)
+    }
+
+    /// The same, if it is this rule that decides.
+    pub(super) fn find_if(&self, name: &str, name_or_prefix: &str) -> Option<&CircuitBreakerConfig> {
+        let Some(prefix) = name_or_prefix.strip_suffix('*') else {
+            return if name == name_or_prefix { self.names.get(name) } else { None };
+        };
+        if self.names.contains_key(name) {
+            return None;
+        }
+        self.by_prefix(name).filter(|(decides, _)| decides == prefix).map(|(_, config)| config)
+    }
+
+    fn by_prefix(&self, name: &str) -> Option<&(String, CircuitBreakerConfig)> {
+        self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Trip;
+
+    fn config(failures: u32) -> CircuitBreakerConfig {
+        CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(failures)).build().unwrap()
+    }
+
+    fn rules() -> Rules {
+        let mut rules = Rules::default();
+        rules.set_default(config(1));
+        rules.set("db-*", config(2));
+        rules.set("db-orders-*", config(3));
+        rules.set("db-orders-main", config(4));
+        rules
+    }
+
+    #[test]
+    fn a_whole_name_goes_before_the_longest_prefix_before_the_default() {
+        let rules = rules();
+        assert_eq!(*rules.find("db-orders-main"), config(4));
+        assert_eq!(*rules.find("db-orders-copy"), config(3));
+        assert_eq!(*rules.find("db-users"), config(2));
+        assert_eq!(*rules.find("cache"), config(1));
+    }
+
+    #[test]
+    fn a_lone_star_is_for_every_name() {
+        let mut rules = rules();
+        rules.set("*", config(5));
+        assert_eq!(*rules.find("cache"), config(5));
+        assert_eq!(*rules.find("db-users"), config(2));
+    }
+
+    #[test]
+    fn a_rule_set_twice_is_replaced() {
+        let mut rules = rules();
+        rules.set("db-*", config(6));
+        assert_eq!(*rules.find("db-users"), config(6));
+    }
+
+    #[test]
+    fn a_rule_decides_only_where_no_closer_one_does() {
+        let rules = rules();
+        assert!(rules.find_if("db-users", "db-*").is_some());
+        assert!(rules.find_if("db-orders-copy", "db-*").is_none());
+        assert!(rules.find_if("db-orders-main", "db-orders-*").is_none());
+        assert!(rules.find_if("db-orders-main", "db-orders-main").is_some());
+    }
+}

@@ -1,0 +1,136 @@
+// Plain std atomics even under loom: the map itself is not modelled.
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use crate::clock::Tick;
+use crate::config::Form;
+use crate::{CircuitBreaker, CircuitBreakerConfig, State};
+
+/// A breaker in its place, and what is known of its use.
+///
+/// A call leaves no trace here. A look-up leaves the time, and that only if the trace it finds is
+/// older than a thousandth of `idle_after`; a call through a handle held for longer shows in the
+/// totals and, where the window is one of time, in the window.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) breaker: CircuitBreaker,
+    origin: Origin,
+    /// The last look-up, or [`GONE`].
+    used: AtomicU64,
+    /// Calls and rejections at the last sweep that found somebody holding it, plus one; else zero.
+    held_at: AtomicU64,
+}
+
+/// How a breaker came into the registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Its name was used: it can be made again as it was.
+    Rules,
+    /// Somebody put it there.
+    Hand,
+}
+
+/// When a breaker is idle: unused for so many nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Idle {
+    pub(super) after: u64,
+}
+
+/// In place of a time: this breaker is being evicted.
+const GONE: u64 = u64::MAX;
+
+impl Slot {
+    pub(super) fn new(breaker: CircuitBreaker, origin: Origin, now: Tick) -> Slot {
+        Slot { breaker, origin, used: AtomicU64::new(now.0), held_at: AtomicU64::new(0) }
+    }
+
+    /// Notes a look-up; false if the breaker is being evicted.
+    #[inline]
+    pub(super) fn touch(&self, now: Tick, idle: Idle) -> bool {
+        let mut used = self.used.load(Ordering::Acquire);
+        loop {
+            if used == GONE {
+                return false;
+            }
+            if now.since(Tick(used)) <= idle.after / 1024 {
+                return true;
+            }
+            // A swap, not a store: of an eviction and a look-up only one can win.
+            match self.used.compare_exchange_weak(used, now.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(other) => used = other,
+            }
+        }
+    }
+
+    /// Whether the breaker may be forgotten; if so no look-up finds it from now on.
+    ///
+    /// `same` says whether a configuration is what the rules would give it again, `ears` is how many
+    /// listeners the registry has put there.
+    pub(super) fn give_up(
+        &self,
+        now: Tick,
+        idle: Idle,
+        ears: usize,
+        same: impl Fn(&CircuitBreakerConfig) -> bool,
+    ) -> bool {
+        if self.origin == Origin::Hand || self.is_in_use(now) {
+            return false;
+        }
+        let used = self.used.load(Ordering::Acquire);
+        if now.since(Tick(used)) < idle.after || !self.has_nothing_to_remember(ears) {
+            return false;
+        }
+        if !same(&self.breaker.config()) {
+            return false;
+        }
+        if self.used.compare_exchange(used, GONE, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            return false;
+        }
+        // Against the look-up that has cloned the breaker before it asked the slot.
+        fence(Ordering::SeqCst);
+        let held = self.is_held();
+        if held {
+            self.used.store(used, Ordering::Release);
+        }
+        !held
+    }
+
+    fn is_held(&self) -> bool {
+        self.breaker.handles() > 1
+    }
+
+    /// Whether somebody holds it, and if somebody did when it was last asked, whether they used it.
+    fn is_in_use(&self, now: Tick) -> bool {
+        let held = self.is_held();
+        let before = self.held_at.load(Ordering::Relaxed);
+        if held || before != 0 {
+            let totals = self.breaker.snapshot().totals;
+            let seen = totals.calls().saturating_add(totals.rejected).saturating_add(1);
+            // Used through a handle, nobody knows when: counted as now.
+            if seen != before && (before != 0 || seen > 1) {
+                self.used.fetch_max(now.0, Ordering::AcqRel);
+            }
+            self.held_at.store(if held { seen } else { 0 }, Ordering::Relaxed);
+        }
+        held
+    }
+
+    /// Whether a new breaker would be as good: closed, nothing in a window of time, no backoff, and
+    /// nobody who listens but the registry's own.
+    fn has_nothing_to_remember(&self, ears: usize) -> bool {
+        let snapshot = self.breaker.snapshot();
+        let fresh = snapshot.counts.calls == 0 || !forgets_with_time(self.breaker.config().form());
+        snapshot.state == State::Closed
+            && snapshot.reopenings == 0
+            && fresh
+            && self.breaker.inner().listeners().len() <= ears
+    }
+}
+
+/// Whether a window becomes empty by itself: then a sample in it is a recent one.
+fn forgets_with_time(form: Form) -> bool {
+    match form {
+        Form::Time { .. } | Form::Tumbling { .. } => true,
+        Form::LastCalls(_) | Form::Unbounded => false,
+    }
+}

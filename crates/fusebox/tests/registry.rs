@@ -1,0 +1,294 @@
+//! The registry: one breaker a name, and what may be forgotten.
+#![cfg(feature = "test-util")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::time::Duration;
+
+use fusebox::{
+    Abandoned, CircuitBreaker, CircuitBreakerConfig, Clock, Event, ManualClock, Registry, RegistryBuilder,
+    State, Trip,
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn first_use_of_a_name_by_many_threads_makes_one_breaker() {
+    let registry = Registry::new();
+    for round in 0..50 {
+        let (name, barrier) = (format!("name-{round}"), Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    registry.get_or_create(&name).try_acquire().unwrap().failure();
+                });
+            }
+        });
+        assert_eq!(registry.get(&name).unwrap().snapshot().totals.failures, 4);
+    }
+    assert_eq!(registry.len(), 50);
+}
+
+#[test]
+fn a_name_is_taken_once() {
+    let registry = Registry::new();
+    registry.create("a", CircuitBreakerConfig::default()).unwrap();
+    let error = registry.create("a", CircuitBreakerConfig::default()).unwrap_err();
+    assert_eq!(error.name(), "a");
+    assert_eq!(error.to_string(), "there is a circuit breaker named `a` in the registry already");
+    assert!(registry.insert(CircuitBreaker::builder("a").build()).is_err());
+    assert!(registry.insert(CircuitBreaker::builder("b").build()).is_ok());
+    assert_eq!(registry.len(), 2);
+}
+
+#[test]
+fn a_removed_breaker_lives_on_and_its_name_is_free() {
+    let registry = Registry::new();
+    let first = registry.get_or_create("a");
+    first.trip();
+    assert!(registry.remove("a").unwrap().is_open());
+    assert!(registry.get("a").is_none());
+    assert!(registry.get_or_create("a").is_closed());
+    registry.clear();
+    assert!(registry.is_empty());
+    assert!(first.is_open());
+}
+
+#[test]
+fn the_status_counts_each_state_and_names_the_open_ones() {
+    let registry = Registry::new();
+    registry.get_or_create("d").trip();
+    registry.get_or_create("a").force_open();
+    registry.get_or_create("c").disable();
+    registry.get_or_create("b");
+    let status = registry.status();
+    assert_eq!((status.total, status.closed, status.open), (4, 1, 1));
+    assert_eq!((status.forced_open, status.disabled, status.half_open, status.metrics_only), (1, 1, 0, 0));
+    assert_eq!(status.open_breakers.iter().map(|name| &**name).collect::<Vec<_>>(), ["a", "d"]);
+    assert_eq!(status.get("c").unwrap().state, State::Disabled);
+    assert!(registry.any_open());
+
+    registry.reset_all();
+    assert!(!registry.any_open());
+    assert_eq!(registry.status().closed, 4);
+}
+
+#[test]
+fn configure_reaches_breakers_that_exist_and_names_to_come() {
+    let (one, two) = (failures(1), failures(2));
+    let registry = Registry::new();
+    let existing = registry.get_or_create("db-a");
+    let own = registry.get_or_create("db-own");
+    registry.configure("db-own", two.clone());
+    registry.configure("db-*", one.clone());
+    assert_eq!(*existing.config(), one);
+    assert_eq!(*registry.get_or_create("db-b").config(), one);
+    assert_eq!(*own.config(), two, "a whole name goes before a prefix");
+}
+
+#[test]
+fn a_configuration_that_is_in_force_is_not_set_again() {
+    let registry = Registry::new();
+    let breaker = registry.get_or_create("a");
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    let _listening = breaker.on_event(move |_, _| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    registry.configure("a", failures(3));
+    registry.configure("a", failures(3));
+    assert_eq!(told.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_listener_of_the_registry_hears_present_and_future_breakers_once() {
+    let registry = Registry::new();
+    let present = registry.get_or_create("present");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let list = Arc::clone(&heard);
+    let subscription = registry.on_event(move |breaker, event| {
+        if matches!(event, Event::StateChanged(_)) {
+            list.lock().unwrap().push(breaker.name().to_owned());
+        }
+    });
+    present.trip();
+    registry.get_or_create("future").trip();
+    registry.insert(CircuitBreaker::builder("by hand").build()).unwrap();
+    registry.get("by hand").unwrap().trip();
+    registry.remove("present").unwrap().reset();
+    drop(subscription);
+    registry.get("future").unwrap().reset();
+    registry.get_or_create("later").trip();
+    assert_eq!(*heard.lock().unwrap(), ["present", "future", "by hand"]);
+}
+
+#[test]
+fn a_listener_may_use_the_registry() {
+    let registry = Registry::new();
+    let inner = registry.clone();
+    let _listening = registry.on_event(move |breaker, _| {
+        inner.get_or_create(&format!("after {}", breaker.name().len()));
+        inner.configure("x*", failures(7));
+    });
+    registry.get_or_create("a").trip();
+    assert_eq!(registry.len(), 2);
+}
+
+// ---- forgetting ---------------------------------------------------------------------------------
+
+#[test]
+fn an_idle_breaker_makes_room() {
+    let (registry, hands) = registry(|builder| builder.capacity(2).idle_after(MINUTE));
+    registry.get_or_create("a").try_acquire().unwrap().success();
+    registry.get_or_create("b");
+    hands.advance(MINUTE);
+    registry.get_or_create("c");
+    assert_eq!(names(&registry), ["c"]);
+    assert_eq!((registry.status().evicted, registry.status().overflowed), (2, 0));
+}
+
+#[test]
+fn without_an_idle_one_a_new_name_gets_a_breaker_outside() {
+    let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
+    registry.get_or_create("a");
+    let outside = registry.get_or_create("b");
+    outside.try_acquire().unwrap().success();
+    assert_eq!((names(&registry), registry.status().overflowed), (vec!["a".to_owned()], 1));
+    hands.advance(MINUTE);
+    registry.get_or_create("b");
+    assert_eq!(names(&registry), ["b"]);
+}
+
+#[test]
+fn a_breaker_looked_up_lately_stays() {
+    let (registry, hands) = registry(|builder| builder.capacity(2).idle_after(MINUTE));
+    registry.get_or_create("a");
+    registry.get_or_create("b");
+    hands.advance(MINUTE / 2);
+    registry.get("a").unwrap();
+    hands.advance(MINUTE / 2);
+    registry.get_or_create("c");
+    assert_eq!(names(&registry), ["a", "c"]);
+}
+
+#[test]
+fn a_breaker_that_somebody_holds_stays_until_it_is_let_go() {
+    let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
+    let handle = registry.get_or_create("a");
+    hands.advance(MINUTE);
+    registry.get_or_create("b");
+    assert_eq!(names(&registry), ["a"]);
+    drop(handle);
+    registry.get_or_create("b");
+    assert_eq!(names(&registry), ["b"]);
+}
+
+#[test]
+fn a_permit_holds_its_breaker() {
+    let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
+    let permit = registry.get_or_create("a").try_acquire_owned().unwrap();
+    hands.advance(MINUTE);
+    registry.get_or_create("b");
+    assert_eq!(names(&registry), ["a"]);
+    permit.failure();
+    assert_eq!(registry.get("a").unwrap().snapshot().counts.failures, 1);
+}
+
+#[test]
+fn a_subscription_holds_its_breaker_and_the_registrys_own_does_not() {
+    let (registry, hands) = registry(|builder| builder.capacity(2).idle_after(MINUTE));
+    let _registrys = registry.on_event(|_, _| {});
+    let _own = registry.get_or_create("a").on_event(|_, _| {});
+    registry.get_or_create("b");
+    hands.advance(MINUTE);
+    registry.get_or_create("c");
+    assert_eq!(names(&registry), ["a", "c"]);
+}
+
+#[test]
+fn a_call_through_a_handle_that_was_let_go_counts_as_use() {
+    let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
+    let handle = registry.get_or_create("a");
+    hands.advance(MINUTE);
+    handle.try_acquire().unwrap().success();
+    drop(handle);
+    registry.get_or_create("b");
+    assert_eq!(names(&registry), ["a"]);
+    hands.advance(MINUTE);
+    registry.get_or_create("b");
+    assert_eq!(names(&registry), ["b"]);
+}
+
+#[test]
+fn what_would_be_missed_is_never_forgotten() {
+    let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
+    registry.get_or_create("open").open_for(MINUTE * 100);
+    registry.get_or_create("half-open").open_for(Duration::ZERO);
+    registry.get_or_create("forced open").force_open();
+    registry.get_or_create("disabled").disable();
+    registry.get_or_create("metrics only").metrics_only();
+    registry.create("created", failures(2)).unwrap();
+    registry.insert(CircuitBreaker::builder("inserted").build()).unwrap();
+    registry.get_or_create("reconfigured").set_config(failures(9));
+    registry.get_or_create("heard").on_event(|_, _| {}).forget();
+    registry.get_or_create("idle");
+    hands.advance(MINUTE);
+    assert_eq!(registry.evict_idle(), 1);
+    assert!(registry.get("idle").is_none());
+    assert_eq!(registry.len(), 9);
+}
+
+#[test]
+fn explicit_names_enter_a_full_registry() {
+    let (registry, _hands) = registry(|builder| builder.capacity(1));
+    registry.get_or_create("a");
+    registry.create("b", CircuitBreakerConfig::default()).unwrap();
+    assert_eq!(names(&registry), ["a", "b"]);
+}
+
+#[test]
+fn without_a_limit_nothing_is_forgotten() {
+    let (registry, hands) = registry(|builder| builder);
+    registry.get_or_create("a");
+    hands.advance(MINUTE * 1_000_000);
+    registry.get_or_create("b");
+    assert_eq!((registry.evict_idle(), registry.len()), (0, 2));
+}
+
+#[test]
+fn a_breaker_is_never_lost_between_a_look_up_and_an_eviction() {
+    let (registry, hands) = registry(|builder| builder.idle_after(Duration::from_nanos(2)));
+    let rounds = 2_000;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..rounds {
+                hands.advance(Duration::from_nanos(2));
+                registry.evict_idle();
+            }
+        });
+        for _ in 0..rounds {
+            let first = registry.get_or_create("a");
+            first.force_open();
+            assert!(registry.get_or_create("a").is_open(), "one name, two breakers");
+            first.reset();
+        }
+    });
+}
+
+fn registry(with: impl Fn(RegistryBuilder) -> RegistryBuilder) -> (Registry, ManualClock) {
+    let (clock, hands) = Clock::manual();
+    (with(Registry::builder().clock(clock)).build(), hands)
+}
+
+fn names(registry: &Registry) -> Vec<String> {
+    registry.breakers().iter().map(|breaker| breaker.name().to_owned()).collect()
+}
+
+fn failures(n: u32) -> CircuitBreakerConfig {
+    CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(n))
+        .abandoned(Abandoned::Ignore)
+        .build()
+        .unwrap()
+}
