@@ -1,0 +1,36 @@
+use tower_service::Service;
+
+use crate::configs;
+use crate::harness::{Case, measure};
+use crate::limit::Limit;
+use crate::peers;
+use crate::services::{Boxed, Inner, drive};
+use crate::table::Group;
+
+/// Closed and successful, through a tower stack over a service that is always ready.
+pub(crate) fn group() -> Group {
+    let timings = measure(cases());
+    Group::of_timings("Tower, closed, success", &timings, "bare", "limit")
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        stack("bare", Inner),
+        stack("bare, future boxed", Boxed),
+        stack("limit", Limit::<Inner, false>::default()),
+        stack("limit + 2 clock reads", Limit::<Inner, true>::default()),
+    ];
+    for (name, config) in configs::ours() {
+        cases.push(stack(name, configs::stack(&config)));
+    }
+    cases.extend([
+        stack("breaker 2, count 100", peers::breaker_two(Inner)),
+        stack("seatbelt 0.11, time", peers::seatbelt(Inner)),
+        stack("tower-resilience 0.14, count 100", peers::resilience(Inner)),
+    ]);
+    cases
+}
+
+fn stack<S: Service<u64> + 'static>(name: &str, mut service: S) -> Case {
+    Case::new(name, move |calls| drive(&mut service, calls))
+}
