@@ -18,7 +18,7 @@ pub(crate) fn group(every: u64) -> Group {
     Group::of_timings(title, &timings, "bare", "mutex ring")
 }
 
-fn cases(every: u64) -> Vec<Case> {
+pub(crate) fn cases(every: u64) -> Vec<Case> {
     let mut cases = vec![case("bare", every, |operation| operation().is_ok())];
     for (name, config) in configs::ours() {
         let breaker = configs::warm(&config);

@@ -1,8 +1,10 @@
+use std::collections::HashMap;
 use std::hint::black_box;
+use std::sync::RwLock;
 use std::thread;
 use std::time::Duration;
 
-use fusebox::Registry;
+use fusebox::{CircuitBreaker, Registry};
 
 use crate::alloc::watch;
 use crate::harness::{median, timed};
@@ -11,6 +13,11 @@ use crate::table::{Group, Row};
 const BREAKERS: usize = 100_000;
 const ROUNDS: usize = 15;
 const LOOKUPS: usize = 50_000;
+
+/// Some way to find a breaker.
+trait Find: Fn(&str) -> Option<CircuitBreaker> + Copy + Send {}
+
+impl<F: Fn(&str) -> Option<CircuitBreaker> + Copy + Send> Find for F {}
 
 /// A breaker for each of 100,000 hosts: the memory, and finding one among them.
 pub(crate) fn group() -> Group {
@@ -30,20 +37,25 @@ pub(crate) fn group() -> Group {
         seen.allocations as f64 / BREAKERS as f64
     );
     group.push(Row::new("memory, in megabytes", megabytes, each));
+    let map = RwLock::new(registry.breakers().into_iter().map(|it| (it.name().to_owned(), it)).collect());
+    let map: &RwLock<HashMap<String, CircuitBreaker>> = &map;
     for threads in [1, 2] {
-        group.push(lookups("get, anywhere", &registry, &names, threads));
-        group.push(lookups("get, 64 hosts", &registry, &names[..64], threads));
+        for (what, names) in [("anywhere", &names[..]), ("64 hosts", &names[..64])] {
+            group.push(lookups(&format!("get, {what}"), |name: &str| registry.get(name), names, threads));
+            let find = |name: &str| map.read().expect("nobody writes").get(name).cloned();
+            group.push(lookups(&format!("RwLock<HashMap>, {what}"), find, names, threads));
+        }
     }
     group
 }
 
 /// Nanoseconds a look-up takes its thread.
-fn lookups(what: &str, registry: &Registry, names: &[String], threads: usize) -> Row {
+fn lookups(what: &str, find: impl Find, names: &[String], threads: usize) -> Row {
     let rounds: Vec<f64> = (0..ROUNDS)
         .map(|round| {
             let took = thread::scope(|scope| {
                 let seeking: Vec<_> = (0..threads)
-                    .map(|thread| scope.spawn(move || seek(registry, names, round * 7 + thread)))
+                    .map(|thread| scope.spawn(move || seek(find, names, round * 7 + thread)))
                     .collect();
                 seeking.into_iter().map(|thread| thread.join().expect("all are found")).max()
             });
@@ -55,14 +67,14 @@ fn lookups(what: &str, registry: &Registry, names: &[String], threads: usize) ->
     Row { best: Some(best), ..Row::new(name, median(rounds), "") }
 }
 
-fn seek(registry: &Registry, names: &[String], seed: usize) -> Duration {
+fn seek(find: impl Find, names: &[String], seed: usize) -> Duration {
     // A step that meets every name once a lap, in an order that no prefetcher follows.
     let step = 61_803;
     timed(|| {
         let mut place = seed;
         for _ in 0..LOOKUPS {
             place = (place + step) % names.len();
-            assert!(black_box(registry.get(&names[place])).is_some(), "every name has a breaker");
+            assert!(black_box(find(&names[place])).is_some(), "every name has a breaker");
         }
     })
 }
