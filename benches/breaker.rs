@@ -34,6 +34,8 @@ fn main() -> std::io::Result<()> {
             measure().into_iter().for_each(|group| table.push(group));
         }
     }
+    let verdicts = rows::verdict::group(&table);
+    table.push(verdicts);
     println!("{}", table.markdown());
     for path in table.write(&target().join("bench"))? {
         println!("written to {}", path.display());
@@ -45,6 +47,7 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
     vec![
         ("tower", Box::new(|| vec![rows::closed_tower::group()])),
         ("direct", Box::new(|| vec![rows::closed_direct::group()])),
+        ("clocks", Box::new(|| vec![rows::clocks::group()])),
         ("mixed", Box::new(|| [100, 10].map(rows::mixed::group).into())),
         ("open", Box::new(|| vec![rows::open::group()])),
         ("threads", Box::new(|| [1, 2, 4, 8].map(rows::contention::direct).into())),

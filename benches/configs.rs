@@ -21,6 +21,12 @@ pub(crate) fn consecutive() -> CircuitBreakerConfig {
     config(CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(5)))
 }
 
+/// The same with a window that needs no clock.
+pub(crate) fn consecutive_unbounded() -> CircuitBreakerConfig {
+    let rule = Trip::consecutive_failures(5);
+    config(CircuitBreakerConfig::builder().trip(rule).window(Window::unbounded()))
+}
+
 /// Half of the calls of the last ten seconds, in ten buckets.
 pub(crate) fn time() -> CircuitBreakerConfig {
     let rule = Trip::failure_rate(0.5).minimum_calls(10);
@@ -41,10 +47,11 @@ fn config(builder: fusebox::CircuitBreakerConfigBuilder) -> CircuitBreakerConfig
 }
 
 /// Ours, each with its name in the table.
-pub(crate) fn ours() -> [(&'static str, CircuitBreakerConfig); 4] {
+pub(crate) fn ours() -> [(&'static str, CircuitBreakerConfig); 5] {
     [
         ("fusebox, count 100", count()),
         ("fusebox, consecutive 5", consecutive()),
+        ("fusebox, consecutive 5, unbounded", consecutive_unbounded()),
         ("fusebox, default", CircuitBreakerConfig::default()),
         ("fusebox, time + slow calls", slow()),
     ]

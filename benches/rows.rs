@@ -1,5 +1,6 @@
 //! What is measured, a file a question.
 
+pub(crate) mod clocks;
 pub(crate) mod closed_direct;
 pub(crate) mod closed_tower;
 pub(crate) mod contention;
@@ -11,3 +12,4 @@ pub(crate) mod open;
 pub(crate) mod registry;
 pub(crate) mod tasks;
 pub(crate) mod time_window;
+pub(crate) mod verdict;

@@ -69,6 +69,10 @@ impl Group {
     pub(crate) fn push(&mut self, row: Row) {
         self.rows.push(row);
     }
+
+    pub(crate) fn rows_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+        self.rows.iter_mut()
+    }
 }
 
 impl Row {
@@ -80,6 +84,12 @@ impl Row {
 impl Table {
     pub(crate) fn push(&mut self, group: Group) {
         self.groups.push(group);
+    }
+
+    /// The row with this name in the group with this title, if it was measured.
+    pub(crate) fn find(&self, title: &str, name: &str) -> Option<&Row> {
+        let group = self.groups.iter().find(|group| group.title.starts_with(title))?;
+        group.rows.iter().find(|row| row.name == name)
     }
 
     pub(crate) fn markdown(&self) -> String {
