@@ -1,2 +1,68 @@
-//! (to be written)
-fn main() {}
+//! What a call through a breaker costs, against what it must cost at least and against the peers.
+//!
+//! `cargo bench -p benches` measures everything in interleaved rounds and prints one table;
+//! `cargo bench -p benches -- tower memory` only the groups whose names are given.
+
+mod alloc;
+mod configs;
+mod harness;
+mod limit;
+mod peers;
+mod rows;
+mod services;
+mod table;
+
+use std::path::PathBuf;
+
+use table::{Group, Table};
+
+#[global_allocator]
+static ALLOCATOR: alloc::Watched = alloc::Watched;
+
+type Measure<'a> = (&'static str, Box<dyn Fn() -> Vec<Group> + 'a>);
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a table for the person who asked for it")]
+fn main() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
+    // Some peers cannot be built, or cannot reject, without a runtime.
+    let _entered = runtime.enter();
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let mut table = Table::default();
+    for (name, measure) in questions(runtime.handle()) {
+        if wanted.is_empty() || wanted.iter().any(|word| word == name) {
+            eprintln!("measuring: {name}");
+            measure().into_iter().for_each(|group| table.push(group));
+        }
+    }
+    let verdicts = rows::verdict::group(&table);
+    table.push(verdicts);
+    println!("{}", table.markdown());
+    for path in table.write(&target().join("bench"))? {
+        println!("written to {}", path.display());
+    }
+    Ok(())
+}
+
+fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
+    vec![
+        ("tower", Box::new(|| vec![rows::closed_tower::group()])),
+        ("direct", Box::new(|| vec![rows::closed_direct::group()])),
+        ("clocks", Box::new(|| vec![rows::clocks::group()])),
+        ("mixed", Box::new(|| [100, 10].map(rows::mixed::group).into())),
+        ("open", Box::new(|| vec![rows::open::group()])),
+        ("threads", Box::new(|| [1, 2, 4, 8].map(rows::contention::direct).into())),
+        ("tower-threads", Box::new(|| [1, 2].map(rows::contention::tower).into())),
+        ("tasks", Box::new(|| vec![rows::tasks::group(runtime)])),
+        ("listeners", Box::new(|| vec![rows::listeners::group()])),
+        ("time-window", Box::new(|| vec![rows::time_window::group()])),
+        ("memory", Box::new(|| vec![rows::memory::group()])),
+        ("registry", Box::new(|| vec![rows::registry::group()])),
+        ("detection", Box::new(|| vec![rows::detection::group()])),
+    ]
+}
+
+/// The build's target directory: the running program lies in `<target>/release/deps`.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}

@@ -1,0 +1,96 @@
+//! Timing in interleaved rounds: every case has its turn in every round, so that whatever else the
+//! machine does meets all of them, and a ratio is taken within a round before its median is.
+
+use std::time::{Duration, Instant};
+
+use crate::alloc;
+
+/// One way to make calls; the function makes as many as it is told.
+pub(crate) struct Case {
+    pub(crate) name: String,
+    run: Box<dyn FnMut(u64)>,
+}
+
+/// What the rounds gave: nanoseconds per call in each.
+pub(crate) struct Timing {
+    pub(crate) name: String,
+    rounds: Vec<f64>,
+    pub(crate) allocations: f64,
+}
+
+const ROUNDS: usize = 41;
+const SLICE: Duration = Duration::from_millis(2);
+
+impl Case {
+    pub(crate) fn new(name: impl Into<String>, run: impl FnMut(u64) + 'static) -> Case {
+        Case { name: name.into(), run: Box::new(run) }
+    }
+
+    /// Makes so many calls.
+    pub(crate) fn run(&mut self, calls: u64) {
+        (self.run)(calls);
+    }
+
+    /// How many calls fill a slice of time.
+    fn calibrate(&mut self) -> u64 {
+        self.run(2_000);
+        let took = timed(|| self.run(2_000)).max(Duration::from_nanos(1));
+        (SLICE.as_nanos() * 2_000 / took.as_nanos()).clamp(200, 10_000_000) as u64
+    }
+
+    fn allocations(&mut self) -> f64 {
+        const CALLS: u64 = 1_000;
+        let (_, seen) = alloc::watch(|| self.run(CALLS));
+        seen.allocations as f64 / CALLS as f64
+    }
+}
+
+/// Times all cases in interleaved rounds.
+pub(crate) fn measure(mut cases: Vec<Case>) -> Vec<Timing> {
+    let calls: Vec<u64> = cases.iter_mut().map(Case::calibrate).collect();
+    let mut rounds = vec![Vec::with_capacity(ROUNDS); cases.len()];
+    for round in 0..ROUNDS {
+        for place in 0..cases.len() {
+            // Another case begins each round, so that none always follows the same neighbour.
+            let place = (place + round) % cases.len();
+            let took = timed(|| cases[place].run(calls[place]));
+            rounds[place].push(took.as_nanos() as f64 / calls[place] as f64);
+        }
+    }
+    let timings = cases.iter_mut().zip(rounds);
+    timings
+        .map(|(case, rounds)| Timing { allocations: case.allocations(), name: case.name.clone(), rounds })
+        .collect()
+}
+
+impl Timing {
+    pub(crate) fn median(&self) -> f64 {
+        median(self.rounds.clone())
+    }
+
+    pub(crate) fn minimum(&self) -> f64 {
+        self.rounds.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+
+    /// The median over the rounds of how much longer this took than `base`.
+    pub(crate) fn ratio(&self, base: &Timing) -> f64 {
+        median(self.rounds.iter().zip(&base.rounds).map(|(mine, base)| mine / base).collect())
+    }
+}
+
+/// How long this takes.
+pub(crate) fn timed(work: impl FnOnce()) -> Duration {
+    let start = now();
+    work();
+    start.elapsed()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a stopwatch: wall time is what a benchmark is about")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}

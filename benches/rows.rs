@@ -1,0 +1,15 @@
+//! What is measured, a file a question.
+
+pub(crate) mod clocks;
+pub(crate) mod closed_direct;
+pub(crate) mod closed_tower;
+pub(crate) mod contention;
+pub(crate) mod detection;
+pub(crate) mod listeners;
+pub(crate) mod memory;
+pub(crate) mod mixed;
+pub(crate) mod open;
+pub(crate) mod registry;
+pub(crate) mod tasks;
+pub(crate) mod time_window;
+pub(crate) mod verdict;

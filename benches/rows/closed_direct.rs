@@ -1,0 +1,59 @@
+use std::hint::black_box;
+
+use failsafe::CircuitBreaker as _;
+
+use crate::configs;
+use crate::harness::{Case, measure};
+use crate::peers::{self, Floor, MutexRing};
+use crate::services::Failed;
+use crate::table::Group;
+
+/// Closed and successful, called directly.
+pub(crate) fn group() -> Group {
+    let timings = measure(cases());
+    Group::of_timings("Direct call, closed, success", &timings, "bare", "load + fetch_add")
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let mut cases = vec![case("bare", |n| answer(n).is_ok())];
+    let floor = Floor::default();
+    cases.push(case("load + fetch_add", move |n| floor.call(|| answer(n)).is_ok()));
+    for (name, config) in configs::ours() {
+        let breaker = configs::warm(&config);
+        cases.push(case(name, move |n| breaker.call_blocking(|| answer(n)).is_ok()));
+    }
+    let breaker = configs::warm(&configs::count());
+    cases.push(case("fusebox, count 100, permit", move |n| {
+        breaker
+            .try_acquire()
+            .map(|permit| {
+                black_box(n);
+                permit.success();
+            })
+            .is_ok()
+    }));
+    let breaker = peers::recloser();
+    cases.push(case("recloser 1.4, count 100", move |n| breaker.call(|| answer(n)).is_ok()));
+    let breaker = peers::failsafe_consecutive();
+    cases.push(case("failsafe 1.3, consecutive 5", move |n| breaker.call(|| answer(n)).is_ok()));
+    let breaker = peers::failsafe_time();
+    cases.push(case("failsafe 1.3, time", move |n| breaker.call(|| answer(n)).is_ok()));
+    let breaker = MutexRing::new();
+    cases.push(case("mutex ring", move |n| breaker.call(|| answer(n)).is_some()));
+    cases
+}
+
+/// The operation: next to nothing, but not nothing.
+#[inline]
+pub(crate) fn answer(n: u64) -> Result<u64, Failed> {
+    Ok(black_box(n))
+}
+
+/// A case whose every call must have been made.
+fn case(name: &str, call: impl Fn(u64) -> bool + 'static) -> Case {
+    Case::new(name, move |calls| {
+        for n in 0..calls {
+            assert!(call(black_box(n)), "a healthy call passes");
+        }
+    })
+}

@@ -1,0 +1,85 @@
+use std::thread;
+
+use fusebox::{CircuitBreaker, CircuitBreakerConfig, State};
+
+use crate::alloc::watch;
+use crate::configs;
+use crate::peers::{self, MutexRing};
+use crate::services::{Failed, Inner};
+use crate::table::{Group, Row};
+
+/// Bytes asked of the allocator for one breaker, its name of eight letters included, and whether
+/// anything makes it more.
+pub(crate) fn group() -> Group {
+    let mut group = Group::new("Memory of one breaker", "bytes");
+    let mut configs = configs::ours().to_vec();
+    configs.push(("fusebox, time 10 buckets", configs::time()));
+    for (name, config) in configs {
+        group.push(made(name, || configs::breaker(&config)));
+        group.push(after("  after 100,000 calls, 1 % failed", &config, traffic));
+        group.push(after("  after two threads met", &config, meeting));
+        group.push(after("  after 10,000 openings", &config, openings));
+    }
+    group.push(made("recloser 1.4, count 100", peers::recloser));
+    group.push(made("failsafe 1.3, consecutive 5", peers::failsafe_consecutive));
+    group.push(made("failsafe 1.3, time", peers::failsafe_time));
+    group.push(made("mutex ring", MutexRing::new));
+    group.push(made("breaker 2, count 100, in a stack", || peers::breaker_two(Inner)));
+    group.push(made("seatbelt 0.11, time, in a stack", || peers::seatbelt(Inner)));
+    group.push(made("tower-resilience 0.14, in a stack", || peers::resilience(Inner)));
+    group
+}
+
+/// What making one takes: the value itself, if it is not behind a pointer, and what it allocates.
+fn made<T>(name: &str, make: impl Fn() -> T) -> Row {
+    // The first may set up what all share.
+    drop(make());
+    let (it, seen) = watch(make);
+    let inline = size_of_val(&it);
+    let sizes: Vec<_> = seen.sizes.iter().map(usize::to_string).collect();
+    let note = format!("{inline} inline + {}", sizes.join(" + "));
+    Row {
+        allocations: Some(seen.allocations as f64),
+        ..Row::new(name, inline as f64 + seen.live as f64, note)
+    }
+}
+
+/// What one gives back when it is dropped: the threads that used it have bytes of their own.
+fn after(name: &str, config: &CircuitBreakerConfig, use_it: fn(&CircuitBreaker)) -> Row {
+    let breaker = configs::breaker(config);
+    use_it(&breaker);
+    let inline = size_of_val(&breaker) as f64;
+    let ((), seen) = watch(|| drop(breaker));
+    Row::new(name, inline - seen.live as f64, "")
+}
+
+fn traffic(breaker: &CircuitBreaker) {
+    for n in 0..100_000 {
+        let _ = breaker.call_blocking(|| if n % 100 == 99 { Err(Failed) } else { Ok(n) });
+    }
+}
+
+fn meeting(breaker: &CircuitBreaker) {
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for n in 0..300_000 {
+                    let _ = breaker.call_blocking(|| Ok::<_, Failed>(n));
+                }
+            });
+        }
+    });
+}
+
+fn openings(breaker: &CircuitBreaker) {
+    for _ in 0..10_000 {
+        breaker.trip();
+        assert_eq!(breaker.state(), State::Open, "it was tripped");
+        breaker.open_for(std::time::Duration::ZERO);
+        let _ = breaker.call_blocking(|| Ok::<_, Failed>(1));
+        if breaker.state() != State::Closed {
+            breaker.reset();
+        }
+        let _ = breaker.call_blocking(|| Err::<(), _>(Failed));
+    }
+}

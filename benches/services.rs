@@ -1,0 +1,134 @@
+//! The services that the stacks stand on, and how a call through a stack is driven without a runtime.
+
+use std::error::Error;
+use std::fmt;
+use std::future::{Future, Ready, ready};
+use std::hint::black_box;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use tower_service::Service;
+
+/// What a failing call says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed;
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("failed")
+    }
+}
+
+impl Error for Failed {}
+
+/// The request that fails in an [`Inner`]; every other is answered.
+pub(crate) const FAIL: u64 = u64::MAX;
+
+/// Always ready, and answers at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Inner;
+
+impl Service<u64> for Inner {
+    type Response = u64;
+    type Error = Failed;
+    type Future = Ready<Result<u64, Failed>>;
+
+    #[inline]
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: u64) -> Self::Future {
+        ready(if request == FAIL { Err(Failed) } else { Ok(black_box(request)) })
+    }
+}
+
+/// The same, with its future in a box.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Boxed;
+
+impl Service<u64> for Boxed {
+    type Response = u64;
+    type Error = Failed;
+    type Future = Pin<Box<dyn Future<Output = Result<u64, Failed>> + Send>>;
+
+    #[inline]
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[inline]
+    fn call(&mut self, request: u64) -> Self::Future {
+        // Through a black box: seen whole, the box would be optimised away.
+        black_box(Box::pin(ready(Ok(request))))
+    }
+}
+
+/// Fails always, and counts how often it was polled and called.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Broken(pub(crate) Arc<Touched>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    pub(crate) polled: AtomicU64,
+    pub(crate) called: AtomicU64,
+}
+
+impl Service<u64> for Broken {
+    type Response = u64;
+    type Error = Failed;
+    type Future = Ready<Result<u64, Failed>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failed>> {
+        self.0.polled.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: u64) -> Self::Future {
+        self.0.called.fetch_add(1, Ordering::Relaxed);
+        ready(Err(Failed))
+    }
+}
+
+impl Touched {
+    pub(crate) fn both(&self) -> u64 {
+        self.polled.load(Ordering::Relaxed) + self.called.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn forget(&self) {
+        self.polled.store(0, Ordering::Relaxed);
+        self.called.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Makes calls one after the other: `poll_ready`, `call`, and the future to its end, with a waker
+/// that does nothing.
+#[inline]
+pub(crate) fn drive<S: Service<u64>>(service: &mut S, calls: u64) {
+    for request in 0..calls {
+        black_box(&one(black_box(&mut *service), request));
+    }
+}
+
+/// One call to its end.
+#[inline]
+pub(crate) fn one<S: Service<u64>>(service: &mut S, request: u64) -> Result<S::Response, S::Error> {
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        match service.poll_ready(&mut context) {
+            Poll::Ready(Ok(())) => break,
+            Poll::Ready(Err(error)) => return Err(error),
+            Poll::Pending => std::hint::spin_loop(),
+        }
+    }
+    let mut future = pin!(service.call(black_box(request)));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(result) => return result,
+            Poll::Pending => std::hint::spin_loop(),
+        }
+    }
+}
