@@ -431,7 +431,11 @@ impl Inner {
         loop {
             let seen = self.ledger.rejections();
             let deadline = Tick(self.deadline.load(Ordering::Acquire));
-            let cause = self.cause.each_ref().map(|word| word.load(Ordering::Acquire));
+            // The numbers before the reasons, against the order in which they are written: should the
+            // breaker be opened anew meanwhile, new reasons may stand with old numbers they do not
+            // tell, but never old reasons with new numbers.
+            let numbers = self.cause[1].load(Ordering::Acquire);
+            let cause = [self.cause[0].load(Ordering::Acquire), numbers];
             // Read again: what was read belongs to this visit only if it still goes on.
             if self.word.load() != word {
                 return None;
@@ -481,10 +485,14 @@ impl Inner {
             control.rejected_before = self.ledger.rejected();
         }
         let machine = &control.machine;
-        self.deadline.store(machine.deadline().0, Ordering::Release);
-        let [first, second] = machine.cause().to_words();
-        self.cause[0].store(first, Ordering::Release);
-        self.cause[1].store(second, Ordering::Release);
+        // Only an opening writes these: while the word still says open, a rejection that reads them
+        // must find the wait that is over, not one that has not begun.
+        if machine.state() == State::Open {
+            self.deadline.store(machine.deadline().0, Ordering::Release);
+            let [first, second] = machine.cause().to_words();
+            self.cause[0].store(first, Ordering::Release);
+            self.cause[1].store(second, Ordering::Release);
+        }
         self.publish(control);
     }
 

@@ -40,9 +40,11 @@ fn an_epoch_has_one_transition() {
     });
 }
 
-/// Never more probes than allowed, and the slot of a dropped one is given back.
+/// Never more probes than allowed, and the slot of a dropped one is given back; who is refused is told
+/// of the visit that goes on, not of the wait that is over.
 ///
-/// Fails if admission looks at the slots outside the lock.
+/// Fails if admission looks at the slots outside the lock, or if the deadline of the wait is
+/// overwritten while the word still says open.
 #[test]
 fn one_probe_at_a_time_and_none_is_lost() {
     loom::model(|| {
@@ -50,12 +52,13 @@ fn one_probe_at_a_time_and_none_is_lost() {
         breaker.trip();
         hands.advance(Duration::from_secs(1));
         let out = Arc::new(AtomicU64::new(0));
-        let probe = |breaker: &CircuitBreaker, out: &AtomicU64| {
-            if let Ok(permit) = breaker.try_acquire() {
+        let probe = |breaker: &CircuitBreaker, out: &AtomicU64| match breaker.try_acquire() {
+            Ok(permit) => {
                 assert_eq!(out.fetch_add(1, Ordering::SeqCst), 0, "two probes at once");
                 out.fetch_sub(1, Ordering::SeqCst);
                 drop(permit);
             }
+            Err(rejected) => assert_eq!(rejected.retry_after(), None, "{rejected}"),
         };
         let racer = {
             let (breaker, out) = (breaker.clone(), Arc::clone(&out));
