@@ -196,7 +196,6 @@ fn looked_at(subject: &Subject, complaints: &Arc<Complaints>) {
         .unless(counts.calls == counts.successes + counts.failures && counts.slow <= counts.calls, || {
             format!("{}: a snapshot that does not add up: {counts:?}", snapshot.name)
         });
-    // Whatever it says, it must not trip over what goes on meanwhile.
     let explained = subject.breaker.explain();
-    complaints.unless(!format!("{explained}").is_empty(), || "nothing to explain".into());
+    complaints.unless(!explained.is_empty(), || format!("{}: nothing to explain", snapshot.name));
 }
