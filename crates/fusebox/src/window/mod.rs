@@ -16,6 +16,8 @@ mod sums;
 #[cfg(all(test, loom))]
 mod loom_tests;
 #[cfg(all(test, not(loom)))]
+mod quiet_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::sync::Arc;
