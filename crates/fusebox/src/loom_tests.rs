@@ -103,6 +103,44 @@ fn a_result_of_before_is_late() {
     });
 }
 
+/// The same for a success, which is counted without a step: neither window nor run of the later visit.
+///
+/// Fails if `add_quietly` reads the stripe after the state.
+#[test]
+fn a_success_of_before_is_late() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(2);
+        let before = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || before.success());
+        breaker.reset();
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.counts.calls), (State::Closed, 0));
+        assert_eq!(snapshot.totals.successes + snapshot.totals.late, 1);
+    });
+}
+
+/// A success that brings the calls up to the minimum and a failure, at once: one of them opens.
+///
+/// Fails without the fence (outside the models: the sequentially consistent accesses) between the
+/// write of a success and its look for anything to weigh it against.
+#[test]
+fn a_success_that_completes_the_minimum_opens() {
+    loom::model(|| {
+        let config = CircuitBreakerConfig::builder()
+            .trip(Trip::failure_rate(0.5).minimum_calls(2))
+            .window(Window::unbounded())
+            .build()
+            .unwrap();
+        let breaker = CircuitBreaker::new("race", config);
+        let (success, failure) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire().unwrap());
+        let racer = thread::spawn(move || success.success());
+        failure.failure();
+        racer.join().unwrap();
+        assert_eq!(breaker.snapshot().totals.trips, 1);
+    });
+}
+
 /// Changes made by two threads are told one at a time, in the order of their sequence, each once.
 ///
 /// Fails if the queue's `draining` is cleared in a step of its own after the last event.
