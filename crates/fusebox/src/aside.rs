@@ -1,0 +1,43 @@
+use crate::breaker::CustomRule;
+use crate::clock::Tick;
+use crate::listeners::Listeners;
+use crate::state::Cause;
+use crate::sync::{AtomicU64, Ordering};
+use crate::totals::Ledger;
+
+/// What a healthy breaker that nobody listens to does without: made when it is first needed.
+pub(crate) struct Aside {
+    pub(crate) ledger: Ledger,
+    pub(crate) listeners: Listeners,
+    pub(crate) custom: Option<CustomRule>,
+    /// While open: when the wait is over, and why it opened; written before the word is published.
+    deadline: AtomicU64,
+    cause: [AtomicU64; 2],
+}
+
+impl Aside {
+    pub(crate) fn new(custom: Option<CustomRule>) -> Aside {
+        Aside {
+            ledger: Ledger::default(),
+            listeners: Listeners::new(),
+            custom,
+            deadline: AtomicU64::new(u64::MAX),
+            cause: [AtomicU64::new(0), AtomicU64::new(0)],
+        }
+    }
+
+    /// Says until when the breaker is open, and why.
+    pub(crate) fn set_opening(&self, deadline: Tick, cause: Cause) {
+        self.deadline.store(deadline.0, Ordering::Release);
+        for (word, value) in self.cause.iter().zip(cause.to_words()) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    /// What was said last; it belongs to a visit only if that visit goes on after this.
+    #[inline]
+    pub(crate) fn opening(&self) -> (Tick, [u64; 2]) {
+        let deadline = Tick(self.deadline.load(Ordering::Acquire));
+        (deadline, self.cause.each_ref().map(|word| word.load(Ordering::Acquire)))
+    }
+}
