@@ -82,6 +82,9 @@ impl CircuitBreaker {
             aside: custom.map_or_else(OnceLock::new, |rule| Box::new(Aside::new(Some(rule))).into()),
             control: Mutex::new(Control::new(machine)),
         };
+        // The models do not see what a `OnceLock` orders, so there it is made before any race.
+        #[cfg(loom)]
+        inner.aside();
         inner.republish();
         CircuitBreaker(Arc::new(inner))
     }
@@ -444,7 +447,7 @@ impl Inner {
     fn refusal_while_open(&self, word: Word, count: impl Fn(&Ledger, u64) -> bool) -> Option<Rejected> {
         let aside = self.aside.get()?;
         loop {
-            let seen = aside.ledger.rejections();
+            let seen = aside.ledger.rejections()?;
             let (deadline, cause) = aside.opening();
             // Read again: what was read belongs to this visit only if it still goes on.
             if self.word.load() != word {
@@ -486,20 +489,23 @@ impl Inner {
             }
         }
         let (epoch, state) = (control.machine.epoch(), control.machine.state());
-        let mut generation = self.word.load().generation();
-        if !self.word.load().same_epoch(Word::new(epoch, state)) {
-            if matches!(state, State::Closed | State::MetricsOnly) {
-                generation = self.window.begin(epoch, control.machine.config(), now);
-            }
-            let rejected = self.aside().ledger.begin_visit();
-            control.past_mut().begin_visit(rejected);
-            // Only an opening says this: while the word still says open, a rejection that reads it must
-            // find the wait that is over, not one that has not begun.
-            if state == State::Open {
-                self.aside().set_opening(control.machine.deadline(), control.machine.cause());
-            }
+        let word = self.word.load();
+        if word.same_epoch(Word::new(epoch, state)) {
+            return self.publish(control, word.generation());
         }
+        let mut generation = word.generation();
+        if matches!(state, State::Closed | State::MetricsOnly) {
+            generation = self.window.begin(epoch, control.machine.config(), now);
+        }
+        let aside = self.aside();
+        // Only an opening says this: while the word still says open, a rejection that reads it must find
+        // the wait that is over, not one that has not begun.
+        if state == State::Open {
+            aside.set_opening(control.machine.deadline(), control.machine.cause());
+        }
+        aside.ledger.end_visit();
         self.publish(control, generation);
+        control.past_mut().begin_visit(aside.ledger.begin_visit());
     }
 
     fn note(&self, control: &mut Control, change: &Change) {

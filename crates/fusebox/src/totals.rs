@@ -68,6 +68,10 @@ impl Timing {
     }
 }
 
+/// The top bit of the rejections while a new visit is being published. Who refuses a call then asks the
+/// lock, which is held.
+const BETWEEN_VISITS: u64 = 1 << 63;
+
 impl Ledger {
     /// An outcome that no window has recorded: of a probe, of a disabled breaker, or one that counts
     /// nowhere.
@@ -89,10 +93,12 @@ impl Ledger {
         self.rejected.add(1);
     }
 
-    /// What [`reject_as_of`](Self::reject_as_of) must be given, loaded before the state is.
+    /// What [`reject_as_of`](Self::reject_as_of) must be given, loaded before the state is; none while one
+    /// visit gives way to the next.
     #[inline]
-    pub(crate) fn rejections(&self) -> u64 {
-        self.rejected.0.load(Ordering::Acquire)
+    pub(crate) fn rejections(&self) -> Option<u64> {
+        let seen = self.rejected.0.load(Ordering::Acquire);
+        (seen & BETWEEN_VISITS == 0).then_some(seen)
     }
 
     /// Counts a rejection if there has been none, and no new visit, since `seen` was loaded.
@@ -101,11 +107,16 @@ impl Ledger {
         self.rejected.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// A visit begins: no rejection that was decided before can still be counted after.
-    ///
-    /// Gives the rejections so far, and the visits that have begun: this one too.
+    /// A visit ends: no rejection that was decided in it can be counted from here on.
+    pub(crate) fn end_visit(&self) {
+        self.rejected.0.fetch_or(BETWEEN_VISITS, Ordering::AcqRel);
+    }
+
+    /// The next visit has been published: gives the rejections so far, and the visits that have begun,
+    /// this one too. The number is another than before, so nothing decided earlier fits it.
     pub(crate) fn begin_visit(&self) -> u64 {
-        self.rejected.0.fetch_add(1, Ordering::Relaxed) + 1
+        let step = 1_u64.wrapping_sub(BETWEEN_VISITS);
+        self.rejected.0.fetch_add(step, Ordering::AcqRel).wrapping_add(step)
     }
 
     pub(crate) fn add_to(&self, totals: &mut Totals) {
