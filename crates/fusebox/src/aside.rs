@@ -1,14 +1,18 @@
+use std::sync::OnceLock;
+
 use crate::breaker::CustomRule;
 use crate::clock::Tick;
 use crate::listeners::Listeners;
 use crate::state::Cause;
 use crate::sync::{AtomicU64, Ordering};
-use crate::totals::Ledger;
+use crate::totals::{Ledger, Timing};
 
-/// What a healthy breaker that nobody listens to does without: made when it is first needed.
+/// What a healthy breaker does without if it times no calls and nobody listens: made when it is first
+/// needed, and apart from what the healthy path reads.
 pub(crate) struct Aside {
+    pub(crate) timing: Timing,
     pub(crate) ledger: Ledger,
-    pub(crate) listeners: Listeners,
+    pub(crate) listeners: OnceLock<Box<Listeners>>,
     pub(crate) custom: Option<CustomRule>,
     /// While open: when the wait is over, and why it opened; written before the word is published.
     deadline: AtomicU64,
@@ -18,12 +22,18 @@ pub(crate) struct Aside {
 impl Aside {
     pub(crate) fn new(custom: Option<CustomRule>) -> Aside {
         Aside {
+            timing: Timing::default(),
             ledger: Ledger::default(),
-            listeners: Listeners::new(),
+            listeners: OnceLock::new(),
             custom,
             deadline: AtomicU64::new(u64::MAX),
             cause: [AtomicU64::new(0), AtomicU64::new(0)],
         }
+    }
+
+    /// For those who listen.
+    pub(crate) fn listeners(&self) -> &Listeners {
+        self.listeners.get_or_init(|| Box::new(Listeners::new()))
     }
 
     /// Says until when the breaker is open, and why.

@@ -11,7 +11,7 @@ use crate::listeners::Listeners;
 use crate::permit::Ticket;
 use crate::state::{Admission, Cause, Change, Entry, Log, Machine, StateWord, View, Word};
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::totals::{Ledger, Timing};
+use crate::totals::Ledger;
 use crate::window::Window;
 use crate::{
     Counts, Event, Listener, OwnedPermit, Permit, RejectReason, Rejected, Snapshot, State, StateChange,
@@ -45,7 +45,6 @@ pub(crate) type CustomRule = Box<dyn Fn(&Counts) -> bool + Send + Sync>;
 pub(crate) struct Inner {
     word: StateWord,
     pub(crate) window: Window,
-    pub(crate) timing: Timing,
     pub(crate) clock: Clock,
     name: Arc<str>,
     aside: OnceLock<Box<Aside>>,
@@ -76,7 +75,6 @@ impl CircuitBreaker {
         let inner = Inner {
             word: StateWord::new(Word::new(machine.epoch(), State::Closed)),
             window: Window::new(machine.epoch(), machine.config(), now),
-            timing: Timing::default(),
             clock,
             name,
             aside: custom.map_or_else(OnceLock::new, |rule| Box::new(Aside::new(Some(rule))).into()),
@@ -84,7 +82,7 @@ impl CircuitBreaker {
         };
         // The models do not see what a `OnceLock` orders, so there it is made before any race.
         #[cfg(loom)]
-        inner.aside();
+        inner.aside().listeners();
         inner.republish();
         CircuitBreaker(Arc::new(inner))
     }
@@ -331,7 +329,7 @@ impl CircuitBreaker {
 
     /// Lets a listener hear what this breaker does, until the subscription is dropped.
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
-        let ear = self.0.aside().listeners.add(Box::new(listener));
+        let ear = self.0.aside().listeners().add(Box::new(listener));
         self.0.republish();
         Subscription::new(Arc::downgrade(&self.0), &ear)
     }
@@ -342,7 +340,7 @@ impl CircuitBreaker {
     }
 
     pub(crate) fn listen_for_ever(&self, listener: Box<dyn Listener>) {
-        self.0.aside().listeners.add(listener);
+        self.0.aside().listeners().add(listener);
         self.0.republish();
     }
 
@@ -377,7 +375,7 @@ impl Inner {
     /// Who listens; none if nobody ever has.
     #[inline]
     pub(crate) fn listeners(&self) -> Option<&Listeners> {
-        self.aside.get().map(|aside| &aside.listeners)
+        self.aside.get()?.listeners.get().map(|listeners| &**listeners)
     }
 
     /// Whether anybody wants to hear of every call.
@@ -406,8 +404,8 @@ impl Inner {
     fn totals(&self, control: &Control) -> Totals {
         let (successes, failures, slow) = self.window.totals();
         let mut totals = Totals { successes, failures, slow, ..Totals::default() };
-        self.timing.add_to(&mut totals);
         if let Some(aside) = self.aside.get() {
+            aside.timing.add_to(&mut totals);
             aside.ledger.add_to(&mut totals);
         }
         if let Some(past) = control.past() {
@@ -539,6 +537,10 @@ impl Inner {
         let machine = &control.machine;
         let config = machine.config();
         let timed = config.needs_timing() || self.want_calls();
+        if timed {
+            // Made here, so that no call makes it.
+            self.aside();
+        }
         let weighed = self.custom().is_some() || machine.state() == State::MetricsOnly;
         let word = Word::new(machine.epoch(), machine.state())
             .with_generation(generation)

@@ -26,7 +26,9 @@ impl Tick {
 
 /// Nanoseconds of a duration, clamped to what a [`Tick`] can hold.
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    // Without the 128 bits of `as_nanos`: every timed call comes here.
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(duration.subsec_nanos().into())
 }
 
 /// Where a breaker gets its time from: one monotonic clock for everything it decides.

@@ -223,7 +223,7 @@ impl CircuitBreaker {
         }
         let counted = matches!(ended, Ended::Success | Ended::Failure);
         if let (true, Some(took)) = (counted, took) {
-            inner.timing.time(took);
+            inner.aside().timing.time(took);
         }
         if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want_calls()) {
             let took = took.map(Duration::from_nanos);

@@ -13,10 +13,15 @@ use crate::sync::{AtomicU64, Ordering};
 pub(super) struct Plain {
     first: AtomicU64,
     #[cfg(not(loom))]
-    more: OnceLock<Box<[Stripe]>>,
+    more: OnceLock<Box<Stripes>>,
     /// Bumps that were no success: see [`bump`](Self::bump).
     bumps: AtomicU64,
 }
+
+/// Behind one thin pointer, because most breakers never have any.
+#[cfg(not(loom))]
+#[derive(Debug)]
+struct Stripes(Box<[Stripe]>);
 
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
@@ -39,7 +44,7 @@ impl Plain {
     pub(super) fn mine(&self) -> &AtomicU64 {
         match self.more.get() {
             None => &self.first,
-            Some(stripes) => &stripes[thread::index() & (stripes.len() - 1)].0,
+            Some(stripes) => &stripes.0[thread::index() & (stripes.0.len() - 1)].0,
         }
     }
 
@@ -54,7 +59,8 @@ impl Plain {
     pub(super) fn contended(&self) {
         self.more.get_or_init(|| {
             let cpus = std::thread::available_parallelism().map_or(2, usize::from);
-            (0..cpus.next_power_of_two().clamp(2, MOST_STRIPES)).map(|_| Stripe::default()).collect()
+            let count = cpus.next_power_of_two().clamp(2, MOST_STRIPES);
+            Box::new(Stripes((0..count).map(|_| Stripe::default()).collect()))
         });
     }
 
@@ -63,7 +69,8 @@ impl Plain {
 
     #[cfg(not(loom))]
     fn all(&self) -> impl Iterator<Item = &AtomicU64> {
-        std::iter::once(&self.first).chain(self.more.get().into_iter().flatten().map(|stripe| &stripe.0))
+        let more = self.more.get().into_iter().flat_map(|stripes| &*stripes.0);
+        std::iter::once(&self.first).chain(more.map(|stripe| &stripe.0))
     }
 
     #[cfg(loom)]
