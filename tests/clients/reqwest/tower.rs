@@ -14,7 +14,7 @@ use crate::server::Server;
 use crate::world::{breaker, ended, http, nobody, stack, url};
 
 fn get(url: &str) -> Request {
-    Request::new(Method::GET, url.parse().unwrap())
+    Request::new(Method::GET, url.parse().expect("the URLs of the tests are valid"))
 }
 
 async fn call<S>(service: S, request: Request) -> Result<Response, BoxError>
