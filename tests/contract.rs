@@ -14,6 +14,7 @@ use fusebox::{
     RejectReason, Rejected, Snapshot, State, StateChange, Subscription, Totals, Trip, TripReason, Window,
 };
 use fusebox_http::{GrpcClassify, HttpClassify, WatchedBody};
+use fusebox_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify, ResilientHttpClient};
 use fusebox_tower::CircuitBreakerLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -281,4 +282,28 @@ fn http() {
     let _ = (HttpClassify::default(), GrpcClassify::default(), WatchedBody::unwatched(()));
     let none: Option<Duration> = fusebox_http::retry_after(&http::HeaderMap::new(), SystemTime::UNIX_EPOCH);
     assert_eq!(none, None);
+}
+
+#[test]
+fn reqwest_middleware() -> Result<(), Box<dyn Error>> {
+    fn is_middleware<T: reqwest_middleware::Middleware + Clone>(_: T) {}
+    let breaker = CircuitBreaker::builder("contract").build();
+    is_middleware(CircuitBreakerMiddleware::new(breaker.clone()));
+    is_middleware(CircuitBreakerMiddleware::per_host(Registry::new()));
+    is_middleware(CircuitBreakerMiddleware::keyed(Registry::new(), |request: &reqwest::Request| {
+        Cow::Borrowed(request.method().as_str())
+    }));
+    let changed = CircuitBreakerMiddleware::new(breaker)
+        .classify(ReqwestClassify::new().statuses(HttpClassify::new()))
+        .classify_fn(|result| if result.is_ok() { Outcome::Success } else { Outcome::Failure })
+        .until_body_end();
+    is_middleware(changed);
+    let name: BreakerName = BreakerName::new(Arc::<str>::from("contract"));
+    assert_eq!(name.as_str(), "contract");
+
+    let client: ResilientHttpClient =
+        ResilientHttpClient::builder().timeout(Duration::from_secs(1)).build()?;
+    let _: &Registry = client.registry();
+    let _: reqwest_middleware::ClientWithMiddleware = client.into_client();
+    Ok(())
 }

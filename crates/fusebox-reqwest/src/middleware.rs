@@ -25,8 +25,21 @@ pub(crate) type Rules = dyn Classify<Response, Error> + Send + Sync;
 ///
 /// Middleware runs in the order it is attached. Attach it innermost:
 ///
-/// ```text
-/// ClientBuilder::new(client).with(tracing).with(retry).with(breaker).build()
+/// ```
+/// use fusebox::Registry;
+/// use fusebox_reqwest::CircuitBreakerMiddleware;
+/// use reqwest_middleware::ClientBuilder;
+/// use reqwest_retry::RetryTransientMiddleware;
+/// use reqwest_retry::policies::ExponentialBackoff;
+/// use reqwest_tracing::TracingMiddleware;
+///
+/// let policy = ExponentialBackoff::builder().build_with_max_retries(2);
+/// let client = ClientBuilder::new(reqwest::Client::new())
+///     .with(TracingMiddleware::default())
+///     .with(RetryTransientMiddleware::new_with_policy(policy))
+///     .with(CircuitBreakerMiddleware::per_host(Registry::new()))
+///     .build();
+/// # drop(client);
 /// ```
 ///
 /// - Inside retry the breaker sees every attempt and the client's own errors, and opens sooner.

@@ -15,9 +15,10 @@ fn watching() -> Guarded {
 
 /// Reads the data of a body that is to break off, lets it, and reads on.
 async fn read_into_the_fault(server: &Server, mut response: Response) -> reqwest::Error {
-    assert_eq!(response.chunk().await.unwrap().unwrap(), "data");
+    let data = response.chunk().await.expect("the data comes before the fault");
+    assert_eq!(data.expect("the data comes before the fault"), "data");
     server.break_off();
-    response.bytes().await.unwrap_err()
+    response.bytes().await.expect_err("the body breaks off")
 }
 
 #[tokio::test]

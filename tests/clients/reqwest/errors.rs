@@ -17,7 +17,7 @@ use crate::server::Server;
 use crate::world::{Guarded, SECOND, after_its_timeout, breaker, ended, http, nobody, retry, stack, url};
 
 fn with_http(http: reqwest::ClientBuilder) -> Guarded {
-    let client = http.build().unwrap();
+    let client = http.build().expect("a client without TLS can always be built");
     Guarded::stack(|breaker| ClientBuilder::new(client).with(CircuitBreakerMiddleware::new(breaker)))
 }
 

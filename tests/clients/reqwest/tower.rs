@@ -6,7 +6,7 @@ use fusebox::BoxError;
 use fusebox_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify};
 use fusebox_tower::CircuitBreakerLayer;
 use reqwest::{Method, Request, Response};
-use reqwest_middleware::Extension;
+use reqwest_middleware::{ClientBuilder, Extension};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_service::Service;
 
@@ -14,7 +14,7 @@ use crate::server::Server;
 use crate::world::{breaker, ended, http, nobody, stack, url};
 
 fn get(url: &str) -> Request {
-    Request::new(Method::GET, url.parse().unwrap())
+    Request::new(Method::GET, url.parse().expect("the URLs of the tests are valid"))
 }
 
 async fn call<S>(service: S, request: Request) -> Result<Response, BoxError>
@@ -106,4 +106,19 @@ async fn as_a_tower_service_a_client_with_middleware_runs_no_initialisers() {
     assert!(registry.get("search").is_some());
     client.oneshot(get(&url(&server, "/whole"))).await.unwrap();
     assert!(registry.get(&server.address().to_string()).is_some());
+}
+
+#[tokio::test]
+async fn a_layer_in_the_connector_rejects_connections_and_is_found_in_the_clients_error() {
+    let server = Server::start().await;
+    let (connecting, _hands) = breaker("connecting");
+    let (outer, _hands) = breaker("outer");
+    connecting.force_open();
+    let http = http().connector_layer(CircuitBreakerLayer::new(connecting)).build().unwrap();
+    let client = ClientBuilder::new(http).with(CircuitBreakerMiddleware::new(outer.clone())).build();
+
+    let error = client.get(url(&server, "/whole")).send().await.unwrap_err();
+    assert!(error.is_connect());
+    assert_eq!(fusebox::rejection(&error).unwrap().name(), "connecting");
+    assert_eq!(ended(&outer), "ignored");
 }
