@@ -460,6 +460,7 @@ impl Inner {
                 control.generation = self.window.begin(machine.epoch(), machine.config(), now);
             }
             control.held = false;
+            self.shut_the_lock_free_door();
             self.ledger.begin_visit();
             control.rejected_before = self.ledger.rejected();
         }
@@ -469,6 +470,15 @@ impl Inner {
         self.cause[0].store(first, Ordering::Release);
         self.cause[1].store(second, Ordering::Release);
         self.publish(control);
+    }
+
+    /// Sends whoever comes while an open visit ends to the lock: else a call that is refused by the
+    /// word of this visit could be counted in the next.
+    fn shut_the_lock_free_door(&self) {
+        let word = self.word.load();
+        if word.state() == State::Open {
+            self.word.publish(Word::new(word.epoch(), State::HalfOpen));
+        }
     }
 
     fn note(&self, control: &mut Control, change: &Change) {

@@ -98,7 +98,8 @@ impl Ledger {
     /// A visit begins: no rejection that was decided before can still be counted after.
     pub(crate) fn begin_visit(&self) {
         self.bumps.add(1);
-        self.rejected.add(1);
+        // Release: whoever loads this value sees that the word before has been taken away.
+        self.rejected.0.fetch_add(1, Ordering::AcqRel);
     }
 
     /// All totals, with those of the windows.

@@ -17,7 +17,8 @@ struct Bench {
 
 impl Bench {
     fn new(window: crate::Window, rule: Trip) -> Bench {
-        let config = CircuitBreakerConfig::builder().trip(rule).window(window).build().unwrap();
+        let config =
+            CircuitBreakerConfig::builder().trip(rule).window(window).build().expect("a valid window");
         Bench {
             clock: Clock::system(),
             state: StateWord::new(Word::new(1, State::Closed)),
