@@ -224,7 +224,8 @@ fn a_configuration_is_swapped_under_a_call() {
 
 /// A rejection that passes a change of state is counted once, in the visit that refused it.
 ///
-/// Fails if `refuse_while_open` counts with `reject` (a no of the visit before is counted in the next).
+/// Fails if `refuse_while_open` counts with `reject`, or if the door that needs no lock stands open
+/// while a visit ends (either way a no of the visit before is counted in the next).
 #[test]
 fn a_rejection_counts_in_the_visit_that_refused_it() {
     loom::model(|| {
