@@ -44,6 +44,25 @@ pub(crate) fn retry_after_now(headers: &HeaderMap) -> Option<Duration> {
     hint(headers, SystemTime::now)
 }
 
+/// The hint of a gRPC status that a client has taken apart: what [`retry_after`] reads, by the present
+/// wall clock, and the `google.rpc.RetryInfo` in its `details`, which are decoded already (bytes of a
+/// `google.rpc.Status`, not base64).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fusebox_http::retry_hint;
+///
+/// let mut metadata = http::HeaderMap::new();
+/// metadata.insert("grpc-retry-pushback-ms", "1500".parse()?);
+/// assert_eq!(retry_hint(&metadata, b"no details"), Some(Duration::from_millis(1500)));
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
+pub fn retry_hint(metadata: &HeaderMap, details: &[u8]) -> Option<Duration> {
+    retry_after_now(metadata).max(retry_info::delay_in(details))
+}
+
 fn hint(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let texts = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     let http = texts(RETRY_AFTER.as_str()).filter_map(|text| seconds_or_date(text.trim(), &now));
