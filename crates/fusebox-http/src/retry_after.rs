@@ -170,6 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn the_details_of_a_status_that_are_decoded_already_count_as_well() {
+        // { details: [Any { "type.googleapis.com/google.rpc.RetryInfo", RetryInfo { 5 s } }] }
+        let details = b"\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x05";
+        assert_eq!(retry_hint(&HeaderMap::new(), details), Some(Duration::from_secs(5)));
+        assert_eq!(retry_hint(&HeaderMap::new(), &[]), None);
+
+        let mut metadata = HeaderMap::new();
+        metadata.insert("grpc-retry-pushback-ms", HeaderValue::from_static("9000"));
+        assert_eq!(retry_hint(&metadata, details), Some(Duration::from_secs(9)));
+    }
+
+    #[test]
     fn of_several_hints_the_longest_counts() {
         let mut headers = HeaderMap::new();
         headers.append("retry-after", HeaderValue::from_static("2"));

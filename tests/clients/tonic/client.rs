@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fusebox::{State, Trip, rejection};
@@ -31,8 +32,13 @@ async fn while_open_the_operation_is_not_started() {
     let scene = Scene::new();
     let client = ResilientGrpcClient::new(InventoryClient::new(shop.channel()), scene.breaker.clone());
     scene.breaker.trip();
-    let called = client.call(|_| async { panic!("started") });
-    let status = called.await.map(|()| ()).unwrap_err();
+    let started = AtomicBool::new(false);
+    let called = client.call(|_| async {
+        started.store(true, Ordering::Relaxed);
+        Ok(())
+    });
+    let status = called.await.unwrap_err();
+    assert!(!started.into_inner());
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(rejection(&status).unwrap().name(), "inventory");
 }

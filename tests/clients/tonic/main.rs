@@ -8,7 +8,6 @@ mod client;
 mod connect;
 mod deadline;
 mod errors;
-mod generated;
 mod inner;
 mod interceptor;
 mod peer;

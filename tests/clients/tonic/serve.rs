@@ -2,11 +2,10 @@
 
 use fusebox::{CircuitBreaker, rejection};
 use fusebox_tonic::{GrpcCircuitBreakerLayer, rejected_status};
-use futures_util::stream::BoxStream;
 use tonic::server::NamedService;
 use tonic::service::{LayerExt, Routes};
 use tonic::transport::Server;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
 use tower::Layer;
 
@@ -81,24 +80,9 @@ struct Front(CircuitBreaker);
 
 #[tonic::async_trait]
 impl Inventory for Front {
-    type WatchStream = BoxStream<'static, Result<Stock, Status>>;
-    type AskStream = BoxStream<'static, Result<Stock, Status>>;
-
     async fn count(&self, _: Request<Article>) -> Result<Response<Stock>, Status> {
         let _permit = self.0.try_acquire().map_err(rejected_status)?;
         panic!("the warehouse's breaker is open");
-    }
-
-    async fn watch(&self, _: Request<Article>) -> Result<Response<Self::WatchStream>, Status> {
-        Err(Status::unimplemented("not here"))
-    }
-
-    async fn deliver(&self, _: Request<Streaming<Stock>>) -> Result<Response<Stock>, Status> {
-        Err(Status::unimplemented("not here"))
-    }
-
-    async fn ask(&self, _: Request<Streaming<Article>>) -> Result<Response<Self::AskStream>, Status> {
-        Err(Status::unimplemented("not here"))
     }
 }
 

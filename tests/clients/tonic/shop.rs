@@ -4,9 +4,10 @@ use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::pin::Pin;
 
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tonic::codegen::BoxStream;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -42,14 +43,11 @@ pub(crate) struct Shop;
 
 #[tonic::async_trait]
 impl Inventory for Shop {
-    type WatchStream = BoxStream<'static, Result<Stock, Status>>;
-    type AskStream = BoxStream<'static, Result<Stock, Status>>;
-
     async fn count(&self, request: Request<Article>) -> Result<Response<Stock>, Status> {
         answer(request.get_ref()).await.map(Response::new)
     }
 
-    async fn watch(&self, request: Request<Article>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(&self, request: Request<Article>) -> Result<Response<BoxStream<Stock>>, Status> {
         let Script { pieces, end } = script(request.get_ref());
         let Some(pieces) = pieces else { return Err(answer(request.get_ref()).await.unwrap_err()) };
         let pieces = stream::iter((1..=pieces).map(|pieces| Ok(stock(pieces))));
@@ -72,7 +70,7 @@ impl Inventory for Shop {
         Ok(Response::new(stock(delivered)))
     }
 
-    async fn ask(&self, request: Request<Streaming<Article>>) -> Result<Response<Self::AskStream>, Status> {
+    async fn ask(&self, request: Request<Streaming<Article>>) -> Result<Response<BoxStream<Stock>>, Status> {
         let answers = request.into_inner().then(async |article| answer(&article?).await);
         Ok(Response::new(Box::pin(answers)))
     }

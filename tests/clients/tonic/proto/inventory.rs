@@ -192,34 +192,36 @@ pub mod inventory_server {
         async fn count(
             &self,
             request: tonic::Request<super::Article>,
-        ) -> std::result::Result<tonic::Response<super::Stock>, tonic::Status>;
-        /// Server streaming response type for the Watch method.
-        type WatchStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Stock, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
+        ) -> std::result::Result<tonic::Response<super::Stock>, tonic::Status> {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// How many there are, and again whenever that changes.
         async fn watch(
             &self,
             request: tonic::Request<super::Article>,
-        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<BoxStream<super::Stock>>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// Takes in a delivery.
         async fn deliver(
             &self,
             request: tonic::Request<tonic::Streaming<super::Stock>>,
-        ) -> std::result::Result<tonic::Response<super::Stock>, tonic::Status>;
-        /// Server streaming response type for the Ask method.
-        type AskStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Stock, tonic::Status>,
-            >
-            + std::marker::Send
-            + 'static;
+        ) -> std::result::Result<tonic::Response<super::Stock>, tonic::Status> {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
         /// Answers each question as it comes.
         async fn ask(
             &self,
             request: tonic::Request<tonic::Streaming<super::Article>>,
-        ) -> std::result::Result<tonic::Response<Self::AskStream>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<BoxStream<super::Stock>>,
+            tonic::Status,
+        > {
+            Err(tonic::Status::unimplemented("Not yet implemented"))
+        }
     }
     #[derive(Debug)]
     pub struct InventoryServer<T> {
@@ -348,7 +350,7 @@ pub mod inventory_server {
                     > tonic::server::ServerStreamingService<super::Article>
                     for WatchSvc<T> {
                         type Response = super::Stock;
-                        type ResponseStream = T::WatchStream;
+                        type ResponseStream = BoxStream<super::Stock>;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
                             tonic::Status,
@@ -437,7 +439,7 @@ pub mod inventory_server {
                     impl<T: Inventory> tonic::server::StreamingService<super::Article>
                     for AskSvc<T> {
                         type Response = super::Stock;
-                        type ResponseStream = T::AskStream;
+                        type ResponseStream = BoxStream<super::Stock>;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
                             tonic::Status,
