@@ -1,5 +1,6 @@
 //! Timing in interleaved rounds: every case has its turn in every round, so that whatever else the
-//! machine does meets all of them, and a ratio is taken within a round before its median is.
+//! machine does meets all of them. Slices are short, so that many are not interrupted, and a ratio
+//! is that of the lower quartiles: an interruption only ever makes a slice longer.
 
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ pub(crate) struct Timing {
     pub(crate) allocations: f64,
 }
 
-const ROUNDS: usize = 41;
-const SLICE: Duration = Duration::from_millis(2);
+const ROUNDS: usize = 121;
+const SLICE: Duration = Duration::from_micros(500);
 
 impl Case {
     pub(crate) fn new(name: impl Into<String>, run: impl FnMut(u64) + 'static) -> Case {
@@ -72,9 +73,9 @@ impl Timing {
         self.rounds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// The median over the rounds of how much longer this took than `base`.
+    /// How much longer this took than `base`, by the quarter of the rounds that were least disturbed.
     pub(crate) fn ratio(&self, base: &Timing) -> f64 {
-        median(self.rounds.iter().zip(&base.rounds).map(|(mine, base)| mine / base).collect())
+        quantile(self.rounds.clone(), 0.25) / quantile(base.rounds.clone(), 0.25)
     }
 }
 
@@ -90,7 +91,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(values: Vec<f64>) -> f64 {
+    quantile(values, 0.5)
+}
+
+fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let place = (values.len() as f64 * share) as usize;
+    values.get(place).copied().unwrap_or(f64::NAN)
 }

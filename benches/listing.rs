@@ -16,7 +16,7 @@ pub(crate) fn locked(program: &Path) -> io::Result<HashSet<u64>> {
         .collect())
 }
 
-/// A line such as `   1a2b3c:	lock xadd %rax,(%rdi)`.
+/// A line such as `   1a2b3c: lock xadd %rax,(%rdi)`.
 fn parse(line: &str) -> Option<(u64, &str)> {
     let (place, code) = line.split_once(':')?;
     Some((u64::from_str_radix(place.trim(), 16).ok()?, code.trim()))

@@ -33,7 +33,7 @@ pub(crate) fn direct(threads: usize) -> Group {
         4 => "One breaker, 4 threads, direct",
         _ => "One breaker, 8 threads, direct",
     };
-    rates(title, threads, direct_cases())
+    rates(title, threads, &direct_cases())
 }
 
 /// Threads on one breaker, each with its own clone of a tower stack.
@@ -42,7 +42,7 @@ pub(crate) fn tower(threads: usize) -> Group {
         1 => "One breaker, 1 thread, tower",
         _ => "One breaker, 2 threads, tower",
     };
-    rates(title, threads, tower_cases())
+    rates(title, threads, &tower_cases())
 }
 
 fn direct_cases() -> Vec<Shared> {
@@ -102,7 +102,7 @@ fn cloned<S: Service<u64> + Clone + Send + 'static>(name: &str, service: S) -> S
 }
 
 /// Millions of calls a second, all threads together, in interleaved rounds.
-fn rates(title: &'static str, threads: usize, cases: Vec<Shared>) -> Group {
+fn rates(title: &'static str, threads: usize, cases: &[Shared]) -> Group {
     let calls: Vec<u64> = cases.iter().map(|case| case.calibrate(threads)).collect();
     let mut rounds = vec![Vec::with_capacity(ROUNDS); cases.len()];
     for round in 0..ROUNDS {

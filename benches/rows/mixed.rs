@@ -44,7 +44,7 @@ fn case(name: &str, every: u64, call: impl Fn(Operation<'_>) -> bool + 'static) 
     Case::new(name, move |calls| {
         for _ in 0..calls {
             made += 1;
-            let fails = made % every == 0;
+            let fails = made.is_multiple_of(every);
             let operation = || if fails { Err(Failed) } else { Ok(black_box(made)) };
             assert_eq!(call(&operation), !fails, "every call passes the breaker");
         }

@@ -2,22 +2,24 @@ use std::time::Duration;
 
 use fusebox::{Classify, Outcome};
 use fusebox_http::HttpClassify;
+use fusebox_reqwest::ReqwestClassify;
 use http::Response;
 
 use crate::pace::Pace;
 
-/// What an answer is worth: `HttpClassify`, with the server's `Retry-After` brought to our pace.
+/// What an answer is worth: `HttpClassify` or `ReqwestClassify`, with the server's `Retry-After` brought to our pace.
 ///
 /// The server of the script asks for script seconds, and the clients run `speed` times as fast.
 #[derive(Clone)]
 pub(crate) struct Answers {
     http: HttpClassify,
+    reqwest: ReqwestClassify,
     pace: Pace,
 }
 
 impl Answers {
     pub(crate) fn new(pace: Pace) -> Self {
-        Self { http: HttpClassify::new(), pace }
+        Self { http: HttpClassify::new(), reqwest: ReqwestClassify::new(), pace }
     }
 }
 
@@ -28,6 +30,18 @@ impl<B, E: 'static> Classify<Response<B>, E> for Answers {
 
     fn retry_after(&self, result: &Result<Response<B>, E>) -> Option<Duration> {
         self.http.retry_after(result).map(|hint| self.pace.real(hint))
+    }
+}
+
+type ReqwestResult = Result<reqwest::Response, reqwest_middleware::Error>;
+
+impl Classify<reqwest::Response, reqwest_middleware::Error> for Answers {
+    fn classify(&self, result: &ReqwestResult) -> Outcome {
+        self.reqwest.classify(result)
+    }
+
+    fn retry_after(&self, result: &ReqwestResult) -> Option<Duration> {
+        self.reqwest.retry_after(result).map(|hint| self.pace.real(hint))
     }
 }
 

@@ -4,13 +4,12 @@ use std::time::Duration;
 use fusebox::{Classify, Outcome, rejection};
 use http::{Response, Uri};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tower::{BoxError, ServiceExt};
 
 use crate::answer::Answers;
-use crate::clients::{Client, Making};
+use crate::clients::{Body, Client, Making};
 use crate::ledger::{End, Ledger};
 use crate::random::Dice;
 use crate::request::{self, Sender};
@@ -96,7 +95,7 @@ impl Caller {
         self.ledger.ended(self.arrival, self.making.pace.now(), end);
     }
 
-    async fn end_of(&self, result: Result<Response<Incoming>, BoxError>) -> End {
+    async fn end_of(&self, result: Result<Response<Body>, BoxError>) -> End {
         if result.as_ref().is_err_and(|error| rejection(error.as_ref()).is_some()) {
             return End::Rejected;
         }
@@ -110,14 +109,14 @@ impl Caller {
     }
 
     /// An answer is one when its body is there too.
-    async fn read(&self, response: Response<Incoming>) -> End {
+    async fn read(&self, response: Response<Body>) -> End {
         let sent = response.extensions().get::<SentAt>().map_or(self.arrival, |sent| sent.0);
         let mut body = response.into_body();
         let to_the_end = async {
             while let Some(frame) = body.frame().await {
                 frame?;
             }
-            Ok::<(), hyper::Error>(())
+            Ok::<(), BoxError>(())
         };
         match timeout(self.making.pace.real(self.making.timeout), to_the_end).await {
             Ok(Ok(())) => End::Answered { sent },

@@ -13,6 +13,8 @@ mod live;
 mod load;
 mod options;
 mod output;
+mod over_hyper;
+mod over_reqwest;
 mod pace;
 mod paint;
 mod protection;

@@ -3,13 +3,15 @@ use std::time::Duration;
 use clap::Parser;
 use http::Uri;
 
+use crate::clients::Library;
+
 /// The whole script of sixty seconds in ten.
 const DEFAULT_SPEED: f64 = 6.0;
 
 /// What `--help` says at the end.
 const AFTERWORD: &str = "\
 Both clients give an attempt one second (--timeout) and make up to three, with growing pauses between them. The \
-breaker lies inside the timeout. It opens when of the calls of the last 3 s, at least 20, half failed \
+breaker lies inside the timeout, with reqwest outside of it. It opens when of the calls of the last 3 s, at least 20, half failed \
 or 60 % took half a second or longer; waits 1 s, or longer if the server asks for it; and closes after \
 two good probes. A call that the timeout ends counts as a failure, so that it sees a server that hangs.
 
@@ -44,6 +46,10 @@ pub(crate) struct Options {
     /// Requests per script second that the callers of each client make, 1 to 200 (retries come on top).
     #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub(crate) rate: u32,
+
+    /// What both clients are made of: their retries, timeouts and load stay the same.
+    #[arg(long, value_enum, default_value_t = Library::Hyper, value_name = "LIBRARY")]
+    pub(crate) client: Library,
 
     /// Print one JSON document with the result to stdout, and nothing else there.
     #[arg(long)]
@@ -120,6 +126,12 @@ mod tests {
 
         assert_eq!(options.speed(), 6.0);
         assert!(options.url.is_none());
+        assert_eq!(options.client, Library::Hyper);
+    }
+
+    #[test]
+    fn the_clients_can_be_made_of_reqwest() {
+        assert_eq!(parse(&["--client", "reqwest"]).unwrap().client, Library::Reqwest);
     }
 
     #[test]
@@ -136,6 +148,7 @@ mod tests {
             &["--speed", "0"][..],
             &["--speed", "NaN"],
             &["--rate", "0"],
+            &["--client", "curl"],
             &["--duration", "5"],
             &["--url", "https://127.0.0.1/"],
             &["--url", "127.0.0.1:8000"],

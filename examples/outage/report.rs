@@ -4,6 +4,7 @@ use fusebox::StateChange;
 use serde::Serialize;
 
 use crate::chronicle::Chronicle;
+use crate::clients::Library;
 use crate::ledger::{Account, Ledger};
 use crate::protection::Transition;
 use crate::request::Sender;
@@ -18,6 +19,7 @@ pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) speed: f64,
     pub(crate) rate_per_second: u32,
+    pub(crate) client: Library,
     pub(crate) server: String,
     pub(crate) interrupted: bool,
     pub(crate) ran_for_seconds: f64,

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use fusebox::{Classify, Outcome, rejection};
 use http::Response;
-use hyper::body::Incoming;
 use tokio::time::Sleep;
 use tower::BoxError;
 use tower::retry::Policy;
 
 use crate::answer::Answers;
+use crate::clients::Body;
 use crate::pace::Pace;
 use crate::random::Dice;
 use crate::request::{self, HttpRequest};
@@ -27,13 +27,13 @@ pub(crate) struct TryAgain {
     pub(crate) attempt: u64,
 }
 
-impl Policy<HttpRequest, Response<Incoming>, BoxError> for TryAgain {
+impl Policy<HttpRequest, Response<Body>, BoxError> for TryAgain {
     type Future = Sleep;
 
     fn retry(
         &mut self,
         request: &mut HttpRequest,
-        result: &mut Result<Response<Incoming>, BoxError>,
+        result: &mut Result<Response<Body>, BoxError>,
     ) -> Option<Sleep> {
         if self.attempt >= ATTEMPTS || !self.is_worth_another(result) {
             return None;
@@ -51,7 +51,7 @@ impl Policy<HttpRequest, Response<Incoming>, BoxError> for TryAgain {
 
 impl TryAgain {
     /// A rejection is an answer: whoever tries again at once has not understood it.
-    fn is_worth_another(&self, result: &Result<Response<Incoming>, BoxError>) -> bool {
+    fn is_worth_another(&self, result: &Result<Response<Body>, BoxError>) -> bool {
         if result.as_ref().is_err_and(|error| rejection(error.as_ref()).is_some()) {
             return false;
         }

@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tower::BoxError;
 
 use crate::chronicle::Chronicle;
-use crate::clients::{Client, Making};
+use crate::clients::{Client, Library, Making};
 use crate::ledger::Ledger;
 use crate::load::{Arrivals, Load};
 use crate::options::Options;
@@ -72,6 +72,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
         seed: options.seed,
         speed: options.speed(),
         rate_per_second: options.rate,
+        client: options.client,
         server: uri.to_string(),
         interrupted,
         ran_for_seconds: crate::report::rounded(ran_for),
@@ -100,7 +101,12 @@ impl Run {
 
     /// Both clients under the same load; it ends when the last caller has gone home.
     fn load(&self, options: &Options, uri: &Uri) -> JoinSet<()> {
-        let making = Making { pace: self.pace, seed: options.seed, timeout: options.timeout() };
+        let making = Making {
+            library: options.client,
+            pace: self.pace,
+            seed: options.seed,
+            timeout: options.timeout(),
+        };
         let arrivals = Arrivals::new(options.seed, f64::from(options.rate), self.script.length());
         let load = |sender: Sender, client: Client, ledger: &Arc<Ledger>| Load {
             sender,
@@ -167,8 +173,12 @@ impl Run {
 fn opening_words(options: &Options, uri: &Uri, script: &Script) -> String {
     let length = script.length().as_secs_f64();
     let whose = if script.scenes().is_empty() { "" } else { " (the script's)" };
+    let library = match options.client {
+        Library::Hyper => "hyper",
+        Library::Reqwest => "reqwest",
+    };
     format!(
-        "two clients, each {} requests a second, same load (seed {}), to {uri}{whose}: {length:.0} s in {:.0} s",
+        "two {library} clients, each {} requests a second, same load (seed {}), to {uri}{whose}: {length:.0} s in {:.0} s",
         options.rate,
         options.seed,
         length / options.speed(),

@@ -7,8 +7,8 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tower::{BoxError, ServiceExt};
 
-use crate::clients;
 use crate::options::Options;
+use crate::over_hyper;
 use crate::pace::Pace;
 use crate::request::{self, Sender};
 use crate::script::Script;
@@ -64,7 +64,7 @@ impl Target {
 /// Any answer will do: a server that is sick from the start is still one to protect.
 async fn reach(uri: &Uri) -> Result<(), BoxError> {
     let request = request::get(uri.clone(), Sender::Bare, 0);
-    match timeout(PATIENCE, clients::network().oneshot(request)).await {
+    match timeout(PATIENCE, over_hyper::network().oneshot(request)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(format!("cannot reach {uri}: {}", innermost(&error)).into()),
         Err(_) => Err(format!("cannot reach {uri}: no answer within {} s", PATIENCE.as_secs()).into()),

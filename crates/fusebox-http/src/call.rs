@@ -154,7 +154,7 @@ impl WatchedCall {
         C: ClassifyHead + Classify<Response<B>, E>,
     {
         let Ok(response) = &result else {
-            self.settle(&result, rules);
+            self.judge(&result, rules);
             return result.map(|response| response.map(WatchedBody::unwatched));
         };
         // Rules may be a user's: the answer goes up whatever they do.
@@ -187,12 +187,38 @@ impl WatchedCall {
         B: Body,
         C: ClassifyHead + Classify<Response<B>, E>,
     {
-        let mut send = pin!(send);
-        let result = poll_fn(|context| self.poll_with(|| send.as_mut().poll(context))).await;
+        let result = self.run(send).await;
         self.finish(rules, result)
     }
 
-    fn settle<B, E, C: Classify<Response<B>, E>>(&mut self, result: &Result<Response<B>, E>, rules: &C) {
+    /// Waits for `work` through [`poll_with`](Self::poll_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the work; the call goes on until it is settled or dropped itself.
+    pub async fn run<F: Future>(&mut self, work: F) -> F::Output {
+        let mut work = pin!(work);
+        poll_fn(|context| self.poll_with(|| work.as_mut().poll(context))).await
+    }
+
+    /// Records what the result says, whatever its type, and leaves a body unwatched.
+    ///
+    /// For clients whose response is no [`http::Response`].
+    pub fn settle<T, E, C: Classify<T, E> + ?Sized>(mut self, result: &Result<T, E>, rules: &C) {
+        self.judge(result, rules);
+    }
+
+    /// The head was a success, as the caller judged it: hands the response up with a body that records
+    /// the rest.
+    pub fn watch_body<B: Body>(mut self, response: Response<B>) -> Response<WatchedBody<B>> {
+        if response.body().is_end_stream() {
+            self.conclude(Outcome::Success, None);
+            return response.map(WatchedBody::unwatched);
+        }
+        response.map(|body| WatchedBody::watched(body, Head::IfBodyEnds, self))
+    }
+
+    fn judge<T, E, C: Classify<T, E> + ?Sized>(&mut self, result: &Result<T, E>, rules: &C) {
         if let Some(permit) = self.permit.take() {
             permit.settle(result, rules);
         }

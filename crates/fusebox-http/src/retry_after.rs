@@ -39,8 +39,19 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 }
 
 /// As [`retry_after`], reading the wall clock only if there is a date to compare with it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut headers = http::HeaderMap::new();
+/// headers.insert("retry-after", "7".parse()?);
+/// assert_eq!(fusebox_http::retry_after_now(&headers), Some(Duration::from_secs(7)));
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
 #[allow(clippy::disallowed_methods, reason = "a date in a header has meaning only on the wall clock")]
-pub(crate) fn retry_after_now(headers: &HeaderMap) -> Option<Duration> {
+pub fn retry_after_now(headers: &HeaderMap) -> Option<Duration> {
     hint(headers, SystemTime::now)
 }
 

@@ -36,10 +36,18 @@ impl<C> Sealed for Custom<C> {}
 impl<T, E, M: SeeRejection<E>> Judge<T, E, M> for DefaultClassify {
     #[inline]
     fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
-        // After the mode: a boxed error can be looked into whatever it was before.
-        let result = result.map_err(M::inner);
-        permit.settle(&result, &outcome_unless_rejected::<T, E, M>);
-        result
+        match result {
+            Ok(response) => {
+                permit.success();
+                Ok(response)
+            }
+            Err(error) => {
+                // After the mode: a boxed error can be looked into whatever it was before.
+                let error = M::inner(error);
+                permit.record(outcome_unless_rejected::<E, M>(&error));
+                Err(error)
+            }
+        }
     }
 }
 
@@ -51,11 +59,6 @@ impl<T, E, M: ErrorMode<E>, C: Classify<T, E>> Judge<T, E, M> for Custom<C> {
     }
 }
 
-#[inline]
-fn outcome_unless_rejected<T, E, M: SeeRejection<E>>(result: &Result<T, M::Error>) -> Outcome {
-    match result {
-        Ok(_) => Outcome::Success,
-        Err(error) if M::holds_rejection(error) => Outcome::Ignored,
-        Err(_) => Outcome::Failure,
-    }
+fn outcome_unless_rejected<E, M: SeeRejection<E>>(error: &M::Error) -> Outcome {
+    if M::holds_rejection(error) { Outcome::Ignored } else { Outcome::Failure }
 }

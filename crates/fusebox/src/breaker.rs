@@ -175,10 +175,14 @@ impl CircuitBreaker {
     fn admit(&self) -> Result<Ticket, Rejected> {
         let word = self.0.word.load();
         if word.is_closed() {
-            let started = word.timed().then(|| self.0.clock.now());
-            return Ok(Ticket { word, started });
+            return Ok(self.ticket(word));
         }
         self.admit_otherwise(word)
+    }
+
+    #[inline]
+    fn ticket(&self, word: Word) -> Ticket {
+        if word.timed() { Ticket::timed(word, self.0.clock.now()) } else { Ticket::untimed(word) }
     }
 
     #[cold]
@@ -186,8 +190,7 @@ impl CircuitBreaker {
     fn admit_otherwise(&self, word: Word) -> Result<Ticket, Rejected> {
         let answer = match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => {
-                let started = word.timed().then(|| self.0.clock.now());
-                return Ok(Ticket { word, started });
+                return Ok(self.ticket(word));
             }
             State::Open => match self.0.refuse_while_open(word) {
                 Some(rejected) => Err(rejected),
@@ -207,7 +210,7 @@ impl CircuitBreaker {
     pub(crate) fn admit_to_window(&self) -> Option<Permit<'_>> {
         let word = self.0.word.load();
         matches!(word.state(), State::Closed | State::MetricsOnly)
-            .then(|| Permit::new(self, Ticket { word, started: None }))
+            .then(|| Permit::new(self, Ticket::untimed(word)))
     }
 
     fn admit_locked(&self) -> Result<Ticket, Rejected> {
@@ -229,7 +232,7 @@ impl CircuitBreaker {
             (answer, Word::new(control.machine.epoch(), control.machine.state()))
         });
         // The machine may be found in any state by now; a probe is always timed.
-        answer.map(|()| Ticket { word, started: Some(now) })
+        answer.map(|()| Ticket::timed(word, now))
     }
 
     /// Asks without taking: would a call be admitted now?
@@ -239,12 +242,19 @@ impl CircuitBreaker {
     /// # Errors
     ///
     /// As [`try_acquire`](Self::try_acquire).
+    #[inline]
     pub fn check(&self) -> Result<(), Rejected> {
         let word = self.0.word.load();
+        if word.is_closed() { Ok(()) } else { self.check_otherwise(word) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_otherwise(&self, word: Word) -> Result<(), Rejected> {
         match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(()),
             State::Open => {
-                if let Some(rejected) = self.0.refusal_while_open(word) {
+                if let Some(rejected) = self.0.refusal_while_open(word, |_| true) {
                     return Err(rejected);
                 }
             }
@@ -407,27 +417,38 @@ impl Inner {
     }
 
     /// Refuses a call and counts it in the visit that refused it; none if the lock must be asked.
+    #[inline]
     fn refuse_while_open(&self, word: Word) -> Option<Rejected> {
-        loop {
-            let seen = self.ledger.rejections();
-            let rejected = self.refusal_while_open(word)?;
-            if self.ledger.reject_as_of(seen) {
-                return Some(rejected);
-            }
-        }
+        self.refusal_while_open(word, |seen| self.ledger.reject_as_of(seen))
     }
 
     /// The no of an open breaker whose wait is not over; none if the lock must be asked.
-    fn refusal_while_open(&self, word: Word) -> Option<Rejected> {
-        let deadline = Tick(self.deadline.load(Ordering::Acquire));
-        let cause =
-            Cause::from_words([self.cause[0].load(Ordering::Acquire), self.cause[1].load(Ordering::Acquire)]);
-        // Read again: what was read belongs to this visit only if it still goes on.
-        if self.word.load() != word {
-            return None;
+    ///
+    /// `count` is given what the count of rejections was before the visit was looked at; where it
+    /// fails, somebody else was quicker and all is looked at again.
+    #[inline]
+    fn refusal_while_open(&self, word: Word, count: impl Fn(u64) -> bool) -> Option<Rejected> {
+        loop {
+            let seen = self.ledger.rejections();
+            let deadline = Tick(self.deadline.load(Ordering::Acquire));
+            // The numbers before the reasons, against the order in which they are written: should the
+            // breaker be opened anew meanwhile, new reasons may stand with old numbers they do not
+            // tell, but never old reasons with new numbers.
+            let numbers = self.cause[1].load(Ordering::Acquire);
+            let cause = [self.cause[0].load(Ordering::Acquire), numbers];
+            // Read again: what was read belongs to this visit only if it still goes on.
+            if self.word.load() != word {
+                return None;
+            }
+            let now = self.clock.now();
+            if now >= deadline {
+                return None;
+            }
+            if count(seen) {
+                let cause = Cause::from_words(cause);
+                return Some(Rejected::open(Arc::clone(&self.name), deadline.since(now), cause));
+            }
         }
-        let now = self.clock.now();
-        (now < deadline).then(|| Rejected::open(Arc::clone(&self.name), deadline.since(now), cause))
     }
 
     fn refusal(&self, reason: RejectReason, left: u64, cause: Cause) -> Rejected {
@@ -464,10 +485,14 @@ impl Inner {
             control.rejected_before = self.ledger.rejected();
         }
         let machine = &control.machine;
-        self.deadline.store(machine.deadline().0, Ordering::Release);
-        let [first, second] = machine.cause().to_words();
-        self.cause[0].store(first, Ordering::Release);
-        self.cause[1].store(second, Ordering::Release);
+        // Only an opening writes these: while the word still says open, a rejection that reads them
+        // must find the wait that is over, not one that has not begun.
+        if machine.state() == State::Open {
+            self.deadline.store(machine.deadline().0, Ordering::Release);
+            let [first, second] = machine.cause().to_words();
+            self.cause[0].store(first, Ordering::Release);
+            self.cause[1].store(second, Ordering::Release);
+        }
         self.publish(control);
     }
 

@@ -19,6 +19,9 @@ pub(crate) struct Listeners {
 const EVENTS: u8 = 1;
 const CALLS: u8 = 2;
 
+/// So many changes in line are usual: room for them stays.
+const KEPT: usize = 8;
+
 /// One listener.
 pub(crate) struct Ear {
     listener: Box<dyn Listener>,
@@ -125,6 +128,10 @@ impl Listeners {
         let mut queue = lock(&self.queue);
         let event = queue.waiting.pop_front();
         queue.draining = event.is_some();
+        if event.is_none() {
+            // What piled up behind a slow listener once is not held for ever.
+            queue.waiting.shrink_to(KEPT);
+        }
         event
     }
 

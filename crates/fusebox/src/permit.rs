@@ -47,8 +47,8 @@ pub struct OwnedPermit {
 #[derive(Clone, Copy)]
 pub(crate) struct Ticket {
     pub(crate) word: Word,
-    /// When the call was admitted, if anything needs to know.
-    pub(crate) started: Option<Tick>,
+    /// When the call was admitted; [`Tick::NEVER`] if nothing needs to know.
+    started: Tick,
 }
 
 /// How a permit ends, before the breaker has judged it.
@@ -171,7 +171,7 @@ impl OwnedPermit {
 
     /// How long ago the call was admitted; none if nothing needs to know and no clock was read.
     pub fn elapsed(&self) -> Option<Duration> {
-        let started = self.ticket.started?;
+        let started = self.ticket.started()?;
         Some(Duration::from_nanos(self.inner().clock.now().since(started)))
     }
 
@@ -209,7 +209,23 @@ impl Drop for OwnedPermit {
 
 impl Ticket {
     /// Epoch zero is never given out.
-    const SPENT: Ticket = Ticket { word: Word::SPENT, started: None };
+    const SPENT: Ticket = Ticket { word: Word::SPENT, started: Tick::NEVER };
+
+    /// Of a call that nothing needs the time of.
+    #[inline]
+    pub(crate) fn untimed(word: Word) -> Ticket {
+        Ticket { word, started: Tick::NEVER }
+    }
+
+    pub(crate) fn timed(word: Word, started: Tick) -> Ticket {
+        Ticket { word, started }
+    }
+
+    /// When the call was admitted, if anything needs to know.
+    #[inline]
+    pub(crate) fn started(self) -> Option<Tick> {
+        (self.started != Tick::NEVER).then_some(self.started)
+    }
 
     fn is_spent(self) -> bool {
         self.word == Word::SPENT

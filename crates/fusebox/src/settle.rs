@@ -8,45 +8,57 @@ use crate::config::Abandoned;
 use crate::permit::{Ending, Ticket};
 use crate::policy::trip;
 use crate::state::{Cause, HalfOpenEnd, Verdict};
-use crate::window::{Kind, Recorded};
+use crate::window::{Added, Kind, Recorded};
 use crate::{CircuitBreaker, Counts, Ended, Event, State};
 
 impl CircuitBreaker {
     /// Ends a permit.
     #[inline]
     pub(crate) fn end(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
-        let inner = self.inner();
-        let moment = Moment::of(&inner.clock);
-        if ticket.word.is_closed()
-            && ticket.started.is_none()
-            && took.is_none()
-            && !inner.listeners().want_calls()
-        {
-            if let Ending::Success = ending {
-                return self.end_untimed_success(ticket, &moment);
-            }
+        // The healthy path: nothing to time, nothing to weigh, nobody to tell.
+        if let (Ending::Success, None, true) = (ending, took, ticket.word.is_plain()) {
+            let inner = self.inner();
+            return match inner.window.add_quietly(inner.word(), ticket.word) {
+                Added::Quietly => {}
+                Added::ToWeigh => self.weigh_success(ticket),
+                Added::NotWritten => self.end_plain_success(ticket),
+            };
         }
-        self.end_otherwise(ticket, ending, took, &moment);
+        self.end_otherwise(ticket, ending, took);
     }
 
-    /// The healthy path: nothing to time, nobody to tell.
-    #[inline]
-    fn end_untimed_success(&self, ticket: Ticket, moment: &Moment<'_>) {
+    #[cold]
+    fn weigh_success(&self, ticket: Ticket) {
         let inner = self.inner();
-        match inner.window.record(inner.word(), ticket.word, Kind::default(), moment) {
+        let moment = Moment::of(&inner.clock);
+        let counts = inner.window.counts(&moment);
+        self.weigh(ticket, &counts, None, &moment);
+    }
+
+    /// The same where the window has to look at the clock, or has something in it.
+    #[inline(never)]
+    fn end_plain_success(&self, ticket: Ticket) {
+        let inner = self.inner();
+        // A listener may have come since the call was admitted.
+        if inner.listeners().want_calls() {
+            return self.end_otherwise(ticket, Ending::Success, None);
+        }
+        let moment = Moment::of(&inner.clock);
+        match inner.window.record(inner.word(), ticket.word, Kind::default(), &moment) {
             Recorded::Quiet => {}
-            Recorded::Late => self.count_late(moment),
-            Recorded::Counts(counts) => self.weigh(ticket, &counts, None, moment),
+            Recorded::Late => self.count_late(&moment),
+            Recorded::Counts(counts) => self.weigh(ticket, &counts, None, &moment),
         }
     }
 
     #[inline(never)]
-    fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>, moment: &Moment<'_>) {
-        let age = ticket.started.map(|started| moment.get().since(started));
+    fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
+        let moment = &Moment::of(&self.inner().clock);
+        let age = ticket.started().map(|started| moment.get().since(started));
         let took = took.or(age);
         let (ended, hint) = self.judge(ending, age);
         let counted = matches!(ended, Ended::Success | Ended::Failure);
-        let slow = counted && self.is_slow(took);
+        let slow = counted && took.is_some_and(|took| self.inner().window.is_slow(took));
         let call = Kind { failure: ended == Ended::Failure, slow };
         let ended = match ticket.word.state() {
             State::Closed | State::MetricsOnly if counted => {
@@ -75,12 +87,6 @@ impl CircuitBreaker {
                 (if failed { Ended::Failure } else { Ended::Abandoned }, None)
             }
         }
-    }
-
-    fn is_slow(&self, took: Option<u64>) -> bool {
-        let Some(took) = took else { return false };
-        let limit = self.inner().window.with_config(|config| config.slow_after_nanos());
-        limit.is_some_and(|limit| took >= limit)
     }
 
     fn end_recorded(
@@ -126,7 +132,7 @@ impl CircuitBreaker {
             Ended::Ignored | Ended::Abandoned | Ended::Late => HalfOpenEnd::Nothing,
         };
         let now = moment.get();
-        let started = ticket.started.unwrap_or(now);
+        let started = ticket.started().unwrap_or(now);
         let (verdict, moved) = self.transition(now, |control, log| {
             let verdict = control.machine.settle(ticket.word.epoch(), started, end, now, log);
             if verdict == Verdict::Counted {

@@ -1,8 +1,11 @@
 //! A server that misbehaves as its path says.
 
+#![allow(dead_code, reason = "several test binaries share it, and each needs its part")]
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use fusebox::BoxError;
@@ -24,6 +27,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     accepting: JoinHandle<()>,
     break_off: Arc<Notify>,
+    seen: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -32,22 +36,32 @@ impl Server {
         let address = listener.local_addr().expect("a bound listener has an address");
         let break_off = Arc::new(Notify::new());
         let signal = Arc::clone(&break_off);
+        let seen = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&seen);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let signal = Arc::clone(&signal);
+                let (signal, counter) = (Arc::clone(&signal), Arc::clone(&counter));
                 tokio::spawn(async move {
-                    let service = service_fn(|request| answer(request, Arc::clone(&signal)));
+                    let service = service_fn(|request| {
+                        counter.fetch_add(1, Ordering::Relaxed);
+                        answer(request, Arc::clone(&signal))
+                    });
                     let server = auto::Builder::new(TokioExecutor::new());
                     // The faults are the point; what the server thinks of them is not.
                     let _ = server.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
         });
-        Server { address, accepting, break_off }
+        Server { address, accepting, break_off, seen }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How many requests have come.
+    pub(crate) fn seen(&self) -> usize {
+        self.seen.load(Ordering::Relaxed)
     }
 
     /// Lets a body that is to break off do so; it waits until the client has seen its data.
@@ -70,7 +84,15 @@ async fn answer(request: Request<Incoming>, break_off: Arc<Notify>) -> Result<Re
         "empty" => Response::new(empty()),
         "chunked" => Response::new(steps([data(), data()])),
         "status" => Response::builder().status(detail).body(whole("so it is"))?,
-        "busy" => Response::builder().status(503).header("retry-after", detail).body(whole("later"))?,
+        "busy" => {
+            let asked = detail.replace("%20", " ");
+            Response::builder().status(503).header("retry-after", asked).body(whole("later"))?
+        }
+        "circle" => Response::builder().status(302).header("location", "/circle").body(empty())?,
+        "away" => {
+            let elsewhere = format!("http://127.0.0.1:{detail}/whole");
+            Response::builder().status(302).header("location", elsewhere).body(empty())?
+        }
         "cut" => Response::builder().header("content-length", "100").body(data_then(broken, break_off))?,
         "stalled" => Response::new(steps_then_nothing([data()])),
         "silent" => std::future::pending().await,

@@ -24,7 +24,7 @@ fn the_generated_code_is_current() {
 fn generate() -> String {
     let files = protox::compile(["inventory.proto"], [FOLDER]).expect("the .proto is valid");
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("generated");
-    fs::create_dir_all(&out).unwrap();
+    fs::create_dir_all(&out).expect("the target directory is ours");
     let builder = tonic_prost_build::configure()
         .generate_default_stubs(true)
         .out_dir(&out)

@@ -204,8 +204,9 @@ impl Backoff {
 /// `first * multiplier^step`, at most what fits.
 fn grown(first: u64, multiplier: f64, step: u32) -> u64 {
     let factor = power(multiplier, step);
-    // A zero wait stays zero, also times infinity, and a wait that does not grow stays exact.
-    if first == 0 || factor == 1.0 { first } else { (first as f64 * factor) as u64 }
+    // A zero wait stays zero, also times infinity, and a wait that does not grow stays exact. To the
+    // nearest: 1.15 times 100 ms lies a hair below 115 ms.
+    if first == 0 || factor == 1.0 { first } else { (first as f64 * factor).round() as u64 }
 }
 
 /// By squaring, so that a step of any height takes 32 multiplications, and with plain ones only, so
@@ -267,6 +268,12 @@ mod tests {
         let bounded = Backoff::exponential(3.0).max(10 * SECOND);
         assert_eq!(waits(&bounded, SECOND, &[0, 1, 2, 3]), [1, 3, 9, 10]);
         assert_eq!(waits(&Backoff::exponential(2.0), 90 * SECOND, &[0, 1]), [90, 90]);
+    }
+
+    #[test]
+    fn a_grown_wait_is_to_the_nearest_nanosecond() {
+        let wait = Backoff::exponential(1.15).wait(Duration::from_millis(100), 1, 0, 0);
+        assert_eq!(wait, 115_000_000);
     }
 
     #[test]

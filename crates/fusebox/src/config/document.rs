@@ -2,8 +2,11 @@
 //!
 //! These types say what the keys are called; what they mean is said by the builder they go through.
 
+mod rules;
+
 use serde::{Deserialize, Serialize};
 
+use self::rules::Rules;
 use super::duration::Text;
 use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKind, WindowKind};
 
@@ -12,7 +15,7 @@ use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKi
 #[serde(expecting = "a circuit breaker's configuration")]
 #[derive(Default)]
 pub(super) struct Config {
-    trip: Option<Vec<super::Trip>>,
+    trip: Option<Rules>,
     window: Option<super::Window>,
     open_duration: Option<Text>,
     backoff: Option<super::Backoff>,
@@ -28,17 +31,26 @@ pub(super) struct Config {
 pub(super) enum Trip {
     ConsecutiveFailures(u32),
     FailureCount(u32),
-    FailureRate {
-        threshold: f64,
-        #[serde(default)]
-        minimum_calls: Option<u32>,
-    },
-    SlowCallRate {
-        threshold: f64,
-        slow_after: Text,
-        #[serde(default)]
-        minimum_calls: Option<u32>,
-    },
+    FailureRate(FailureRate),
+    SlowCallRate(SlowCallRate),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a failure rate such as { threshold = 0.5, minimum_calls = 20 }")]
+pub(super) struct FailureRate {
+    threshold: f64,
+    #[serde(default)]
+    minimum_calls: Option<u32>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(expecting = "a slow-call rate such as { threshold = 0.8, slow_after = \"500ms\" }")]
+pub(super) struct SlowCallRate {
+    threshold: f64,
+    slow_after: Text,
+    #[serde(default)]
+    minimum_calls: Option<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -99,7 +111,7 @@ impl TryFrom<Config> for CircuitBreakerConfig {
 
     fn try_from(written: Config) -> Result<CircuitBreakerConfig, ConfigError> {
         let mut builder = CircuitBreakerConfig::builder();
-        if let Some(rules) = written.trip {
+        if let Some(Rules(rules)) = written.trip {
             builder = rules.into_iter().fold(builder.no_trip_rules(), |builder, rule| builder.trip(rule));
         }
         if let Some(window) = written.window {
@@ -130,7 +142,7 @@ impl TryFrom<Config> for CircuitBreakerConfig {
 impl From<CircuitBreakerConfig> for Config {
     fn from(config: CircuitBreakerConfig) -> Config {
         Config {
-            trip: Some(config.trip().to_vec()),
+            trip: Some(Rules(config.trip().to_vec())),
             window: Some(config.window()),
             open_duration: Some(Text(config.open_duration())),
             backoff: Some(config.backoff().clone()),
@@ -147,10 +159,10 @@ impl From<Trip> for super::Trip {
         let (rule, minimum_calls) = match written {
             Trip::ConsecutiveFailures(failures) => (super::Trip::consecutive_failures(failures), None),
             Trip::FailureCount(failures) => (super::Trip::failure_count(failures), None),
-            Trip::FailureRate { threshold, minimum_calls } => {
+            Trip::FailureRate(FailureRate { threshold, minimum_calls }) => {
                 (super::Trip::failure_rate(threshold), minimum_calls)
             }
-            Trip::SlowCallRate { threshold, slow_after, minimum_calls } => {
+            Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls }) => {
                 (super::Trip::slow_call_rate(threshold, slow_after.0), minimum_calls)
             }
         };
@@ -164,13 +176,12 @@ impl From<super::Trip> for Trip {
             TripKind::ConsecutiveFailures { failures } => Trip::ConsecutiveFailures(failures),
             TripKind::FailureCount { failures } => Trip::FailureCount(failures),
             TripKind::FailureRate { threshold, minimum_calls } => {
-                Trip::FailureRate { threshold, minimum_calls: Some(minimum_calls) }
+                Trip::FailureRate(FailureRate { threshold, minimum_calls: Some(minimum_calls) })
             }
-            TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => Trip::SlowCallRate {
-                threshold,
-                slow_after: Text(slow_after),
-                minimum_calls: Some(minimum_calls),
-            },
+            TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => {
+                let (slow_after, minimum_calls) = (Text(slow_after), Some(minimum_calls));
+                Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls })
+            }
         }
     }
 }

@@ -39,6 +39,7 @@ use crate::clock::nanos;
 /// }"#)?;
 /// # assert_eq!(config.trip().len(), 4);
 /// # for other in [
+/// #     r#"{ "trip": { "consecutive_failures": 20, "failure_rate": { "threshold": 0.5 } } }"#,
 /// #     r#"{ "window": { "last_calls": 100 }, "backoff": { "delays": ["1s", "10s"] }, "abandoned": "failure" }"#,
 /// #     r#"{ "window": { "tumbling": "1m" }, "half_open": { "max_calls": 4, "failure_rate": 0.5 } }"#,
 /// #     r#"{ "window": "unbounded", "trip": [], "abandoned": "ignore" }"#,
@@ -46,9 +47,10 @@ use crate::clock::nanos;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// Other forms: `window` is also `{ "last_calls": 100 }`, `{ "tumbling": "1m" }` or `"unbounded"`;
-/// `backoff` takes `delays` in place of a `multiplier`; `half_open` takes a `failure_rate` in place of
-/// counts; `abandoned` is also `"ignore"` or `"failure"`. An empty `trip` stands for
+/// Other forms: `trip` is also a map, if no rule stands in it twice; `window` is also
+/// `{ "last_calls": 100 }`, `{ "tumbling": "1m" }` or `"unbounded"`; `backoff` takes `delays` in place
+/// of a `multiplier`; `half_open` takes a `failure_rate` in place of counts; `abandoned` is also
+/// `"ignore"` or `"failure"`. An empty `trip` stands for
 /// [`no_trip_rules`](CircuitBreakerConfigBuilder::no_trip_rules).
 ///
 /// # Examples

@@ -59,9 +59,9 @@ mod tests {
     #[test]
     fn any_other_number_is_rounded_down() {
         assert_eq!(parts_per_billion(2.0 / 3.0), 666_666_666);
-        assert_eq!(parts_per_billion(1.0_f64.next_down()), 999_999_999);
-        assert_eq!(parts_per_billion(0.28_f64.next_down()), 279_999_999);
-        assert_eq!(parts_per_billion(0.28_f64.next_up()), 280_000_000);
+        assert_eq!(parts_per_billion(beside(1.0, -1)), 999_999_999);
+        assert_eq!(parts_per_billion(beside(0.28, -1)), 279_999_999);
+        assert_eq!(parts_per_billion(beside(0.28, 1)), 280_000_000);
         assert_eq!(parts_per_billion(0.999e-9), 0);
         assert_eq!(parts_per_billion(f64::MIN_POSITIVE), 0);
         assert_eq!(billionths(1_000.0), 1_000_000_000_000);
@@ -75,5 +75,10 @@ mod tests {
         assert!(!reached(1, 3, parts_per_billion(2.0 / 3.0)));
         assert!(reached(u64::MAX, u64::MAX, 1_000_000_000));
         assert!(!reached(u64::MAX - 1, u64::MAX, 1_000_000_000));
+    }
+
+    /// The next number above or below, which the oldest compiler we build with has no name for.
+    fn beside(number: f64, steps: i64) -> f64 {
+        f64::from_bits(number.to_bits().wrapping_add_signed(steps))
     }
 }

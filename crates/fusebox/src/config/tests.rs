@@ -421,6 +421,30 @@ mod documents {
     }
 
     #[test]
+    fn rules_are_a_list_or_a_map() {
+        let read = |document| serde_json::from_str::<Config>(document).unwrap();
+        let list = r#"{ "trip": [
+            { "consecutive_failures": 20 },
+            { "slow_call_rate": { "threshold": 0.8, "slow_after": "2s", "minimum_calls": 9 } }
+        ] }"#;
+        let map = r#"{ "trip": {
+            "consecutive_failures": 20,
+            "slow_call_rate": { "threshold": 0.8, "slow_after": "2s", "minimum_calls": 9 }
+        } }"#;
+        assert_eq!(read(map), read(list));
+        assert_eq!(read(r#"{ "trip": {} }"#), builder().no_trip_rules().build().unwrap());
+        assert_eq!(
+            refused(r#"{ "trip": { "failure_count": 5, "failure_count": 6 } }"#),
+            "`trip` has a rule twice, must be a list: a map has each rule once"
+        );
+        assert_eq!(
+            refused(r#"{ "trip": 5 }"#),
+            "invalid type: integer `5`, expected trip rules, as a list or a map, \
+             such as { failure_rate = { threshold = 0.5 } }"
+        );
+    }
+
+    #[test]
     fn what_cannot_hold_is_refused_with_its_field() {
         assert_eq!(
             refused(r#"{ "trip": [{ "failure_rate": { "threshold": 0 } }], "hint_max": "0s" }"#),
@@ -440,6 +464,8 @@ mod documents {
             r#"{ "open_durations": "5s" }"#,
             r#"{ "trip": [{ "failure_rate": { "threshold": 0.5, "minimum": 5 } }] }"#,
             r#"{ "trip": [{ "failures": 5 }] }"#,
+            r#"{ "trip": { "failures": 5 } }"#,
+            r#"{ "trip": { "slow_call_rate": { "threshold": 0.5, "slow": "1s" } } }"#,
             r#"{ "window": { "last": { "duration": "5s", "bucket": 5 } } }"#,
             r#"{ "backoff": { "factor": 2 } }"#,
             r#"{ "half_open": { "calls": 2 } }"#,

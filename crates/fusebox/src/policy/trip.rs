@@ -111,3 +111,7 @@ mod tests {
         assert_eq!((alone.part, alone.calls), (1, 4));
     }
 }
+
+#[cfg(test)]
+#[path = "trip_tests.rs"]
+mod edges;

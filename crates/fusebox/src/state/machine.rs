@@ -581,3 +581,7 @@ impl Probation {
 fn refuse(reason: RejectReason) -> Admission {
     Admission::Refused { reason, left: 0, cause: Cause::default() }
 }
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -62,3 +62,6 @@ impl std::fmt::Display for State {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

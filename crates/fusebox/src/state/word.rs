@@ -78,6 +78,12 @@ impl Word {
         self.0 & WEIGHED != 0
     }
 
+    /// Closed, with nothing to time and no rule that must be asked every time.
+    #[inline]
+    pub(crate) fn is_plain(self) -> bool {
+        self.0 & (STATE | TIMED | WEIGHED) == 0
+    }
+
     /// Closed, where the permitted path asks nothing more.
     #[inline]
     pub(crate) fn is_closed(self) -> bool {

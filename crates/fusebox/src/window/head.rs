@@ -100,6 +100,12 @@ impl Head {
         self.0 & CALM != 0
     }
 
+    /// Calm, and of this generation.
+    #[inline]
+    pub(super) fn is_calm_in(self, odd: bool) -> bool {
+        self.0 & (CALM | ODD) == CALM | if odd { ODD } else { 0 }
+    }
+
     /// Whether the sum with this place is odd after the step.
     pub(super) fn parity(self, place: usize) -> u64 {
         self.0 >> (PARITY_SHIFT as usize + place) & 1

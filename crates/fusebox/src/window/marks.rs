@@ -163,3 +163,7 @@ impl Mark {
         if self.index.load(Ordering::Acquire) == before { Found::Since(since) } else { Found::Moved }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "marks_tests.rs"]
+mod tests;

@@ -16,6 +16,8 @@ mod sums;
 #[cfg(all(test, loom))]
 mod loom_tests;
 #[cfg(all(test, not(loom)))]
+mod quiet_tests;
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::sync::Arc;
@@ -41,6 +43,8 @@ pub(crate) struct Window {
     edge: AtomicU64,
     /// Until when the window may hold something that a plain success must be weighed against.
     eventful_until: AtomicU64,
+    /// From how many nanoseconds on a call is slow; `u64::MAX` where no rule asks.
+    slow_after: AtomicU64,
     /// All failures when the run of failures was last broken.
     run_base: AtomicU64,
     /// All successes when the run of successes was last broken.
@@ -61,6 +65,17 @@ pub(crate) enum Recorded {
     Counts(Counts),
 }
 
+/// What became of a plain success on the short way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It is written, and no rule could fire on it.
+    Quietly,
+    /// It is written; the rules are to be asked.
+    ToWeigh,
+    /// Nothing is written: the long way is to be taken.
+    NotWritten,
+}
+
 impl Window {
     pub(crate) fn new(epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> Window {
         let frame = Frame::new(epoch, false, config.clone(), now, &Sums::default(), 0, None);
@@ -70,6 +85,7 @@ impl Window {
             head: AtomicU64::new(Head::first(calm).0),
             edge: AtomicU64::new(edge.0),
             eventful_until: AtomicU64::new(0),
+            slow_after: AtomicU64::new(slow_after(config)),
             run_base: AtomicU64::new(0),
             streak_base: AtomicU64::new(0),
             sums: AtomicSums::new(),
@@ -94,6 +110,14 @@ impl Window {
         (sums.successes + self.plain.successes(), sums.failures, sums.slow)
     }
 
+    /// Whether a call that took this long is slow.
+    #[inline]
+    pub(crate) fn is_slow(&self, took: u64) -> bool {
+        let limit = self.slow_after.load(Ordering::Relaxed);
+        limit != u64::MAX && took >= limit
+    }
+
+    #[inline]
     fn load(&self) -> Head {
         Head(self.head.load(Ordering::Acquire))
     }
@@ -103,6 +127,26 @@ impl Window {
     }
 
     // ---- recording ----------------------------------------------------------------------------
+
+    /// Counts a plain success of a calm window that looks at no clock; `NotWritten` if it is not that
+    /// simple.
+    #[inline]
+    pub(crate) fn add_quietly(&self, state: &StateWord, ticket: Word) -> Added {
+        // In the order of `record_plain`, for the same reasons.
+        let stripe = self.plain.mine();
+        let seen = stripe.load(Ordering::Acquire);
+        let head = self.load();
+        let simple = state.load() == ticket
+            && head.is_calm_in(ticket.generation())
+            && self.edge.load(Ordering::Acquire) == u64::MAX;
+        let next = seen.wrapping_add(1);
+        if !simple || stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            return Added::NotWritten;
+        }
+        crate::sync::model_fence();
+        let eventful = self.eventful_until.load(Ordering::SeqCst) != 0;
+        if eventful { Added::ToWeigh } else { Added::Quietly }
+    }
 
     /// Writes an outcome of the visit that gave `ticket`, if that visit still goes on.
     #[inline]
@@ -134,7 +178,7 @@ impl Window {
             if !word.same_epoch(ticket) {
                 return Some(Recorded::Late);
             }
-            if !head.calm() || head.odd() != word.generation() {
+            if !head.is_calm_in(word.generation()) {
                 return None;
             }
             let edge = self.edge.load(Ordering::Acquire);
@@ -324,6 +368,7 @@ impl Window {
         self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
         self.streak_base.fetch_max(successes, Ordering::AcqRel);
         self.eventful_until.store(0, Ordering::SeqCst);
+        self.slow_after.store(slow_after(config), Ordering::Relaxed);
         self.edge.store(frame.marks().map_or(Tick::NEVER, |marks| marks.end(0)).0, Ordering::Release);
         frame.odd
     }
@@ -331,6 +376,7 @@ impl Window {
     /// The configuration changes within a visit: the samples stay if the geometry does, the run in
     /// any case, and the rules are asked at the next outcome, whatever it is (S30).
     pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
+        self.slow_after.store(slow_after(config), Ordering::Relaxed);
         let same = self.with_config(|old| old.form() == config.form());
         if same {
             let frame = Arc::clone(&self.frame.load());
@@ -387,4 +433,8 @@ impl Window {
             }
         }
     }
+}
+
+fn slow_after(config: &CircuitBreakerConfig) -> u64 {
+    config.slow_after_nanos().unwrap_or(u64::MAX)
 }

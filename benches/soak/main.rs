@@ -1,0 +1,68 @@
+//! Everything at once, for as long as asked: eight threads and tokio tasks on a handful of breakers,
+//! with random outcomes, drops, panics, overrides, new configurations and rude listeners.
+//!
+//! `cargo bench -p benches --bench soak -- --seconds 120` (ten without). It goes in rounds; after each,
+//! when the dust has settled, what the breakers say must be what was done to them: see [`settle`].
+//! Prints a table; the exit status says whether anything was wrong.
+
+mod complaints;
+mod configs;
+mod dice;
+mod ledger;
+mod memory;
+mod operator;
+mod options;
+mod round;
+mod rude;
+mod settle;
+mod subject;
+mod table;
+mod tasks;
+mod threads;
+mod witness;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use complaints::Complaints;
+use options::Options;
+use subject::Subject;
+
+#[global_allocator]
+static ALLOCATOR: memory::Counted = memory::Counted;
+
+/// The first rounds make what is made once: stripes, queues, a runtime's own memory.
+const WARM_UP: usize = 2;
+const ROUNDS: usize = 10;
+/// How far the bytes held after a round may lie above those after the warm-up.
+const FLAT: i64 = 16 * 1024;
+
+#[allow(clippy::print_stdout, reason = "a table for the person who asked for it")]
+fn main() -> ExitCode {
+    let options = match Options::read(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => return ExitCode::SUCCESS,
+        Err(why) => {
+            println!("soak: {why}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let complaints = Arc::new(Complaints::default());
+    let subjects = Arc::new(Subject::all(options.seed, &complaints));
+    let length = options.length / ROUNDS as u32;
+    // Made before anything is measured.
+    let mut held = Vec::with_capacity(ROUNDS);
+    for number in 0..ROUNDS {
+        round::run(&subjects, &complaints, options.seed + 1_000 * number as u64, length);
+        settle::all(&subjects, &complaints);
+        held.push(memory::live());
+    }
+    let most = held[WARM_UP..].iter().max().copied().unwrap_or_default();
+    let growth = most - held[WARM_UP - 1];
+    complaints.unless(growth <= FLAT, || {
+        format!("memory grew by {growth} bytes after the warm-up; {FLAT} are allowed")
+    });
+    println!("{}", table::Table { options: &options, subjects: &subjects, held: &held });
+    println!("{complaints}");
+    if complaints.none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,39 @@
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::complaints::Complaints;
+use crate::subject::Subject;
+use crate::{tasks, threads};
+
+const THREADS: u64 = 8;
+
+/// When a round is over.
+#[derive(Clone, Copy)]
+pub(crate) struct Until(Instant);
+
+impl Until {
+    pub(crate) fn after(length: Duration) -> Until {
+        Until(now() + length)
+    }
+
+    pub(crate) fn over(self) -> bool {
+        now() >= self.0
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a soak lasts is a matter of wall time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// Everything at once; returns when every thread and task has ended.
+pub(crate) fn run(subjects: &Arc<Vec<Subject>>, complaints: &Arc<Complaints>, seed: u64, length: Duration) {
+    let until = Until::after(length);
+    thread::scope(|scope| {
+        for number in 0..THREADS {
+            scope.spawn(move || threads::calls(subjects, complaints, seed + number, until));
+        }
+        scope.spawn(move || tasks::calls(subjects, complaints, seed + THREADS, until));
+    });
+}

@@ -1,0 +1,79 @@
+//! When the dust has settled: what the breakers say must be what was done to them.
+
+use std::time::Duration;
+
+use fusebox::{RejectReason, State};
+
+use crate::complaints::Complaints;
+use crate::configs;
+use crate::round::Until;
+use crate::subject::Subject;
+
+pub(crate) fn all(subjects: &[Subject], complaints: &Complaints) {
+    for subject in subjects {
+        let permits = std::mem::take(&mut *subject.pool());
+        drop(permits);
+        // As it was left, and then once more from the beginning.
+        recover(subject, complaints);
+        subject.breaker.trip();
+        recover(subject, complaints);
+        subject.breaker.set_config(configs::plain());
+        subject.breaker.reset();
+        audit(subject, complaints);
+    }
+}
+
+/// No slot is lost: with nobody else about, probes that succeed close the breaker.
+fn recover(subject: &Subject, complaints: &Complaints) {
+    let breaker = &subject.breaker;
+    if !matches!(breaker.state(), State::Closed | State::Open | State::HalfOpen) {
+        breaker.force_closed();
+    }
+    let until = Until::after(Duration::from_secs(10));
+    while breaker.state() != State::Closed {
+        match breaker.try_acquire() {
+            Ok(permit) => {
+                subject.ledger.permits.add();
+                permit.record_after(fusebox::Outcome::Success, Duration::ZERO);
+            }
+            Err(rejected) => {
+                subject.ledger.rejections.add();
+                if rejected.reason() != RejectReason::Open {
+                    let name = breaker.name();
+                    return complaints.unless(false, || format!("{name}: a slot is lost: {rejected}"));
+                }
+                std::thread::yield_now();
+            }
+        }
+        if until.over() {
+            let why = breaker.explain();
+            return complaints.unless(false, || format!("does not close: {why}"));
+        }
+    }
+}
+
+/// Every number that is known twice.
+fn audit(subject: &Subject, complaints: &Complaints) {
+    let (breaker, ledger, witness) = (&subject.breaker, &subject.ledger, &subject.witness);
+    let (totals, told) = (breaker.snapshot().totals, witness.told());
+    let same = |what: &str, breaker_says: u64, known: u64| {
+        complaints.unless(breaker_says == known, || {
+            format!("{}: {what}: {breaker_says} by the breaker, {known} in truth", breaker.name())
+        });
+    };
+    same("permits ended", totals.calls(), ledger.permits.get());
+    same("rejected", totals.rejected, ledger.rejections.get());
+    same("rejections told", totals.rejected, witness.rejections.get());
+    same("panics caught", totals.panics, ledger.panics.get());
+    same("openings told", totals.trips, told.openings);
+    same("would-trips told", totals.would_trip, told.would_trips);
+    complaints.unless(told.state == breaker.state(), || {
+        format!("{}: {} was the last state told, {} is it", breaker.name(), told.state, breaker.state())
+    });
+    if subject.wants_calls {
+        let by_kind = [totals.successes, totals.failures, totals.ignored, totals.abandoned, totals.late];
+        for (number, heard) in by_kind.into_iter().zip(&witness.ended) {
+            same("calls told, of one kind", number, heard.get());
+        }
+    }
+}

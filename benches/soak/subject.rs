@@ -1,0 +1,79 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use fusebox::{CircuitBreaker, OwnedPermit};
+
+use crate::complaints::Complaints;
+use crate::configs;
+use crate::dice::Dice;
+use crate::ledger::Ledger;
+use crate::witness::Witness;
+
+/// A breaker that is soaked, and everything that is known of it from outside.
+pub(crate) struct Subject {
+    pub(crate) breaker: CircuitBreaker,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) witness: Arc<Witness>,
+    pub(crate) wants_calls: bool,
+    /// Permits on their way from one thread to another.
+    pub(crate) handed_over: Mutex<Vec<OwnedPermit>>,
+    /// How many of a hundred calls fail just now.
+    pub(crate) sickness: AtomicU64,
+}
+
+/// Name, whether every call is told, whether it has a rule of its own.
+const SUBJECTS: [(&str, bool, bool); 5] = [
+    ("quiet", false, false),
+    ("watched", true, false),
+    ("own-rule", false, true),
+    ("watched-own-rule", true, true),
+    ("flapping", false, false),
+];
+
+impl Subject {
+    pub(crate) fn all(seed: u64, complaints: &Arc<Complaints>) -> Vec<Subject> {
+        let subject = |(place, &(name, wants_calls, own_rule)): (usize, _)| {
+            Subject::new(name, wants_calls, own_rule, seed + place as u64, complaints)
+        };
+        SUBJECTS.iter().enumerate().map(subject).collect()
+    }
+
+    fn new(
+        name: &str,
+        wants_calls: bool,
+        own_rule: bool,
+        seed: u64,
+        complaints: &Arc<Complaints>,
+    ) -> Subject {
+        let (ledger, witness) = (Arc::new(Ledger::default()), Witness::new(wants_calls, complaints));
+        let mut builder = CircuitBreaker::builder(name)
+            .config(configs::any(&mut Dice::new(seed)))
+            .seed(seed)
+            .listener(Arc::clone(&witness));
+        if own_rule {
+            let (ledger, asked) = (Arc::clone(&ledger), AtomicU64::new(0));
+            builder = builder.ready_to_trip(move |counts| {
+                if asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(509) {
+                    ledger.throw();
+                }
+                counts.consecutive_failures >= 9
+            });
+        }
+        Subject {
+            breaker: builder.build(),
+            ledger,
+            witness,
+            wants_calls,
+            handed_over: Mutex::default(),
+            sickness: AtomicU64::new(20),
+        }
+    }
+
+    pub(crate) fn is_sick(&self, dice: &mut Dice) -> bool {
+        dice.below(100) < self.sickness.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn pool(&self) -> std::sync::MutexGuard<'_, Vec<OwnedPermit>> {
+        self.handed_over.lock().expect("no panic under this lock")
+    }
+}

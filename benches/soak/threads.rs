@@ -1,0 +1,201 @@
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use fusebox::{CircuitBreakerError, Outcome, Permit, Subscription};
+
+use crate::complaints::Complaints;
+use crate::dice::Dice;
+use crate::ledger::throw;
+use crate::round::Until;
+use crate::subject::Subject;
+use crate::{operator, rude};
+
+/// Calls from a plain thread until the round is over.
+pub(crate) fn calls(subjects: &[Subject], complaints: &Arc<Complaints>, seed: u64, until: Until) {
+    let mut dice = Dice::new(seed);
+    let mut subscriptions = Vec::new();
+    while !until.over() {
+        for _ in 0..64 {
+            let subject = &subjects[dice.below(subjects.len() as u64) as usize];
+            subject.ledger.allow_entry();
+            one(subject, complaints, &mut dice, &mut subscriptions);
+        }
+    }
+}
+
+fn one(
+    subject: &Subject,
+    complaints: &Arc<Complaints>,
+    dice: &mut Dice,
+    subscriptions: &mut Vec<Subscription>,
+) {
+    match dice.below(200) {
+        0..90 => permit(subject, dice),
+        90..105 => blocking(subject, dice),
+        105..115 => panicking(subject, dice),
+        115..140 => polled(subject, dice),
+        140..150 => misjudged(subject, dice),
+        150..170 => handed_over(subject, dice),
+        170..176 => announced(subject),
+        176..192 => looked_at(subject, complaints),
+        192..196 => operator::act(subject, dice),
+        196..199 => {
+            if subscriptions.len() >= 3 || dice.one_in(2) {
+                subscriptions.pop();
+            } else {
+                subscriptions.extend(rude::subscribe(subject, dice));
+            }
+        }
+        _ => operator::live_and_die(dice),
+    }
+}
+
+/// A permit, ended in every way there is.
+fn permit(subject: &Subject, dice: &mut Dice) {
+    let Some(permit) = subject.ledger.seen(subject.breaker.try_acquire()) else { return };
+    work(dice);
+    if subject.is_sick(dice) { permit.failure() } else { end_well(permit, dice) }
+}
+
+fn end_well(permit: Permit<'_>, dice: &mut Dice) {
+    let took = Duration::from_micros(dice.below(3_000));
+    match dice.below(24) {
+        0 => drop(permit),
+        1 => permit.ignore(),
+        2 => permit.abandon(),
+        3 => permit.record_after(Outcome::Success, took),
+        4 => permit.failure_with_hint(took),
+        5 => permit.record_after(Outcome::Failure, took),
+        6 => permit.record(Outcome::Ignored),
+        _ => permit.success(),
+    }
+}
+
+fn work(dice: &mut Dice) {
+    if dice.one_in(16) {
+        std::thread::yield_now();
+    }
+}
+
+fn blocking(subject: &Subject, dice: &mut Dice) {
+    let sick = subject.is_sick(dice);
+    let result = subject.breaker.call_blocking(|| {
+        subject.ledger.permits.add();
+        if sick { Err("sick") } else { Ok(()) }
+    });
+    note_rejection(subject, &result);
+}
+
+fn note_rejection<T, E>(subject: &Subject, result: &Result<T, CircuitBreakerError<E>>) {
+    if let Err(CircuitBreakerError::Rejected(_)) = result {
+        subject.ledger.rejections.add();
+    }
+}
+
+/// A panic in the protected call, or over a permit.
+fn panicking(subject: &Subject, dice: &mut Dice) {
+    let bare = dice.one_in(2);
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        if bare {
+            let _permit = subject.ledger.seen(subject.breaker.try_acquire());
+            throw();
+        }
+        let result = subject.breaker.call_blocking(|| -> Result<(), ()> {
+            subject.ledger.permits.add();
+            throw()
+        });
+        note_rejection(subject, &result);
+    }));
+}
+
+/// A future that is polled to its end, or some times and then dropped.
+fn polled(subject: &Subject, dice: &mut Dice) {
+    let (sick, waits, polls) = (subject.is_sick(dice), dice.below(4), dice.below(6));
+    let call = subject.breaker.call(|| {
+        subject.ledger.permits.add();
+        wait_then(waits, if sick { Err("sick") } else { Ok(()) })
+    });
+    let mut call = pin!(call);
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..polls {
+        if let Poll::Ready(result) = call.as_mut().poll(&mut context) {
+            return note_rejection(subject, &result);
+        }
+    }
+}
+
+/// Pending so many times.
+pub(crate) async fn wait_then<T>(mut waits: u64, result: T) -> T {
+    poll_fn(|context| {
+        if waits == 0 {
+            return Poll::Ready(());
+        }
+        waits -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    result
+}
+
+/// A classifier that panics, or that calls an error no failure.
+fn misjudged(subject: &Subject, dice: &mut Dice) {
+    let panics = dice.one_in(4);
+    let call = subject.breaker.call_classified(
+        || {
+            subject.ledger.permits.add();
+            wait_then(0, Err::<(), _>("sick"))
+        },
+        |_| if panics { subject.ledger.throw() } else { Outcome::Ignored },
+    );
+    let mut call = pin!(call);
+    if let Poll::Ready(result) = call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        note_rejection(subject, &result);
+    }
+}
+
+/// A permit that another thread ends, maybe much later.
+fn handed_over(subject: &Subject, dice: &mut Dice) {
+    const MOST: usize = 16;
+    if dice.one_in(2) {
+        let taken = subject.pool().pop();
+        match taken {
+            Some(permit) if subject.is_sick(dice) => permit.failure(),
+            Some(permit) if dice.one_in(4) => drop(permit),
+            Some(permit) => permit.success(),
+            None => {}
+        }
+    } else if let Some(permit) = subject.ledger.seen(subject.breaker.try_acquire_owned()) {
+        let mut pool = subject.pool();
+        if pool.len() < MOST {
+            pool.push(permit);
+        } else {
+            // Ended outside the lock: listeners may run.
+            drop(pool);
+            permit.ignore();
+        }
+    }
+}
+
+/// What an adapter does that asked first and then rejects.
+fn announced(subject: &Subject) {
+    if let Err(rejected) = subject.breaker.check() {
+        subject.breaker.count_rejection(&rejected);
+        subject.ledger.rejections.add();
+    }
+}
+
+fn looked_at(subject: &Subject, complaints: &Arc<Complaints>) {
+    let snapshot = subject.breaker.snapshot();
+    let counts = snapshot.counts;
+    complaints
+        .unless(counts.calls == counts.successes + counts.failures && counts.slow <= counts.calls, || {
+            format!("{}: a snapshot that does not add up: {counts:?}", snapshot.name)
+        });
+    let explained = subject.breaker.explain();
+    complaints.unless(!explained.is_empty(), || format!("{}: nothing to explain", snapshot.name));
+}

@@ -1,0 +1,13 @@
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod breakers;
+mod classify;
+mod error;
+mod middleware;
+mod resilient;
+
+pub use breakers::BreakerName;
+pub use classify::ReqwestClassify;
+pub use middleware::CircuitBreakerMiddleware;
+pub use resilient::{ResilientHttpClient, ResilientHttpClientBuilder};

@@ -1,0 +1,40 @@
+//! Where buckets begin and end, and what a reader finds whose mark was written over.
+
+use super::*;
+
+fn marks(nanos: u64, buckets: u32) -> Marks {
+    Marks::new(Tick(3), nanos, buckets, &Sums::default(), 0)
+}
+
+#[test]
+fn a_bucket_ends_where_the_next_begins() {
+    for (nanos, buckets) in [(10, 2), (10, 3), (7, 5), (1_000, 1), (1, 10)] {
+        let marks = marks(nanos, buckets);
+        for index in 0..40 {
+            let end = marks.end(index);
+            assert!(marks.index(end) > index, "{nanos} in {buckets}");
+            assert!(marks.index(Tick(end.0 - 1)) <= index, "{nanos} in {buckets}");
+        }
+    }
+    assert_eq!(marks(10, 2).end(0), Tick(8));
+    assert_eq!(marks(u64::MAX, 1).end(0), Tick::NEVER);
+}
+
+#[test]
+fn what_is_recorded_is_forgotten_a_window_and_a_bucket_later() {
+    assert_eq!(marks(10, 2).forgotten_by(Tick(3)), Tick(3 + 10 + 5 + 1));
+    assert_eq!(marks(90, 3).forgotten_by(Tick(40)), Tick(40 + 90 + 30 + 1));
+    assert_eq!(marks(u64::MAX, 1).forgotten_by(Tick(3)), Tick::NEVER);
+}
+
+#[test]
+fn a_mark_that_was_written_over_says_so_and_one_never_written_says_nothing() {
+    let marks = marks(10, 2);
+    assert!(matches!(marks.marks[0].read(0), Found::Since(_)));
+    assert_eq!(marks.marks[1].read(1), Found::Nothing);
+    marks.aim(2);
+    marks.roll(&Sums { failures: 4, ..Sums::default() }, 9);
+    assert_eq!(marks.marks[0].read(0), Found::Moved);
+    assert_eq!(marks.marks[0].read(2), Found::Since(Since { successes: 9, failures: 4, slow: 0 }));
+    assert_eq!(marks.marks[0].read(4), Found::Nothing);
+}

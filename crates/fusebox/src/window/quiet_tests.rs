@@ -1,0 +1,127 @@
+//! What a healthy window does not do: no step for a plain success, and no weighing where nothing can
+//! fire. A window that does it all the same counts right, and slowly.
+
+use super::*;
+use crate::clock::Clock;
+use crate::{State, Trip};
+
+const SUCCESS: Kind = Kind { failure: false, slow: false };
+const SLOW: Kind = Kind { failure: false, slow: true };
+const FAILURE: Kind = Kind { failure: true, slow: false };
+
+struct Bench {
+    clock: Clock,
+    state: StateWord,
+    window: Window,
+}
+
+impl Bench {
+    fn new(window: crate::Window, rule: Trip) -> Bench {
+        let config = CircuitBreakerConfig::builder().trip(rule).window(window).build().unwrap();
+        Bench {
+            clock: Clock::system(),
+            state: StateWord::new(Word::new(1, State::Closed)),
+            window: Window::new(1, &config, Tick(0)),
+        }
+    }
+
+    fn record(&self, kind: Kind, now: u64) -> Recorded {
+        let moment = Moment::at(&self.clock, Tick(now));
+        self.window.record(&self.state, Word::new(1, State::Closed), kind, &moment)
+    }
+
+    fn counts(&self, now: u64) -> (u64, u64) {
+        let counts = self.window.counts(&Moment::at(&self.clock, Tick(now)));
+        (counts.calls, counts.failures)
+    }
+}
+
+fn nanos(n: u64) -> std::time::Duration {
+    std::time::Duration::from_nanos(n)
+}
+
+/// Ten nanoseconds in two buckets.
+fn short() -> crate::Window {
+    crate::Window::last(nanos(10)).buckets(2)
+}
+
+fn rate() -> Trip {
+    Trip::failure_rate(0.5).minimum_calls(2)
+}
+
+#[test]
+fn a_plain_success_in_a_calm_bucket_is_no_step() {
+    for window in [short(), crate::Window::tumbling(nanos(10)), crate::Window::unbounded()] {
+        let bench = Bench::new(window, rate());
+        let head = bench.window.load();
+        for now in [0, 1, 4] {
+            assert_eq!(bench.record(SUCCESS, now), Recorded::Quiet);
+        }
+        assert_eq!(bench.window.load(), head, "{window:?}");
+        assert_eq!(bench.counts(4), (3, 0));
+    }
+}
+
+#[test]
+fn after_a_roll_the_window_is_calm_again_up_to_the_next_edge() {
+    let bench = Bench::new(short(), rate());
+    bench.record(SUCCESS, 0);
+    bench.record(SUCCESS, 5);
+    let head = bench.window.load();
+    assert!(head.calm());
+    for now in [6, 9] {
+        assert_eq!(bench.record(SUCCESS, now), Recorded::Quiet);
+    }
+    assert_eq!(bench.window.load(), head, "nothing rolls before its bucket is over");
+    bench.record(SUCCESS, 10);
+    assert_ne!(bench.window.load(), head, "and then it does");
+}
+
+#[test]
+fn an_interval_that_begins_ends_the_trouble_of_the_one_before() {
+    let bench = Bench::new(crate::Window::tumbling(nanos(10)), rate());
+    bench.record(FAILURE, 0);
+    let moment = Moment::at(&bench.clock, Tick(10));
+    bench.window.roll_on(&moment);
+    assert!(bench.window.load().calm());
+}
+
+#[test]
+fn an_edge_that_was_left_behind_is_mended_by_the_next_step() {
+    let bench = Bench::new(short(), rate());
+    bench.record(SUCCESS, 5);
+    bench.window.edge.store(5, Ordering::Release);
+    bench.record(FAILURE, 7);
+    assert_eq!(bench.window.edge.load(Ordering::Acquire), 10);
+}
+
+#[test]
+fn a_success_is_weighed_while_a_failure_is_remembered_and_no_longer() {
+    let bench = Bench::new(short(), rate());
+    bench.record(FAILURE, 0);
+    bench.record(SUCCESS, 3);
+    assert!(matches!(bench.record(SUCCESS, 4), Recorded::Counts(_)));
+    let forgotten = bench.window.eventful_until.load(Ordering::SeqCst);
+    assert_eq!(forgotten, 16, "counted from the failure, not from the success after it");
+    // The roll is a step; what follows it is not.
+    bench.record(SUCCESS, forgotten - 1);
+    assert!(matches!(bench.record(SUCCESS, forgotten - 1), Recorded::Counts(_)));
+    assert_eq!(bench.record(SUCCESS, forgotten), Recorded::Quiet);
+}
+
+#[test]
+fn a_slow_success_is_weighed_with_the_plain_one_after_it() {
+    let slow = Trip::slow_call_rate(0.5, nanos(1)).minimum_calls(2);
+    let bench = Bench::new(crate::Window::unbounded(), slow);
+    bench.record(SLOW, 0);
+    let Recorded::Counts(counts) = bench.record(SUCCESS, 0) else { panic!("one of two was slow") };
+    assert_eq!((counts.calls, counts.slow), (2, 1));
+}
+
+#[test]
+fn where_no_rule_looks_at_a_rate_no_success_is_weighed() {
+    let bench = Bench::new(crate::Window::unbounded(), Trip::consecutive_failures(9));
+    bench.record(FAILURE, 0);
+    bench.record(SUCCESS, 0);
+    assert_eq!(bench.record(SUCCESS, 0), Recorded::Quiet);
+}

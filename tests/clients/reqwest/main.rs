@@ -1,0 +1,16 @@
+//! `fusebox-reqwest` over reqwest, reqwest-middleware, reqwest-retry and reqwest-tracing, against a real
+//! hyper server on a loopback port.
+
+mod body;
+mod cancel;
+mod errors;
+mod keys;
+mod order;
+mod rejection;
+mod resilient;
+mod retry_after;
+#[path = "../http/server.rs"]
+mod server;
+mod statuses;
+mod tower;
+mod world;

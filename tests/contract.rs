@@ -1,0 +1,284 @@
+//! The public names that other code compiles against, each used with its promised types.
+//!
+//! A change that breaks this file breaks its users.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fusebox::{
+    Abandoned, Backoff, BoxError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig,
+    CircuitBreakerConfigBuilder, CircuitBreakerError, Classify, Clock, ConfigError, Counts, Ended, Event,
+    HalfOpen, Listener, ManualClock, Outcome, OwnedPermit, Permit, Registry, RegistryBuilder, RegistryStatus,
+    RejectReason, Rejected, Snapshot, State, StateChange, Subscription, Totals, Trip, TripReason, Window,
+};
+use fusebox_http::{GrpcClassify, HttpClassify, WatchedBody};
+use fusebox_tower::CircuitBreakerLayer;
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+type Answer = Result<u32, std::io::Error>;
+
+struct ByKind;
+
+impl Classify<u32, std::io::Error> for ByKind {
+    fn classify(&self, result: &Answer) -> Outcome {
+        if result.is_ok() { Outcome::Success } else { Outcome::Failure }
+    }
+}
+
+struct Ear;
+
+impl Listener for Ear {
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
+        let _ = (breaker.name(), event);
+    }
+
+    fn wants_calls(&self) -> bool {
+        true
+    }
+}
+
+fn crosses_threads<T: Send + Sync + 'static>() {}
+fn is_an_error<T: Error + Clone + Send + Sync + 'static>() {}
+fn has_a_default<T: Default>() {}
+fn is_serialised<T: serde::Serialize>() {}
+
+#[tokio::test]
+async fn calls() -> Result<(), Box<dyn Error>> {
+    let breaker: CircuitBreaker = CircuitBreaker::new("contract", CircuitBreakerConfig::default());
+    let answer = || async { Answer::Ok(1) };
+    let called: Result<u32, CircuitBreakerError<std::io::Error>> = breaker.call(answer).await;
+    assert_eq!(called?, 1);
+    breaker
+        .call_classified(answer, |result| if result.is_ok() { Outcome::Success } else { Outcome::Ignored })
+        .await?;
+    breaker.call_with(answer, &ByKind).await?;
+    breaker.call_with(answer, &Arc::new(ByKind)).await?;
+    let dynamic: &dyn Classify<u32, std::io::Error> = &ByKind;
+    breaker.call_with(answer, dynamic).await?;
+    let value: u32 = breaker.call_or_else(answer, |_: CircuitBreakerError<std::io::Error>| async { 2 }).await;
+    let other: Result<u32, ConfigError> = breaker.call_with_fallback(answer, |_| async { Ok(2) }).await;
+    let blocking: Result<u32, CircuitBreakerError<BoxError>> = breaker.call_blocking(|| Ok::<_, BoxError>(3));
+    let boxed: BoxError = CircuitBreakerError::<BoxError>::Inner("no".into()).into_boxed();
+    assert_eq!((value, other?, blocking.unwrap()), (1, 1, 3));
+    assert_eq!(boxed.to_string(), "no");
+    Ok(())
+}
+
+#[test]
+fn a_breaker() -> Result<(), Box<dyn Error>> {
+    let builder: CircuitBreakerBuilder = CircuitBreaker::builder(String::from("contract"));
+    let (clock, hands): (Clock, ManualClock) = Clock::manual();
+    let breaker: CircuitBreaker = builder
+        .config(CircuitBreakerConfig::builder().no_trip_rules().build()?)
+        .clock(clock)
+        .ready_to_trip(|counts: &Counts| counts.failures > 1_000)
+        .listener(Ear)
+        .listener(Arc::new(Ear))
+        .start_in(State::Closed)
+        .seed(7)
+        .on_state_change(|change: &StateChange| drop(change.clone()))
+        .build();
+    hands.advance(Duration::from_secs(1));
+    hands.set(Duration::from_secs(2));
+    let _ = Clock::system();
+
+    let permit: Permit<'_> = breaker.try_acquire()?;
+    permit.success();
+    breaker.try_acquire()?.failure();
+    breaker.try_acquire()?.ignore();
+    breaker.try_acquire()?.record(Outcome::Success);
+    breaker.try_acquire()?.record_after(Outcome::Failure, Duration::from_millis(5));
+    breaker.try_acquire()?.failure_with_hint(Duration::from_secs(1));
+    let owned: OwnedPermit = breaker.try_acquire_owned()?;
+    owned.failure_with_hint(Duration::from_secs(1));
+    let checked: Result<(), Rejected> = breaker.check();
+    checked?;
+
+    let config: Arc<CircuitBreakerConfig> = breaker.config();
+    breaker.set_config(CircuitBreakerConfig::clone(&config));
+    let _: (State, bool, bool, bool) =
+        (breaker.state(), breaker.is_closed(), breaker.is_open(), breaker.is_half_open());
+    let _: String = breaker.explain();
+    let subscription: Subscription = breaker.subscribe(Ear);
+    breaker.on_event(|breaker, event| drop((breaker.name().to_owned(), event.clone()))).forget();
+    drop(subscription);
+    breaker.trip();
+    breaker.open_for(Duration::from_secs(1));
+    breaker.force_open();
+    let rejected: Rejected = breaker.try_acquire().unwrap_err();
+    let _: (&str, RejectReason, Option<Duration>) =
+        (rejected.name(), rejected.reason(), rejected.retry_after());
+    breaker.count_rejection(&rejected);
+    let found: Option<&Rejected> = fusebox::rejection(&rejected);
+    assert!(found.is_some());
+    breaker.force_closed();
+    breaker.disable();
+    breaker.metrics_only();
+    breaker.reset();
+    Ok(())
+}
+
+#[test]
+fn a_configuration() -> Result<(), ConfigError> {
+    let builder: CircuitBreakerConfigBuilder = CircuitBreakerConfig::builder();
+    let config = builder
+        .trip(Trip::consecutive_failures(5))
+        .trip(Trip::failure_count(5))
+        .trip(Trip::failure_rate(0.5).minimum_calls(5))
+        .trip(Trip::slow_call_rate(0.5, Duration::from_secs(1)))
+        .window(Window::last(Duration::from_secs(10)).buckets(10))
+        .open_duration(Duration::from_secs(1))
+        .backoff(
+            Backoff::exponential(2.0)
+                .max(Duration::from_secs(9))
+                .jitter(0.1)
+                .forget_after(Duration::from_secs(60)),
+        )
+        .hint_max(Duration::from_secs(60))
+        .half_open(
+            HalfOpen::new()
+                .max_calls(2)
+                .success_threshold(2)
+                .max_failures(1)
+                .probe_timeout(Duration::from_secs(9)),
+        )
+        .abandoned(Abandoned::FailureAfter(Duration::from_secs(1)))
+        .time_calls(true)
+        .build()?;
+    assert_eq!(config.to_builder().build()?, config);
+    let _ = (CircuitBreakerConfig::aggressive(), CircuitBreakerConfig::conservative());
+    let _ = (Abandoned::Ignore, Abandoned::Failure, HalfOpen::new().failure_rate(0.5));
+    let _ = (Backoff::none(), Backoff::delays([Duration::from_secs(1)]));
+    let _ = [Window::last_calls(5), Window::tumbling(Duration::from_secs(1)), Window::unbounded()];
+    CircuitBreakerConfig::builder().no_trip_rules().build()?;
+    Ok(())
+}
+
+#[test]
+fn what_is_seen() {
+    let breaker = CircuitBreaker::builder("contract").build();
+    let snapshot: Snapshot = breaker.snapshot();
+    let Counts { calls, failures, successes, slow, consecutive_failures, consecutive_successes, .. } =
+        snapshot.counts;
+    assert_eq!([calls, failures, successes, slow, consecutive_failures, consecutive_successes], [0_u64; 6]);
+    let _: (Option<f64>, Option<f64>) = (snapshot.counts.failure_rate(), snapshot.counts.slow_call_rate());
+    let _: (Arc<str>, State, Option<Duration>, u64) =
+        (snapshot.name, snapshot.state, snapshot.retry_after, snapshot.rejected);
+    let _: (u32, Duration, Duration) = (snapshot.reopenings, snapshot.open_duration, snapshot.in_state_for);
+    let totals: Totals = snapshot.totals;
+    let _ = [totals.successes, totals.failures, totals.ignored, totals.abandoned, totals.slow, totals.late];
+    let _ = [totals.rejected, totals.would_trip, totals.trips, totals.panics, totals.timed, totals.calls()];
+    let _: (Duration, Option<Duration>) = (totals.response_time, totals.average_response_time());
+    breaker.trip();
+    let change: StateChange = breaker.snapshot().last_trip.unwrap();
+    let _: (&Arc<str>, State, State, &Vec<TripReason>, Counts, SystemTime, u64) =
+        (&change.name, change.from, change.to, &change.reasons, change.counts, change.at, change.sequence);
+    for event in
+        [Event::StateChanged(change), Event::Reset { sequence: 1 }, Event::ConfigChanged { sequence: 1 }]
+    {
+        match event {
+            Event::StateChanged(_) | Event::Rejected(_) | Event::Reset { sequence: _ } => {}
+            Event::Recorded { ended, slow, took } => {
+                let _: (Ended, bool, Option<Duration>) = (ended, slow, took);
+            }
+            Event::WouldTrip { reasons, counts, sequence } => {
+                let _: (Vec<TripReason>, Counts, u64) = (reasons, counts, sequence);
+            }
+            Event::ConfigChanged { sequence: _ } => {}
+            _ => {}
+        }
+    }
+    let _ = [Ended::Success, Ended::Failure, Ended::Ignored, Ended::Abandoned, Ended::Late];
+    let _ = [RejectReason::Open, RejectReason::HalfOpenSaturated, RejectReason::ForcedOpen];
+    let _ = [
+        TripReason::ConsecutiveFailures,
+        TripReason::FailureCount,
+        TripReason::FailureRate,
+        TripReason::SlowCallRate,
+        TripReason::Custom,
+        TripReason::ProbeFailed,
+        TripReason::ProbeTimedOut,
+        TripReason::Manual,
+    ];
+    crosses_threads::<CircuitBreaker>();
+    crosses_threads::<OwnedPermit>();
+    crosses_threads::<Rejected>();
+    crosses_threads::<Registry>();
+    is_an_error::<Rejected>();
+    is_an_error::<CircuitBreakerError<Rejected>>();
+    has_a_default::<(Snapshot, Counts, Totals, StateChange, CircuitBreakerConfig)>();
+    is_serialised::<(Snapshot, RegistryStatus, Event)>();
+}
+
+#[tokio::test]
+async fn a_registry() -> Result<(), Box<dyn Error>> {
+    let builder: RegistryBuilder = Registry::builder();
+    let registry: Registry = builder
+        .default_config(CircuitBreakerConfig::default())
+        .config_for("db-*", CircuitBreakerConfig::conservative())
+        .capacity(10)
+        .idle_after(Duration::from_secs(60))
+        .clock(Clock::system())
+        .build();
+    let _: (Registry, &'static Registry) = (Registry::new(), Registry::global());
+    let breaker: CircuitBreaker = registry.get_or_create("db-orders");
+    let found: Option<CircuitBreaker> = registry.get("db-orders");
+    assert!(found.is_some());
+    registry.create("search", CircuitBreakerConfig::default())?;
+    registry.insert(CircuitBreaker::builder("own").build())?;
+    assert!(registry.insert(breaker.clone()).is_err());
+    registry.configure("db-*", CircuitBreakerConfig::aggressive());
+    let subscription: Subscription = registry.subscribe(Ear);
+    let called: Result<u32, CircuitBreakerError<std::io::Error>> =
+        registry.call("search", || async { Answer::Ok(1) }).await;
+    called?;
+    let (breakers, open): (Vec<CircuitBreaker>, Vec<CircuitBreaker>) =
+        (registry.breakers(), registry.open_breakers());
+    assert_eq!((breakers.len(), open.len(), registry.any_open()), (registry.len(), 0, false));
+    let status: RegistryStatus = registry.status();
+    assert_eq!(status.overflowed, 0);
+    registry.reset_all();
+    drop(subscription);
+    let removed: Option<CircuitBreaker> = registry.remove("own");
+    assert!(removed.is_some());
+    registry.clear();
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_layer() {
+    let breaker = CircuitBreaker::builder("contract").build();
+    let service = || service_fn(|request: u32| async move { Answer::Ok(request) });
+
+    let boxed = CircuitBreakerLayer::new(breaker.clone()).layer(service());
+    let answer: Result<u32, BoxError> = boxed.oneshot(1).await;
+    assert_eq!(answer.unwrap(), 1);
+
+    let typed = CircuitBreakerLayer::new(breaker.clone()).typed_errors().layer(service());
+    let answer: Result<u32, CircuitBreakerError<std::io::Error>> = typed.oneshot(1).await;
+    assert_eq!(answer.unwrap(), 1);
+
+    let canned = CircuitBreakerLayer::new(breaker.clone())
+        .on_rejected(|_: Rejected, request: u32| Answer::Ok(request));
+    let answer: Answer = canned.layer(service()).oneshot(1).await;
+    assert_eq!(answer.unwrap(), 1);
+
+    let classified = CircuitBreakerLayer::new(breaker.clone())
+        .classify_fn(|result| if result.is_ok() { Outcome::Success } else { Outcome::Failure });
+    assert_eq!(classified.layer(service()).oneshot(1).await.unwrap(), 1);
+
+    let keyed = CircuitBreakerLayer::keyed(Registry::new(), |request: &u32| Cow::Owned(request.to_string()));
+    assert_eq!(keyed.layer(service()).oneshot(1).await.unwrap(), 1);
+
+    let mut waiting = CircuitBreakerLayer::new(breaker).wait_while_open().layer(service());
+    assert_eq!(waiting.ready().await.unwrap().call(1).await.unwrap(), 1);
+}
+
+#[test]
+fn http() {
+    let _ = (HttpClassify::default(), GrpcClassify::default(), WatchedBody::unwatched(()));
+    let none: Option<Duration> = fusebox_http::retry_after(&http::HeaderMap::new(), SystemTime::UNIX_EPOCH);
+    assert_eq!(none, None);
+}

@@ -1,0 +1,115 @@
+//! Every parser of bytes from outside, and what must hold of it whatever the bytes are.
+//!
+//! Shared by the fuzz targets and by the test that runs without a fuzzer.
+
+#![allow(dead_code, reason = "each fuzz target uses one of these")]
+
+use std::time::{Duration, SystemTime};
+
+use fusebox::{CircuitBreaker, CircuitBreakerConfig};
+use fusebox_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub(crate) type Parser = fn(&[u8]);
+
+/// All of them, by the names of their corpora.
+pub(crate) const ALL: [(&str, Parser); 7] = [
+    ("retry_after", retry_after),
+    ("grpc_pushback", grpc_pushback),
+    ("grpc_retry_info", grpc_retry_info),
+    ("grpc_timeout", grpc_timeout),
+    ("grpc_status", grpc_status),
+    ("duration", duration),
+    ("config", config),
+];
+
+/// A moment with dates on both sides: Sun, 06 Nov 1994 08:49:37 GMT.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)
+}
+
+/// None if the bytes can be no header at all.
+fn headers(name: &'static str, bytes: &[u8]) -> Option<HeaderMap> {
+    let value = HeaderValue::from_bytes(bytes).ok()?;
+    Some(HeaderMap::from_iter([(HeaderName::from_static(name), value)]))
+}
+
+pub(crate) fn retry_after(bytes: &[u8]) {
+    let Some(headers) = headers("retry-after", bytes) else { return };
+    let (early, late) = (hint(&headers, now()), hint(&headers, now() + Duration::from_secs(1)));
+    assert_eq!(early.is_some(), late.is_some(), "understood or not, whatever the time is");
+    assert!(late <= early, "a hint does not grow with time");
+    if let Some(seconds) = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<u32>().ok()) {
+        let signed = bytes.starts_with(b"+");
+        assert_eq!(early, (!signed).then(|| Duration::from_secs(seconds.into())));
+    }
+}
+
+pub(crate) fn grpc_pushback(bytes: &[u8]) {
+    let Some(headers) = headers("grpc-retry-pushback-ms", bytes) else { return };
+    let hint = hint(&headers, now());
+    assert!(hint <= Some(Duration::from_millis(i32::MAX as u64)), "{hint:?}");
+    assert!(hint.is_none() || !bytes.contains(&b'-'), "a negative pushback is no hint");
+}
+
+/// As the header's value, and as what the header's value decodes to.
+pub(crate) fn grpc_retry_info(bytes: &[u8]) {
+    let of = |text: &[u8]| headers("grpc-status-details-bin", text).and_then(|headers| hint(&headers, now()));
+    of(bytes);
+    let bare = base64(bytes);
+    let padded = format!("{bare}{}", "=".repeat((4 - bare.len() % 4) % 4));
+    assert_eq!(of(bare.as_bytes()), of(padded.as_bytes()), "padding is optional");
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits =
+            group.iter().fold(0, |bits: u32, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - group.len()));
+        for place in 0..=group.len() {
+            text.push(char::from(ALPHABET[(bits >> (18 - 6 * place) & 63) as usize]));
+        }
+    }
+    text
+}
+
+pub(crate) fn grpc_timeout(bytes: &[u8]) {
+    let Some(headers) = headers("grpc-timeout", bytes) else { return };
+    let Some(limit) = deadline(&headers) else { return };
+    assert!(limit <= Duration::from_secs(99_999_999 * 3600));
+    assert!((2..=9).contains(&bytes.len()) && bytes[0].is_ascii_digit());
+}
+
+pub(crate) fn grpc_status(bytes: &[u8]) {
+    let code = GrpcCode::from_bytes(bytes);
+    if let Some(headers) = headers("grpc-status", bytes) {
+        assert_eq!(GrpcCode::from_headers(&headers), Some(code));
+    }
+    let written = (code as u8).to_string();
+    assert!(written.as_bytes() == bytes || code == GrpcCode::Unknown);
+}
+
+/// A duration, where a document has one.
+pub(crate) fn duration(bytes: &[u8]) {
+    let document = serde_json::json!({ "open_duration": String::from_utf8_lossy(bytes) });
+    config(document.to_string().as_bytes());
+}
+
+/// A configuration that is read is written as it was understood, and makes a breaker that works.
+pub(crate) fn config(bytes: &[u8]) {
+    let config = match serde_json::from_slice::<CircuitBreakerConfig>(bytes) {
+        Ok(config) => config,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    let written = serde_json::to_string(&config).expect("every configuration can be written");
+    let again = serde_json::from_str::<CircuitBreakerConfig>(&written);
+    assert_eq!(again.as_ref().ok(), Some(&config), "{written}: {again:?}");
+    let breaker = CircuitBreaker::builder("fuzzed").config(config).seed(1).build();
+    if let Ok(permit) = breaker.try_acquire() {
+        permit.failure_with_hint(Duration::MAX);
+    }
+    breaker.trip();
+    breaker.set_config(again.expect("just compared"));
+    assert!(!breaker.explain().is_empty());
+}
