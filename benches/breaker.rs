@@ -57,6 +57,7 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
         ("time-window", Box::new(|| vec![rows::time_window::group()])),
         ("memory", Box::new(|| vec![rows::memory::group()])),
         ("registry", Box::new(|| vec![rows::registry::group()])),
+        ("reqwest", Box::new(|| vec![rows::reqwest::group()])),
         ("detection", Box::new(|| vec![rows::detection::group()])),
     ]
 }

@@ -58,6 +58,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         .chain(of("direct, 1 % fail", rows::mixed::cases(100)))
         .chain(of("direct, open", rows::open::direct_cases()))
         .chain(of("tower, open", rows::open::tower_cases().0))
+        .chain(of("reqwest, closed", rows::reqwest::cases()))
         .collect()
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod memory;
 pub(crate) mod mixed;
 pub(crate) mod open;
 pub(crate) mod registry;
+pub(crate) mod reqwest;
 pub(crate) mod tasks;
 pub(crate) mod time_window;
 pub(crate) mod verdict;

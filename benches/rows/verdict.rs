@@ -9,6 +9,7 @@ const MEMORY: &str = "Memory of one breaker";
 const REGISTRY: &str = "Registry";
 const WINDOW: &str = "Time window";
 const DETECTION: &str = "Detection";
+const REQWEST: &str = "reqwest, closed, success";
 const COUNT: &str = "fusebox, count 100";
 
 /// What ours is held to, and whether it was reached in this run; a row that was not measured is left out.
@@ -41,6 +42,7 @@ fn claims(table: &Table) -> Vec<Claim> {
     let base = |title, name| table.find(title, name).and_then(|row| row.to_base);
     let value = |title, name| table.find(title, name).map(|row| row.value);
     let allocations = |title, name| table.find(title, name).and_then(|row| row.allocations);
+    let more = |title, name, than| Some(allocations(title, name)? - allocations(title, than)?);
     let share = |(title, name), (other, of)| Some(value(title, name)? / value(other, of)?);
     vec![
         ("tower, count 100, x limit", limit(TOWER, COUNT), AtMost(1.5)),
@@ -73,6 +75,8 @@ fn claims(table: &Table) -> Vec<Claim> {
             ),
             AtMost(1.1),
         ),
+        ("reqwest, one breaker, more allocations", more(REQWEST, "one breaker", "empty"), AtMost(2.0)),
+        ("reqwest, per host, more allocations", more(REQWEST, "per host", "empty"), AtMost(2.0)),
         ("detection after 0", value(DETECTION, "fusebox, count 100, after 0"), AtMost(10.0)),
         ("detection after 1,000", value(DETECTION, "fusebox, count 100, after 1000"), AtMost(50.0)),
         ("detection after 1,000,000", value(DETECTION, "fusebox, count 100, after 1000000"), AtMost(50.0)),

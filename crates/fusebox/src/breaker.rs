@@ -1,19 +1,21 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::aside::Aside;
 use crate::builder::CircuitBreakerBuilder;
 use crate::clock::{Clock, Moment, Tick};
 use crate::config::CircuitBreakerConfig;
+use crate::history::Control;
 use crate::listeners::Listeners;
 use crate::permit::Ticket;
 use crate::state::{Admission, Cause, Change, Entry, Log, Machine, StateWord, View, Word};
-use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
-use crate::totals::Ledger;
+use crate::sync::{Mutex, MutexGuard, lock};
+use crate::totals::{Ledger, Timing};
 use crate::window::Window;
 use crate::{
     Counts, Event, Listener, OwnedPermit, Permit, RejectReason, Rejected, Snapshot, State, StateChange,
-    Subscription,
+    Subscription, Totals,
 };
 
 /// A circuit breaker: lets calls through while the other side answers, and says no at once while it
@@ -42,30 +44,13 @@ pub(crate) type CustomRule = Box<dyn Fn(&Counts) -> bool + Send + Sync>;
 /// What all clones share.
 pub(crate) struct Inner {
     word: StateWord,
-    /// While open: when the wait is over, and why it opened; written before the word is published.
-    deadline: AtomicU64,
-    cause: [AtomicU64; 2],
     pub(crate) window: Window,
-    pub(crate) ledger: Ledger,
+    pub(crate) timing: Timing,
     pub(crate) clock: Clock,
     name: Arc<str>,
-    pub(crate) custom: Option<CustomRule>,
-    listeners: Listeners,
+    aside: OnceLock<Box<Aside>>,
     /// The transition lock. No call in Closed and no rejection in Open takes it.
     control: Mutex<Control>,
-}
-
-/// What changes only under the transition lock.
-pub(crate) struct Control {
-    pub(crate) machine: Machine,
-    pub(crate) sequence: u64,
-    /// `rejected` when this visit began.
-    rejected_before: u64,
-    last_trip: Option<Box<StateChange>>,
-    /// Whether a rule held at the last outcome in metrics-only.
-    pub(crate) held: bool,
-    /// The generation of the window in force.
-    generation: bool,
 }
 
 impl CircuitBreaker {
@@ -90,22 +75,12 @@ impl CircuitBreaker {
         let machine = Machine::new(config, seed, now);
         let inner = Inner {
             word: StateWord::new(Word::new(machine.epoch(), State::Closed)),
-            deadline: AtomicU64::new(u64::MAX),
-            cause: [AtomicU64::new(0), AtomicU64::new(0)],
             window: Window::new(machine.epoch(), machine.config(), now),
-            ledger: Ledger::default(),
+            timing: Timing::default(),
             clock,
             name,
-            custom,
-            listeners: Listeners::new(),
-            control: Mutex::new(Control {
-                machine,
-                sequence: 0,
-                rejected_before: 0,
-                last_trip: None,
-                held: false,
-                generation: false,
-            }),
+            aside: custom.map_or_else(OnceLock::new, |rule| Box::new(Aside::new(Some(rule))).into()),
+            control: Mutex::new(Control::new(machine)),
         };
         inner.republish();
         CircuitBreaker(Arc::new(inner))
@@ -144,7 +119,8 @@ impl CircuitBreaker {
             let moment = Moment::at(&self.0.clock, now);
             // What is due already happens by the numbers it was due by.
             control.machine.catch_up(now, log);
-            control.generation = self.0.window.reconfigure(&config, &moment);
+            let generation = self.0.window.reconfigure(&config, &moment);
+            self.0.word.publish(self.0.word.load().with_generation(generation));
             control.machine.set_config(config, log);
         });
     }
@@ -225,7 +201,7 @@ impl CircuitBreaker {
             let answer = match answer {
                 Admission::Permitted => Ok(()),
                 Admission::Refused { reason, left, cause } => {
-                    self.0.ledger.reject();
+                    self.0.aside().ledger.reject();
                     Err(self.0.refusal(reason, left, cause))
                 }
             };
@@ -254,7 +230,7 @@ impl CircuitBreaker {
         match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(()),
             State::Open => {
-                if let Some(rejected) = self.0.refusal_while_open(word, |_| true) {
+                if let Some(rejected) = self.0.refusal_while_open(word, |_, _| true) {
                     return Err(rejected);
                 }
             }
@@ -271,13 +247,13 @@ impl CircuitBreaker {
     /// Counts a rejection that a [`check`](Self::check) announced and that an adapter now hands to a
     /// caller, and tells the listeners.
     pub fn count_rejection(&self, rejected: &Rejected) {
-        self.0.ledger.reject();
+        self.0.aside().ledger.reject();
         self.tell_rejection(rejected);
     }
 
     fn tell_rejection(&self, rejected: &Rejected) {
-        if self.0.listeners.any() {
-            self.0.listeners.tell_now(self, &Event::Rejected(rejected.clone()));
+        if let Some(listeners) = self.0.listeners().filter(|listeners| listeners.any()) {
+            listeners.tell_now(self, &Event::Rejected(rejected.clone()));
         }
     }
 
@@ -330,17 +306,19 @@ impl CircuitBreaker {
         let now = self.0.clock.now();
         let control = lock(&self.0.control);
         let view = control.machine.view(now);
-        let totals = self.0.ledger.totals(self.0.window.totals());
+        let past = control.past();
+        let totals = self.0.totals(&control);
+        let rejected_before = past.map_or(0, |past| past.rejected_before);
         let snapshot = Snapshot {
             name: Arc::clone(&self.0.name),
             state: view.state,
             counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
             retry_after: view.left.map(Duration::from_nanos),
-            rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(control.rejected_before) },
+            rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(rejected_before) },
             reopenings: view.reopenings,
             open_duration: Duration::from_nanos(view.wait),
             in_state_for: Duration::from_nanos(now.since(view.since)),
-            last_trip: control.last_trip.as_deref().cloned(),
+            last_trip: past.and_then(|past| past.last_trip.clone()),
             totals,
         };
         (snapshot, more(&control.machine, now))
@@ -350,7 +328,7 @@ impl CircuitBreaker {
 
     /// Lets a listener hear what this breaker does, until the subscription is dropped.
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
-        let ear = self.0.listeners.add(Box::new(listener));
+        let ear = self.0.aside().listeners.add(Box::new(listener));
         self.0.republish();
         Subscription::new(Arc::downgrade(&self.0), &ear)
     }
@@ -361,7 +339,7 @@ impl CircuitBreaker {
     }
 
     pub(crate) fn listen_for_ever(&self, listener: Box<dyn Listener>) {
-        self.0.listeners.add(listener);
+        self.0.aside().listeners.add(listener);
         self.0.republish();
     }
 
@@ -377,7 +355,7 @@ impl CircuitBreaker {
         }
         drop(control);
         // Also without a change of our own: somebody's event may have come in between.
-        self.0.listeners.drain(self);
+        self.0.drain_events(self);
         answer
     }
 
@@ -387,16 +365,52 @@ impl CircuitBreaker {
     }
 }
 
-impl Control {
-    pub(crate) fn next_sequence(&mut self) -> u64 {
-        self.sequence += 1;
-        self.sequence
-    }
-}
-
 impl Inner {
-    pub(crate) fn listeners(&self) -> &Listeners {
-        &self.listeners
+    /// What is made when it is first needed.
+    pub(crate) fn aside(&self) -> &Aside {
+        self.aside.get_or_init(|| Box::new(Aside::new(None)))
+    }
+
+    /// Who listens; none if nobody ever has.
+    #[inline]
+    pub(crate) fn listeners(&self) -> Option<&Listeners> {
+        self.aside.get().map(|aside| &aside.listeners)
+    }
+
+    /// Whether anybody wants to hear of every call.
+    #[inline]
+    pub(crate) fn want_calls(&self) -> bool {
+        self.listeners().is_some_and(Listeners::want_calls)
+    }
+
+    pub(crate) fn enqueue(&self, event: Event) {
+        if let Some(listeners) = self.listeners() {
+            listeners.enqueue(event);
+        }
+    }
+
+    pub(crate) fn drain_events(&self, breaker: &CircuitBreaker) {
+        if let Some(listeners) = self.listeners() {
+            listeners.drain(breaker);
+        }
+    }
+
+    /// The user's own rule.
+    pub(crate) fn custom(&self) -> Option<&CustomRule> {
+        self.aside.get()?.custom.as_ref()
+    }
+
+    fn totals(&self, control: &Control) -> Totals {
+        let (successes, failures, slow) = self.window.totals();
+        let mut totals = Totals { successes, failures, slow, ..Totals::default() };
+        self.timing.add_to(&mut totals);
+        if let Some(aside) = self.aside.get() {
+            aside.ledger.add_to(&mut totals);
+        }
+        if let Some(past) = control.past() {
+            past.add_to(&mut totals);
+        }
+        totals
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -413,13 +427,13 @@ impl Inner {
     }
 
     pub(crate) fn count_panic(&self) {
-        self.ledger.panics.add(1);
+        self.aside().ledger.panics.add(1);
     }
 
     /// Refuses a call and counts it in the visit that refused it; none if the lock must be asked.
     #[inline]
     fn refuse_while_open(&self, word: Word) -> Option<Rejected> {
-        self.refusal_while_open(word, |seen| self.ledger.reject_as_of(seen))
+        self.refusal_while_open(word, Ledger::reject_as_of)
     }
 
     /// The no of an open breaker whose wait is not over; none if the lock must be asked.
@@ -427,15 +441,11 @@ impl Inner {
     /// `count` is given what the count of rejections was before the visit was looked at; where it
     /// fails, somebody else was quicker and all is looked at again.
     #[inline]
-    fn refusal_while_open(&self, word: Word, count: impl Fn(u64) -> bool) -> Option<Rejected> {
+    fn refusal_while_open(&self, word: Word, count: impl Fn(&Ledger, u64) -> bool) -> Option<Rejected> {
+        let aside = self.aside.get()?;
         loop {
-            let seen = self.ledger.rejections();
-            let deadline = Tick(self.deadline.load(Ordering::Acquire));
-            // The numbers before the reasons, against the order in which they are written: should the
-            // breaker be opened anew meanwhile, new reasons may stand with old numbers they do not
-            // tell, but never old reasons with new numbers.
-            let numbers = self.cause[1].load(Ordering::Acquire);
-            let cause = [self.cause[0].load(Ordering::Acquire), numbers];
+            let seen = aside.ledger.rejections();
+            let (deadline, cause) = aside.opening();
             // Read again: what was read belongs to this visit only if it still goes on.
             if self.word.load() != word {
                 return None;
@@ -444,7 +454,7 @@ impl Inner {
             if now >= deadline {
                 return None;
             }
-            if count(seen) {
+            if count(&aside.ledger, seen) {
                 let cause = Cause::from_words(cause);
                 return Some(Rejected::open(Arc::clone(&self.name), deadline.since(now), cause));
             }
@@ -467,42 +477,39 @@ impl Inner {
                 Entry::Change(change) => self.note(control, change),
                 Entry::Reset => {
                     let sequence = control.next_sequence();
-                    self.listeners.enqueue(Event::Reset { sequence });
+                    self.enqueue(Event::Reset { sequence });
                 }
                 Entry::ConfigChanged => {
                     let sequence = control.next_sequence();
-                    self.listeners.enqueue(Event::ConfigChanged { sequence });
+                    self.enqueue(Event::ConfigChanged { sequence });
                 }
             }
         }
-        let machine = &control.machine;
-        if !self.word.load().same_epoch(Word::new(machine.epoch(), machine.state())) {
-            if matches!(machine.state(), State::Closed | State::MetricsOnly) {
-                control.generation = self.window.begin(machine.epoch(), machine.config(), now);
+        let (epoch, state) = (control.machine.epoch(), control.machine.state());
+        let mut generation = self.word.load().generation();
+        if !self.word.load().same_epoch(Word::new(epoch, state)) {
+            if matches!(state, State::Closed | State::MetricsOnly) {
+                generation = self.window.begin(epoch, control.machine.config(), now);
             }
-            control.held = false;
-            self.ledger.begin_visit();
-            control.rejected_before = self.ledger.rejected();
+            let rejected = self.aside().ledger.begin_visit();
+            control.past_mut().begin_visit(rejected);
+            // Only an opening says this: while the word still says open, a rejection that reads it must
+            // find the wait that is over, not one that has not begun.
+            if state == State::Open {
+                self.aside().set_opening(control.machine.deadline(), control.machine.cause());
+            }
         }
-        let machine = &control.machine;
-        // Only an opening writes these: while the word still says open, a rejection that reads them
-        // must find the wait that is over, not one that has not begun.
-        if machine.state() == State::Open {
-            self.deadline.store(machine.deadline().0, Ordering::Release);
-            let [first, second] = machine.cause().to_words();
-            self.cause[0].store(first, Ordering::Release);
-            self.cause[1].store(second, Ordering::Release);
-        }
-        self.publish(control);
+        self.publish(control, generation);
     }
 
     fn note(&self, control: &mut Control, change: &Change) {
         let sequence = control.next_sequence();
         let opened = change.to == State::Open;
         if opened {
-            self.ledger.trips.add(1);
+            control.past_mut().trips += 1;
         }
-        if !opened && !self.listeners.any() {
+        let heard = self.listeners().is_some_and(Listeners::any);
+        if !opened && !heard {
             return;
         }
         let told = StateChange {
@@ -514,21 +521,21 @@ impl Inner {
             at: self.clock.wall(change.at),
             sequence,
         };
-        if self.listeners.any() {
-            self.listeners.enqueue(Event::StateChanged(told.clone()));
+        if heard {
+            self.enqueue(Event::StateChanged(told.clone()));
         }
         if opened {
-            control.last_trip = Some(Box::new(told));
+            control.past_mut().last_trip = Some(told);
         }
     }
 
-    fn publish(&self, control: &Control) {
+    fn publish(&self, control: &Control, generation: bool) {
         let machine = &control.machine;
         let config = machine.config();
-        let timed = config.needs_timing() || self.listeners.want_calls();
-        let weighed = self.custom.is_some() || machine.state() == State::MetricsOnly;
+        let timed = config.needs_timing() || self.want_calls();
+        let weighed = self.custom().is_some() || machine.state() == State::MetricsOnly;
         let word = Word::new(machine.epoch(), machine.state())
-            .with_generation(control.generation)
+            .with_generation(generation)
             .with_timed(timed)
             .with_weighed(weighed);
         self.word.publish(word);
@@ -537,7 +544,7 @@ impl Inner {
     /// Publishes the same state with the flags as they are now.
     pub(crate) fn republish(&self) {
         let control = lock(&self.control);
-        self.publish(&control);
+        self.publish(&control, self.word.load().generation());
     }
 }
 

@@ -35,7 +35,7 @@ impl CircuitBreaker {
     pub fn explain(&self) -> String {
         let (snapshot, (cause, probes)) = self.look(|machine, now| (machine.why(now), machine.probes(now)));
         let config = self.config();
-        let has_own_rule = self.inner().custom.is_some();
+        let has_own_rule = self.inner().custom().is_some();
         Explanation { snapshot: &snapshot, config: &config, cause, probes, has_own_rule }.to_string()
     }
 }

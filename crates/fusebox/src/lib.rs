@@ -74,6 +74,7 @@
 //! - `stream`: `CircuitBreaker::protect_stream`, and `Events` as a `Stream`.
 //! - `test-util`: `Clock::manual`, a clock that a test moves by hand.
 
+mod aside;
 mod breaker;
 mod builder;
 mod call;
@@ -86,6 +87,7 @@ mod event;
 mod events;
 mod explain;
 pub mod guide;
+mod history;
 mod listeners;
 #[cfg(all(test, loom))]
 mod loom_tests;

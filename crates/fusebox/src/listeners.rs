@@ -241,12 +241,12 @@ impl fmt::Debug for Listeners {
 
 impl Inner {
     pub(crate) fn adopt(&self, ear: &Arc<Ear>) {
-        self.listeners().adopt(ear);
+        self.aside().listeners.adopt(ear);
         self.republish();
     }
 
     pub(crate) fn unsubscribe(&self, ear: &Arc<Ear>) {
-        self.listeners().remove(ear);
+        self.aside().listeners.remove(ear);
         self.republish();
     }
 }

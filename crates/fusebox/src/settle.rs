@@ -40,7 +40,7 @@ impl CircuitBreaker {
     fn end_plain_success(&self, ticket: Ticket) {
         let inner = self.inner();
         // A listener may have come since the call was admitted.
-        if inner.listeners().want_calls() {
+        if inner.want_calls() {
             return self.end_otherwise(ticket, Ending::Success, None);
         }
         let moment = Moment::of(&inner.clock);
@@ -114,7 +114,7 @@ impl CircuitBreaker {
         if !inner.word().load().same_epoch(ticket.word) {
             return Ended::Late;
         }
-        inner.ledger.note(ended, slow);
+        inner.aside().ledger.note(ended, slow);
         ended
     }
 
@@ -136,15 +136,15 @@ impl CircuitBreaker {
         let (verdict, moved) = self.transition(now, |control, log| {
             let verdict = control.machine.settle(ticket.word.epoch(), started, end, now, log);
             if verdict == Verdict::Counted {
-                self.inner().ledger.note(ended, slow);
+                self.inner().aside().ledger.note(ended, slow);
             }
             (verdict, !log.is_empty())
         });
         match verdict {
             Verdict::Late => Ended::Late,
             Verdict::Counted => {
-                if !moved {
-                    self.inner().listeners().tell_now(self, &Event::ProbeEnded);
+                if let (false, Some(listeners)) = (moved, self.inner().listeners()) {
+                    listeners.tell_now(self, &Event::ProbeEnded);
                 }
                 ended
             }
@@ -173,7 +173,7 @@ impl CircuitBreaker {
     fn ask_rules(&self, counts: &Counts) -> Option<Cause> {
         let inner = self.inner();
         let fired = inner.window.with_config(|config| trip::fired(config.rules(), counts));
-        let Some(custom) = &inner.custom else { return fired };
+        let Some(custom) = inner.custom() else { return fired };
         let answer = catch_unwind(AssertUnwindSafe(|| custom(counts)));
         let holds = answer.unwrap_or_else(|_| {
             inner.count_panic();
@@ -189,16 +189,17 @@ impl CircuitBreaker {
         if control.machine.epoch() != ticket.word.epoch() {
             return;
         }
-        let began = fired.filter(|_| !control.held);
-        control.held = fired.is_some();
+        let past = control.past_mut();
+        let began = fired.filter(|_| !past.held);
+        past.held = fired.is_some();
         if let Some(cause) = began {
-            inner.ledger.would_trip.add(1);
+            past.would_trip += 1;
             let sequence = control.next_sequence();
             let reasons = cause.reasons.iter().collect();
-            inner.listeners().enqueue(Event::WouldTrip { reasons, counts: *counts, sequence });
+            inner.enqueue(Event::WouldTrip { reasons, counts: *counts, sequence });
         }
         drop(control);
-        inner.listeners().drain(self);
+        inner.drain_events(self);
     }
 
     // ---- totals -------------------------------------------------------------------------------
@@ -208,7 +209,7 @@ impl CircuitBreaker {
     #[cold]
     fn count_late(&self, moment: &Moment<'_>) {
         let inner = self.inner();
-        inner.ledger.late.add(1);
+        inner.aside().ledger.late.add(1);
         if inner.word().load().state() == State::HalfOpen {
             let now = moment.get();
             self.transition(now, |control, log| control.machine.catch_up(now, log));
@@ -222,11 +223,11 @@ impl CircuitBreaker {
         }
         let counted = matches!(ended, Ended::Success | Ended::Failure);
         if let (true, Some(took)) = (counted, took) {
-            inner.ledger.time(took);
+            inner.timing.time(took);
         }
-        if inner.listeners().want_calls() {
+        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want_calls()) {
             let took = took.map(Duration::from_nanos);
-            inner.listeners().tell_call(self, &Event::Recorded { ended, slow: counted && slow, took });
+            listeners.tell_call(self, &Event::Recorded { ended, slow: counted && slow, took });
         }
     }
 }

@@ -3,7 +3,8 @@ use std::time::Duration;
 use crate::sync::{AtomicU64, Ordering};
 use crate::{Ended, Totals};
 
-/// The lifetime totals, but for what a window has recorded, which the window itself has.
+/// The lifetime totals, but for what a window has recorded, which the window itself has, and for
+/// what changes under the transition lock alone, which is there.
 ///
 /// Every permit that ends and every rejection is counted exactly once.
 #[derive(Debug, Default)]
@@ -14,12 +15,14 @@ pub(crate) struct Ledger {
     abandoned: Count,
     slow: Count,
     pub(crate) late: Count,
+    /// And one more for each visit that began: see [`Ledger::begin_visit`].
     rejected: Count,
-    /// Bumps of `rejected` that were no rejection: see [`Ledger::begin_visit`].
-    bumps: Count,
-    pub(crate) would_trip: Count,
-    pub(crate) trips: Count,
     pub(crate) panics: Count,
+}
+
+/// How many calls were timed, and how long they took, all told.
+#[derive(Debug, Default)]
+pub(crate) struct Timing {
     timed: Count,
     response_nanos: Count,
 }
@@ -47,7 +50,7 @@ impl Count {
     }
 }
 
-impl Ledger {
+impl Timing {
     #[inline]
     pub(crate) fn time(&self, took: u64) {
         self.timed.add(1);
@@ -59,6 +62,13 @@ impl Ledger {
         }
     }
 
+    pub(crate) fn add_to(&self, totals: &mut Totals) {
+        totals.timed = self.timed.get();
+        totals.response_time = Duration::from_nanos(self.response_nanos.get());
+    }
+}
+
+impl Ledger {
     /// An outcome that no window has recorded: of a probe, of a disabled breaker, or one that counts
     /// nowhere.
     pub(crate) fn note(&self, ended: Ended, slow: bool) {
@@ -72,12 +82,6 @@ impl Ledger {
         if slow {
             self.slow.add(1);
         }
-    }
-
-    /// Rejections so far.
-    pub(crate) fn rejected(&self) -> u64 {
-        let bumps = self.bumps.get();
-        self.rejected.get().saturating_sub(bumps)
     }
 
     /// Counts a rejection, whatever visit it falls in.
@@ -98,26 +102,21 @@ impl Ledger {
     }
 
     /// A visit begins: no rejection that was decided before can still be counted after.
-    pub(crate) fn begin_visit(&self) {
-        self.bumps.add(1);
-        self.rejected.add(1);
+    ///
+    /// Gives the rejections so far, and the visits that have begun: this one too.
+    pub(crate) fn begin_visit(&self) -> u64 {
+        self.rejected.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// All totals, with those of the windows.
-    pub(crate) fn totals(&self, (successes, failures, slow): (u64, u64, u64)) -> Totals {
-        Totals {
-            successes: self.successes.get().saturating_add(successes),
-            failures: self.failures.get().saturating_add(failures),
-            ignored: self.ignored.get(),
-            abandoned: self.abandoned.get(),
-            slow: self.slow.get().saturating_add(slow),
-            late: self.late.get(),
-            rejected: self.rejected(),
-            would_trip: self.would_trip.get(),
-            trips: self.trips.get(),
-            panics: self.panics.get(),
-            timed: self.timed.get(),
-            response_time: Duration::from_nanos(self.response_nanos.get()),
-        }
+    pub(crate) fn add_to(&self, totals: &mut Totals) {
+        let add = |total: &mut u64, count: &Count| *total = total.saturating_add(count.get());
+        add(&mut totals.successes, &self.successes);
+        add(&mut totals.failures, &self.failures);
+        add(&mut totals.ignored, &self.ignored);
+        add(&mut totals.abandoned, &self.abandoned);
+        add(&mut totals.slow, &self.slow);
+        add(&mut totals.late, &self.late);
+        add(&mut totals.rejected, &self.rejected);
+        add(&mut totals.panics, &self.panics);
     }
 }

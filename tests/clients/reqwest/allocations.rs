@@ -2,6 +2,8 @@
 //!
 //! Alone in its program: the allocator counts for all threads.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 #[allow(dead_code, reason = "shared with the benches, which look at more")]
 #[path = "../../../benches/alloc.rs"]
 mod alloc;

@@ -1,6 +1,8 @@
 //! `fusebox-reqwest` over reqwest, reqwest-middleware, reqwest-retry and reqwest-tracing, against a real
 //! hyper server on a loopback port.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod body;
 mod cancel;
 mod errors;

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::clock::Tick;
 use crate::config::Form;
+use crate::listeners::Listeners;
 use crate::{CircuitBreaker, CircuitBreakerConfig, State};
 
 /// A breaker in its place, and what is known of its use.
@@ -123,7 +124,7 @@ impl Slot {
         snapshot.state == State::Closed
             && snapshot.reopenings == 0
             && fresh
-            && self.breaker.inner().listeners().len() <= ears
+            && self.breaker.inner().listeners().map_or(0, Listeners::len) <= ears
     }
 }
 

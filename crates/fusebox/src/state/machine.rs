@@ -21,10 +21,17 @@ pub(crate) struct Machine {
     since: Tick,
     /// Openings that are not forgotten, the current one included: the step of the backoff.
     openings: u32,
-    /// The current wait while open.
+    /// None until it opens for the first time, which most breakers never do.
+    outage: Option<Box<Outage>>,
+}
+
+/// The opening under way, or the last one.
+#[derive(Debug)]
+struct Outage {
+    /// The wait while open, and when it is over.
     wait: u64,
     deadline: Tick,
-    /// What led to the opening, while open.
+    /// What led to the opening, and what the window held then.
     cause: Cause,
     frozen: Counts,
     probation: Probation,
@@ -106,20 +113,7 @@ pub(crate) struct View {
 
 impl Machine {
     pub(crate) fn new(config: CircuitBreakerConfig, seed: u64, now: Tick) -> Machine {
-        let probation = Probation::new(&config);
-        Machine {
-            config,
-            seed,
-            state: State::Closed,
-            epoch: 1,
-            since: now,
-            openings: 0,
-            wait: 0,
-            deadline: Tick::NEVER,
-            cause: Cause::default(),
-            frozen: Counts::default(),
-            probation,
-        }
+        Machine { config, seed, state: State::Closed, epoch: 1, since: now, openings: 0, outage: None }
     }
 
     pub(crate) fn config(&self) -> &CircuitBreakerConfig {
@@ -135,11 +129,24 @@ impl Machine {
     }
 
     pub(crate) fn deadline(&self) -> Tick {
-        self.deadline
+        self.outage.as_ref().map_or(Tick::NEVER, |outage| outage.deadline)
     }
 
     pub(crate) fn cause(&self) -> Cause {
-        self.cause
+        self.outage.as_ref().map_or(Cause::default(), |outage| outage.cause)
+    }
+
+    /// Open and half-open alone ask.
+    fn outage(&self) -> &Outage {
+        self.outage.as_ref().expect("it has opened")
+    }
+
+    fn outage_mut(&mut self) -> &mut Outage {
+        self.outage.get_or_insert_with(|| Box::new(Outage::new(&self.config)))
+    }
+
+    fn probation(&self) -> &Probation {
+        &self.outage().probation
     }
 
     /// Replaces the configuration; whatever is going on goes on (S30).
@@ -165,11 +172,11 @@ impl Machine {
             State::HalfOpen => match self.overdue(now) {
                 Some(due) => self.open_view(now, Opening::after_overdue(self, due), true),
                 None => View {
-                    counts: Some(self.probation.counts()),
+                    counts: Some(self.probation().counts()),
                     reopenings: self.openings.saturating_sub(1),
                     wait: self.config.wait(self.openings, self.seed, self.epoch + 1),
-                    next: self.probation.due().unwrap_or(Tick::NEVER),
-                    has_slot: self.probation.has_slot(),
+                    next: self.probation().due().unwrap_or(Tick::NEVER),
+                    has_slot: self.probation().has_slot(),
                     ..self.plain_view()
                 },
             },
@@ -230,7 +237,7 @@ impl Machine {
             State::Open => {
                 // Open without an opening that anybody has noted: a probe is overdue.
                 let overdue = Cause::plain(TripReason::ProbeTimedOut);
-                let cause = if view.moved { overdue } else { self.cause };
+                let cause = if view.moved { overdue } else { self.cause() };
                 Admission::Refused { reason: RejectReason::Open, left: view.left.unwrap_or(0), cause }
             }
             State::HalfOpen if view.has_slot => Admission::Permitted,
@@ -251,26 +258,28 @@ impl Machine {
     }
 
     fn overdue(&self, now: Tick) -> Option<Tick> {
-        self.probation.due().filter(|&due| now >= due)
+        self.outage.as_ref()?.probation.due().filter(|&due| now >= due)
     }
 
     /// Why it opened last, as of `now`.
     pub(crate) fn why(&self, now: Tick) -> Cause {
         match self.overdue(now) {
             Some(_) if self.state == State::HalfOpen => Cause::plain(TripReason::ProbeTimedOut),
-            Some(_) | None => self.cause,
+            Some(_) | None => self.cause(),
         }
     }
 
     /// The probes of the visit that goes on at `now`, or that will be the next.
     pub(crate) fn probes(&self, now: Tick) -> Probes {
-        let due = self.probation.due().filter(|&due| self.state == State::HalfOpen && now < due);
-        match due {
-            Some(due) => Probes {
-                recovery: self.probation.recovery,
-                out: self.probation.out.len() as u64,
+        let probation = self.outage.as_ref().map(|outage| &outage.probation);
+        let due = |probation: &Probation| probation.due().filter(|&due| now < due);
+        let under_way = probation.filter(|_| self.state == State::HalfOpen);
+        match under_way.and_then(|probation| Some((probation, due(probation)?))) {
+            Some((probation, due)) => Probes {
+                recovery: probation.recovery,
+                out: probation.out.len() as u64,
                 due_in: Duration::from_nanos(due.since(now)),
-                has_slot: self.probation.has_slot(),
+                has_slot: probation.has_slot(),
             },
             None => Probes {
                 recovery: self.recovery_in_force(now),
@@ -284,7 +293,7 @@ impl Machine {
     /// A visit is judged to its end by the numbers it began with; the next by those of its time.
     fn recovery_in_force(&self, now: Tick) -> Recovery {
         let goes_on = self.state == State::HalfOpen && self.overdue(now).is_none();
-        if goes_on { self.probation.recovery } else { self.config.recovery() }
+        if goes_on { self.probation().recovery } else { self.config.recovery() }
     }
 
     // ---- calls --------------------------------------------------------------------------------
@@ -294,10 +303,10 @@ impl Machine {
         self.catch_up(now, log);
         match self.state {
             State::Closed | State::Disabled | State::MetricsOnly => Admission::Permitted,
-            State::Open if now < self.deadline => Admission::Refused {
+            State::Open if now < self.deadline() => Admission::Refused {
                 reason: RejectReason::Open,
-                left: self.deadline.since(now),
-                cause: self.cause,
+                left: self.deadline().since(now),
+                cause: self.cause(),
             },
             State::Open => {
                 self.half_open(log);
@@ -309,10 +318,11 @@ impl Machine {
     }
 
     fn probe(&mut self, now: Tick) -> Admission {
-        if !self.probation.has_slot() {
+        let probation = &mut self.outage_mut().probation;
+        if !probation.has_slot() {
             return refuse(RejectReason::HalfOpenSaturated);
         }
-        self.probation.send(now);
+        probation.send(now);
         Admission::Permitted
     }
 
@@ -329,12 +339,12 @@ impl Machine {
         if epoch != self.epoch {
             return Verdict::Late;
         }
-        let hint = self.probation.take_back(started, end);
-        match self.probation.judge() {
+        let hint = self.outage_mut().probation.take_back(started, end);
+        match self.probation().judge() {
             Finding::Undecided => {}
             Finding::Recovered => self.close(now, Cause::default(), log),
             Finding::StillSick => {
-                let (cause, counts) = (Cause::plain(TripReason::ProbeFailed), self.probation.counts());
+                let (cause, counts) = (Cause::plain(TripReason::ProbeFailed), self.probation().counts());
                 self.open(now, cause, counts, Wait::Usual { hint }, log);
             }
         }
@@ -361,17 +371,17 @@ impl Machine {
     /// `trip()` and, with a wait, `open_for()`: nothing under an override. `counts` are the window's.
     pub(crate) fn open_by_hand(&mut self, wait: Option<u64>, counts: Counts, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
-        if self.state == State::Open && now >= self.deadline {
+        if self.state == State::Open && now >= self.deadline() {
             self.half_open(log);
         }
         let length = wait.map_or(Wait::Usual { hint: None }, Wait::Given);
         match self.state {
             State::Closed => self.open(now, trip::manual(), counts, length, log),
-            State::HalfOpen => self.open(now, trip::manual(), self.probation.counts(), length, log),
+            State::HalfOpen => self.open(now, trip::manual(), self.probation().counts(), length, log),
             State::Open if wait.is_some() => {
                 // The same outage goes on: it is no further step of the backoff.
                 self.openings = self.openings.saturating_sub(1);
-                self.open(now, trip::manual(), self.frozen, length, log);
+                self.open(now, trip::manual(), self.outage().frozen, length, log);
             }
             State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {}
         }
@@ -394,8 +404,8 @@ impl Machine {
     fn visit_counts(&self, window: Counts) -> Counts {
         match self.state {
             State::Closed | State::MetricsOnly => window,
-            State::Open => self.frozen,
-            State::HalfOpen => self.probation.counts(),
+            State::Open => self.outage().frozen,
+            State::HalfOpen => self.probation().counts(),
             State::ForcedOpen | State::Disabled => Counts::default(),
         }
     }
@@ -409,8 +419,8 @@ impl Machine {
         }
         if let Some(due) = self.overdue(now) {
             let cause = Cause::plain(TripReason::ProbeTimedOut);
-            self.open(due, cause, self.probation.counts(), Wait::Usual { hint: None }, log);
-            if now >= self.deadline {
+            self.open(due, cause, self.probation().counts(), Wait::Usual { hint: None }, log);
+            if now >= self.deadline() {
                 self.half_open(log);
             }
         }
@@ -426,25 +436,28 @@ impl Machine {
             }
         };
         self.openings = step.saturating_add(1);
-        self.wait = wait;
-        self.frozen = counts;
         self.enter(State::Open, at, cause, counts, log);
-        self.deadline = at.after(wait);
-        self.cause = cause;
+        let outage = self.outage_mut();
+        outage.wait = wait;
+        outage.deadline = at.after(wait);
+        outage.cause = cause;
+        outage.frozen = counts;
     }
 
     /// The wait is over; dated at the deadline, which every reader has seen pass.
     fn half_open(&mut self, log: &mut Log) {
-        self.probation.begin(&self.config);
-        let counts = self.frozen;
-        self.enter(State::HalfOpen, self.deadline, Cause::default(), counts, log);
+        let fresh = Probation::new(&self.config);
+        let outage = self.outage_mut();
+        outage.probation = fresh;
+        let (at, counts) = (outage.deadline, outage.frozen);
+        self.enter(State::HalfOpen, at, Cause::default(), counts, log);
     }
 
     fn close(&mut self, now: Tick, cause: Cause, log: &mut Log) {
         if self.config.forget_after().is_none() {
             self.openings = 0;
         }
-        let counts = self.probation.counts();
+        let counts = self.probation().counts();
         self.enter(State::Closed, now, cause, counts, log);
     }
 
@@ -452,9 +465,11 @@ impl Machine {
         let from = std::mem::replace(&mut self.state, to);
         self.epoch += 1;
         self.since = at;
-        self.deadline = Tick::NEVER;
-        if to != State::HalfOpen {
-            self.probation.out.clear();
+        if let Some(outage) = &mut self.outage {
+            outage.deadline = Tick::NEVER;
+            if to != State::HalfOpen {
+                outage.probation.out.clear();
+            }
         }
         log.push(Entry::Change(Change { from, to, cause, counts, at }));
     }
@@ -482,11 +497,11 @@ impl Opening {
     fn current(machine: &Machine) -> Opening {
         Opening {
             since: machine.since,
-            deadline: machine.deadline,
-            wait: machine.wait,
+            deadline: machine.deadline(),
+            wait: machine.outage().wait,
             step: machine.openings.saturating_sub(1),
             epoch: machine.epoch,
-            counts: machine.frozen,
+            counts: machine.outage().frozen,
         }
     }
 
@@ -499,7 +514,19 @@ impl Opening {
             wait,
             step: machine.openings,
             epoch,
-            counts: machine.probation.counts(),
+            counts: machine.probation().counts(),
+        }
+    }
+}
+
+impl Outage {
+    fn new(config: &CircuitBreakerConfig) -> Outage {
+        Outage {
+            wait: 0,
+            deadline: Tick::NEVER,
+            cause: Cause::default(),
+            frozen: Counts::default(),
+            probation: Probation::new(config),
         }
     }
 }
@@ -514,12 +541,6 @@ impl Probation {
             tally: Tally::default(),
             run: Run::default(),
         }
-    }
-
-    fn begin(&mut self, config: &CircuitBreakerConfig) {
-        let mut out = std::mem::take(&mut self.out);
-        out.clear();
-        *self = Probation { out, ..Probation::new(config) };
     }
 
     fn has_slot(&self) -> bool {

@@ -109,6 +109,7 @@ fn the_wait_that_is_shown_is_the_wait_that_comes() {
     comes(Bench::overdue(), |bench| bench.machine.catch_up(bench.now, &mut bench.log));
     for state in [State::ForcedOpen, State::Disabled, State::MetricsOnly] {
         let mut forced = Bench::closed();
+        forced.force(State::Closed);
         forced.force(state);
         comes(forced, |bench| {
             bench.force(State::Closed);

@@ -15,20 +15,27 @@ use crate::config::{CircuitBreakerConfig, Form, Rule};
 /// moved since.
 #[derive(Clone, Debug)]
 pub(super) struct Frame {
-    pub(super) epoch: u64,
-    pub(super) odd: bool,
+    /// The epoch, and in the lowest bit whether it is odd.
+    pub(super) visit: u64,
     pub(super) config: CircuitBreakerConfig,
     pub(super) store: Store,
-    /// The sums when the window was last empty.
-    pub(super) base: Sums,
     /// The frame that the head belongs to until this one's first step is made.
     pub(super) previous: Option<Arc<Frame>>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) enum Store {
-    Ring(Arc<Ring>),
-    Marks(Arc<Marks>),
+    Ring(Ring, Base),
+    Marks(Marks),
+}
+
+/// A ring's share of the sums when the window was last empty: all that was recorded, and what of it
+/// has not slid out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    recorded: u64,
+    failures: u64,
+    slow: u64,
 }
 
 impl Frame {
@@ -42,32 +49,63 @@ impl Frame {
         successes: u64,
         before: Option<&Frame>,
     ) -> Frame {
-        let marks = |nanos, buckets| Store::Marks(Arc::new(Marks::new(now, nanos, buckets, sums, successes)));
+        let slow = asks_for_slow(&config);
+        let marks = |nanos, buckets| Store::Marks(Marks::new(now, nanos, buckets, slow, sums, successes));
         let store = match config.form() {
-            Form::LastCalls(size) => Store::Ring(match before.map(|frame| &frame.store) {
-                // Whatever lies in it slides out of a window that is not full yet.
-                Some(Store::Ring(ring)) if ring.size() == u64::from(size) => Arc::clone(ring),
-                _ => Arc::new(Ring::new(size, sums.recorded())),
-            }),
+            Form::LastCalls(size) => {
+                let ring = match before.map(|frame| &frame.store) {
+                    // Whatever lies in it slides out of a window that is not full yet.
+                    Some(Store::Ring(ring, _)) if ring.size() == u64::from(size) => ring.clone(),
+                    _ => Ring::new(size, sums.recorded()),
+                };
+                Store::Ring(ring, Base::of(sums))
+            }
             Form::Time { nanos, buckets } => marks(nanos, buckets),
             Form::Tumbling { nanos } => marks(nanos, 1),
             Form::Unbounded => marks(u64::MAX, 1),
         };
-        Frame { epoch, odd, config, store, base: *sums, previous: None }
+        Frame { visit: epoch << 1 | u64::from(odd), config, store, previous: None }
+    }
+
+    /// The same window by another configuration of the same form.
+    pub(super) fn with_config(&self, config: CircuitBreakerConfig) -> Frame {
+        Frame { config, ..self.clone() }
+    }
+
+    /// Whether this configuration asks for slow calls, and the window has no place for them.
+    pub(super) fn is_too_narrow_for(&self, config: &CircuitBreakerConfig) -> bool {
+        asks_for_slow(config) && self.marks().is_some_and(|marks| !marks.marks_slow())
+    }
+
+    /// The same window with a place for slow calls, of the other oddness.
+    pub(super) fn widened(&self, config: CircuitBreakerConfig, sums: &Sums) -> Frame {
+        let store = match &self.store {
+            Store::Marks(marks) => Store::Marks(marks.with_slow(sums)),
+            ring @ Store::Ring(..) => ring.clone(),
+        };
+        Frame { visit: self.visit ^ 1, config, store, previous: None }
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.visit >> 1
+    }
+
+    pub(super) fn odd(&self) -> bool {
+        self.visit & 1 != 0
     }
 
     /// The frame that belongs to a head; none if the head is of another time.
     pub(super) fn of(self: &Arc<Frame>, head: Head) -> Option<&Arc<Frame>> {
-        if self.odd == head.odd() {
+        if self.odd() == head.odd() {
             return Some(self);
         }
-        self.previous.as_ref().filter(|previous| previous.odd == head.odd())
+        self.previous.as_ref().filter(|previous| previous.odd() == head.odd())
     }
 
     pub(super) fn marks(&self) -> Option<&Marks> {
         match &self.store {
             Store::Marks(marks) => Some(marks),
-            Store::Ring(_) => None,
+            Store::Ring(..) => None,
         }
     }
 
@@ -88,37 +126,22 @@ impl Frame {
     /// What the next outcome pushes out, and the sums after it.
     pub(super) fn record(&self, before: &Sums, kind: Kind) -> Sums {
         let evicted = match &self.store {
-            Store::Ring(ring) if self.held(before) >= ring.size() => ring.oldest(before.recorded()),
-            Store::Ring(_) | Store::Marks(_) => Kind::default(),
+            Store::Ring(ring, base) if base.held(before) >= ring.size() => ring.oldest(before.recorded()),
+            Store::Ring(..) | Store::Marks(_) => Kind::default(),
         };
         before.with(kind, evicted)
-    }
-
-    /// Outcomes recorded through the head since the window was empty.
-    fn held(&self, sums: &Sums) -> u64 {
-        sums.recorded() - self.base.recorded()
     }
 
     /// Whether a window with these sums, after this outcome, is one that a plain success leaves as
     /// it is: full of plain successes, or for windows over time without a run of failures.
     pub(super) fn is_calm(&self, sums: &Sums, kind: Kind) -> bool {
         match &self.store {
-            Store::Ring(ring) => {
-                let (failures, slow) = self.in_ring(sums);
-                self.held(sums) >= ring.size() && failures == 0 && slow == 0
+            Store::Ring(ring, base) => {
+                let (failures, slow) = base.in_ring(sums);
+                base.held(sums) >= ring.size() && failures == 0 && slow == 0
             }
             Store::Marks(_) => !kind.failure,
         }
-    }
-
-    fn in_ring(&self, sums: &Sums) -> (u64, u64) {
-        let held = |now: u64, out: u64, base: u64, base_out: u64| {
-            now.wrapping_sub(out).wrapping_sub(base.wrapping_sub(base_out))
-        };
-        (
-            held(sums.failures, sums.evicted_failures, self.base.failures, self.base.evicted_failures),
-            held(sums.slow, sums.evicted_slow, self.base.slow, self.base.evicted_slow),
-        )
     }
 
     /// What lies in the window at `now`, without the runs; none if it moved on meanwhile.
@@ -129,9 +152,9 @@ impl Frame {
         now: impl Fn() -> Tick,
     ) -> Option<Counts> {
         match &self.store {
-            Store::Ring(ring) => {
-                let (failures, slow) = self.in_ring(sums);
-                let calls = self.held(sums).min(ring.size());
+            Store::Ring(ring, base) => {
+                let (failures, slow) = base.in_ring(sums);
+                let calls = base.held(sums).min(ring.size());
                 Some(counts(calls.saturating_sub(failures), failures, slow))
             }
             Store::Marks(marks) => {
@@ -153,6 +176,31 @@ impl Frame {
             }
         }
     }
+}
+
+impl Base {
+    fn of(sums: &Sums) -> Base {
+        Base {
+            recorded: sums.recorded(),
+            failures: sums.failures.wrapping_sub(sums.evicted_failures),
+            slow: sums.slow.wrapping_sub(sums.evicted_slow),
+        }
+    }
+
+    /// Outcomes recorded through the head since the window was empty.
+    fn held(&self, sums: &Sums) -> u64 {
+        sums.recorded() - self.recorded
+    }
+
+    /// Failures and slow calls in the ring that have come since.
+    fn in_ring(&self, sums: &Sums) -> (u64, u64) {
+        let now = Base::of(sums);
+        (now.failures.wrapping_sub(self.failures), now.slow.wrapping_sub(self.slow))
+    }
+}
+
+fn asks_for_slow(config: &CircuitBreakerConfig) -> bool {
+    config.slow_after_nanos().is_some()
 }
 
 fn counts(successes: u64, failures: u64, slow: u64) -> Counts {

@@ -54,8 +54,9 @@ fn last(nanos: u64) -> crate::Window {
 
 /// An outcome of epoch e is in no window of a later epoch, and is counted once in any case.
 ///
-/// Fails without `plain.bump()` in `begin` (a success slips in), with `turned()` left out (the same),
-/// or with the epoch's test in `record_step` taken before the head is loaded (a failure slips in).
+/// Fails without `plain.bump()` in `begin` (a success slips in), if `record_plain` adds to its stripe
+/// whatever it holds (the same), with `turned()` left out (a writer finds the wrong frame), or with
+/// `record_step` not asking for the epoch of the frame it was given (a failure slips in).
 #[test]
 fn an_outcome_is_in_no_window_of_a_later_epoch() {
     for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
@@ -77,8 +78,7 @@ fn an_outcome_is_in_no_window_of_a_later_epoch() {
 
 /// No outcome is lost or doubled, and each writer is given the counts of its own moment.
 ///
-/// Fails if `apply` takes a sum without asking whether the head is unmoved, or if `ring.write`
-/// ignores the version.
+/// Fails if `apply` takes a sum without asking whether the head is unmoved.
 #[test]
 fn two_steps_at_once_are_two_steps_in_some_order() {
     loom::model(|| {
@@ -96,6 +96,25 @@ fn two_steps_at_once_are_two_steps_in_some_order() {
         assert_eq!(seen, [(1, 1, 1), (2, 2, 2)]);
         race.record(SUCCESS, 0);
         assert_eq!((race.counts(0).calls, race.counts(0).failures), (2, 1), "the older one slides out");
+    });
+}
+
+/// Whoever helps with a step and comes late writes over no later outcome.
+///
+/// Fails if `Ring::write` ignores the version.
+#[test]
+fn a_late_helper_writes_over_nothing() {
+    loom::model(|| {
+        let race = Race::new(crate::Window::last_calls(1));
+        let other = Arc::clone(&race);
+        let failure = thread::spawn(move || other.record(FAILURE, 0));
+        race.record(SUCCESS, 0);
+        failure.join().unwrap();
+        race.record(SUCCESS, 0);
+        race.record(FAILURE, 0);
+        assert_eq!((race.counts(0).calls, race.counts(0).failures), (1, 1));
+        race.record(SUCCESS, 0);
+        assert_eq!((race.counts(0).calls, race.counts(0).failures), (1, 0));
     });
 }
 
@@ -156,6 +175,25 @@ fn a_bucket_rolls_once() {
         assert_eq!(at(9), (3, 2));
         assert_eq!(at(10), (2, 1), "the first bucket has left");
         assert_eq!(at(15), (0, 0));
+    });
+}
+
+/// A step that is weighed while another rolls the window on sees the beginning of a bucket whole.
+///
+/// Fails if `Marks::roll` does not say first that it writes over a mark.
+#[test]
+fn a_bucket_is_read_whole_while_the_window_rolls() {
+    loom::model(|| {
+        let race = Race::new(last(10));
+        for (kind, now) in [(FAILURE, 0), (SUCCESS, 0), (FAILURE, 5)] {
+            race.record(kind, now);
+        }
+        let other = Arc::clone(&race);
+        let roll = thread::spawn(move || other.record(SUCCESS, 10));
+        let Recorded::Counts(counts) = race.record(FAILURE, 9) else { panic!("a failure is always weighed") };
+        roll.join().unwrap();
+        let seen = (counts.calls, counts.failures);
+        assert!([(4, 3), (2, 2), (3, 2)].contains(&seen), "{seen:?}");
     });
 }
 

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::sums::Sums;
 use crate::clock::Tick;
 use crate::sync::{AtomicU64, Ordering};
@@ -7,26 +9,26 @@ use crate::sync::{AtomicU64, Ordering};
 /// Only buckets that something was recorded in have a mark, so idle time costs nothing to note and
 /// at most one look at each mark to skip. Everything here only grows, so a helper who comes late
 /// changes nothing.
-#[derive(Debug)]
+///
+/// A clone is the same marks.
+#[derive(Clone, Debug)]
 pub(super) struct Marks {
     anchor: Tick,
     nanos: u64,
-    marks: Box<[Mark]>,
-    /// The index of the bucket that is recorded into.
-    current: AtomicU64,
-    /// The index that the roll under way goes to: the latest that anybody's clock has shown.
-    target: AtomicU64,
+    buckets: u32,
+    /// Whether slow calls are marked: where no rule asks there are none.
+    slow: bool,
+    /// Two words of all, then each mark.
+    words: Arc<[AtomicU64]>,
 }
 
-/// The sums when a bucket began.
-#[derive(Debug)]
-struct Mark {
-    /// Twice the index of the bucket, or one less while the rest is being written.
-    index: AtomicU64,
-    successes: AtomicU64,
-    failures: AtomicU64,
-    slow: AtomicU64,
-}
+/// The sums when a bucket began: three words, and one more where slow calls are marked.
+struct Mark<'a>(&'a [AtomicU64]);
+
+/// Words before the first mark.
+const CURRENT: usize = 0;
+const TARGET: usize = 1;
+const MARKS: usize = 2;
 
 /// No clock gets as far as this bucket; twice its index still fits a word.
 const LAST: u64 = 1 << 62;
@@ -51,19 +53,46 @@ pub(super) enum Found {
 
 impl Marks {
     /// An empty window of `buckets` over `nanos`; with `u64::MAX` nanoseconds it never rolls.
-    pub(super) fn new(anchor: Tick, nanos: u64, buckets: u32, sums: &Sums, successes: u64) -> Marks {
-        let marks: Box<[Mark]> = (0..buckets).map(|_| Mark::unused()).collect();
-        let first = &marks[0];
-        first.successes.store(successes, Ordering::Relaxed);
-        first.failures.store(sums.failures, Ordering::Relaxed);
-        first.slow.store(sums.slow, Ordering::Relaxed);
-        first.index.store(0, Ordering::Release);
-        Marks { anchor, nanos, marks, current: AtomicU64::new(0), target: AtomicU64::new(0) }
+    pub(super) fn new(
+        anchor: Tick,
+        nanos: u64,
+        buckets: u32,
+        slow: bool,
+        sums: &Sums,
+        successes: u64,
+    ) -> Marks {
+        let marks = Marks { anchor, nanos, buckets, slow, words: unused(buckets, slow) };
+        marks.mark(0).write(0, successes, sums.failures, sums.slow);
+        marks
+    }
+
+    /// The same window with slow calls marked, of which there have been none since it began; not to be
+    /// asked for while it rolls.
+    pub(super) fn with_slow(&self, sums: &Sums) -> Marks {
+        let wide = Marks { slow: true, words: unused(self.buckets, true), ..self.clone() };
+        for (to, from) in wide.words.iter().zip(&self.words[..MARKS]) {
+            to.store(from.load(Ordering::Acquire), Ordering::Relaxed);
+        }
+        for bucket in 0..u64::from(self.buckets) {
+            let [index, successes, failures] = self.mark(bucket).narrow();
+            wide.mark(bucket).write(index, successes, failures, sums.slow);
+        }
+        wide
+    }
+
+    pub(super) fn marks_slow(&self) -> bool {
+        self.slow
     }
 
     /// Moves the beginning of a window that nobody records into yet.
     pub(super) fn begin_at(&self, successes: u64) {
-        self.marks[0].successes.store(successes, Ordering::Release);
+        self.mark(0).successes().store(successes, Ordering::Release);
+    }
+
+    fn mark(&self, index: u64) -> Mark<'_> {
+        let width = width(self.slow);
+        let start = MARKS + (index % self.buckets()) as usize * width;
+        Mark(&self.words[start..start + width])
     }
 
     pub(super) fn rolls(&self) -> bool {
@@ -71,11 +100,11 @@ impl Marks {
     }
 
     pub(super) fn current(&self) -> u64 {
-        self.current.load(Ordering::Acquire)
+        self.words[CURRENT].load(Ordering::Acquire)
     }
 
     fn buckets(&self) -> u64 {
-        self.marks.len() as u64
+        u64::from(self.buckets)
     }
 
     /// The bucket that `now` lies in; a step back stays in the first.
@@ -107,20 +136,22 @@ impl Marks {
 
     /// Says where a roll is to go; called before the roll is made a step.
     pub(super) fn aim(&self, index: u64) {
-        self.target.fetch_max(index, Ordering::AcqRel);
+        self.words[TARGET].fetch_max(index, Ordering::AcqRel);
     }
 
     /// Notes that the bucket aimed at began with these sums. Told by several helpers, all agree but
     /// for successes that came in between, and the later number holds.
     pub(super) fn roll(&self, sums: &Sums, successes: u64) {
-        let index = self.target.load(Ordering::Acquire);
-        let mark = &self.marks[(index % self.buckets()) as usize];
-        mark.index.fetch_max((2 * index).saturating_sub(1), Ordering::AcqRel);
-        mark.successes.fetch_max(successes, Ordering::AcqRel);
-        mark.failures.fetch_max(sums.failures, Ordering::AcqRel);
-        mark.slow.fetch_max(sums.slow, Ordering::AcqRel);
-        mark.index.fetch_max(2 * index, Ordering::AcqRel);
-        self.current.fetch_max(index, Ordering::AcqRel);
+        let index = self.words[TARGET].load(Ordering::Acquire);
+        let mark = self.mark(index);
+        mark.index().fetch_max((2 * index).saturating_sub(1), Ordering::AcqRel);
+        mark.successes().fetch_max(successes, Ordering::AcqRel);
+        mark.failures().fetch_max(sums.failures, Ordering::AcqRel);
+        if let Some(slow) = mark.slow() {
+            slow.fetch_max(sums.slow, Ordering::AcqRel);
+        }
+        mark.index().fetch_max(2 * index, Ordering::AcqRel);
+        self.words[CURRENT].fetch_max(index, Ordering::AcqRel);
     }
 
     /// The sums at the beginning of the window that ends at `now`.
@@ -129,7 +160,7 @@ impl Marks {
         let newest = self.index(now).max(current);
         let oldest = (newest + 1).saturating_sub(self.buckets());
         for index in oldest..=current {
-            match self.marks[(index % self.buckets()) as usize].read(index) {
+            match self.mark(index).read(index) {
                 Found::Nothing => {}
                 found => return found,
             }
@@ -138,29 +169,61 @@ impl Marks {
     }
 }
 
-impl Mark {
-    fn unused() -> Mark {
-        Mark {
-            // No bucket's: odd, and less than any that could be asked for in its place.
-            index: AtomicU64::new(1),
-            successes: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            slow: AtomicU64::new(0),
+/// Words of one mark.
+fn width(slow: bool) -> usize {
+    if slow { 4 } else { 3 }
+}
+
+/// The words of a window without a bucket. The index of a mark is no bucket's: odd, and less than any
+/// that could be asked for in its place.
+fn unused(buckets: u32, slow: bool) -> Arc<[AtomicU64]> {
+    let width = width(slow);
+    let first = |word: usize| word >= MARKS && (word - MARKS) % width == 0;
+    (0..MARKS + buckets as usize * width).map(|word| AtomicU64::new(first(word).into())).collect()
+}
+
+impl Mark<'_> {
+    /// Twice the index of the bucket, or one less while the rest is being written.
+    fn index(&self) -> &AtomicU64 {
+        &self.0[0]
+    }
+
+    fn successes(&self) -> &AtomicU64 {
+        &self.0[1]
+    }
+
+    fn failures(&self) -> &AtomicU64 {
+        &self.0[2]
+    }
+
+    fn slow(&self) -> Option<&AtomicU64> {
+        self.0.get(3)
+    }
+
+    /// Writes what nobody reads yet.
+    fn write(&self, index: u64, successes: u64, failures: u64, slow: u64) {
+        for (word, value) in self.0.iter().zip([index, successes, failures, slow]) {
+            word.store(value, Ordering::Relaxed);
         }
     }
 
+    fn narrow(&self) -> [u64; 3] {
+        [self.index(), self.successes(), self.failures()].map(|word| word.load(Ordering::Acquire))
+    }
+
     fn read(&self, index: u64) -> Found {
-        let before = self.index.load(Ordering::Acquire);
+        let before = self.index().load(Ordering::Acquire);
         if before != 2 * index {
             return if before > 2 * index { Found::Moved } else { Found::Nothing };
         }
         let since = Since {
-            successes: self.successes.load(Ordering::Acquire),
-            failures: self.failures.load(Ordering::Acquire),
-            slow: self.slow.load(Ordering::Acquire),
+            successes: self.successes().load(Ordering::Acquire),
+            failures: self.failures().load(Ordering::Acquire),
+            // Not marked: then none since, however many before.
+            slow: self.slow().map_or(u64::MAX, |slow| slow.load(Ordering::Acquire)),
         };
         // Whoever writes it for a later bucket says so first.
-        if self.index.load(Ordering::Acquire) == before { Found::Since(since) } else { Found::Moved }
+        if self.index().load(Ordering::Acquire) == before { Found::Since(since) } else { Found::Moved }
     }
 }
 

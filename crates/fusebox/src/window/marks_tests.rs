@@ -3,7 +3,7 @@
 use super::*;
 
 fn marks(nanos: u64, buckets: u32) -> Marks {
-    Marks::new(Tick(3), nanos, buckets, &Sums::default(), 0)
+    Marks::new(Tick(3), nanos, buckets, true, &Sums::default(), 0)
 }
 
 #[test]
@@ -30,11 +30,11 @@ fn what_is_recorded_is_forgotten_a_window_and_a_bucket_later() {
 #[test]
 fn a_mark_that_was_written_over_says_so_and_one_never_written_says_nothing() {
     let marks = marks(10, 2);
-    assert!(matches!(marks.marks[0].read(0), Found::Since(_)));
-    assert_eq!(marks.marks[1].read(1), Found::Nothing);
+    assert!(matches!(marks.mark(0).read(0), Found::Since(_)));
+    assert_eq!(marks.mark(1).read(1), Found::Nothing);
     marks.aim(2);
     marks.roll(&Sums { failures: 4, ..Sums::default() }, 9);
-    assert_eq!(marks.marks[0].read(0), Found::Moved);
-    assert_eq!(marks.marks[0].read(2), Found::Since(Since { successes: 9, failures: 4, slow: 0 }));
-    assert_eq!(marks.marks[0].read(4), Found::Nothing);
+    assert_eq!(marks.mark(0).read(0), Found::Moved);
+    assert_eq!(marks.mark(0).read(2), Found::Since(Since { successes: 9, failures: 4, slow: 0 }));
+    assert_eq!(marks.mark(0).read(4), Found::Nothing);
 }

@@ -214,7 +214,7 @@ impl Window {
                 return Recorded::Late;
             }
             let Some(frame) = loaded.of(head) else { continue };
-            if frame.epoch != ticket.epoch() {
+            if frame.epoch() != ticket.epoch() {
                 return Recorded::Late;
             }
             let Some(before) = self.finish(head, frame) else { continue };
@@ -269,7 +269,7 @@ impl Window {
         match head.step() {
             Step::Begin => {}
             Step::Record(kind) => {
-                if let Store::Ring(ring) = &frame.store {
+                if let Store::Ring(ring, _) = &frame.store {
                     ring.write(sums.recorded() - 1, kind);
                 }
                 if !kind.failure {
@@ -358,8 +358,9 @@ impl Window {
     /// then, when nobody can write, does the window get its beginning, and the caller publishes the
     /// new epoch last.
     pub(crate) fn begin(&self, epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> bool {
-        let (sums, frame) = self
-            .turn(|before, sums| Frame::new(epoch, !before.odd, config.clone(), now, sums, 0, Some(before)));
+        let (sums, frame) = self.turn(|before, sums| {
+            Frame::new(epoch, !before.odd(), config.clone(), now, sums, 0, Some(before))
+        });
         self.plain.bump();
         let successes = sums.successes.wrapping_add(self.plain.sum());
         if let Some(marks) = frame.marks() {
@@ -370,38 +371,51 @@ impl Window {
         self.eventful_until.store(0, Ordering::SeqCst);
         self.slow_after.store(slow_after(config), Ordering::Relaxed);
         self.edge.store(frame.marks().map_or(Tick::NEVER, |marks| marks.end(0)).0, Ordering::Release);
-        frame.odd
+        frame.odd()
     }
 
     /// The configuration changes within a visit: the samples stay if the geometry does, the run in
     /// any case, and the rules are asked at the next outcome, whatever it is (S30).
     pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
+        let generation = if self.with_config(|old| old.form() == config.form()) {
+            self.change_rules(config, moment)
+        } else {
+            self.change_form(config, moment)
+        };
         self.slow_after.store(slow_after(config), Ordering::Relaxed);
-        let same = self.with_config(|old| old.form() == config.form());
-        if same {
-            let frame = Arc::clone(&self.frame.load());
-            self.frame.store(Arc::new(Frame { config: config.clone(), ..Frame::clone(&frame) }));
-            // What lies in the window was recorded under rules that may not have asked successes.
-            let until = frame.marks().map_or(0, |marks| marks.forgotten_by(moment.get()).0);
-            self.eventful_until.fetch_max(until, Ordering::SeqCst);
-            loop {
-                let head = self.load();
-                let Some(sums) = self.finish(head, &frame) else { continue };
-                if self.swap(head, head.next(Step::Begin, &sums, false)) {
-                    return frame.odd;
-                }
+        generation
+    }
+
+    fn change_rules(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
+        let frame = Arc::clone(&self.frame.load());
+        // What lies in the window was recorded under rules that may not have asked successes.
+        let until = frame.marks().map_or(0, |marks| marks.forgotten_by(moment.get()).0);
+        self.eventful_until.fetch_max(until, Ordering::SeqCst);
+        if frame.is_too_narrow_for(config) {
+            let (_, frame) = self.turn(|before, sums| before.widened(config.clone(), sums));
+            return frame.odd();
+        }
+        self.frame.store(Arc::new(frame.with_config(config.clone())));
+        loop {
+            let head = self.load();
+            let Some(sums) = self.finish(head, &frame) else { continue };
+            if self.swap(head, head.next(Step::Begin, &sums, false)) {
+                return frame.odd();
             }
         }
+    }
+
+    fn change_form(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
         self.roll_on(moment);
         let now = moment.get();
         let (_, frame) = self.turn(|before, sums| {
             let successes = sums.successes.wrapping_add(self.plain.sum());
-            Frame::new(before.epoch, !before.odd, config.clone(), now, sums, successes, None)
+            Frame::new(before.epoch(), !before.odd(), config.clone(), now, sums, successes, None)
         });
         self.eventful_until.store(0, Ordering::SeqCst);
         let end = frame.marks().map_or(Tick::NEVER, |marks| marks.end(marks.current()));
         self.edge.store(end.0, Ordering::Release);
-        frame.odd
+        frame.odd()
     }
 
     /// Notes a roll that is due, so that a run which an interval has ended does not outlive it.

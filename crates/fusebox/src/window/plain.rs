@@ -115,3 +115,7 @@ mod thread {
         INDEX.try_with(|&index| index).unwrap_or(0)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+#[path = "plain_tests.rs"]
+mod tests;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::head::Kind;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -11,13 +13,14 @@ use crate::sync::{AtomicU64, Ordering};
 /// ```
 ///
 /// Which write of its word an outcome is follows from its place in the sequence, so it can be
-/// applied by any number of helpers and takes effect once.
-#[derive(Debug)]
+/// applied by any number of helpers and takes effect once. A ring that is made later begins as if it
+/// had always been written to.
+///
+/// A clone is the same ring.
+#[derive(Clone, Debug)]
 pub(super) struct Ring {
-    words: Box<[AtomicU64]>,
+    words: Arc<[AtomicU64]>,
     size: u64,
-    /// The place in the sequence of the first outcome of this ring.
-    base: u64,
 }
 
 const LANES: u64 = 8;
@@ -32,10 +35,16 @@ struct Slot {
 }
 
 impl Ring {
-    pub(super) fn new(size: u32, base: u64) -> Ring {
+    /// An empty ring, whose first outcome has this place in the sequence.
+    pub(super) fn new(size: u32, place: u64) -> Ring {
         let size = u64::from(size);
-        let words = (0..size.div_ceil(LANES)).map(|_| AtomicU64::new(0)).collect();
-        Ring { words, size, base }
+        let (lap, position) = (place / size, place % size);
+        let versions = (0..size.div_ceil(LANES)).map(|word| {
+            let lanes = lanes(word, size);
+            lap * lanes + position.saturating_sub(word * LANES).min(lanes)
+        });
+        let words = versions.map(|version| AtomicU64::new(version << VERSION_SHIFT)).collect();
+        Ring { words, size }
     }
 
     pub(super) fn size(&self) -> u64 {
@@ -43,10 +52,9 @@ impl Ring {
     }
 
     fn slot(&self, place: u64) -> Slot {
-        let (lap, position) = ((place - self.base) / self.size, (place - self.base) % self.size);
+        let (lap, position) = (place / self.size, place % self.size);
         let (word, lane) = (position / LANES, position % LANES);
-        let lanes = LANES.min(self.size - word * LANES);
-        Slot { word: word as usize, lane, version: lap * lanes + lane }
+        Slot { word: word as usize, lane, version: lap * lanes(word, self.size) + lane }
     }
 
     /// What lies where the outcome with this place will go: the one that it pushes out.
@@ -67,6 +75,11 @@ impl Ring {
         let next = (kept | kind.bits() << (2 * slot.lane)).wrapping_add(1 << VERSION_SHIFT);
         let _ = word.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire);
     }
+}
+
+/// How many outcomes of a ring lie in this word: the last may hold fewer.
+fn lanes(word: u64, size: u64) -> u64 {
+    LANES.min(size - word * LANES)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,0 +1,86 @@
+use std::future::Future;
+use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use fusebox::{CircuitBreakerConfig, Registry};
+use fusebox_reqwest::CircuitBreakerMiddleware;
+use http::Extensions;
+use reqwest::{Method, Request, Response};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
+
+use crate::configs;
+use crate::harness::{Case, measure};
+use crate::table::Group;
+
+/// A request through a reqwest client whose answer needs no network, with a breaker before it.
+pub(crate) fn group() -> Group {
+    Group::of_timings("reqwest, closed, success", &measure(cases()), "empty", "")
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let one = || CircuitBreakerMiddleware::new(configs::warm(&configs::count()));
+    vec![
+        case("none", stack()),
+        case("empty", stack().with(Empty)),
+        case("one breaker", stack().with(one())),
+        case("per host", stack().with(CircuitBreakerMiddleware::per_host(registry()))),
+        case("one breaker, to the end of the body", stack().with(one().until_body_end())),
+    ]
+}
+
+fn registry() -> Registry {
+    let config: CircuitBreakerConfig = configs::count();
+    Registry::builder().default_config(config).build()
+}
+
+fn stack() -> ClientBuilder {
+    let client = reqwest::Client::builder().no_proxy().build();
+    ClientBuilder::new(client.expect("a client without TLS can always be built"))
+}
+
+fn case(name: &str, stack: ClientBuilder) -> Case {
+    let client = stack.with(Answers).build();
+    Case::new(name, move |calls| {
+        for _ in 0..calls {
+            call(&client);
+        }
+    })
+}
+
+/// One request and the whole of its answer; nothing in it ever waits.
+fn call(client: &ClientWithMiddleware) {
+    let url = "http://inventory.example/items/7".parse().expect("a valid URL");
+    let request = Request::new(Method::GET, url);
+    let whole = async { client.execute(request).await.expect("a permitted call").bytes().await };
+    match pin!(whole).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(body) => drop(black_box(body)),
+        Poll::Pending => unreachable!("the answer is there at once"),
+    }
+}
+
+/// What every middleware costs.
+struct Empty;
+
+#[async_trait]
+impl Middleware for Empty {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        next.run(request, extensions).await
+    }
+}
+
+/// Answers instead of the network.
+struct Answers;
+
+#[async_trait]
+impl Middleware for Answers {
+    async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
+        Ok(Response::from(http::Response::new("in stock")))
+    }
+}

@@ -1,0 +1,47 @@
+use crate::breaker::CustomRule;
+use crate::clock::Tick;
+use crate::listeners::Listeners;
+use crate::state::Cause;
+use crate::sync::{AtomicU64, Ordering};
+use crate::totals::Ledger;
+
+/// What a healthy breaker that nobody listens to does without: made when it is first needed.
+pub(crate) struct Aside {
+    pub(crate) ledger: Ledger,
+    pub(crate) listeners: Listeners,
+    pub(crate) custom: Option<CustomRule>,
+    /// While open: when the wait is over, and why it opened; written before the word is published.
+    deadline: AtomicU64,
+    cause: [AtomicU64; 2],
+}
+
+impl Aside {
+    pub(crate) fn new(custom: Option<CustomRule>) -> Aside {
+        Aside {
+            ledger: Ledger::default(),
+            listeners: Listeners::new(),
+            custom,
+            deadline: AtomicU64::new(u64::MAX),
+            cause: [AtomicU64::new(0), AtomicU64::new(0)],
+        }
+    }
+
+    /// Says until when the breaker is open, and why.
+    pub(crate) fn set_opening(&self, deadline: Tick, cause: Cause) {
+        self.deadline.store(deadline.0, Ordering::Release);
+        for (word, value) in self.cause.iter().zip(cause.to_words()) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    /// What was said last; it belongs to a visit only if that visit goes on after this.
+    #[inline]
+    pub(crate) fn opening(&self) -> (Tick, [u64; 2]) {
+        let deadline = Tick(self.deadline.load(Ordering::Acquire));
+        // The numbers before the reasons, against the order in which they are written: should the breaker
+        // be opened anew meanwhile, new reasons may stand with old numbers they do not tell, but never old
+        // reasons with new numbers.
+        let numbers = self.cause[1].load(Ordering::Acquire);
+        (deadline, [self.cause[0].load(Ordering::Acquire), numbers])
+    }
+}

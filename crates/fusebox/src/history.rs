@@ -1,0 +1,60 @@
+use crate::state::Machine;
+use crate::{StateChange, Totals};
+
+/// What changes only under the transition lock.
+pub(crate) struct Control {
+    pub(crate) machine: Machine,
+    /// None until there is something to remember.
+    past: Option<Box<Past>>,
+}
+
+/// What has happened so far.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// The number of the last event.
+    sequence: u64,
+    /// Visits that began after the first, each of which is counted among the rejections.
+    visits: u64,
+    /// Rejections when this visit began.
+    pub(crate) rejected_before: u64,
+    pub(crate) trips: u64,
+    pub(crate) would_trip: u64,
+    pub(crate) last_trip: Option<StateChange>,
+    /// Whether a rule held at the last outcome in metrics-only.
+    pub(crate) held: bool,
+}
+
+impl Control {
+    pub(crate) fn new(machine: Machine) -> Control {
+        Control { machine, past: None }
+    }
+
+    pub(crate) fn past(&self) -> Option<&Past> {
+        self.past.as_deref()
+    }
+
+    pub(crate) fn past_mut(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+
+    pub(crate) fn next_sequence(&mut self) -> u64 {
+        let past = self.past_mut();
+        past.sequence += 1;
+        past.sequence
+    }
+}
+
+impl Past {
+    /// A visit begins; `rejected` is what the ledger says, this visit and those before included.
+    pub(crate) fn begin_visit(&mut self, rejected: u64) {
+        self.visits += 1;
+        self.rejected_before = rejected.saturating_sub(self.visits);
+        self.held = false;
+    }
+
+    pub(crate) fn add_to(&self, totals: &mut Totals) {
+        totals.trips = self.trips;
+        totals.would_trip = self.would_trip;
+        totals.rejected = totals.rejected.saturating_sub(self.visits);
+    }
+}
