@@ -4,7 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::ValueEnum;
 use fusebox::CircuitBreaker;
-use http::Response;
+use http::{Response, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use serde::Serialize;
 use tower::BoxError;
@@ -15,7 +15,7 @@ use crate::ledger::Ledger;
 use crate::pace::Pace;
 use crate::request::HttpRequest;
 use crate::retry::TryAgain;
-use crate::{over_hyper, over_reqwest};
+use crate::{over_hyper, over_reqwest, over_tonic};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type Client = BoxCloneSyncService<HttpRequest, Response<Body>, BoxError>;
@@ -28,6 +28,8 @@ pub(crate) enum Library {
     Hyper,
     /// reqwest, with the breaker as a middleware.
     Reqwest,
+    /// tonic's channel, with the breaker as its layer.
+    Tonic,
 }
 
 /// What both clients are made with.
@@ -41,18 +43,20 @@ pub(crate) struct Making {
 }
 
 impl Making {
-    pub(crate) fn bare(self, ledger: Arc<Ledger>) -> Client {
+    pub(crate) fn bare(self, uri: &Uri, ledger: Arc<Ledger>) -> Client {
         match self.library {
             Library::Hyper => over_hyper::bare(self, ledger),
             Library::Reqwest => over_reqwest::client(self, ledger, None),
+            Library::Tonic => over_tonic::bare(self, uri, ledger),
         }
     }
 
     /// The same with one layer more.
-    pub(crate) fn protected(self, ledger: Arc<Ledger>, breaker: CircuitBreaker) -> Client {
+    pub(crate) fn protected(self, uri: &Uri, ledger: Arc<Ledger>, breaker: CircuitBreaker) -> Client {
         match self.library {
             Library::Hyper => over_hyper::protected(self, ledger, breaker),
             Library::Reqwest => over_reqwest::client(self, ledger, Some(breaker)),
+            Library::Tonic => over_tonic::protected(self, uri, ledger, breaker),
         }
     }
 

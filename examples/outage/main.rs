@@ -15,6 +15,7 @@ mod options;
 mod output;
 mod over_hyper;
 mod over_reqwest;
+mod over_tonic;
 mod pace;
 mod paint;
 mod protection;

@@ -135,6 +135,11 @@ mod tests {
     }
 
     #[test]
+    fn the_clients_can_be_made_of_tonic() {
+        assert_eq!(parse(&["--client", "tonic"]).unwrap().client, Library::Tonic);
+    }
+
+    #[test]
     fn a_server_of_ones_own_is_called_at_its_own_pace() {
         let options = parse(&["--url", "http://127.0.0.1:8000/", "--duration", "5"]).unwrap();
 

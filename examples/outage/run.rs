@@ -116,8 +116,8 @@ impl Run {
             making,
             arrivals: arrivals.clone(),
         };
-        let bare = making.bare(Arc::clone(&self.bare));
-        let protected = making.protected(Arc::clone(&self.protected), self.breaker.clone());
+        let bare = making.bare(uri, Arc::clone(&self.bare));
+        let protected = making.protected(uri, Arc::clone(&self.protected), self.breaker.clone());
         let mut both = JoinSet::new();
         both.spawn(load(Sender::Bare, bare, &self.bare).run());
         both.spawn(load(Sender::Protected, protected, &self.protected).run());
@@ -176,6 +176,7 @@ fn opening_words(options: &Options, uri: &Uri, script: &Script) -> String {
     let library = match options.client {
         Library::Hyper => "hyper",
         Library::Reqwest => "reqwest",
+        Library::Tonic => "tonic",
     };
     format!(
         "two {library} clients, each {} requests a second, same load (seed {}), to {uri}{whose}: {length:.0} s in {:.0} s",

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
@@ -27,7 +27,7 @@ use crate::seen::Seen;
 /// Far above what both clients can hold open; a demonstration must not eat the machine.
 const MOST_CONNECTIONS: usize = 1_024;
 
-/// A real HTTP/1 server on a loopback port, whose health follows the script.
+/// A real HTTP server, HTTP/1 or 2 as its client likes, on a loopback port, whose health follows the script.
 pub(crate) struct SickServer {
     seen: Arc<Seen>,
     accepting: AbortHandle,
@@ -93,9 +93,12 @@ async fn serve(stream: TcpStream, ward: Arc<Ward>) {
     if stream.set_nodelay(true).and_then(|()| stream.set_zero_linger()).is_err() {
         return;
     }
-    let service = service_fn(|request| ward.answer(request));
+    let service = service_fn(move |request| {
+        let ward = Arc::clone(&ward);
+        async move { ward.answer(request).await }
+    });
     // An error is either our own `Died` or a client that went away: both are part of the story.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Ward {
@@ -105,6 +108,9 @@ impl Ward {
         let Some(scene) = self.script.scene_at(now) else {
             return Ok(Response::default());
         };
+        // What fails looks as if a proxy had answered, which a gRPC client has to understand anyway.
+        let is_grpc =
+            request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");
         let mut dice = Dice::of_attempt(
             self.seed,
             request::number(request.headers()),
@@ -115,6 +121,9 @@ impl Ward {
                 sleep(self.pace.real(after)).await;
                 let mut response = Response::new(Full::from("ok\n"));
                 *response.status_mut() = status;
+                if is_grpc && status == StatusCode::OK {
+                    response.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
+                }
                 if let Some(seconds) = retry_after {
                     response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
                 }

@@ -7,7 +7,6 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::cause::outcome_of;
 use crate::retry_after::retry_after_now;
 use crate::{GrpcCode, Head, WatchedCall};
 
@@ -118,7 +117,10 @@ impl Watch {
     fn saw<D, E: 'static>(mut self, frame: Option<Result<&Frame<D>, &E>>, ended: bool) -> Option<Watch> {
         match frame {
             None => self.ended(None),
-            Some(Err(error)) => self.call.conclude(outcome_of(error), None),
+            Some(Err(error)) => {
+                let outcome = self.call.outcome_of_body_error(error);
+                self.call.conclude(outcome, None);
+            }
             Some(Ok(frame)) => match frame.trailers_ref() {
                 Some(trailers) => self.ended(Some(trailers)),
                 // Nobody need ask again after the last byte of a known length.

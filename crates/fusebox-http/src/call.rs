@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -7,6 +8,7 @@ use fusebox::{CircuitBreaker, Classify, Outcome, OwnedPermit};
 use http::Response;
 use http_body::Body;
 
+use crate::cause::outcome_of;
 use crate::{ClassifyHead, Head, WatchedBody};
 
 /// One call on its way: its permit, and what is known of its time.
@@ -56,7 +58,12 @@ pub struct WatchedCall {
     /// How long it took to the first data, if anything needs to know.
     took: Option<Duration>,
     measure_to_end: bool,
+    /// What the adapter knows of the errors of its client's bodies.
+    body_errors: Option<JudgeError>,
 }
+
+/// What an error means, if this knows it.
+pub(crate) type JudgeError = fn(&dyn Any) -> Option<Outcome>;
 
 #[derive(Debug)]
 struct AfterProbe {
@@ -73,6 +80,7 @@ impl WatchedCall {
             deadline: None,
             took: None,
             measure_to_end: false,
+            body_errors: None,
         }
     }
 
@@ -91,6 +99,23 @@ impl WatchedCall {
     pub fn measure_to_end(mut self) -> WatchedCall {
         self.measure_to_end = true;
         self
+    }
+
+    /// Asks `judge` first what an error of the body means; where it has no answer the error is a failure,
+    /// or ignored if it is a rejection.
+    ///
+    /// For adapters that know the error type of their client's bodies, which here can be anything: a
+    /// rejection in a chain that only they can walk, a stream that the caller has cancelled.
+    pub fn body_errors(mut self, judge: fn(&dyn Any) -> Option<Outcome>) -> WatchedCall {
+        self.body_errors = Some(judge);
+        self
+    }
+
+    /// What an error of the body means. A panic in the adapter's judge is its having no answer.
+    pub(crate) fn outcome_of_body_error<E: 'static>(&self, error: &E) -> Outcome {
+        let judged =
+            self.body_errors.and_then(|judge| catch_unwind(AssertUnwindSafe(|| judge(error))).ok().flatten());
+        judged.unwrap_or_else(|| outcome_of(error))
     }
 
     /// Whether the request's own deadline has passed.

@@ -20,5 +20,5 @@ pub use deadline::grpc_timeout;
 pub use error::RuleError;
 pub use grpc::GrpcClassify;
 pub use head::{ClassifyHead, Head};
-pub use retry_after::{retry_after, retry_after_now};
+pub use retry_after::{retry_after, retry_after_now, retry_hint};
 pub use status::HttpClassify;

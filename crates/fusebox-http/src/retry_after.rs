@@ -55,6 +55,25 @@ pub fn retry_after_now(headers: &HeaderMap) -> Option<Duration> {
     hint(headers, SystemTime::now)
 }
 
+/// The hint of a gRPC status that a client has taken apart: what [`retry_after`] reads, by the present
+/// wall clock, and the `google.rpc.RetryInfo` in its `details`, which are decoded already (bytes of a
+/// `google.rpc.Status`, not base64).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use fusebox_http::retry_hint;
+///
+/// let mut metadata = http::HeaderMap::new();
+/// metadata.insert("grpc-retry-pushback-ms", "1500".parse()?);
+/// assert_eq!(retry_hint(&metadata, b"no details"), Some(Duration::from_millis(1500)));
+/// # Ok::<(), http::header::InvalidHeaderValue>(())
+/// ```
+pub fn retry_hint(metadata: &HeaderMap, details: &[u8]) -> Option<Duration> {
+    retry_after_now(metadata).max(retry_info::delay_in(details))
+}
+
 fn hint(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let texts = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     let http = texts(RETRY_AFTER.as_str()).filter_map(|text| seconds_or_date(text.trim(), &now));
@@ -159,6 +178,18 @@ mod tests {
         let details = "GjAKKHR5cGUuZ29vZ2xlYXBpcy5jb20vZ29vZ2xlLnJwYy5SZXRyeUluZm8SBAoCCAU=";
         assert_eq!(hint_of("grpc-status-details-bin", details), Some(Duration::from_secs(5)));
         assert_eq!(hint_of("grpc-status-details-bin", "%%%"), None);
+    }
+
+    #[test]
+    fn the_details_of_a_status_that_are_decoded_already_count_as_well() {
+        // { details: [Any { "type.googleapis.com/google.rpc.RetryInfo", RetryInfo { 5 s } }] }
+        let details = b"\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x05";
+        assert_eq!(retry_hint(&HeaderMap::new(), details), Some(Duration::from_secs(5)));
+        assert_eq!(retry_hint(&HeaderMap::new(), &[]), None);
+
+        let mut metadata = HeaderMap::new();
+        metadata.insert("grpc-retry-pushback-ms", HeaderValue::from_static("9000"));
+        assert_eq!(retry_hint(&metadata, details), Some(Duration::from_secs(9)));
     }
 
     #[test]

@@ -10,8 +10,12 @@ const RETRY_INFO: &[u8] = b"/google.rpc.RetryInfo";
 
 /// The delay that the details of a status ask for.
 pub(crate) fn delay(details: &[u8]) -> Option<Duration> {
-    let status = decoded(details)?;
-    let infos = fields(&status).filter(|field| field.number == 3).filter_map(|any| retry_info(any.bytes));
+    delay_in(&decoded(details)?)
+}
+
+/// The delay that a `google.rpc.Status` asks for.
+pub(crate) fn delay_in(status: &[u8]) -> Option<Duration> {
+    let infos = fields(status).filter(|field| field.number == 3).filter_map(|any| retry_info(any.bytes));
     infos.filter_map(|info| duration(first(info, 1)?.bytes)).max()
 }
 

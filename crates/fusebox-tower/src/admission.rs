@@ -41,7 +41,8 @@ pub struct Single {
 }
 
 impl Single {
-    pub(crate) fn new(breaker: CircuitBreaker) -> Self {
+    /// This breaker for every call, nothing rejected yet.
+    pub fn new(breaker: CircuitBreaker) -> Self {
         Self { breaker, kept: None }
     }
 

@@ -74,7 +74,7 @@ pub use admission::{Admission, Door, Single};
 pub use classify::{Custom, DefaultClassify, Judge};
 pub use fusebox::BoxError;
 pub use future::ResponseFuture;
-pub use keyed::Keyed;
+pub use keyed::{Key, Keyed};
 pub use layer::CircuitBreakerLayer;
 pub use mode::{Answered, Boxed, ErrorMode, Typed};
 pub use rejected::Reject;

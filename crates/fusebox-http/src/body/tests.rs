@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
@@ -92,6 +93,33 @@ fn a_rejection_by_a_breaker_further_in_is_ignored() {
     let mut body = scene.http(200, [Step::Error(io::Error::other(rejection()).into())]);
     body.read();
     assert_eq!(scene.ended(), "ignored");
+}
+
+#[test]
+fn an_adapter_that_knows_an_error_of_the_body_is_asked_first() {
+    fn judge(error: &dyn Any) -> Option<Outcome> {
+        let cancelled =
+            error.downcast_ref::<BoxError>().is_some_and(|error| error.to_string() == "cancelled");
+        cancelled.then_some(Outcome::Ignored)
+    }
+    for (error, expected) in [("cancelled", "ignored"), ("broken", "failure")] {
+        let scene = Scene::new();
+        let call = WatchedCall::new(scene.breaker.try_acquire_owned().unwrap()).body_errors(judge);
+        let body = Script::of([Step::Error(error.into())]);
+        let answer = call.finish(&HttpClassify::new(), Ok::<_, BoxError>(Response::new(body)));
+        answer.unwrap().into_body().read();
+        assert_eq!(scene.ended(), expected);
+    }
+}
+
+#[test]
+fn an_adapter_that_panics_over_an_error_has_no_answer() {
+    let scene = Scene::new();
+    let call = WatchedCall::new(scene.breaker.try_acquire_owned().unwrap());
+    let call = call.body_errors(|_| panic!("in the adapter"));
+    let answer = call.finish(&HttpClassify::new(), Ok::<_, BoxError>(Response::new(Script::of([broken()]))));
+    answer.unwrap().into_body().read();
+    assert_eq!(scene.ended(), "failure");
 }
 
 #[test]

@@ -8,6 +8,23 @@ use fusebox::{OwnedPermit, Registry, Rejected};
 use crate::sealed::Sealed;
 use crate::{Admission, Door};
 
+/// Says which breaker a request belongs to; every `Fn(&Request) -> Cow<str>` does.
+///
+/// A type of its own can do so for requests of many types, where a closure knows one.
+pub trait Key<Request> {
+    /// The name of the breaker; what is borrowed from the request allocates nothing.
+    fn key<'a>(&self, request: &'a Request) -> Cow<'a, str>;
+}
+
+impl<Request, K> Key<Request> for K
+where
+    K: for<'a> Fn(&'a Request) -> Cow<'a, str>,
+{
+    fn key<'a>(&self, request: &'a Request) -> Cow<'a, str> {
+        self(request)
+    }
+}
+
 /// One breaker per key of the request: [`CircuitBreakerLayer::keyed`](crate::CircuitBreakerLayer::keyed).
 pub struct Keyed<K> {
     registry: Registry,
@@ -16,7 +33,8 @@ pub struct Keyed<K> {
 }
 
 impl<K> Keyed<K> {
-    pub(crate) fn new(registry: Registry, key: K) -> Self {
+    /// One breaker of this registry per key.
+    pub fn new(registry: Registry, key: K) -> Self {
         Self { registry, key: Arc::new(key) }
     }
 }
@@ -35,17 +53,14 @@ impl<K> fmt::Debug for Keyed<K> {
 
 impl<K> Sealed for Keyed<K> {}
 
-impl<Request, K> Admission<Request> for Keyed<K>
-where
-    K: for<'a> Fn(&'a Request) -> Cow<'a, str>,
-{
+impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
     // The key is in the request, and there is none yet.
     fn poll_door(&mut self, _: &mut Context<'_>) -> Poll<Door> {
         Poll::Ready(Door::Pass)
     }
 
     fn acquire(&mut self, request: &Request) -> Result<OwnedPermit, Rejected> {
-        let key = (self.key)(request);
+        let key = self.key.key(request);
         self.registry.get_or_create(&key).try_acquire_owned()
     }
 

@@ -1,0 +1,65 @@
+//! Errors of what lies inside the layer are passed on as they are.
+
+use std::future::ready;
+use std::io;
+
+use fusebox::BoxError;
+use tonic::body::Body;
+use tonic::{Code, Status};
+use tower::load_shed::error::Overloaded;
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::proto::inventory_client::InventoryClient;
+use crate::{Scene, article};
+
+type Answer = Result<http::Response<Body>, BoxError>;
+
+/// The status that a caller gets, and what was recorded, when the inner service fails like this.
+async fn fails<E: Into<BoxError>>(error: impl Fn() -> E + Clone + Send + 'static) -> (Status, String) {
+    let scene = Scene::new();
+    let inner = service_fn(move |_: http::Request<Body>| ready(Answer::Err(error().into())));
+    let mut client = InventoryClient::new(scene.layer().layer(inner));
+    (client.count(article("")).await.unwrap_err(), scene.ended())
+}
+
+/// Wrapped in an error of ours it would be Unknown: tonic looks at the error itself.
+#[tokio::test]
+async fn a_load_shed_inside_is_still_resource_exhausted_to_the_caller() {
+    let (status, ended) = fails(Overloaded::new).await;
+    assert_eq!((status.code(), ended.as_str()), (Code::ResourceExhausted, "failure"));
+}
+
+#[tokio::test]
+async fn an_error_of_the_transport_is_a_failure() {
+    let (status, ended) = fails(|| io::Error::from(io::ErrorKind::ConnectionReset)).await;
+    assert_eq!((status.code(), ended.as_str()), (Code::Unknown, "failure"));
+}
+
+#[tokio::test]
+async fn the_status_of_a_layer_inside_can_fail_and_never_succeed() {
+    let (status, ended) = fails(|| Status::unauthenticated("no token")).await;
+    assert_eq!((status.code(), ended.as_str()), (Code::Unauthenticated, "ignored"));
+    let (status, ended) = fails(|| Status::unavailable("no token server")).await;
+    assert_eq!((status.code(), ended.as_str()), (Code::Unavailable, "failure"));
+}
+
+#[tokio::test]
+async fn an_h2_error_without_a_wrapper_is_a_failure() {
+    let (status, ended) = fails(|| h2::Error::from(h2::Reason::REFUSED_STREAM)).await;
+    assert_eq!((status.code(), ended.as_str()), (Code::Unavailable, "failure"));
+}
+
+#[tokio::test]
+async fn a_panic_in_the_call_is_a_failure_and_goes_on() {
+    let scene = Scene::new();
+    let inner = service_fn(|_: http::Request<Body>| async {
+        if true {
+            panic!("in the future");
+        }
+        Answer::Err("never".into())
+    });
+    let layered = scene.layer().layer(inner);
+    let call = tokio::spawn(layered.oneshot(http::Request::new(Body::empty())));
+    assert!(call.await.unwrap_err().is_panic());
+    assert_eq!(scene.ended(), "failure");
+}
