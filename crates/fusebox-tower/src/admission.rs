@@ -12,6 +12,12 @@ pub trait Admission<Request>: Sealed {
     /// Asks, before the inner service is polled, whether it should be.
     fn poll_door(&mut self, cx: &mut Context<'_>) -> Poll<Door>;
 
+    /// Takes the permit of the next call if that needs nothing but a closed breaker.
+    #[inline]
+    fn acquire_if_closed(&mut self) -> Option<OwnedPermit> {
+        None
+    }
+
     /// Takes the permit of this request's call.
     ///
     /// # Errors
@@ -90,6 +96,10 @@ impl<Request> Admission<Request> for Single {
     }
 
     #[inline]
+    fn acquire_if_closed(&mut self) -> Option<OwnedPermit> {
+        if self.kept.is_none() { self.breaker.acquire_if_closed() } else { None }
+    }
+
     fn acquire(&mut self, _: &Request) -> Result<OwnedPermit, Rejected> {
         if self.kept.is_none() { self.breaker.try_acquire_owned() } else { self.reject() }
     }

@@ -1,11 +1,11 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, forget};
+use std::mem::forget;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use fusebox::OwnedPermit;
+use fusebox::{Outcome, OwnedPermit};
 use pin_project_lite::pin_project;
 
 use crate::Judge;
@@ -48,20 +48,17 @@ pin_project! {
     }
 }
 
-/// The permit of a call that is not done yet.
-///
-/// Its drop takes out what is left, so the field needs no drop of its own: a call that is done pays for one
-/// look.
-struct Held(ManuallyDrop<Option<OwnedPermit>>);
+/// The permit of a call, settled where it lies when the call is done.
+struct Held(OwnedPermit);
 
-/// Lies on the stack of a poll, where a panic of the inner future meets it on its way out: the call has
-/// failed. It is forgotten when the poll comes back.
+/// Lies on the stack of a poll, where a panic of the inner future, or of what turns its error into another,
+/// meets it on its way out: the call has failed. It is forgotten when the poll comes back.
 struct Witness<'a>(&'a mut Held);
 
 impl<F, C, M, T, E> ResponseFuture<F, C, M, T, E> {
     #[inline]
     pub(crate) fn permitted(inner: F, permit: OwnedPermit, classify: C) -> Self {
-        Self { call: Call::Permitted { inner, permit: Held::new(permit), classify }, mode: PhantomData }
+        Self { call: Call::Permitted { inner, permit: Held(permit), classify }, mode: PhantomData }
     }
 
     pub(crate) fn rejected(answer: Result<T, E>) -> Self {
@@ -81,11 +78,11 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, permit, classify } => {
+                assert!(!permit.0.is_settled(), "not polled after it was done");
                 let witness = Witness(permit);
-                let polled = inner.poll(cx);
+                let answer = inner.poll(cx).map(|result| classify.judge(&mut witness.0.0, result));
                 forget(witness);
-                let result = ready!(polled);
-                Poll::Ready(classify.judge(permit.take(), result))
+                answer
             }
             CallProjection::Rejected { answer } => {
                 Poll::Ready(answer.take().expect("not polled after it was done"))
@@ -95,30 +92,18 @@ where
 }
 
 impl Held {
-    #[inline]
-    fn new(permit: OwnedPermit) -> Self {
-        Self(ManuallyDrop::new(Some(permit)))
-    }
-
-    #[inline]
-    fn take(&mut self) -> OwnedPermit {
-        self.0.take().expect("not polled after it was done")
-    }
-
     // Only a drop in the middle of a call comes here. It says so itself: the permit's own drop would take
     // a panic elsewhere in the task, which drops a healthy call, for the call's failure.
     #[cold]
     fn abandon(&mut self) {
-        if let Some(permit) = self.0.take() {
-            permit.abandon();
-        }
+        self.0.abandon_in_place();
     }
 }
 
 impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
-        if self.0.is_some() {
+        if !self.0.is_settled() {
             self.abandon();
         }
     }
@@ -127,9 +112,7 @@ impl Drop for Held {
 impl Drop for Witness<'_> {
     #[cold]
     fn drop(&mut self) {
-        if let Some(permit) = self.0.0.take() {
-            permit.failure();
-        }
+        self.0.0.record_in_place(Outcome::Failure);
     }
 }
 

@@ -75,15 +75,17 @@ where
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
-        match self.admission.acquire(&request) {
-            Ok(permit) => {
-                let classify = self.classify.clone();
-                // The permit is on this stack: a panic of the inner `call` is a failure, too.
-                let inner = self.inner.call(request);
-                ResponseFuture::permitted(inner, permit, classify)
-            }
-            Err(rejected) => ResponseFuture::rejected(self.mode.reject(rejected, request)),
-        }
+        let permit = match self.admission.acquire_if_closed() {
+            Some(permit) => permit,
+            None => match self.admission.acquire(&request) {
+                Ok(permit) => permit,
+                Err(rejected) => return ResponseFuture::rejected(self.mode.reject(rejected, request)),
+            },
+        };
+        let classify = self.classify.clone();
+        // The permit is on this stack: a panic of the inner `call` is a failure, too.
+        let inner = self.inner.call(request);
+        ResponseFuture::permitted(inner, permit, classify)
     }
 }
 
@@ -99,7 +101,7 @@ impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
         M: ErrorMode<S::Error>,
     {
         match self.admission.acquire_unready() {
-            Some(permit) => self.classify.judge(permit, Err(error)).map(drop),
+            Some(mut permit) => self.classify.judge(&mut permit, Err(error)).map(drop),
             None => Err(M::inner(error)),
         }
     }

@@ -148,6 +148,14 @@ impl CircuitBreaker {
         self.admit().map(|ticket| OwnedPermit::new(self.clone(), ticket))
     }
 
+    /// The permit of a breaker that is closed, on the shortest way; none in any other state, also where
+    /// [`try_acquire_owned`](Self::try_acquire_owned), which is to be asked then, would give one.
+    #[inline]
+    pub fn acquire_if_closed(&self) -> Option<OwnedPermit> {
+        let word = self.0.word.load();
+        if word.is_closed() { Some(OwnedPermit::new(self.clone(), self.ticket(word))) } else { None }
+    }
+
     #[inline]
     fn admit(&self) -> Result<Ticket, Rejected> {
         let word = self.0.word.load();

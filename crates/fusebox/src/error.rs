@@ -30,9 +30,12 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub struct Rejected {
     name: Arc<str>,
     reason: RejectReason,
-    retry_after: Option<u64>,
+    /// Nanoseconds; [`UNKNOWN`] where nobody knows.
+    retry_after: u64,
     cause: Cause,
 }
+
+const UNKNOWN: u64 = u64::MAX;
 
 /// Why the breaker said no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,15 +52,20 @@ pub enum RejectReason {
 
 impl Rejected {
     pub(crate) fn open(name: Arc<str>, left_nanos: u64, cause: Cause) -> Rejected {
-        Rejected { name, reason: RejectReason::Open, retry_after: Some(left_nanos), cause }
+        Rejected { name, reason: RejectReason::Open, retry_after: left_nanos.min(UNKNOWN - 1), cause }
     }
 
     pub(crate) fn saturated(name: Arc<str>) -> Rejected {
-        Rejected { name, reason: RejectReason::HalfOpenSaturated, retry_after: None, cause: Cause::default() }
+        Rejected {
+            name,
+            reason: RejectReason::HalfOpenSaturated,
+            retry_after: UNKNOWN,
+            cause: Cause::default(),
+        }
     }
 
     pub(crate) fn forced(name: Arc<str>) -> Rejected {
-        Rejected { name, reason: RejectReason::ForcedOpen, retry_after: None, cause: Cause::default() }
+        Rejected { name, reason: RejectReason::ForcedOpen, retry_after: UNKNOWN, cause: Cause::default() }
     }
 
     /// The name of the breaker that said no.
@@ -73,7 +81,7 @@ impl Rejected {
     /// How long the breaker stays open for sure; none where nobody knows (a half-open breaker whose
     /// probes are out, a forced-open one).
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after.map(Duration::from_nanos)
+        (self.retry_after != UNKNOWN).then(|| Duration::from_nanos(self.retry_after))
     }
 }
 
@@ -314,6 +322,6 @@ mod tests {
 
     #[test]
     fn a_rejection_is_small() {
-        assert!(size_of::<Rejected>() <= 64);
+        assert!(size_of::<Rejected>() <= 48);
     }
 }

@@ -186,15 +186,54 @@ impl OwnedPermit {
         self.end(ending, took.map(nanos));
     }
 
+    /// The same as [`record`](Self::record) for a permit that stays where it is, in a pinned future say.
+    ///
+    /// Of the ends of a permit the first holds; the others do nothing.
+    #[inline]
+    pub fn record_in_place(&mut self, outcome: Outcome) {
+        self.end_in_place(outcome.into(), None);
+    }
+
+    /// The same as [`settle`](Self::settle), as [`record_in_place`](Self::record_in_place) is to `record`.
+    #[inline]
+    pub fn settle_in_place<T, E, C: Classify<T, E> + ?Sized>(&mut self, result: &Result<T, E>, classify: &C) {
+        let ending = classified(self.inner(), result, classify);
+        self.end_in_place(ending, None);
+    }
+
+    /// The same as [`abandon`](Self::abandon), as [`record_in_place`](Self::record_in_place) is to `record`.
+    pub fn abandon_in_place(&mut self) {
+        self.end_in_place(Ending::Abandoned, None);
+    }
+
+    /// Whether it was said how the call ended.
+    #[inline]
+    pub fn is_settled(&self) -> bool {
+        self.ticket.is_spent()
+    }
+
     fn inner(&self) -> &Inner {
         self.breaker.inner()
     }
 
     #[inline]
     fn end(mut self, ending: Ending, took: Option<u64>) {
-        // `Drop` finds the ticket spent: without unsafe code nothing can be moved out of `self`.
-        let ticket = std::mem::replace(&mut self.ticket, Ticket::SPENT);
-        self.breaker.end(ticket, ending, took);
+        self.end_in_place(ending, took);
+    }
+
+    #[cold]
+    fn end_unsaid(&mut self) {
+        self.end_in_place(unsaid(), None);
+    }
+
+    #[inline]
+    fn end_in_place(&mut self, ending: Ending, took: Option<u64>) {
+        let ticket = self.ticket;
+        // The word alone: it is what tells a spent ticket.
+        self.ticket.word = Word::SPENT;
+        if !ticket.is_spent() {
+            self.breaker.end(ticket, ending, took);
+        }
     }
 }
 
@@ -202,15 +241,12 @@ impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
         if !self.ticket.is_spent() {
-            self.breaker.end(self.ticket, unsaid(), None);
+            self.end_unsaid();
         }
     }
 }
 
 impl Ticket {
-    /// Epoch zero is never given out.
-    const SPENT: Ticket = Ticket { word: Word::SPENT, started: Tick::NEVER };
-
     /// Of a call that nothing needs the time of.
     #[inline]
     pub(crate) fn untimed(word: Word) -> Ticket {
@@ -227,6 +263,8 @@ impl Ticket {
         (self.started != Tick::NEVER).then_some(self.started)
     }
 
+    /// Epoch zero is never given out.
+    #[inline]
     fn is_spent(self) -> bool {
         self.word == Word::SPENT
     }
