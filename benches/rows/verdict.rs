@@ -46,7 +46,7 @@ fn claims(table: &Table) -> Vec<Claim> {
     let value = |title, name| table.find(title, name).map(|row| row.value);
     let allocations = |title, name| table.find(title, name).and_then(|row| row.allocations);
     let more = |title, name, than| Some(allocations(title, name)? - allocations(title, than)?);
-    // Over a network a buffer grows now and then, whoever calls; adding zero keeps a negative one out of the table.
+    // Over a network a buffer grows now and then, whoever calls. Adding zero makes a plain one of -0.
     let per_call = |title, name, than| Some(more(title, name, than)?.round() + 0.0);
     let share = |(title, name), (other, of)| Some(value(title, name)? / value(other, of)?);
     vec![
