@@ -81,7 +81,7 @@ async fn a_dead_endpoint_of_a_balance_list_rejects_calls_that_another_would_have
     InventoryClient::new(shop.channel()).count(article("3/0")).await.unwrap();
 }
 
-/// The way out: tower's balancer over a channel and a breaker for each endpoint. The layer is `fusebox-tower`'s,
+/// The way out: tower's balancer over a channel and a breaker each. The layer is that of `fusebox-tower`,
 /// since a balancer can find it not ready while it is open; it judges the head of an answer.
 #[tokio::test]
 async fn with_a_channel_and_a_breaker_each_only_the_dead_endpoint_is_left_out() {
