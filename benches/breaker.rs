@@ -58,6 +58,8 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
         ("memory", Box::new(|| vec![rows::memory::group()])),
         ("registry", Box::new(|| vec![rows::registry::group()])),
         ("reqwest", Box::new(|| vec![rows::reqwest::group()])),
+        ("tonic", Box::new(|| vec![rows::tonic::group()])),
+        ("loopback", Box::new(rows::loopback::groups)),
         ("detection", Box::new(|| vec![rows::detection::group()])),
     ]
 }

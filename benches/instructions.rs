@@ -59,6 +59,7 @@ fn cases() -> Vec<(&'static str, Case)> {
         .chain(of("direct, open", rows::open::direct_cases()))
         .chain(of("tower, open", rows::open::tower_cases().0))
         .chain(of("reqwest, closed", rows::reqwest::cases()))
+        .chain(of("tonic, closed", rows::tonic::cases()))
         .collect()
 }
 

@@ -61,7 +61,7 @@ fn call(client: &ClientWithMiddleware) {
 }
 
 /// What every middleware costs.
-struct Empty;
+pub(crate) struct Empty;
 
 #[async_trait]
 impl Middleware for Empty {

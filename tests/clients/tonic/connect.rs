@@ -16,7 +16,7 @@ use tower::{Service, ServiceExt, service_fn};
 use crate::{SECOND, Scene, article};
 
 /// An address where nobody listens.
-async fn deserted() -> Endpoint {
+pub(crate) async fn deserted() -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     Channel::builder(crate::uri(&format!("http://{address}")))

@@ -4,6 +4,7 @@
 
 mod allocations;
 mod answers;
+mod balance;
 mod client;
 mod connect;
 mod deadline;
