@@ -121,7 +121,8 @@ impl CircuitBreaker {
             // What is due already happens by the numbers it was due by.
             control.machine.catch_up(now, log);
             let generation = self.0.window.reconfigure(&config, &moment);
-            self.0.word.publish(self.0.word.load().with_generation(generation));
+            let clocked = config.needs_clock();
+            self.0.word.publish(self.0.word.load().with_generation(generation).with_clocked(clocked));
             control.machine.set_config(config, log);
         });
     }
@@ -167,7 +168,12 @@ impl CircuitBreaker {
 
     #[inline]
     fn ticket(&self, word: Word) -> Ticket {
-        if word.timed() { Ticket::timed(word, self.0.clock.now()) } else { Ticket::untimed(word) }
+        if word.timed() { self.timed_ticket(word) } else { Ticket::untimed(word) }
+    }
+
+    #[inline(never)]
+    fn timed_ticket(&self, word: Word) -> Ticket {
+        Ticket::timed(word, self.0.clock.now())
     }
 
     #[cold]
@@ -553,7 +559,8 @@ impl Inner {
         let word = Word::new(machine.epoch(), machine.state())
             .with_generation(generation)
             .with_timed(timed)
-            .with_weighed(weighed);
+            .with_weighed(weighed)
+            .with_clocked(config.needs_clock());
         self.word.publish(word);
     }
 

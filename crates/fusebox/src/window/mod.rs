@@ -128,23 +128,28 @@ impl Window {
 
     // ---- recording ----------------------------------------------------------------------------
 
-    /// Counts a plain success of a calm window that looks at no clock; `NotWritten` if it is not that
-    /// simple.
+    /// Counts a plain success on the shortest way, `now` where the window is one over time;
+    /// `NotWritten` if it is not that simple.
     #[inline]
-    pub(crate) fn add_quietly(&self, state: &StateWord, ticket: Word) -> Added {
+    pub(crate) fn add_plain(&self, state: &StateWord, ticket: Word, now: Option<Tick>) -> Added {
         // In the order of `record_plain`, for the same reasons.
         let stripe = self.plain.mine();
         let seen = stripe.load(Ordering::Acquire);
         let head = self.load();
         let simple = state.load() == ticket
             && head.is_calm_in(ticket.generation())
-            && self.edge.load(Ordering::Acquire) == u64::MAX;
+            && now.is_none_or(|now| now.0 < self.edge.load(Ordering::Acquire));
+        if !simple {
+            return Added::NotWritten;
+        }
         let next = seen.wrapping_add(1);
-        if !simple || stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+        if stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            self.plain.contended();
             return Added::NotWritten;
         }
         crate::sync::model_fence();
-        let eventful = self.eventful_until.load(Ordering::SeqCst) != 0;
+        let until = self.eventful_until.load(Ordering::SeqCst);
+        let eventful = until != 0 && now.is_none_or(|now| until == u64::MAX || until > now.0);
         if eventful { Added::ToWeigh } else { Added::Quietly }
     }
 
