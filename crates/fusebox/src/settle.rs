@@ -77,9 +77,12 @@ impl CircuitBreaker {
         }
     }
 
+    /// Weighs a plain success against the trouble before it, until no further success can change anything.
     #[inline(never)]
     fn weigh_success(&self, ticket: Ticket, moment: &Moment<'_>) {
-        let counts = self.inner().window.counts(moment);
+        let window = &self.inner().window;
+        window.settle_trouble(moment, trip::reaches_a_rate);
+        let counts = window.counts(moment);
         self.weigh(ticket, &counts, None, moment);
     }
 
