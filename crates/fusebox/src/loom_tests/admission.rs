@@ -88,13 +88,15 @@ fn a_rejection_counts_in_the_visit_that_refused_it() {
 fn who_sees_it_open_sees_why() {
     loom::model(|| {
         let (breaker, _hands) = breaker(1);
-        let failed = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || failed.failure());
-        if let Err(rejected) = breaker.check() {
-            assert_eq!(rejected.retry_after(), Some(WAIT));
-            let told = rejected.to_string();
-            assert!(told.contains("1 failure in a row, the limit is 1"), "{told}");
-        }
+        let other = breaker.clone();
+        let racer = thread::spawn(move || {
+            if let Err(rejected) = other.check() {
+                assert_eq!(rejected.retry_after(), Some(WAIT));
+                let told = rejected.to_string();
+                assert!(told.contains("1 failure in a row, the limit is 1"), "{told}");
+            }
+        });
+        breaker.try_acquire().unwrap().failure();
         racer.join().unwrap();
         assert!(breaker.check().is_err());
     });
