@@ -261,8 +261,8 @@ impl CircuitBreaker {
     }
 
     fn tell_rejection(&self, rejected: &Rejected) {
-        if let Some(listeners) = self.0.listeners().filter(|listeners| listeners.any()) {
-            listeners.tell_now(self, &Event::Rejected(rejected.clone()));
+        if let Some(listeners) = self.0.listeners().filter(|listeners| listeners.want_rejections()) {
+            listeners.tell_rejection(self, &Event::Rejected(rejected.clone()));
         }
     }
 

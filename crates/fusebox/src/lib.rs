@@ -105,6 +105,7 @@ mod state;
 mod stream;
 mod sync;
 mod totals;
+mod transitions;
 mod window;
 
 pub use breaker::CircuitBreaker;
@@ -129,3 +130,4 @@ pub use snapshot::{Counts, Snapshot, Totals};
 pub use state::State;
 #[cfg(feature = "stream")]
 pub use stream::CircuitBreakerStream;
+pub use transitions::{TransitionCount, Transitions};
