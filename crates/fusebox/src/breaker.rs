@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::aside::Aside;
@@ -85,6 +85,14 @@ impl CircuitBreaker {
         inner.aside().listeners();
         inner.republish();
         CircuitBreaker(Arc::new(inner))
+    }
+
+    pub(crate) fn from_inner(inner: Arc<Inner>) -> CircuitBreaker {
+        CircuitBreaker(inner)
+    }
+
+    pub(crate) fn weak(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
     }
 
     #[inline]

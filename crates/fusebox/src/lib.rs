@@ -106,6 +106,7 @@ mod stream;
 mod sync;
 mod totals;
 mod transitions;
+mod weak;
 mod window;
 
 pub use breaker::CircuitBreaker;
@@ -131,3 +132,4 @@ pub use state::State;
 #[cfg(feature = "stream")]
 pub use stream::CircuitBreakerStream;
 pub use transitions::{TransitionCount, Transitions};
+pub use weak::WeakCircuitBreaker;

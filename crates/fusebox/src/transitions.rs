@@ -55,16 +55,16 @@ impl Transitions {
         lock(&self.0).get(name).cloned().unwrap_or_default()
     }
 
-    /// Forgets the breakers for whose names `keep` says false.
+    /// The breakers of which anything was counted, in no order.
+    pub fn names(&self) -> Vec<Arc<str>> {
+        lock(&self.0).keys().cloned().collect()
+    }
+
+    /// Forgets what was counted of the breaker with this name.
     ///
-    /// Nothing is forgotten by itself: who counts in a registry that evicts calls this with the names
-    /// that are left.
-    pub fn retain(&self, keep: impl Fn(&str) -> bool) {
-        // Asked outside the lock: it is user code.
-        let names: Vec<Arc<str>> = lock(&self.0).keys().cloned().collect();
-        for name in names.iter().filter(|name| !keep(name)) {
-            lock(&self.0).remove(name);
-        }
+    /// Nothing is forgotten by itself: who counts in a registry that evicts says when a name is gone.
+    pub fn forget(&self, name: &str) {
+        lock(&self.0).remove(name);
     }
 
     fn count(&self, change: &StateChange) {
