@@ -50,6 +50,17 @@ pub enum RejectReason {
     ForcedOpen,
 }
 
+impl RejectReason {
+    /// The reason's name in documents and labels: `open`, `half_open_saturated`, `forced_open`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RejectReason::Open => "open",
+            RejectReason::HalfOpenSaturated => "half_open_saturated",
+            RejectReason::ForcedOpen => "forced_open",
+        }
+    }
+}
+
 impl Rejected {
     pub(crate) fn open(name: Arc<str>, left_nanos: u64, cause: Cause) -> Rejected {
         Rejected { name, reason: RejectReason::Open, retry_after: left_nanos.min(UNKNOWN - 1), cause }
