@@ -51,7 +51,7 @@ impl TracingListener {
         match change.to {
             State::Open => tell_opening(breaker, change),
             State::Closed | State::HalfOpen | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
-                tell_change(change)
+                tell_change(change);
             }
         }
     }

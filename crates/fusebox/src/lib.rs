@@ -63,6 +63,7 @@
 //! | choose rules and numbers | [`CircuitBreakerConfig`], [`Trip`], [`Window`], [`Backoff`], [`HalfOpen`] |
 //! | have many breakers | [`Registry`] |
 //! | see what it does | [`explain`](CircuitBreaker::explain), [`snapshot`](CircuitBreaker::snapshot), [`events`](CircuitBreaker::events), [`Listener`] |
+//! | know afterwards what it did | [`Registry::keep_history`], [`History`], [`Transitions`] |
 //! | steer it | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
 //! | read more, with examples | [`guide`] |
 //!
@@ -88,6 +89,7 @@ mod events;
 mod explain;
 pub mod guide;
 mod history;
+mod line;
 mod listeners;
 #[cfg(all(test, loom))]
 mod loom_tests;
@@ -126,7 +128,7 @@ pub use listeners::Subscription;
 pub use outcome::Outcome;
 pub use permit::{OwnedPermit, Permit};
 pub use protected::{CircuitProtected, Protected, ProtectedFn};
-pub use registry::{AlreadyExists, Registry, RegistryBuilder, RegistryStatus};
+pub use registry::{AlreadyExists, History, Registry, RegistryBuilder, RegistryStatus};
 pub use snapshot::{Counts, Snapshot, Totals};
 pub use state::State;
 #[cfg(feature = "stream")]

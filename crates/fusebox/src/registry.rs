@@ -12,11 +12,14 @@ use crate::{
 };
 
 mod builder;
+mod history;
 mod rules;
 mod slot;
 mod status;
+mod table;
 
 pub use builder::RegistryBuilder;
+pub use history::History;
 pub use status::RegistryStatus;
 
 use rules::Rules;
