@@ -30,8 +30,7 @@ impl Heard {
 pub(crate) fn listen(most: Level, work: impl FnOnce()) -> Vec<Heard> {
     let events = Arc::new(Mutex::new(Vec::new()));
     with_default(Collector { most, events: Arc::clone(&events) }, work);
-    let events = events.lock().unwrap().clone();
-    events
+    events.lock().unwrap().clone()
 }
 
 struct Collector {

@@ -1,11 +1,9 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use fusebox::{Registry, Subscription, Transitions};
-use metrics::counter;
+use fusebox::{Registry, Subscription, Watch};
 
 use crate::durations::Durations;
-use crate::ledger::Ledger;
 use crate::{names, series};
 
 /// The breakers of a registry as metrics.
@@ -45,11 +43,10 @@ use crate::{names, series};
 pub struct CircuitBreakerMetrics(Arc<Shared>);
 
 struct Shared {
-    registry: Registry,
-    transitions: Transitions,
+    watch: Watch,
     durations: Option<Arc<Durations>>,
-    ledger: Mutex<Ledger>,
-    _subscriptions: Vec<Subscription>,
+    publishing: Mutex<()>,
+    _subscription: Option<Subscription>,
 }
 
 impl CircuitBreakerMetrics {
@@ -88,15 +85,12 @@ impl CircuitBreakerMetrics {
     }
 
     fn attach(registry: &Registry, durations: Option<Arc<Durations>>) -> CircuitBreakerMetrics {
-        let transitions = Transitions::new();
-        let mut subscriptions = vec![registry.subscribe(transitions.clone())];
-        subscriptions.extend(durations.clone().map(|durations| registry.subscribe(durations)));
+        let subscription = durations.clone().map(|durations| registry.subscribe(durations));
         CircuitBreakerMetrics(Arc::new(Shared {
-            registry: registry.clone(),
-            transitions,
+            watch: registry.watch(),
             durations,
-            ledger: Mutex::default(),
-            _subscriptions: subscriptions,
+            publishing: Mutex::default(),
+            _subscription: subscription,
         }))
     }
 
@@ -111,22 +105,10 @@ impl CircuitBreakerMetrics {
     /// updated (`idle_timeout` of the Prometheus exporter) does, because nothing updates it any more.
     pub fn publish(&self) {
         let shared = &*self.0;
-        names::describe();
         // Held to the end, so that of two at once the older does not overwrite the younger.
-        let mut ledger = shared.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before the breakers: a name that is counted by now and not among them is gone.
-        let counted = shared.transitions.names();
-        ledger.begin_round();
-        for breaker in shared.registry.breakers() {
-            let snapshot = breaker.snapshot();
-            let sums = ledger.carry(&breaker, &snapshot.totals);
-            series::write_counters(&snapshot.name, &sums, &shared.transitions.of(&snapshot.name));
-            series::write_gauges(&snapshot);
-        }
-        ledger.end_round().iter().for_each(series::write_gone);
-        counted.iter().filter(|name| !ledger.knows(name)).for_each(|name| shared.transitions.forget(name));
-        counter!(names::REGISTRY_OVERFLOWED).absolute(shared.registry.overflowed());
-        counter!(names::REGISTRY_EVICTED).absolute(shared.registry.evicted());
+        let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        names::describe();
+        series::write(&shared.watch.look());
         if let Some(durations) = &shared.durations {
             durations.rebind();
         }
@@ -136,7 +118,7 @@ impl CircuitBreakerMetrics {
 impl fmt::Debug for CircuitBreakerMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CircuitBreakerMetrics")
-            .field("registry", &self.0.registry)
+            .field("watch", &self.0.watch)
             .field("durations", &self.0.durations.is_some())
             .finish_non_exhaustive()
     }

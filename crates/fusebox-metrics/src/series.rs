@@ -1,29 +1,45 @@
 use std::sync::Arc;
 
-use fusebox::{Snapshot, State, TransitionCount};
+use fusebox::{Sight, Snapshot, State, Totals, Watched};
 use metrics::{SharedString, counter, gauge};
 
 use crate::names;
-use crate::totals::{Sums, TOTALS};
 
 /// The states, in the order of their codes.
 const STATES: [State; 6] =
     [State::Closed, State::HalfOpen, State::Open, State::ForcedOpen, State::Disabled, State::MetricsOnly];
 
-/// Writes the counters of one name.
+/// Writes all that a look has seen.
 ///
 /// Every series is looked up again each time: a handle that was made before the recorder would write
 /// nowhere, and one whose series the recorder has dropped would write where nobody reads.
-pub(crate) fn write_counters(name: &Arc<str>, sums: &Sums, transitions: &[TransitionCount]) {
-    let breaker = SharedString::from(Arc::clone(name));
-    for (total, &sum) in TOTALS.iter().zip(sums) {
-        let counter = match total.outcome {
-            Some(outcome) => counter!(total.name, "breaker" => breaker.clone(), "outcome" => outcome),
-            None => counter!(total.name, "breaker" => breaker.clone()),
-        };
-        counter.absolute(sum);
+pub(crate) fn write(sight: &Sight) {
+    for breaker in &sight.breakers {
+        write_counters(breaker);
+        write_gauges(&breaker.snapshot);
     }
-    for seen in transitions {
+    for name in &sight.gone {
+        // In no state, and nothing else known.
+        Gauges::default().write(name);
+    }
+    counter!(names::REGISTRY_OVERFLOWED).absolute(sight.overflowed);
+    counter!(names::REGISTRY_EVICTED).absolute(sight.evicted);
+}
+
+fn write_counters(watched: &Watched) {
+    let totals = &watched.snapshot.totals;
+    let breaker = SharedString::from(Arc::clone(&watched.snapshot.name));
+    for (outcome, calls) in outcomes(totals) {
+        counter!(names::CALLS, "breaker" => breaker.clone(), "outcome" => outcome).absolute(calls);
+    }
+    for (name, total) in [
+        (names::SLOW_CALLS, totals.slow),
+        (names::WOULD_TRIP, totals.would_trip),
+        (names::PANICS, totals.panics),
+    ] {
+        counter!(name, "breaker" => breaker.clone()).absolute(total);
+    }
+    for seen in &watched.transitions {
         counter!(
             names::TRANSITIONS,
             "breaker" => breaker.clone(),
@@ -35,8 +51,18 @@ pub(crate) fn write_counters(name: &Arc<str>, sums: &Sums, transitions: &[Transi
     }
 }
 
-/// Writes the gauges of one breaker.
-pub(crate) fn write_gauges(snapshot: &Snapshot) {
+fn outcomes(totals: &Totals) -> [(&'static str, u64); 6] {
+    [
+        ("success", totals.successes),
+        ("failure", totals.failures),
+        ("ignored", totals.ignored),
+        ("abandoned", totals.abandoned),
+        ("late", totals.late),
+        ("rejected", totals.rejected),
+    ]
+}
+
+fn write_gauges(snapshot: &Snapshot) {
     let counts = &snapshot.counts;
     Gauges {
         state: Some(snapshot.state),
@@ -45,11 +71,6 @@ pub(crate) fn write_gauges(snapshot: &Snapshot) {
         remaining: snapshot.retry_after.map(|left| left.as_secs_f64()),
     }
     .write(&snapshot.name);
-}
-
-/// Writes the gauges of a name that has gone: in no state, and nothing else known.
-pub(crate) fn write_gone(name: &Arc<str>) {
-    Gauges::default().write(name);
 }
 
 /// What is shown of one moment; none where there is nothing to show.

@@ -87,10 +87,6 @@ impl CircuitBreaker {
         CircuitBreaker(Arc::new(inner))
     }
 
-    pub(crate) fn from_inner(inner: Arc<Inner>) -> CircuitBreaker {
-        CircuitBreaker(inner)
-    }
-
     pub(crate) fn weak(&self) -> Weak<Inner> {
         Arc::downgrade(&self.0)
     }

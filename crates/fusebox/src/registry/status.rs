@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use super::Registry;
 use crate::{Snapshot, State};
 
 /// A registry at one moment; each breaker's snapshot is of its own moment.
@@ -73,17 +72,5 @@ impl RegistryStatus {
     pub fn get(&self, name: &str) -> Option<&Snapshot> {
         let place = self.breakers.binary_search_by(|snapshot| (*snapshot.name).cmp(name)).ok()?;
         self.breakers.get(place)
-    }
-}
-
-impl Registry {
-    /// How often a new name found the registry full and got a breaker outside it.
-    pub fn overflowed(&self) -> u64 {
-        self.0.desk().overflowed
-    }
-
-    /// How many breakers have been forgotten because nobody used them.
-    pub fn evicted(&self) -> u64 {
-        self.0.desk().evicted
     }
 }

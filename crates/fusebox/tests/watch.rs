@@ -1,4 +1,4 @@
-//! Changes of state, counted and named.
+//! What exporters see.
 #![cfg(feature = "test-util")]
 
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fusebox::{
-    CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, Listener, Registry, Transitions, Trip,
+    CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, Listener, Registry, TransitionCount, Trip,
+    Watch, Watched,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,13 +21,9 @@ fn every_way_round_has_its_reason() {
         .half_open(HalfOpen::new())
         .build()
         .unwrap();
-    let transitions = Transitions::new();
-    let breaker = CircuitBreaker::builder("api")
-        .config(config)
-        .clock(clock)
-        .seed(1)
-        .listener(transitions.clone())
-        .build();
+    let registry = Registry::builder().default_config(config).clock(clock).build();
+    let watch = registry.watch();
+    let breaker = registry.get_or_create("api");
 
     fail(&breaker, 2);
     for _ in 0..2 {
@@ -38,13 +35,8 @@ fn every_way_round_has_its_reason() {
     breaker.force_open();
     breaker.reset();
 
-    let told: Vec<_> = transitions
-        .of("api")
-        .iter()
-        .map(|seen| format!("{} {} {} {}", seen.from.as_str(), seen.to.as_str(), seen.reason, seen.count))
-        .collect();
     assert_eq!(
-        told,
+        transitions(&watch, "api"),
         [
             "closed open consecutive_failures+failure_rate 1",
             "open half_open wait_over 3",
@@ -57,22 +49,42 @@ fn every_way_round_has_its_reason() {
 }
 
 #[test]
-fn breakers_are_counted_apart_and_can_be_forgotten() {
+fn totals_are_of_the_name_and_never_fall() {
+    let (clock, hands) = Clock::manual();
+    let registry = Registry::builder().idle_after(60 * SECOND).clock(clock).build();
+    let watch = registry.watch();
+    fail(&registry.get_or_create("api"), 1);
+    assert_eq!(seen(&watch, "api").unwrap().snapshot.totals.failures, 1);
+
+    hands.advance(120 * SECOND);
+    assert_eq!(registry.evict_idle(), 1, "being watched keeps no breaker");
+    let sight = watch.look();
+    assert_eq!((sight.gone, sight.evicted), (vec![Arc::from("api")], 1));
+
+    fail(&registry.get_or_create("api"), 2);
+    assert_eq!(seen(&watch, "api").unwrap().snapshot.totals.failures, 3);
+    assert_eq!(registry.get("api").unwrap().snapshot().totals.failures, 2);
+}
+
+#[test]
+fn what_never_was_seen_leaves_nothing() {
     let registry = Registry::new();
-    let transitions = Transitions::new();
-    registry.subscribe(transitions.clone()).forget();
-    for name in ["a", "b"] {
-        registry.get_or_create(name).trip();
-    }
-    registry.get_or_create("b").reset();
+    let watch = registry.watch();
+    registry.get_or_create("api").trip();
+    registry.remove("api");
+    watch.look();
+    registry.get_or_create("api");
+    assert_eq!(transitions(&watch, "api"), Vec::<String>::new());
+}
 
-    assert_eq!(transitions.of("a").len(), 1);
-    assert_eq!(transitions.of("b").len(), 2);
-
-    transitions.forget("a");
-    assert_eq!(transitions.of("a"), []);
-    assert_eq!(transitions.names(), [Arc::from("b")]);
-    assert_eq!(transitions.of("b").len(), 2);
+#[test]
+fn names_that_find_no_room_are_counted() {
+    let registry = Registry::builder().capacity(1).build();
+    let watch = registry.watch();
+    registry.get_or_create("a");
+    registry.get_or_create("b").trip();
+    let sight = watch.look();
+    assert_eq!((sight.breakers.len(), sight.overflowed), (1, 1));
 }
 
 #[test]
@@ -129,4 +141,15 @@ fn fail(breaker: &CircuitBreaker, calls: u32) {
     for _ in 0..calls {
         breaker.try_acquire().expect("admitted").failure();
     }
+}
+
+fn seen(watch: &Watch, name: &str) -> Option<Watched> {
+    watch.look().breakers.into_iter().find(|breaker| &*breaker.snapshot.name == name)
+}
+
+fn transitions(watch: &Watch, name: &str) -> Vec<String> {
+    let tell = |seen: &TransitionCount| {
+        format!("{} {} {} {}", seen.from.as_str(), seen.to.as_str(), seen.reason, seen.count)
+    };
+    seen(watch, name).expect("it is there").transitions.iter().map(tell).collect()
 }
