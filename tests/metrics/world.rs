@@ -45,8 +45,12 @@ impl Exporter {
 
     /// What the handler of `/metrics` does.
     pub(crate) fn scrape(&self, metrics: &CircuitBreakerMetrics) -> Page {
+        Page::parse(&self.scrape_text(metrics))
+    }
+
+    pub(crate) fn scrape_text(&self, metrics: &CircuitBreakerMetrics) -> String {
         self.during(|| metrics.publish());
-        self.render()
+        self.handle.render()
     }
 }
 
