@@ -1,7 +1,7 @@
 use std::fmt;
 use std::task::{Context, Poll};
 
-use fusebox::{CircuitBreaker, OwnedPermit, Rejected};
+use fusebox::{CircuitBreaker, OwnedPermit, Refusal, Rejected};
 
 use crate::sealed::Sealed;
 
@@ -43,7 +43,7 @@ pub struct Single {
     pub(crate) breaker: CircuitBreaker,
     // The inner service was not made ready when this was said, so the next call has to be rejected
     // with it, whatever the breaker would say by then.
-    kept: Option<Rejected>,
+    kept: Option<Refusal>,
 }
 
 impl Single {
@@ -52,11 +52,12 @@ impl Single {
         Self { breaker, kept: None }
     }
 
+    /// Asks a breaker that is not closed, and keeps its no.
     #[cold]
-    fn reject(&mut self) -> Result<OwnedPermit, Rejected> {
-        let rejected = self.kept.take().expect("called with a kept rejection");
-        self.breaker.count_rejection(&rejected);
-        Err(rejected)
+    #[inline(never)]
+    fn ask(&mut self) -> Door {
+        self.kept = self.breaker.refusal();
+        if self.kept.is_some() { Door::Refuse } else { Door::Pass }
     }
 }
 
@@ -80,19 +81,10 @@ impl<Request> Admission<Request> for Single {
     fn poll_door(&mut self, _: &mut Context<'_>) -> Poll<Door> {
         // Asked before the inner service: one that is polled ready and then not called would keep its
         // reservation (a concurrency permit, a buffer's slot) from every other clone.
-        match self.breaker.check() {
-            Ok(()) => {
-                // Looked at first, because it is there next to never, and a look is no write.
-                if self.kept.is_some() {
-                    self.kept = None;
-                }
-                Poll::Ready(Door::Pass)
-            }
-            Err(rejected) => {
-                self.kept = Some(rejected);
-                Poll::Ready(Door::Refuse)
-            }
+        if self.kept.is_none() && self.breaker.is_closed() {
+            return Poll::Ready(Door::Pass);
         }
+        Poll::Ready(self.ask())
     }
 
     #[inline]
@@ -100,8 +92,12 @@ impl<Request> Admission<Request> for Single {
         if self.kept.is_none() { self.breaker.acquire_if_closed() } else { None }
     }
 
+    #[inline]
     fn acquire(&mut self, _: &Request) -> Result<OwnedPermit, Rejected> {
-        if self.kept.is_none() { self.breaker.try_acquire_owned() } else { self.reject() }
+        match self.kept.take() {
+            Some(refusal) => Err(self.breaker.reject(refusal)),
+            None => self.breaker.try_acquire_owned(),
+        }
     }
 
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {

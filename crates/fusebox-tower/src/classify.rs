@@ -12,7 +12,7 @@ pub trait Judge<T, E, M: ErrorMode<E>>: Sealed {
     /// # Errors
     ///
     /// The call's own error, as the mode passes it on.
-    fn judge(&self, permit: &mut OwnedPermit, result: Result<T, E>) -> Result<T, M::Error>;
+    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error>;
 }
 
 /// Every `Err` is a failure, except a rejection by another breaker, which says nothing about the
@@ -35,30 +35,30 @@ impl<C> Sealed for Custom<C> {}
 
 impl<T, E, M: SeeRejection<E>> Judge<T, E, M> for DefaultClassify {
     #[inline]
-    fn judge(&self, permit: &mut OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
         match result {
             Ok(response) => {
-                permit.record_in_place(Outcome::Success);
+                permit.success();
                 Ok(response)
             }
-            Err(error) => {
-                // After the mode: a boxed error can be looked into whatever it was before.
-                let error = M::inner(error);
-                permit.record_in_place(outcome_unless_rejected::<E, M>(&error));
-                Err(error)
-            }
+            Err(error) => Err(failed::<E, M>(permit, error)),
         }
     }
 }
 
 impl<T, E, M: ErrorMode<E>, C: Classify<T, E>> Judge<T, E, M> for Custom<C> {
     #[inline]
-    fn judge(&self, permit: &mut OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
-        permit.settle_in_place(&result, &self.0);
+    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+        permit.settle(&result, &self.0);
         result.map_err(M::inner)
     }
 }
 
-fn outcome_unless_rejected<E, M: SeeRejection<E>>(error: &M::Error) -> Outcome {
-    if M::holds_rejection(error) { Outcome::Ignored } else { Outcome::Failure }
+/// Apart, so that the way of a success stays short.
+#[inline(never)]
+fn failed<E, M: SeeRejection<E>>(permit: OwnedPermit, error: E) -> M::Error {
+    // The mode first: a boxed error can be looked into whatever it was before.
+    let error = M::inner(error);
+    permit.record(if M::holds_rejection(&error) { Outcome::Ignored } else { Outcome::Failure });
+    error
 }

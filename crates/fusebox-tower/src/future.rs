@@ -1,11 +1,10 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem::forget;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use fusebox::{Outcome, OwnedPermit};
+use fusebox::OwnedPermit;
 use pin_project_lite::pin_project;
 
 use crate::Judge;
@@ -48,17 +47,14 @@ pin_project! {
     }
 }
 
-/// The permit of a call, settled where it lies when the call is done.
-struct Held(OwnedPermit);
-
-/// Lies on the stack of a poll, where a panic of the inner future, or of what turns its error into another,
-/// meets it on its way out: the call has failed. It is forgotten when the poll comes back.
-struct Witness<'a>(&'a mut Held);
+/// The permit of a call, but for the time of a poll: then it lies on the stack of that poll, where its own
+/// drop sees a panic pass that is the call's.
+struct Held(Option<OwnedPermit>);
 
 impl<F, C, M, T, E> ResponseFuture<F, C, M, T, E> {
     #[inline]
     pub(crate) fn permitted(inner: F, permit: OwnedPermit, classify: C) -> Self {
-        Self { call: Call::Permitted { inner, permit: Held(permit), classify }, mode: PhantomData }
+        Self { call: Call::Permitted { inner, permit: Held(Some(permit)), classify }, mode: PhantomData }
     }
 
     pub(crate) fn rejected(answer: Result<T, E>) -> Self {
@@ -78,11 +74,14 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, permit, classify } => {
-                assert!(!permit.0.is_settled(), "not polled after it was done");
-                let witness = Witness(permit);
-                let answer = inner.poll(cx).map(|result| classify.judge(&mut witness.0.0, result));
-                forget(witness);
-                answer
+                let held = permit.0.take().expect("not polled after it was done");
+                match inner.poll(cx) {
+                    Poll::Ready(result) => Poll::Ready(classify.judge(held, result)),
+                    Poll::Pending => {
+                        permit.0 = Some(held);
+                        Poll::Pending
+                    }
+                }
             }
             CallProjection::Rejected { answer } => {
                 Poll::Ready(answer.take().expect("not polled after it was done"))
@@ -91,29 +90,21 @@ where
     }
 }
 
-impl Held {
-    // Only a drop in the middle of a call comes here. It says so itself: the permit's own drop would take
-    // a panic elsewhere in the task, which drops a healthy call, for the call's failure.
-    #[cold]
-    fn abandon(&mut self) {
-        self.0.abandon_in_place();
-    }
-}
-
 impl Drop for Held {
     #[inline]
     fn drop(&mut self) {
-        if !self.0.is_settled() {
-            self.abandon();
+        if let Some(permit) = self.0.take() {
+            abandon(permit);
         }
     }
 }
 
-impl Drop for Witness<'_> {
-    #[cold]
-    fn drop(&mut self) {
-        self.0.0.record_in_place(Outcome::Failure);
-    }
+// Only a drop in the middle of a call comes here. It says so itself: the permit's own drop would take a
+// panic elsewhere in the task, which drops a healthy call, for the call's failure.
+#[cold]
+#[inline(never)]
+fn abandon(permit: OwnedPermit) {
+    permit.abandon();
 }
 
 impl<F, C, M, T, E> fmt::Debug for ResponseFuture<F, C, M, T, E> {

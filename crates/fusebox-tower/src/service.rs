@@ -101,7 +101,7 @@ impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
         M: ErrorMode<S::Error>,
     {
         match self.admission.acquire_unready() {
-            Some(mut permit) => self.classify.judge(&mut permit, Err(error)).map(drop),
+            Some(permit) => self.classify.judge(permit, Err(error)).map(drop),
             None => Err(M::inner(error)),
         }
     }

@@ -6,6 +6,7 @@ use crate::aside::Aside;
 use crate::builder::CircuitBreakerBuilder;
 use crate::clock::{Clock, Moment, Tick};
 use crate::config::CircuitBreakerConfig;
+use crate::error::Refusal;
 use crate::history::Control;
 use crate::listeners::Listeners;
 use crate::permit::Ticket;
@@ -125,7 +126,8 @@ impl CircuitBreaker {
             // What is due already happens by the numbers it was due by.
             control.machine.catch_up(now, log);
             let generation = self.0.window.reconfigure(&config, &moment);
-            self.0.word.publish(self.0.word.load().with_generation(generation));
+            let clocked = config.needs_clock();
+            self.0.word.publish(self.0.word.load().with_generation(generation).with_clocked(clocked));
             control.machine.set_config(config, log);
         });
     }
@@ -139,7 +141,11 @@ impl CircuitBreaker {
     /// [`Rejected`] while the breaker is open, forced open, or half-open with all its probes out.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
-        self.admit().map(|ticket| Permit::new(self, ticket))
+        let word = self.0.word.load();
+        if word.is_closed() {
+            return Ok(Permit::new(self, self.ticket(word)));
+        }
+        self.acquire_otherwise(word)
     }
 
     /// The same as [`try_acquire`](Self::try_acquire), for a permit that must be `'static`.
@@ -149,7 +155,26 @@ impl CircuitBreaker {
     /// As [`try_acquire`](Self::try_acquire).
     #[inline]
     pub fn try_acquire_owned(&self) -> Result<OwnedPermit, Rejected> {
-        self.admit().map(|ticket| OwnedPermit::new(self.clone(), ticket))
+        let word = self.0.word.load();
+        if word.is_closed() {
+            return Ok(OwnedPermit::new(self.clone(), self.ticket(word)));
+        }
+        self.acquire_owned_otherwise(word)
+    }
+
+    /// The same as [`try_acquire_owned`](Self::try_acquire_owned), with this handle for the permit.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    #[inline]
+    pub fn into_permit(self) -> Result<OwnedPermit, Rejected> {
+        let word = self.0.word.load();
+        if word.is_closed() {
+            let ticket = self.ticket(word);
+            return Ok(OwnedPermit::new(self, ticket));
+        }
+        into_permit_otherwise(self, word)
     }
 
     /// The permit of a breaker that is closed, on the shortest way; none in any other state, also where
@@ -161,34 +186,71 @@ impl CircuitBreaker {
     }
 
     #[inline]
-    fn admit(&self) -> Result<Ticket, Rejected> {
-        let word = self.0.word.load();
-        if word.is_closed() {
-            return Ok(self.ticket(word));
-        }
-        self.admit_otherwise(word)
+    fn ticket(&self, word: Word) -> Ticket {
+        if word.timed() { self.timed_ticket(word) } else { Ticket::untimed(word) }
     }
 
-    #[inline]
-    fn ticket(&self, word: Word) -> Ticket {
-        if word.timed() { Ticket::timed(word, self.0.clock.now()) } else { Ticket::untimed(word) }
+    #[inline(never)]
+    fn timed_ticket(&self, word: Word) -> Ticket {
+        Ticket::timed(word, self.0.clock.now())
     }
 
     #[cold]
     #[inline(never)]
-    fn admit_otherwise(&self, word: Word) -> Result<Ticket, Rejected> {
-        let answer = match word.state() {
-            State::Closed | State::Disabled | State::MetricsOnly => {
-                return Ok(self.ticket(word));
-            }
-            State::Open => match self.0.refuse_while_open(word) {
-                Some(rejected) => Err(rejected),
-                None => self.admit_locked(),
-            },
-            State::HalfOpen | State::ForcedOpen => self.admit_locked(),
-        };
-        if let Err(rejected) = &answer {
-            self.tell_rejection(rejected);
+    fn acquire_otherwise(&self, word: Word) -> Result<Permit<'_>, Rejected> {
+        match self.refused(word) {
+            Some(refusal) => Err(self.0.rejected(refusal)),
+            None => self.acquire_at_length(word),
+        }
+    }
+
+    #[inline(never)]
+    fn acquire_at_length(&self, word: Word) -> Result<Permit<'_>, Rejected> {
+        match self.admit_at_length(word) {
+            Ok(ticket) => Ok(Permit::new(self, ticket)),
+            Err(refusal) => Err(self.0.rejected(refusal)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_owned_otherwise(&self, word: Word) -> Result<OwnedPermit, Rejected> {
+        match self.refused(word) {
+            Some(refusal) => Err(self.0.rejected(refusal)),
+            None => self.acquire_owned_at_length(word),
+        }
+    }
+
+    #[inline(never)]
+    fn acquire_owned_at_length(&self, word: Word) -> Result<OwnedPermit, Rejected> {
+        match self.admit_at_length(word) {
+            Ok(ticket) => Ok(OwnedPermit::new(self.clone(), ticket)),
+            Err(refusal) => Err(self.0.rejected(refusal)),
+        }
+    }
+
+    /// The no of an open breaker whose wait is not over, counted and told.
+    // Always inline: what it gives would else be written to memory in words and read back in pairs.
+    #[inline(always)]
+    fn refused(&self, word: Word) -> Option<Refusal> {
+        if word.state() != State::Open {
+            return None;
+        }
+        let refusal = self.0.refuse_while_open(word)?;
+        if let Some(listeners) = self.0.listeners() {
+            self.tell_refusal(listeners, refusal);
+        }
+        Some(refusal)
+    }
+
+    fn admit_at_length(&self, word: Word) -> Result<Ticket, Refusal> {
+        match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => return Ok(self.ticket(word)),
+            State::Open | State::HalfOpen | State::ForcedOpen => {}
+        }
+        let answer = self.admit_locked();
+        if let (Err(refusal), Some(listeners)) = (&answer, self.0.listeners()) {
+            self.tell_refusal(listeners, *refusal);
         }
         answer
     }
@@ -202,7 +264,7 @@ impl CircuitBreaker {
             .then(|| Permit::new(self, Ticket::untimed(word)))
     }
 
-    fn admit_locked(&self) -> Result<Ticket, Rejected> {
+    fn admit_locked(&self) -> Result<Ticket, Refusal> {
         let now = self.0.clock.now();
         let (answer, word) = self.transition(now, |control, log| {
             let answer = control.machine.admit(now, log);
@@ -215,7 +277,7 @@ impl CircuitBreaker {
                 Admission::Permitted => Ok(()),
                 Admission::Refused { reason, left, cause } => {
                     self.0.aside().ledger.reject();
-                    Err(self.0.refusal(reason, left, cause))
+                    Err(refusal(reason, left, cause))
                 }
             };
             (answer, Word::new(control.machine.epoch(), control.machine.state()))
@@ -231,42 +293,72 @@ impl CircuitBreaker {
     /// # Errors
     ///
     /// As [`try_acquire`](Self::try_acquire).
-    #[inline]
     pub fn check(&self) -> Result<(), Rejected> {
+        match self.refusal() {
+            Some(refusal) => Err(self.0.rejected(refusal)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same as [`check`](Self::check), for adapters that give the no to a call made later.
+    #[inline]
+    pub fn refusal(&self) -> Option<Refusal> {
         let word = self.0.word.load();
-        if word.is_closed() { Ok(()) } else { self.check_otherwise(word) }
+        if word.is_closed() { None } else { self.refusal_otherwise(word) }
+    }
+
+    // Inline for the same reason as `refused`.
+    #[inline]
+    fn refusal_otherwise(&self, word: Word) -> Option<Refusal> {
+        if word.state() == State::Open {
+            let refusal = self.0.refusal_while_open(word, |_, _| true);
+            if refusal.is_some() {
+                return refusal;
+            }
+        }
+        self.refusal_at_length(word)
     }
 
     #[cold]
     #[inline(never)]
-    fn check_otherwise(&self, word: Word) -> Result<(), Rejected> {
+    fn refusal_at_length(&self, word: Word) -> Option<Refusal> {
         match word.state() {
-            State::Closed | State::Disabled | State::MetricsOnly => return Ok(()),
-            State::Open => {
-                if let Some(rejected) = self.0.refusal_while_open(word, |_, _| true) {
-                    return Err(rejected);
-                }
-            }
-            State::HalfOpen | State::ForcedOpen => {}
+            State::Closed | State::Disabled | State::MetricsOnly => return None,
+            State::Open | State::HalfOpen | State::ForcedOpen => {}
         }
         let now = self.0.clock.now();
         let answer = lock(&self.0.control).machine.check(now);
         match answer {
-            Admission::Permitted => Ok(()),
-            Admission::Refused { reason, left, cause } => Err(self.0.refusal(reason, left, cause)),
+            Admission::Permitted => None,
+            Admission::Refused { reason, left, cause } => Some(refusal(reason, left, cause)),
         }
+    }
+
+    /// Gives a no that was said before to a call: counts the rejection and tells the listeners.
+    #[inline]
+    pub fn reject(&self, refusal: Refusal) -> Rejected {
+        self.0.aside().ledger.reject();
+        if let Some(listeners) = self.0.listeners() {
+            self.tell_refusal(listeners, refusal);
+        }
+        self.0.rejected(refusal)
     }
 
     /// Counts a rejection that a [`check`](Self::check) announced and that an adapter now hands to a
     /// caller, and tells the listeners.
     pub fn count_rejection(&self, rejected: &Rejected) {
         self.0.aside().ledger.reject();
-        self.tell_rejection(rejected);
-    }
-
-    fn tell_rejection(&self, rejected: &Rejected) {
         if let Some(listeners) = self.0.listeners().filter(|listeners| listeners.want_rejections()) {
             listeners.tell_rejection(self, &Event::Rejected(rejected.clone()));
+        }
+    }
+
+    /// Apart, and with a rejection of its own: the one for the caller is written where it is wanted, once.
+    #[cold]
+    #[inline(never)]
+    fn tell_refusal(&self, listeners: &Listeners, refusal: Refusal) {
+        if listeners.want_rejections() {
+            listeners.tell_rejection(self, &Event::Rejected(self.0.rejected(refusal)));
         }
     }
 
@@ -287,8 +379,10 @@ impl CircuitBreaker {
     }
 
     /// True in closed, disabled and metrics-only: calls pass.
+    #[inline]
     pub fn is_closed(&self) -> bool {
-        matches!(self.state(), State::Closed | State::Disabled | State::MetricsOnly)
+        // Time alone makes no state one of these, so no clock is asked.
+        matches!(self.0.word.load().state(), State::Closed | State::Disabled | State::MetricsOnly)
     }
 
     /// True in open and forced open: calls are rejected.
@@ -444,8 +538,8 @@ impl Inner {
     }
 
     /// Refuses a call and counts it in the visit that refused it; none if the lock must be asked.
-    #[inline]
-    fn refuse_while_open(&self, word: Word) -> Option<Rejected> {
+    #[inline(always)]
+    fn refuse_while_open(&self, word: Word) -> Option<Refusal> {
         self.refusal_while_open(word, Ledger::reject_as_of)
     }
 
@@ -453,8 +547,8 @@ impl Inner {
     ///
     /// `count` is given what the count of rejections was before the visit was looked at; where it
     /// fails, somebody else was quicker and all is looked at again.
-    #[inline]
-    fn refusal_while_open(&self, word: Word, count: impl Fn(&Ledger, u64) -> bool) -> Option<Rejected> {
+    #[inline(always)]
+    fn refusal_while_open(&self, word: Word, count: impl Fn(&Ledger, u64) -> bool) -> Option<Refusal> {
         let aside = self.aside.get()?;
         loop {
             let seen = aside.ledger.rejections()?;
@@ -468,19 +562,14 @@ impl Inner {
                 return None;
             }
             if count(&aside.ledger, seen) {
-                let cause = Cause::from_words(cause);
-                return Some(Rejected::open(Arc::clone(&self.name), deadline.since(now), cause));
+                return Some(Refusal::open(deadline.since(now), cause));
             }
         }
     }
 
-    fn refusal(&self, reason: RejectReason, left: u64, cause: Cause) -> Rejected {
-        let name = Arc::clone(&self.name);
-        match reason {
-            RejectReason::Open => Rejected::open(name, left, cause),
-            RejectReason::HalfOpenSaturated => Rejected::saturated(name),
-            RejectReason::ForcedOpen => Rejected::forced(name),
-        }
+    #[inline]
+    fn rejected(&self, refusal: Refusal) -> Rejected {
+        Rejected::new(Arc::clone(&self.name), refusal)
     }
 
     /// Makes what the machine did visible: first what belongs to the visit, then the word.
@@ -557,7 +646,8 @@ impl Inner {
         let word = Word::new(machine.epoch(), machine.state())
             .with_generation(generation)
             .with_timed(timed)
-            .with_weighed(weighed);
+            .with_weighed(weighed)
+            .with_clocked(config.needs_clock());
         self.word.publish(word);
     }
 
@@ -566,6 +656,23 @@ impl Inner {
         let control = lock(&self.control);
         self.publish(&control, self.word.load().generation());
     }
+}
+
+/// What the machine said, as it is told.
+fn refusal(reason: RejectReason, left: u64, cause: Cause) -> Refusal {
+    match reason {
+        RejectReason::Open => Refusal::open(left, cause.to_words()),
+        RejectReason::HalfOpenSaturated => Refusal::saturated(),
+        RejectReason::ForcedOpen => Refusal::forced(),
+    }
+}
+
+/// By value: what asks for it on the healthy path then needs no address of its handle.
+#[cold]
+#[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "a reference would force the handle into memory")]
+fn into_permit_otherwise(breaker: CircuitBreaker, word: Word) -> Result<OwnedPermit, Rejected> {
+    breaker.acquire_owned_otherwise(word)
 }
 
 impl fmt::Debug for CircuitBreaker {

@@ -29,13 +29,28 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 #[derive(Clone, Debug)]
 pub struct Rejected {
     name: Arc<str>,
-    reason: RejectReason,
+    refusal: Refusal,
+}
+
+/// A no that no call has been given yet: what [`CircuitBreaker::refusal`](crate::CircuitBreaker::refusal) says.
+///
+/// All of a [`Rejected`] but the name of the breaker; an adapter keeps it until a call is made, and then has
+/// [`CircuitBreaker::reject`](crate::CircuitBreaker::reject) make a rejection of it.
+// Whole words, so that what was just written is read back in the pieces it was written in: a rejection is
+// moved on its way to the caller, and a load that spans two stores waits until both have reached the cache.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal {
     /// Nanoseconds; [`UNKNOWN`] where nobody knows.
     retry_after: u64,
-    cause: Cause,
+    /// The words of a [`Cause`], and in the top byte of the first the reason.
+    words: [u64; 2],
 }
 
 const UNKNOWN: u64 = u64::MAX;
+
+const REASON_SHIFT: u32 = 56;
+const SATURATED: u64 = 1;
+const FORCED: u64 = 2;
 
 /// Why the breaker said no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,22 +76,34 @@ impl RejectReason {
     }
 }
 
-impl Rejected {
-    pub(crate) fn open(name: Arc<str>, left_nanos: u64, cause: Cause) -> Rejected {
-        Rejected { name, reason: RejectReason::Open, retry_after: left_nanos.min(UNKNOWN - 1), cause }
+impl Refusal {
+    /// Open for so many nanoseconds, for a cause in words.
+    #[inline]
+    pub(crate) fn open(left: u64, cause: [u64; 2]) -> Refusal {
+        Refusal { retry_after: left.min(UNKNOWN - 1), words: cause }
     }
 
-    pub(crate) fn saturated(name: Arc<str>) -> Rejected {
-        Rejected {
-            name,
-            reason: RejectReason::HalfOpenSaturated,
-            retry_after: UNKNOWN,
-            cause: Cause::default(),
+    pub(crate) fn saturated() -> Refusal {
+        Refusal { retry_after: UNKNOWN, words: [SATURATED << REASON_SHIFT, 0] }
+    }
+
+    pub(crate) fn forced() -> Refusal {
+        Refusal { retry_after: UNKNOWN, words: [FORCED << REASON_SHIFT, 0] }
+    }
+
+    fn reason(self) -> RejectReason {
+        match self.words[0] >> REASON_SHIFT {
+            SATURATED => RejectReason::HalfOpenSaturated,
+            FORCED => RejectReason::ForcedOpen,
+            _ => RejectReason::Open,
         }
     }
+}
 
-    pub(crate) fn forced(name: Arc<str>) -> Rejected {
-        Rejected { name, reason: RejectReason::ForcedOpen, retry_after: UNKNOWN, cause: Cause::default() }
+impl Rejected {
+    #[inline]
+    pub(crate) fn new(name: Arc<str>, refusal: Refusal) -> Rejected {
+        Rejected { name, refusal }
     }
 
     /// The name of the breaker that said no.
@@ -86,23 +113,28 @@ impl Rejected {
 
     /// Why it said no.
     pub fn reason(&self) -> RejectReason {
-        self.reason
+        self.refusal.reason()
     }
 
     /// How long the breaker stays open for sure; none where nobody knows (a half-open breaker whose
     /// probes are out, a forced-open one).
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.retry_after != UNKNOWN).then(|| Duration::from_nanos(self.retry_after))
+        let nanos = self.refusal.retry_after;
+        (nanos != UNKNOWN).then(|| Duration::from_nanos(nanos))
     }
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
-        match self.reason {
+        match self.reason() {
             RejectReason::Open => {
                 let left = Brief(self.retry_after().unwrap_or_default());
-                write!(f, "circuit breaker `{name}` is open ({}); retry in {left}", self.cause)
+                write!(
+                    f,
+                    "circuit breaker `{name}` is open ({}); retry in {left}",
+                    Cause::from_words(self.refusal.words)
+                )
             }
             RejectReason::HalfOpenSaturated => {
                 write!(f, "circuit breaker `{name}` is half-open and waits for the probes it has sent")
@@ -120,7 +152,7 @@ impl serde::Serialize for Rejected {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Rejected", 3)?;
         fields.serialize_field("name", &*self.name)?;
-        fields.serialize_field("reason", &self.reason)?;
+        fields.serialize_field("reason", &self.reason())?;
         fields.serialize_field("retry_after", &self.retry_after().map(|left| left.as_secs_f64()))?;
         fields.end()
     }
@@ -211,7 +243,9 @@ pub enum CircuitBreakerError<E> {
 
 impl PartialEq for Rejected {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.reason == other.reason && self.retry_after == other.retry_after
+        self.name == other.name
+            && self.reason() == other.reason()
+            && self.retry_after() == other.retry_after()
     }
 }
 
@@ -280,18 +314,19 @@ mod tests {
     use crate::TripReason;
 
     fn rejected() -> Rejected {
-        Rejected::open("api".into(), 4_200_000_000, Cause::plain(TripReason::Manual))
+        let cause = Cause::plain(TripReason::Manual).to_words();
+        Rejected::new("api".into(), Refusal::open(4_200_000_000, cause))
     }
 
     #[test]
     fn a_rejection_says_who_why_and_when() {
         assert_eq!(rejected().to_string(), "circuit breaker `api` is open (opened by hand); retry in 4.2s");
         assert_eq!(
-            Rejected::saturated("api".into()).to_string(),
+            Rejected::new("api".into(), Refusal::saturated()).to_string(),
             "circuit breaker `api` is half-open and waits for the probes it has sent"
         );
         assert_eq!(
-            Rejected::forced("api".into()).to_string(),
+            Rejected::new("api".into(), Refusal::forced()).to_string(),
             "circuit breaker `api` is forced open by an operator"
         );
     }
@@ -333,6 +368,6 @@ mod tests {
 
     #[test]
     fn a_rejection_is_small() {
-        assert!(size_of::<Rejected>() <= 48);
+        assert!(size_of::<Rejected>() <= 40);
     }
 }

@@ -120,7 +120,7 @@ pub use config::{
     Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
     ConfigProblem, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
 };
-pub use error::{BoxError, CircuitBreakerError, RejectReason, Rejected, rejection};
+pub use error::{BoxError, CircuitBreakerError, Refusal, RejectReason, Rejected, rejection};
 pub use event::{Ended, Event, Listener, StateChange, TripReason};
 pub use events::Events;
 pub use listeners::Subscription;

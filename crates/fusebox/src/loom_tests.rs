@@ -117,7 +117,7 @@ fn a_result_of_before_is_late() {
 
 /// The same for a success, which is counted without a step: neither window nor run of the later visit.
 ///
-/// Fails if `add_quietly` reads the stripe after the state.
+/// Fails if `add_plain` reads the stripe after the state.
 #[test]
 fn a_success_of_before_is_late() {
     loom::model(|| {

@@ -39,7 +39,9 @@ pub struct Permit<'a> {
 /// The same as a [`Permit`] in every other way.
 #[must_use = "a dropped permit is an abandoned call"]
 pub struct OwnedPermit {
-    breaker: CircuitBreaker,
+    /// None once it was said how the call ended. Taken out whole, so that a permit in a caller's hands
+    /// can stay in registers: whatever takes the long way takes the breaker with it.
+    breaker: Option<CircuitBreaker>,
     ticket: Ticket,
 }
 
@@ -154,14 +156,14 @@ impl Drop for Permit<'_> {
 
 impl OwnedPermit {
     pub(crate) fn new(breaker: CircuitBreaker, ticket: Ticket) -> OwnedPermit {
-        OwnedPermit { breaker, ticket }
+        OwnedPermit { breaker: Some(breaker), ticket }
     }
 
     permit_methods!();
 
     /// The breaker that gave this permit.
     pub fn breaker(&self) -> &CircuitBreaker {
-        &self.breaker
+        self.breaker.as_ref().expect("a permit that can be asked has not ended")
     }
 
     /// Whether the call is a probe: admitted by a half-open breaker, in one of its few slots.
@@ -186,53 +188,14 @@ impl OwnedPermit {
         self.end(ending, took.map(nanos));
     }
 
-    /// The same as [`record`](Self::record) for a permit that stays where it is, in a pinned future say.
-    ///
-    /// Of the ends of a permit the first holds; the others do nothing.
-    #[inline]
-    pub fn record_in_place(&mut self, outcome: Outcome) {
-        self.end_in_place(outcome.into(), None);
-    }
-
-    /// The same as [`settle`](Self::settle), as [`record_in_place`](Self::record_in_place) is to `record`.
-    #[inline]
-    pub fn settle_in_place<T, E, C: Classify<T, E> + ?Sized>(&mut self, result: &Result<T, E>, classify: &C) {
-        let ending = classified(self.inner(), result, classify);
-        self.end_in_place(ending, None);
-    }
-
-    /// The same as [`abandon`](Self::abandon), as [`record_in_place`](Self::record_in_place) is to `record`.
-    pub fn abandon_in_place(&mut self) {
-        self.end_in_place(Ending::Abandoned, None);
-    }
-
-    /// Whether it was said how the call ended.
-    #[inline]
-    pub fn is_settled(&self) -> bool {
-        self.ticket.is_spent()
-    }
-
     fn inner(&self) -> &Inner {
-        self.breaker.inner()
+        self.breaker().inner()
     }
 
     #[inline]
     fn end(mut self, ending: Ending, took: Option<u64>) {
-        self.end_in_place(ending, took);
-    }
-
-    #[cold]
-    fn end_unsaid(&mut self) {
-        self.end_in_place(unsaid(), None);
-    }
-
-    #[inline]
-    fn end_in_place(&mut self, ending: Ending, took: Option<u64>) {
-        let ticket = self.ticket;
-        // The word alone: it is what tells a spent ticket.
-        self.ticket.word = Word::SPENT;
-        if !ticket.is_spent() {
-            self.breaker.end(ticket, ending, took);
+        if let Some(breaker) = self.breaker.take() {
+            breaker.end_owned(self.ticket, ending, took);
         }
     }
 }
@@ -240,10 +203,17 @@ impl OwnedPermit {
 impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
-        if !self.ticket.is_spent() {
-            self.end_unsaid();
+        if let Some(breaker) = self.breaker.take() {
+            end_unsaid(breaker, self.ticket);
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
+fn end_unsaid(breaker: CircuitBreaker, ticket: Ticket) {
+    breaker.end(ticket, unsaid(), None);
 }
 
 impl Ticket {
@@ -261,12 +231,6 @@ impl Ticket {
     #[inline]
     pub(crate) fn started(self) -> Option<Tick> {
         (self.started != Tick::NEVER).then_some(self.started)
-    }
-
-    /// Epoch zero is never given out.
-    #[inline]
-    fn is_spent(self) -> bool {
-        self.word == Word::SPENT
     }
 }
 
@@ -299,7 +263,7 @@ impl fmt::Debug for Permit<'_> {
 
 impl fmt::Debug for OwnedPermit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OwnedPermit").field("breaker", &self.breaker.name()).finish_non_exhaustive()
+        f.debug_struct("OwnedPermit").field("breaker", &self.breaker().name()).finish_non_exhaustive()
     }
 }
 

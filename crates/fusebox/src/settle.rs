@@ -15,45 +15,79 @@ impl CircuitBreaker {
     /// Ends a permit.
     #[inline]
     pub(crate) fn end(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
-        // The healthy path: nothing to time, nothing to weigh, nobody to tell.
-        if let (Ending::Success, None, true) = (ending, took, ticket.word.is_plain()) {
-            let inner = self.inner();
-            return match inner.window.add_quietly(inner.word(), ticket.word) {
-                Added::Quietly => {}
-                Added::ToWeigh => self.weigh_success(ticket),
-                Added::NotWritten => self.end_plain_success(ticket),
-            };
+        match self.end_quietly(ticket, ending, took) {
+            Added::Quietly => {}
+            added => self.end_slowly(ticket, ending, took, added),
         }
-        self.end_otherwise(ticket, ending, took);
     }
 
-    #[cold]
-    fn weigh_success(&self, ticket: Ticket) {
+    /// The same for a permit that holds the breaker, and gives it away on the long way.
+    #[inline]
+    pub(crate) fn end_owned(self, ticket: Ticket, ending: Ending, took: Option<u64>) {
+        match self.end_quietly(ticket, ending, took) {
+            Added::Quietly => {}
+            added => end_owned_slowly(self, ticket, ending, took, added),
+        }
+    }
+
+    /// The healthy path: nothing to time, nothing to weigh, nobody to tell.
+    #[inline]
+    fn end_quietly(&self, ticket: Ticket, ending: Ending, took: Option<u64>) -> Added {
+        match (ending, took) {
+            (Ending::Success, None) if ticket.word.is_plain() => {
+                let inner = self.inner();
+                inner.window.add_plain(inner.word(), ticket.word, None)
+            }
+            _ => Added::NotWritten,
+        }
+    }
+
+    fn end_slowly(&self, ticket: Ticket, ending: Ending, took: Option<u64>, added: Added) {
+        match (added, ending, took) {
+            (Added::Quietly, ..) => {}
+            (Added::ToWeigh, ..) => self.weigh_success(ticket, &Moment::of(&self.inner().clock)),
+            (Added::NotWritten, Ending::Success, None) => self.end_success(ticket),
+            (Added::NotWritten, ..) => {
+                self.end_otherwise(ticket, ending, took, &Moment::of(&self.inner().clock));
+            }
+        }
+    }
+
+    /// A success that is counted by the time at which it ends, or that takes a step of the window.
+    #[inline(never)]
+    fn end_success(&self, ticket: Ticket) {
         let inner = self.inner();
         let moment = Moment::of(&inner.clock);
-        let counts = inner.window.counts(&moment);
-        self.weigh(ticket, &counts, None, &moment);
-    }
-
-    /// The same where the window has to look at the clock, or has something in it.
-    #[inline(never)]
-    fn end_plain_success(&self, ticket: Ticket) {
-        let inner = self.inner();
         // A listener may have come since the call was admitted.
-        if inner.want_calls() {
-            return self.end_otherwise(ticket, Ending::Success, None);
+        if !ticket.word.is_closed() || ticket.word.weighed() || inner.want_calls() {
+            return self.end_otherwise(ticket, Ending::Success, None, &moment);
         }
-        let moment = Moment::of(&inner.clock);
-        match inner.window.record(inner.word(), ticket.word, Kind::default(), &moment) {
-            Recorded::Quiet => {}
-            Recorded::Late => self.count_late(&moment),
-            Recorded::Counts(counts) => self.weigh(ticket, &counts, None, &moment),
+        let now = moment.get();
+        let took = ticket.started().map(|started| now.since(started));
+        if took.is_some_and(|took| inner.window.is_slow(took)) {
+            return self.end_otherwise(ticket, Ending::Success, None, &moment);
+        }
+        match inner.window.add_plain(inner.word(), ticket.word, Some(now)) {
+            Added::Quietly => {}
+            Added::ToWeigh => self.weigh_success(ticket, &moment),
+            Added::NotWritten => return self.end_otherwise(ticket, Ending::Success, None, &moment),
+        }
+        if let Some(took) = took {
+            inner.aside().timing.time(took);
         }
     }
 
+    /// Weighs a plain success against the trouble before it, until no further success can change anything.
     #[inline(never)]
-    fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
-        let moment = &Moment::of(&self.inner().clock);
+    fn weigh_success(&self, ticket: Ticket, moment: &Moment<'_>) {
+        let window = &self.inner().window;
+        window.settle_trouble(moment, trip::reaches_a_rate);
+        let counts = window.counts(moment);
+        self.weigh(ticket, &counts, None, moment);
+    }
+
+    #[inline(never)]
+    fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>, moment: &Moment<'_>) {
         let age = ticket.started().map(|started| moment.get().since(started));
         let took = took.or(age);
         let (ended, hint) = self.judge(ending, age);
@@ -230,4 +264,18 @@ impl CircuitBreaker {
             listeners.tell_call(self, &Event::Recorded { ended, slow: counted && slow, took });
         }
     }
+}
+
+/// By value, and apart: the healthy path then needs no address of what it holds.
+#[cold]
+#[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
+fn end_owned_slowly(
+    breaker: CircuitBreaker,
+    ticket: Ticket,
+    ending: Ending,
+    took: Option<u64>,
+    added: Added,
+) {
+    breaker.end_slowly(ticket, ending, took, added);
 }

@@ -230,6 +230,14 @@ impl CircuitBreakerConfig {
         self.0.time_calls || self.0.slow.is_some() || by_age
     }
 
+    /// Whether the window asks for the time of every outcome.
+    pub(crate) fn needs_clock(&self) -> bool {
+        match self.form() {
+            Form::Time { .. } | Form::Tumbling { .. } => true,
+            Form::LastCalls(_) | Form::Unbounded => false,
+        }
+    }
+
     /// The nanoseconds that the opening of an epoch waits; `step` openings before it are remembered.
     pub(crate) fn wait(&self, step: u32, seed: u64, epoch: u64) -> u64 {
         self.0.backoff.wait(self.0.open_duration, step, seed, epoch)

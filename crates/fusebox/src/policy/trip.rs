@@ -13,6 +13,19 @@ pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
     (!cause.reasons.is_empty()).then_some(cause)
 }
 
+/// Whether a rate rule would hold for these counts if they were enough for it.
+pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
+    rules.iter().any(|rule| match *rule {
+        Rule::FailureRate { threshold_ppb, .. } => {
+            counts.failures > 0 && reached(counts.failures, counts.calls, threshold_ppb)
+        }
+        Rule::SlowCallRate { threshold_ppb, .. } => {
+            counts.slow > 0 && reached(counts.slow, counts.calls, threshold_ppb)
+        }
+        Rule::ConsecutiveFailures(_) | Rule::FailureCount(_) => false,
+    })
+}
+
 /// Adds a reason; the numbers told are those of the reason that comes first in the fixed order.
 fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, counts: &Counts) -> Cause {
     let first = cause.reasons.iter().next();

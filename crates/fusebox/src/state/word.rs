@@ -1,3 +1,5 @@
+use std::num::NonZeroU64;
+
 use crate::State;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -6,28 +8,39 @@ use crate::sync::{AtomicU64, Ordering};
 /// ```text
 ///   63                                  8 7   6   5   4   3 2       0
 ///  ┌─────────────────────────────────────┬───┬───┬───┬───┬─┬─────────┐
-///  │ epoch (56 bits)                     │ - │ - │ W │ T │G│  state  │
+///  │ epoch (56 bits)                     │ 1 │ C │ W │ T │G│  state  │
 ///  └─────────────────────────────────────┴───┴───┴───┴───┴─┴─────────┘
 ///    T: a call must be timed    W: every outcome must be weighed
+///    C: its window asks for the time of every outcome
 ///    G: the generation of the window that belongs to this epoch
 /// ```
 ///
-/// 56 bits of epoch last 228 years at ten million transitions a second.
+/// 56 bits of epoch last 228 years at ten million transitions a second. The bit that is always set
+/// leaves zero for the permit that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Word(u64);
+pub(crate) struct Word(NonZeroU64);
 
 const STATE: u64 = 0b111;
 const GENERATION: u64 = 1 << 3;
 const TIMED: u64 = 1 << 4;
 const WEIGHED: u64 = 1 << 5;
+const CLOCKED: u64 = 1 << 6;
+const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a bit is no zero");
 const EPOCH_SHIFT: u32 = 8;
 
 impl Word {
-    /// No epoch has this word: epochs begin at one.
-    pub(crate) const SPENT: Word = Word(0);
-
     pub(crate) fn new(epoch: u64, state: State) -> Word {
-        Word(epoch << EPOCH_SHIFT | state_bits(state))
+        Word::of(epoch << EPOCH_SHIFT | state_bits(state))
+    }
+
+    #[inline]
+    fn of(bits: u64) -> Word {
+        Word(ALWAYS | bits)
+    }
+
+    #[inline]
+    fn bits(self) -> u64 {
+        self.0.get()
     }
 
     pub(crate) fn with_generation(self, odd: bool) -> Word {
@@ -42,13 +55,17 @@ impl Word {
         self.with(WEIGHED, weighed)
     }
 
+    pub(crate) fn with_clocked(self, clocked: bool) -> Word {
+        self.with(CLOCKED, clocked)
+    }
+
     fn with(self, bit: u64, on: bool) -> Word {
-        Word(if on { self.0 | bit } else { self.0 & !bit })
+        Word::of(if on { self.bits() | bit } else { self.bits() & !bit })
     }
 
     #[inline]
     pub(crate) fn state(self) -> State {
-        match self.0 & STATE {
+        match self.bits() & STATE {
             0 => State::Closed,
             1 => State::Open,
             2 => State::HalfOpen,
@@ -60,39 +77,39 @@ impl Word {
 
     #[inline]
     pub(crate) fn epoch(self) -> u64 {
-        self.0 >> EPOCH_SHIFT
+        self.bits() >> EPOCH_SHIFT
     }
 
     #[inline]
     pub(crate) fn generation(self) -> bool {
-        self.0 & GENERATION != 0
+        self.bits() & GENERATION != 0
     }
 
     #[inline]
     pub(crate) fn timed(self) -> bool {
-        self.0 & TIMED != 0
+        self.bits() & TIMED != 0
     }
 
     #[inline]
     pub(crate) fn weighed(self) -> bool {
-        self.0 & WEIGHED != 0
+        self.bits() & WEIGHED != 0
     }
 
-    /// Closed, with nothing to time and no rule that must be asked every time.
+    /// Closed, with no time to be read at the end of a call and no rule that must be asked every time.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
-        self.0 & (STATE | TIMED | WEIGHED) == 0
+        self.bits() & (STATE | TIMED | WEIGHED | CLOCKED) == 0
     }
 
     /// Closed, where the permitted path asks nothing more.
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
-        self.0 & STATE == 0
+        self.bits() & STATE == 0
     }
 
     #[inline]
     pub(crate) fn same_epoch(self, other: Word) -> bool {
-        (self.0 ^ other.0) >> EPOCH_SHIFT == 0
+        (self.bits() ^ other.bits()) >> EPOCH_SHIFT == 0
     }
 }
 
@@ -113,17 +130,17 @@ pub(crate) struct StateWord(AtomicU64);
 
 impl StateWord {
     pub(crate) fn new(word: Word) -> StateWord {
-        StateWord(AtomicU64::new(word.0))
+        StateWord(AtomicU64::new(word.bits()))
     }
 
     #[inline]
     pub(crate) fn load(&self) -> Word {
-        Word(self.0.load(Ordering::Acquire))
+        Word::of(self.0.load(Ordering::Acquire))
     }
 
     /// Release: whoever sees the new epoch sees all that was written for it.
     pub(crate) fn publish(&self, word: Word) {
-        self.0.store(word.0, Ordering::Release);
+        self.0.store(word.bits(), Ordering::Release);
     }
 }
 

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use super::head::{Head, Kind};
+use super::head::Head;
 use super::marks::{Found, Marks, Since};
-use super::ring::Ring;
+use super::ring::{Marked, Ring};
 use super::sums::Sums;
 use crate::Counts;
 use crate::clock::Tick;
@@ -29,17 +29,16 @@ pub(super) enum Store {
     Marks(Marks),
 }
 
-/// A ring's share of the sums when the window was last empty: all that was recorded, and what of it
-/// has not slid out.
+/// The sums when a ring's window was last empty.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Base {
-    recorded: u64,
     failures: u64,
     slow: u64,
 }
 
 impl Frame {
-    /// An empty window. `successes` are all plain ones so far and those in `sums`.
+    /// An empty window. `successes` are all plain ones so far and those in `sums`; where it is not known yet,
+    /// the window is told later where it begins.
     pub(super) fn new(
         epoch: u64,
         odd: bool,
@@ -54,11 +53,10 @@ impl Frame {
         let store = match config.form() {
             Form::LastCalls(size) => {
                 let ring = match before.map(|frame| &frame.store) {
-                    // Whatever lies in it slides out of a window that is not full yet.
                     Some(Store::Ring(ring, _)) if ring.size() == u64::from(size) => ring.clone(),
-                    _ => Ring::new(size, sums.recorded()),
+                    _ => Ring::new(size, successes + sums.failures, sums),
                 };
-                Store::Ring(ring, Base::of(sums))
+                Store::Ring(ring, Base { failures: sums.failures, slow: sums.slow })
             }
             Form::Time { nanos, buckets } => marks(nanos, buckets),
             Form::Tumbling { nanos } => marks(nanos, 1),
@@ -123,54 +121,93 @@ impl Frame {
             .any(|rule| matches!(rule, Rule::FailureRate { .. } | Rule::SlowCallRate { .. }))
     }
 
-    /// What the next outcome pushes out, and the sums after it.
-    pub(super) fn record(&self, before: &Sums, kind: Kind) -> Sums {
-        let evicted = match &self.store {
-            Store::Ring(ring, base) if base.held(before) >= ring.size() => ring.oldest(before.recorded()),
-            Store::Ring(..) | Store::Marks(_) => Kind::default(),
-        };
-        before.with(kind, evicted)
-    }
-
-    /// Whether a window with these sums, after this outcome, is one that a plain success leaves as
-    /// it is: full of plain successes, or for windows over time without a run of failures.
-    pub(super) fn is_calm(&self, sums: &Sums, kind: Kind) -> bool {
+    /// Moves the beginning of a window that nobody records into yet.
+    pub(super) fn begin_at(&self, sums: &Sums, successes: u64) {
         match &self.store {
-            Store::Ring(ring, base) => {
-                let (failures, slow) = base.in_ring(sums);
-                base.held(sums) >= ring.size() && failures == 0 && slow == 0
-            }
-            Store::Marks(_) => !kind.failure,
+            Store::Ring(ring, _) => ring.begin_at(successes + sums.failures, sums),
+            Store::Marks(marks) => marks.begin_at(successes),
         }
     }
 
     /// What lies in the window at `now`, without the runs; none if it moved on meanwhile.
     pub(super) fn counts(
         &self,
+        head: Head,
         sums: &Sums,
         plain: impl Fn() -> u64,
         now: impl Fn() -> Tick,
+        unmoved: impl Fn() -> bool,
     ) -> Option<Counts> {
         match &self.store {
             Store::Ring(ring, base) => {
-                let (failures, slow) = base.in_ring(sums);
-                let calls = base.held(sums).min(ring.size());
-                Some(counts(calls.saturating_sub(failures), failures, slow))
+                // The plain successes last: whatever came before a failure that is counted is counted with
+                // it, so no rate comes out too high.
+                let total = sums.recorded().wrapping_add(plain());
+                let calls = total.wrapping_sub(ring.base());
+                if calls <= ring.size() {
+                    // Nothing has slid out, so this holds whoever has gone on meanwhile.
+                    let failures = sums.failures.wrapping_sub(base.failures);
+                    return Some(counts(
+                        calls.saturating_sub(failures),
+                        failures,
+                        sums.slow.wrapping_sub(base.slow),
+                    ));
+                }
+                let Marked { failures, slow } = ring.lying(head.turn(), sums, total);
+                unmoved().then(|| counts(ring.size().saturating_sub(failures), failures, slow))
             }
             Store::Marks(marks) => {
                 let now = if marks.rolls() { now() } else { Tick::default() };
                 match marks.since(now) {
                     Found::Moved => None,
                     Found::Nothing => Some(Counts::default()),
-                    Found::Since(Since { successes, failures, slow }) => {
-                        // The plain successes last: whatever came before a failure that is counted
-                        // is counted with it, so no rate comes out too high.
-                        let all = sums.successes.wrapping_add(plain());
-                        Some(counts(
-                            all.saturating_sub(successes),
-                            sums.failures.saturating_sub(failures),
-                            sums.slow.saturating_sub(slow),
-                        ))
+                    // As above.
+                    Found::Since(since) => Some(since.until(sums.successes.wrapping_add(plain()), sums)),
+                }
+            }
+        }
+    }
+}
+
+impl Frame {
+    /// Whether `reached` says no to every window that ends now and begins within this one, with these sums.
+    ///
+    /// Until an outcome comes that is no plain success, every window to come is one of these with more
+    /// successes: what reaches no rate now reaches none then.
+    pub(super) fn is_settled(
+        &self,
+        sums: &Sums,
+        plain: u64,
+        now: impl Fn() -> Tick,
+        whole: &Counts,
+        reached: impl Fn(&Counts) -> bool,
+    ) -> bool {
+        // Once so many calls are looked at that all the trouble there is reaches nothing among them, the
+        // rest need not be.
+        let rest = |calls| reached(&Counts { calls, ..*whole });
+        match &self.store {
+            Store::Ring(ring, _) => ring
+                .endings(sums.recorded().wrapping_add(plain))
+                .take_while(|(calls, _)| rest(*calls))
+                .all(|(calls, Marked { failures, slow })| {
+                    !reached(&counts(calls.saturating_sub(failures), failures, slow))
+                }),
+            Store::Marks(marks) => {
+                let now = if marks.rolls() { now() } else { Tick::default() };
+                let all = sums.successes.wrapping_add(plain);
+                let mut beginnings = marks.beginnings(now).filter(|found| *found != Found::Nothing);
+                loop {
+                    let since = match beginnings.next() {
+                        None => return true,
+                        Some(Found::Since(since)) => since,
+                        Some(Found::Moved | Found::Nothing) => return false,
+                    };
+                    let ending = since.until(all, sums);
+                    if reached(&ending) {
+                        return false;
+                    }
+                    if !rest(ending.calls) {
+                        return true;
                     }
                 }
             }
@@ -178,24 +215,14 @@ impl Frame {
     }
 }
 
-impl Base {
-    fn of(sums: &Sums) -> Base {
-        Base {
-            recorded: sums.recorded(),
-            failures: sums.failures.wrapping_sub(sums.evicted_failures),
-            slow: sums.slow.wrapping_sub(sums.evicted_slow),
-        }
-    }
-
-    /// Outcomes recorded through the head since the window was empty.
-    fn held(&self, sums: &Sums) -> u64 {
-        sums.recorded() - self.recorded
-    }
-
-    /// Failures and slow calls in the ring that have come since.
-    fn in_ring(&self, sums: &Sums) -> (u64, u64) {
-        let now = Base::of(sums);
-        (now.failures.wrapping_sub(self.failures), now.slow.wrapping_sub(self.slow))
+impl Since {
+    /// What has come since, up to these sums and all these successes.
+    fn until(self, successes: u64, sums: &Sums) -> Counts {
+        counts(
+            successes.saturating_sub(self.successes),
+            sums.failures.saturating_sub(self.failures),
+            sums.slow.saturating_sub(self.slow),
+        )
     }
 }
 

@@ -3,10 +3,10 @@ use super::sums::Sums;
 /// The head of a window: the number of its last step, what that step was, and what it left behind.
 ///
 /// ```text
-///   63                       11  10   9   8        4 3    2  1  0
-///  ┌────────────────────────────┬───┬────┬──────────┬──────┬──────┐
-///  │ ticket (53 bits)           │odd│calm│ parities │ s, f │ kind │
-///  └────────────────────────────┴───┴────┴──────────┴──────┴──────┘
+///   63                       11  10   9    8    7 6        4 3    2  1  0
+///  ┌────────────────────────────┬───┬────┬────┬─┬──────────┬──────┬──────┐
+///  │ ticket (53 bits)           │odd│calm│turn│-│ parities │ s, f │ kind │
+///  └────────────────────────────┴───┴────┴────┴─┴──────────┴──────┴──────┘
 /// ```
 ///
 /// Every step of a window (an outcome that is no plain success, a roll of its buckets, a new visit)
@@ -54,6 +54,7 @@ impl Kind {
 const TICKET: u64 = 1 << 11;
 const ODD: u64 = 1 << 10;
 const CALM: u64 = 1 << 9;
+const TURN: u64 = 1 << 8;
 const PARITY_SHIFT: u32 = 4;
 const KIND_SHIFT: u32 = 2;
 const RECORD: u64 = 1;
@@ -67,13 +68,14 @@ impl Head {
     /// The head after one more step, with the sums that it leaves.
     pub(super) fn next(self, step: Step, sums: &Sums, calm: bool) -> Head {
         let ticket = (self.0 & !(TICKET - 1)).wrapping_add(TICKET);
-        let step = match step {
-            Step::Begin => 0,
-            Step::Record(kind) => RECORD | kind.bits() << KIND_SHIFT,
-            Step::Roll => ROLL,
+        let (step, marked) = match step {
+            Step::Begin => (0, false),
+            Step::Record(kind) => (RECORD | kind.bits() << KIND_SHIFT, !kind.is_plain()),
+            Step::Roll => (ROLL, false),
         };
         let calm = if calm { CALM } else { 0 };
-        Head(ticket | self.0 & ODD | calm | sums.parities() << PARITY_SHIFT | step)
+        let turn = if marked { TURN } else { 0 };
+        Head(ticket | self.0 & ODD | (self.0 & TURN ^ turn) | calm | sums.parities() << PARITY_SHIFT | step)
     }
 
     pub(super) fn turned(self) -> Head {
@@ -94,8 +96,17 @@ impl Head {
         self.0 & ODD != 0
     }
 
-    /// Nothing in the window that a plain success would move.
-    #[inline]
+    /// Changes with every outcome that is no plain success.
+    pub(super) fn turn(self) -> bool {
+        self.0 & TURN != 0
+    }
+
+    /// Which step it is of all.
+    pub(super) fn ticket(self) -> u64 {
+        self.0 / TICKET
+    }
+
+    /// No run of failures that a plain success would end.
     pub(super) fn calm(self) -> bool {
         self.0 & CALM != 0
     }
@@ -119,11 +130,12 @@ mod tests {
     #[test]
     fn a_step_is_read_back_from_the_head() {
         let slow_failure = Kind { failure: true, slow: true };
-        let sums = Sums { successes: 2, failures: 3, slow: 1, evicted_failures: 0, evicted_slow: 1 };
+        let sums = Sums { successes: 2, failures: 3, slow: 1 };
         let head = Head::first(true).next(Step::Record(slow_failure), &sums, false);
         assert_eq!(head.step(), Step::Record(slow_failure));
         assert!(!head.calm());
-        assert_eq!((0..5).map(|place| head.parity(place)).collect::<Vec<_>>(), [0, 1, 1, 0, 1]);
+        assert_eq!([0, 1, 2].map(|place| head.parity(place)), [0, 1, 1]);
+        assert!(head.turn() && head.next(Step::Roll, &sums, true).turn());
         assert_eq!(head.next(Step::Roll, &sums, true).step(), Step::Roll);
     }
 

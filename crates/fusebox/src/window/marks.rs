@@ -126,14 +126,6 @@ impl Marks {
         u64::try_from(nanos).map_or(Tick::NEVER, |nanos| self.anchor.after(nanos))
     }
 
-    /// A moment from which on nothing recorded at `now` lies in the window any more.
-    pub(super) fn forgotten_by(&self, now: Tick) -> Tick {
-        if !self.rolls() {
-            return Tick::NEVER;
-        }
-        now.after(self.nanos).after(self.nanos / self.buckets() + 1)
-    }
-
     /// Says where a roll is to go; called before the roll is made a step.
     pub(super) fn aim(&self, index: u64) {
         self.words[TARGET].fetch_max(index, Ordering::AcqRel);
@@ -156,16 +148,21 @@ impl Marks {
 
     /// The sums at the beginning of the window that ends at `now`.
     pub(super) fn since(&self, now: Tick) -> Found {
+        self.within(now)
+            .map(|index| self.mark(index).read(index))
+            .find(|found| *found != Found::Nothing)
+            .unwrap_or(Found::Nothing)
+    }
+
+    /// What each bucket began with, of those in the window that ends at `now`, the youngest first.
+    pub(super) fn beginnings(&self, now: Tick) -> impl Iterator<Item = Found> {
+        self.within(now).rev().map(|index| self.mark(index).read(index))
+    }
+
+    fn within(&self, now: Tick) -> std::ops::RangeInclusive<u64> {
         let current = self.current();
         let newest = self.index(now).max(current);
-        let oldest = (newest + 1).saturating_sub(self.buckets());
-        for index in oldest..=current {
-            match self.mark(index).read(index) {
-                Found::Nothing => {}
-                found => return found,
-            }
-        }
-        Found::Nothing
+        (newest + 1).saturating_sub(self.buckets())..=current
     }
 }
 

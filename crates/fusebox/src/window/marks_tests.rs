@@ -21,13 +21,6 @@ fn a_bucket_ends_where_the_next_begins() {
 }
 
 #[test]
-fn what_is_recorded_is_forgotten_a_window_and_a_bucket_later() {
-    assert_eq!(marks(10, 2).forgotten_by(Tick(3)), Tick(3 + 10 + 5 + 1));
-    assert_eq!(marks(90, 3).forgotten_by(Tick(40)), Tick(40 + 90 + 30 + 1));
-    assert_eq!(marks(u64::MAX, 1).forgotten_by(Tick(3)), Tick::NEVER);
-}
-
-#[test]
 fn a_mark_that_was_written_over_says_so_and_one_never_written_says_nothing() {
     let marks = marks(10, 2);
     assert!(matches!(marks.mark(0).read(0), Found::Since(_)));

@@ -31,7 +31,7 @@ pub(crate) use head::Kind;
 
 use crate::Counts;
 use crate::clock::{Moment, Tick};
-use crate::config::CircuitBreakerConfig;
+use crate::config::{CircuitBreakerConfig, Rule};
 use crate::state::{StateWord, Word};
 use crate::sync::{AtomicU64, Ordering, Shared};
 
@@ -41,8 +41,8 @@ pub(crate) struct Window {
     head: AtomicU64,
     /// When the current bucket is over; `u64::MAX` where there are no buckets.
     edge: AtomicU64,
-    /// Until when the window may hold something that a plain success must be weighed against.
-    eventful_until: AtomicU64,
+    /// The step since which plain successes must be weighed, as they may make a rule fire; zero if none can.
+    trouble: AtomicU64,
     /// From how many nanoseconds on a call is slow; `u64::MAX` where no rule asks.
     slow_after: AtomicU64,
     /// All failures when the run of failures was last broken.
@@ -79,12 +79,11 @@ pub(crate) enum Added {
 impl Window {
     pub(crate) fn new(epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> Window {
         let frame = Frame::new(epoch, false, config.clone(), now, &Sums::default(), 0, None);
-        let calm = frame.marks().is_some();
         let edge = frame.marks().map_or(Tick::NEVER, |marks| marks.end(0));
         Window {
-            head: AtomicU64::new(Head::first(calm).0),
+            head: AtomicU64::new(Head::first(true).0),
             edge: AtomicU64::new(edge.0),
-            eventful_until: AtomicU64::new(0),
+            trouble: AtomicU64::new(0),
             slow_after: AtomicU64::new(slow_after(config)),
             run_base: AtomicU64::new(0),
             streak_base: AtomicU64::new(0),
@@ -128,24 +127,28 @@ impl Window {
 
     // ---- recording ----------------------------------------------------------------------------
 
-    /// Counts a plain success of a calm window that looks at no clock; `NotWritten` if it is not that
-    /// simple.
+    /// Counts a plain success on the shortest way, `now` where the window is one over time;
+    /// `NotWritten` if it is not that simple.
     #[inline]
-    pub(crate) fn add_quietly(&self, state: &StateWord, ticket: Word) -> Added {
+    pub(crate) fn add_plain(&self, state: &StateWord, ticket: Word, now: Option<Tick>) -> Added {
         // In the order of `record_plain`, for the same reasons.
         let stripe = self.plain.mine();
         let seen = stripe.load(Ordering::Acquire);
         let head = self.load();
         let simple = state.load() == ticket
             && head.is_calm_in(ticket.generation())
-            && self.edge.load(Ordering::Acquire) == u64::MAX;
-        let next = seen.wrapping_add(1);
-        if !simple || stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            && now.is_none_or(|now| now.0 < self.edge.load(Ordering::Acquire));
+        if !simple {
             return Added::NotWritten;
         }
+        let next = seen.wrapping_add(1);
+        if stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+            self.plain.contended();
+            return Added::NotWritten;
+        }
+        // After the write: a failure that did not see it must be seen here.
         crate::sync::model_fence();
-        let eventful = self.eventful_until.load(Ordering::SeqCst) != 0;
-        if eventful { Added::ToWeigh } else { Added::Quietly }
+        if self.trouble() == 0 { Added::Quietly } else { Added::ToWeigh }
     }
 
     /// Writes an outcome of the visit that gave `ticket`, if that visit still goes on.
@@ -196,11 +199,10 @@ impl Window {
     /// A plain success is written: is there anything it must be weighed against?
     #[inline]
     fn look_around(&self, word: Word, moment: &Moment<'_>) -> Recorded {
-        // After the write: a failure that did not see it must be seen here.
+        // As in `add_plain`.
         crate::sync::model_fence();
-        let until = self.eventful_until.load(Ordering::SeqCst);
-        let eventful = until != 0 && (until == u64::MAX || until > moment.get().0);
-        if eventful || word.weighed() { Recorded::Counts(self.counts(moment)) } else { Recorded::Quiet }
+        let weighed = self.trouble() != 0 || word.weighed();
+        if weighed { Recorded::Counts(self.counts(moment)) } else { Recorded::Quiet }
     }
 
     /// Any outcome, as a step of the head.
@@ -222,37 +224,84 @@ impl Window {
                 continue;
             }
             let run = before.failures.saturating_sub(self.run_base.load(Ordering::Acquire));
-            let after = frame.record(&before, kind);
-            let next = head.next(Step::Record(kind), &after, frame.is_calm(&after, kind));
+            let after = before.with(kind);
+            let next = head.next(Step::Record(kind), &after, !kind.failure);
             if self.swap(head, next) {
                 // If the head has moved on already, somebody else has applied it.
                 let _ = self.finish(next, frame);
-                return Recorded::Counts(self.weigh(frame, kind, &after, run, moment));
+                return Recorded::Counts(self.weigh(frame, next, kind, &after, run, moment));
             }
         }
     }
 
     /// The counts right after an outcome that has been made a step, and what follows from it.
-    fn weigh(&self, frame: &Frame, kind: Kind, after: &Sums, run: u64, moment: &Moment<'_>) -> Counts {
-        if !kind.is_plain() && frame.weighs_successes() {
-            let until = frame.marks().map_or(0, |marks| marks.forgotten_by(moment.get()).0);
-            self.eventful_until.fetch_max(until, Ordering::SeqCst);
-            crate::sync::model_fence();
+    fn weigh(
+        &self,
+        frame: &Frame,
+        head: Head,
+        kind: Kind,
+        after: &Sums,
+        run: u64,
+        moment: &Moment<'_>,
+    ) -> Counts {
+        if !kind.is_plain() {
+            self.note_trouble(frame, head, kind, after);
         }
-        if kind.failure {
-            self.streak_base.fetch_max(after.successes.wrapping_add(self.plain.sum()), Ordering::AcqRel);
-        }
-        let counts = loop {
-            if let Some(counts) = frame.counts(after, || self.plain.sum(), || moment.get()) {
-                break counts;
-            }
-            // Somebody is rolling the window on: with help it is done, whatever keeps them.
-            self.help();
-        };
+        let counts = self.counts_after(frame, head, after, moment);
         Counts {
             consecutive_failures: if kind.failure { run + 1 } else { 0 },
             consecutive_successes: if kind.failure { 0 } else { self.streak(after) },
             ..counts
+        }
+    }
+
+    /// From here on plain successes are weighed, if any rule could fire on one.
+    fn note_trouble(&self, frame: &Frame, head: Head, kind: Kind, after: &Sums) {
+        if kind.failure {
+            self.streak_base.fetch_max(after.successes.wrapping_add(self.plain.sum()), Ordering::AcqRel);
+        }
+        if frame.weighs_successes() {
+            self.trouble.fetch_max(head.ticket(), Ordering::SeqCst);
+            crate::sync::model_fence();
+        }
+    }
+
+    fn counts_after(&self, frame: &Frame, head: Head, after: &Sums, moment: &Moment<'_>) -> Counts {
+        loop {
+            let unmoved = || self.load() == head;
+            if let Some(counts) = frame.counts(head, after, || self.plain.sum(), || moment.get(), unmoved) {
+                return counts;
+            }
+            match frame.store {
+                // Others have gone on, and what has slid out since is counted out: a look at all there is
+                // now holds this outcome too.
+                Store::Ring(..) => return self.counts(moment),
+                // Somebody is rolling the window on: with help it is done, whatever keeps them.
+                Store::Marks(_) => self.help(),
+            }
+        }
+    }
+
+    /// The step since which plain successes must be weighed; zero if none need be.
+    #[inline]
+    pub(crate) fn trouble(&self) -> u64 {
+        self.trouble.load(Ordering::SeqCst)
+    }
+
+    /// Lets successes go unweighed again, if none can make a rule fire before more trouble comes.
+    pub(crate) fn settle_trouble(&self, moment: &Moment<'_>, reached: impl Fn(&[Rule], &Counts) -> bool) {
+        // Before anything else: trouble that comes meanwhile is not what is settled here.
+        let seen = self.trouble();
+        let head = self.load();
+        let loaded = self.frame.load();
+        let Some(frame) = loaded.of(head) else { return };
+        let Some(sums) = self.finish(head, frame) else { return };
+        let plain = self.plain.sum();
+        let (now, unmoved) = (|| moment.get(), || self.load() == head);
+        let Some(whole) = frame.counts(head, &sums, || plain, now, unmoved) else { return };
+        let reached = |counts: &Counts| reached(frame.config.rules(), counts);
+        if frame.is_settled(&sums, plain, now, &whole, reached) && unmoved() {
+            let _ = self.trouble.compare_exchange(seen, 0, Ordering::SeqCst, Ordering::Relaxed);
         }
     }
 
@@ -281,8 +330,9 @@ impl Window {
         match head.step() {
             Step::Begin => {}
             Step::Record(kind) => {
-                if let Store::Ring(ring, _) = &frame.store {
-                    ring.write(sums.recorded() - 1, kind);
+                if let (Store::Ring(ring, _), false) = (&frame.store, kind.is_plain()) {
+                    let total = || sums.recorded().wrapping_add(self.plain.sum());
+                    ring.note(head.turn(), kind, total, unmoved)?;
                 }
                 if !kind.failure {
                     self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
@@ -348,7 +398,9 @@ impl Window {
             let Some(frame) = loaded.of(head) else { continue };
             let Some(sums) = self.finish(head, frame) else { continue };
             let run = sums.failures.saturating_sub(self.run_base.load(Ordering::Acquire));
-            let Some(counts) = frame.counts(&sums, || self.plain.sum(), || moment.get()) else { continue };
+            let unmoved = || self.load() == head;
+            let counts = frame.counts(head, &sums, || self.plain.sum(), || moment.get(), unmoved);
+            let Some(counts) = counts else { continue };
             let streak = self.streak(&sums);
             if self.load() != head {
                 continue;
@@ -375,12 +427,10 @@ impl Window {
         });
         self.plain.bump();
         let successes = sums.successes.wrapping_add(self.plain.sum());
-        if let Some(marks) = frame.marks() {
-            marks.begin_at(successes);
-        }
+        frame.begin_at(&sums, successes);
         self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
         self.streak_base.fetch_max(successes, Ordering::AcqRel);
-        self.eventful_until.store(0, Ordering::SeqCst);
+        self.trouble.store(0, Ordering::SeqCst);
         self.slow_after.store(slow_after(config), Ordering::Relaxed);
         self.edge.store(frame.marks().map_or(Tick::NEVER, |marks| marks.end(0)).0, Ordering::Release);
         frame.odd()
@@ -390,7 +440,7 @@ impl Window {
     /// any case, and the rules are asked at the next outcome, whatever it is (S30).
     pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
         let generation = if self.with_config(|old| old.form() == config.form()) {
-            self.change_rules(config, moment)
+            self.change_rules(config)
         } else {
             self.change_form(config, moment)
         };
@@ -398,13 +448,11 @@ impl Window {
         generation
     }
 
-    fn change_rules(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
+    fn change_rules(&self, config: &CircuitBreakerConfig) -> bool {
         let frame = Arc::clone(&self.frame.load());
-        // What lies in the window was recorded under rules that may not have asked successes.
-        let until = frame.marks().map_or(0, |marks| marks.forgotten_by(moment.get()).0);
-        self.eventful_until.fetch_max(until, Ordering::SeqCst);
         if frame.is_too_narrow_for(config) {
             let (_, frame) = self.turn(|before, sums| before.widened(config.clone(), sums));
+            self.suspect();
             return frame.odd();
         }
         self.frame.store(Arc::new(frame.with_config(config.clone())));
@@ -412,9 +460,15 @@ impl Window {
             let head = self.load();
             let Some(sums) = self.finish(head, &frame) else { continue };
             if self.swap(head, head.next(Step::Begin, &sums, false)) {
+                self.suspect();
                 return frame.odd();
             }
         }
+    }
+
+    /// What lies in the window was recorded under rules that may not have asked successes.
+    fn suspect(&self) {
+        self.trouble.fetch_max(self.load().ticket(), Ordering::SeqCst);
     }
 
     fn change_form(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) -> bool {
@@ -424,7 +478,6 @@ impl Window {
             let successes = sums.successes.wrapping_add(self.plain.sum());
             Frame::new(before.epoch(), !before.odd(), config.clone(), now, sums, successes, None)
         });
-        self.eventful_until.store(0, Ordering::SeqCst);
         let end = frame.marks().map_or(Tick::NEVER, |marks| marks.end(marks.current()));
         self.edge.store(end.0, Ordering::Release);
         frame.odd()

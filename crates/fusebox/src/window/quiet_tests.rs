@@ -52,7 +52,8 @@ fn rate() -> Trip {
 
 #[test]
 fn a_plain_success_in_a_calm_bucket_is_no_step() {
-    for window in [short(), crate::Window::tumbling(nanos(10)), crate::Window::unbounded()] {
+    let last_three = crate::Window::last_calls(3);
+    for window in [short(), crate::Window::tumbling(nanos(10)), crate::Window::unbounded(), last_three] {
         let bench = Bench::new(window, rate());
         let head = bench.window.load();
         for now in [0, 1, 4] {
@@ -96,18 +97,63 @@ fn an_edge_that_was_left_behind_is_mended_by_the_next_step() {
     assert_eq!(bench.window.edge.load(Ordering::Acquire), 10);
 }
 
+/// Half of them failed.
+fn half(_: &[Rule], counts: &Counts) -> bool {
+    counts.failures > 0 && counts.failures * 2 >= counts.calls
+}
+
+impl Bench {
+    fn settle(&self, now: u64) -> bool {
+        self.window.settle_trouble(&Moment::at(&self.clock, Tick(now)), half);
+        self.window.trouble() == 0
+    }
+}
+
 #[test]
-fn a_success_is_weighed_while_a_failure_is_remembered_and_no_longer() {
+fn a_success_is_weighed_after_a_failure_until_none_can_fire() {
+    for window in [short(), crate::Window::last_calls(5), crate::Window::unbounded()] {
+        let bench = Bench::new(window, rate());
+        bench.record(FAILURE, 0);
+        bench.record(SUCCESS, 3);
+        assert!(!bench.settle(3), "one of two");
+        assert!(matches!(bench.record(SUCCESS, 4), Recorded::Counts(_)));
+        assert!(bench.settle(4), "one of three, and it can only become less");
+        assert_eq!(bench.record(SUCCESS, 4), Recorded::Quiet);
+    }
+}
+
+#[test]
+fn successes_that_leave_before_the_failures_do_not_settle_them() {
+    let times = |bench: &Bench, kind, n, now| {
+        (0..n).for_each(|_| {
+            bench.record(kind, now);
+        });
+    };
+    let bench = Bench::new(short(), rate());
+    times(&bench, SUCCESS, 90, 0);
+    times(&bench, FAILURE, 3, 5);
+    times(&bench, SUCCESS, 1, 5);
+    assert!(!bench.settle(5), "three of four, once the first bucket has left");
+    let bench = Bench::new(crate::Window::last_calls(8), rate());
+    times(&bench, SUCCESS, 5, 0);
+    times(&bench, FAILURE, 3, 0);
+    assert!(!bench.settle(0));
+    times(&bench, SUCCESS, 4, 0);
+    assert!(bench.settle(0), "three of the last seven");
+}
+
+#[test]
+fn trouble_that_comes_meanwhile_is_not_settled_with_the_one_before() {
     let bench = Bench::new(short(), rate());
     bench.record(FAILURE, 0);
-    bench.record(SUCCESS, 3);
-    assert!(matches!(bench.record(SUCCESS, 4), Recorded::Counts(_)));
-    let forgotten = bench.window.eventful_until.load(Ordering::SeqCst);
-    assert_eq!(forgotten, 16, "counted from the failure, not from the success after it");
-    // The roll is a step; what follows it is not.
-    bench.record(SUCCESS, forgotten - 1);
-    assert!(matches!(bench.record(SUCCESS, forgotten - 1), Recorded::Counts(_)));
-    assert_eq!(bench.record(SUCCESS, forgotten), Recorded::Quiet);
+    bench.record(SUCCESS, 1);
+    bench.record(SUCCESS, 1);
+    let meanwhile = |_: &[Rule], _: &Counts| {
+        bench.record(FAILURE, 1);
+        false
+    };
+    bench.window.settle_trouble(&Moment::at(&bench.clock, Tick(1)), meanwhile);
+    assert_ne!(bench.window.trouble(), 0);
 }
 
 #[test]

@@ -1,115 +1,247 @@
 use std::sync::Arc;
 
 use super::head::Kind;
+use super::sums::Sums;
 use crate::sync::{AtomicU64, Ordering};
 
-/// The last N outcomes, two bits each, eight to a word; the rest of a word counts the writes to it.
+/// The failures and slow calls among the last N outcomes, by their place in the sequence of all
+/// outcomes.
+///
+/// Plain successes write nothing here: they move the window on by being counted, and what has slid out
+/// is found by looking at the places that it has passed. A place is looked at once, so a failure costs
+/// in all what the calls before it spared.
 ///
 /// ```text
-///   63                                   16 15            0
-///  ┌───────────────────────────────────────┬───────────────┐
-///  │ writes to this word (48 bits)         │ 8 outcomes    │
-///  └───────────────────────────────────────┴───────────────┘
+///   63                                    12 11           0
+///  ┌────────────────────────────────────────┬──────────────┐
+///  │ which block of the sequence (52 bits)  │ 6 outcomes   │
+///  └────────────────────────────────────────┴──────────────┘
 /// ```
 ///
-/// Which write of its word an outcome is follows from its place in the sequence, so it can be
-/// applied by any number of helpers and takes effect once. A ring that is made later begins as if it
-/// had always been written to.
-///
-/// A clone is the same ring.
+/// A block's number never comes twice (a hundred million calls a second would need eight years), so a
+/// helper who comes late writes nothing, and a clone, which is the same ring, can serve visit after visit.
 #[derive(Clone, Debug)]
 pub(super) struct Ring {
     words: Arc<[AtomicU64]>,
     size: u64,
 }
 
-const LANES: u64 = 8;
-const VERSION_SHIFT: u32 = 16;
+/// The window right after a marked outcome: two take turns, so that the one before stands while the next
+/// is written.
+struct Cut<'a>(&'a [AtomicU64]);
 
-/// Where an outcome goes.
-struct Slot {
-    word: usize,
-    lane: u64,
-    /// Writes to the word before this one.
-    version: u64,
+/// Failures and slow calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marked {
+    pub(super) failures: u64,
+    pub(super) slow: u64,
 }
 
+/// Where the window begins at the earliest: all outcomes when it was last empty.
+const BASE: usize = 0;
+const CUTS: usize = 1;
+const CUT_WIDTH: usize = 3;
+const BLOCKS: usize = CUTS + 2 * CUT_WIDTH;
+
+const LANES: u64 = 6;
+const NUMBER_SHIFT: u32 = 12;
+const FAILURES: u64 = 0b01_01_01_01_01_01;
+
 impl Ring {
-    /// An empty ring, whose first outcome has this place in the sequence.
-    pub(super) fn new(size: u32, place: u64) -> Ring {
+    /// An empty window of `size` outcomes, after `total` of them.
+    pub(super) fn new(size: u32, total: u64, sums: &Sums) -> Ring {
         let size = u64::from(size);
-        let (lap, position) = (place / size, place % size);
-        let versions = (0..size.div_ceil(LANES)).map(|word| {
-            let lanes = lanes(word, size);
-            lap * lanes + position.saturating_sub(word * LANES).min(lanes)
-        });
-        let words = versions.map(|version| AtomicU64::new(version << VERSION_SHIFT)).collect();
-        Ring { words, size }
+        // One lane short of a block more than the window: a block is used again only when all of it
+        // has slid out.
+        let blocks = (size + LANES - 1).div_ceil(LANES) as usize;
+        let ring = Ring { words: (0..BLOCKS + blocks).map(|_| AtomicU64::new(0)).collect(), size };
+        ring.begin_at(total, sums);
+        ring
     }
 
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    fn slot(&self, place: u64) -> Slot {
-        let (lap, position) = (place / self.size, place % self.size);
-        let (word, lane) = (position / LANES, position % LANES);
-        Slot { word: word as usize, lane, version: lap * lanes(word, self.size) + lane }
-    }
-
-    /// What lies where the outcome with this place will go: the one that it pushes out.
-    pub(super) fn oldest(&self, place: u64) -> Kind {
-        let slot = self.slot(place);
-        Kind::from_bits(self.words[slot.word].load(Ordering::Acquire) >> (2 * slot.lane))
-    }
-
-    /// Writes the outcome with this place, unless somebody has.
-    pub(super) fn write(&self, place: u64, kind: Kind) {
-        let slot = self.slot(place);
-        let word = &self.words[slot.word];
-        let seen = word.load(Ordering::Acquire);
-        if seen >> VERSION_SHIFT != slot.version & (u64::MAX >> VERSION_SHIFT) {
-            return;
-        }
-        let kept = seen & !(0b11 << (2 * slot.lane));
-        let next = (kept | kind.bits() << (2 * slot.lane)).wrapping_add(1 << VERSION_SHIFT);
-        let _ = word.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire);
-    }
-}
-
-/// How many outcomes of a ring lie in this word: the last may hold fewer.
-fn lanes(word: u64, size: u64) -> u64 {
-    LANES.min(size - word * LANES)
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    const FAILURE: Kind = Kind { failure: true, slow: false };
-
-    #[test]
-    fn an_outcome_comes_out_after_a_lap() {
-        for size in [1, 2, 7, 8, 9, 100] {
-            let ring = Ring::new(size, 5);
-            for place in 5..1000 {
-                let kind = Kind { failure: place % 3 == 0, slow: place % 5 == 0 };
-                if place >= 5 + u64::from(size) {
-                    let then = place - u64::from(size);
-                    assert_eq!(ring.oldest(place), Kind { failure: then % 3 == 0, slow: then % 5 == 0 });
-                }
-                ring.write(place, kind);
+    /// Empties the window; nobody records into it yet.
+    pub(super) fn begin_at(&self, total: u64, sums: &Sums) {
+        self.words[BASE].store(total, Ordering::Release);
+        for cut in [self.cut(false), self.cut(true)] {
+            for (word, value) in cut.0.iter().zip([total, sums.failures, sums.slow]) {
+                word.store(value, Ordering::Release);
             }
         }
     }
 
-    #[test]
-    fn a_late_helper_writes_nothing() {
-        let ring = Ring::new(2, 0);
-        ring.write(0, FAILURE);
-        ring.write(1, FAILURE);
-        ring.write(2, Kind::default());
-        ring.write(0, FAILURE);
-        assert_eq!(ring.oldest(4), Kind::default());
+    pub(super) fn base(&self) -> u64 {
+        self.words[BASE].load(Ordering::Acquire)
+    }
+
+    fn cut(&self, turn: bool) -> Cut<'_> {
+        let start = CUTS + usize::from(turn) * CUT_WIDTH;
+        Cut(&self.words[start..start + CUT_WIDTH])
+    }
+
+    /// The first place in the window that ends after `total` outcomes.
+    fn from(&self, total: u64) -> u64 {
+        self.base().max(total.saturating_sub(self.size))
+    }
+
+    /// Notes a marked outcome, whose turn this is; none if others have gone on meanwhile.
+    ///
+    /// `total` counts all outcomes, this one included. Helpers may count differently, as plain successes
+    /// come in; the first decides where the outcome lies, and the rest follows from that.
+    pub(super) fn note(
+        &self,
+        turn: bool,
+        kind: Kind,
+        total: impl Fn() -> u64,
+        unmoved: impl Fn() -> bool,
+    ) -> Option<()> {
+        let (before, now) = (self.cut(!turn), self.cut(turn));
+        let last = before.end().load(Ordering::Acquire);
+        let end = now.decide(last, total);
+        if !unmoved() {
+            return None;
+        }
+        let gone = self.marked(self.from(last)..self.from(end).min(last));
+        let (failures, slow) =
+            (before.failures().load(Ordering::Acquire), before.slow().load(Ordering::Acquire));
+        if !unmoved() {
+            return None;
+        }
+        // Before the mark: it may take the place of one that was counted just now.
+        raise(now.failures(), failures + gone.failures);
+        raise(now.slow(), slow + gone.slow);
+        self.mark(end - 1, kind);
+        Some(())
+    }
+
+    /// What lies in the window that ends after `total` outcomes, of which the marked ones are in `sums`;
+    /// true only if no marked outcome has come in meanwhile.
+    pub(super) fn lying(&self, turn: bool, sums: &Sums, total: u64) -> Marked {
+        let cut = self.cut(turn);
+        let end = cut.end().load(Ordering::Acquire);
+        let gone = self.marked(self.from(end)..self.from(total).min(end));
+        let left = |sum: u64, before: &AtomicU64, gone: u64| {
+            sum.wrapping_sub(before.load(Ordering::Acquire)).saturating_sub(gone)
+        };
+        Marked {
+            failures: left(sums.failures, cut.failures(), gone.failures),
+            slow: left(sums.slow, cut.slow(), gone.slow),
+        }
+    }
+
+    /// What lies from each marked outcome on, up to `total`, the youngest first: how many, and of what.
+    pub(super) fn endings(&self, total: u64) -> impl Iterator<Item = (u64, Marked)> {
+        let from = self.from(total);
+        let mut so_far = Marked::default();
+        (from / LANES..=total / LANES)
+            .rev()
+            .flat_map(move |number| {
+                let word = self.block(number).load(Ordering::Acquire);
+                let word = if word >> NUMBER_SHIFT == number { word } else { 0 };
+                (0..LANES).rev().map(move |lane| (number * LANES + lane, Kind::from_bits(word >> (2 * lane))))
+            })
+            .filter(move |(place, kind)| *place >= from && !kind.is_plain())
+            .map(move |(place, kind)| {
+                so_far.failures += u64::from(kind.failure);
+                so_far.slow += u64::from(kind.slow);
+                (total.saturating_sub(place), so_far)
+            })
+    }
+
+    fn block(&self, number: u64) -> &AtomicU64 {
+        let blocks = &self.words[BLOCKS..];
+        &blocks[(number % blocks.len() as u64) as usize]
+    }
+
+    /// The marks at these places.
+    fn marked(&self, places: std::ops::Range<u64>) -> Marked {
+        let mut marked = Marked::default();
+        if places.is_empty() {
+            return marked;
+        }
+        // What is further back than the ring is long has been taken for other places.
+        let (first, last) = (places.start / LANES, (places.end - 1) / LANES);
+        let kept = (self.words.len() - BLOCKS) as u64;
+        for number in first.max((last + 1).saturating_sub(kept))..=last {
+            let word = self.block(number).load(Ordering::Acquire);
+            if word >> NUMBER_SHIFT != number {
+                continue;
+            }
+            let skip = places.start.saturating_sub(number * LANES);
+            let keep = (places.end - number * LANES).min(LANES);
+            let bits = word & lanes(keep) & !lanes(skip);
+            marked.failures += u64::from((bits & FAILURES).count_ones());
+            marked.slow += u64::from((bits & FAILURES << 1).count_ones());
+        }
+        marked
+    }
+
+    fn mark(&self, place: u64, kind: Kind) {
+        let (number, lane) = (place / LANES, place % LANES);
+        let bits = kind.bits() << (2 * lane);
+        let block = self.block(number);
+        let mut seen = block.load(Ordering::Acquire);
+        loop {
+            let next = match (seen >> NUMBER_SHIFT).cmp(&number) {
+                std::cmp::Ordering::Greater => return,
+                std::cmp::Ordering::Equal => seen | bits,
+                std::cmp::Ordering::Less => number << NUMBER_SHIFT | bits,
+            };
+            if next == seen {
+                return;
+            }
+            match block.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(other) => seen = other,
+            }
+        }
     }
 }
+
+impl Cut<'_> {
+    /// All outcomes up to the marked one, itself included.
+    fn end(&self) -> &AtomicU64 {
+        &self.0[0]
+    }
+
+    /// All failures that do not lie in the window.
+    fn failures(&self) -> &AtomicU64 {
+        &self.0[1]
+    }
+
+    fn slow(&self) -> &AtomicU64 {
+        &self.0[2]
+    }
+
+    /// Where the outcome lies whose turn it is: beyond `last`, where the one before it lies.
+    fn decide(&self, last: u64, total: impl Fn() -> u64) -> u64 {
+        let seen = self.end().load(Ordering::Acquire);
+        if seen > last {
+            return seen;
+        }
+        let end = total();
+        // A failure means that somebody else has decided.
+        self.end()
+            .compare_exchange(seen, end, Ordering::AcqRel, Ordering::Acquire)
+            .map_or_else(|end| end, |_| end)
+    }
+}
+
+/// The bits of the first lanes of a block.
+fn lanes(count: u64) -> u64 {
+    (1 << (2 * count)) - 1
+}
+
+/// Raises a number that only grows; mostly it stands there already.
+fn raise(word: &AtomicU64, value: u64) {
+    if word.load(Ordering::Acquire) < value {
+        word.fetch_max(value, Ordering::AcqRel);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+#[path = "ring_tests.rs"]
+mod tests;

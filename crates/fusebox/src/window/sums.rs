@@ -8,32 +8,30 @@ pub(super) struct Sums {
     pub(super) successes: u64,
     pub(super) failures: u64,
     pub(super) slow: u64,
-    /// Count windows: what has slid out at the far end.
-    pub(super) evicted_failures: u64,
-    pub(super) evicted_slow: u64,
 }
 
+/// How many sums there are.
+const SUMS: usize = 3;
+
 impl Sums {
-    fn from_array([successes, failures, slow, evicted_failures, evicted_slow]: [u64; 5]) -> Sums {
-        Sums { successes, failures, slow, evicted_failures, evicted_slow }
+    fn from_array([successes, failures, slow]: [u64; SUMS]) -> Sums {
+        Sums { successes, failures, slow }
     }
 
-    fn to_array(self) -> [u64; 5] {
-        [self.successes, self.failures, self.slow, self.evicted_failures, self.evicted_slow]
+    fn to_array(self) -> [u64; SUMS] {
+        [self.successes, self.failures, self.slow]
     }
 
-    /// Outcomes recorded through the head: the place of the next one in a ring.
+    /// Outcomes recorded through the head.
     pub(super) fn recorded(&self) -> u64 {
         self.successes + self.failures
     }
 
-    pub(super) fn with(self, kind: Kind, evicted: Kind) -> Sums {
+    pub(super) fn with(self, kind: Kind) -> Sums {
         Sums {
             successes: self.successes + u64::from(!kind.failure),
             failures: self.failures + u64::from(kind.failure),
             slow: self.slow + u64::from(kind.slow),
-            evicted_failures: self.evicted_failures + u64::from(evicted.failure),
-            evicted_slow: self.evicted_slow + u64::from(evicted.slow),
         }
     }
 
@@ -45,7 +43,7 @@ impl Sums {
 /// The sums as atomics. Each only grows, and by one at a time; whether a step has been applied to
 /// one of them is told by its lowest bit, which the head foretells.
 #[derive(Debug)]
-pub(super) struct AtomicSums([AtomicU64; 5]);
+pub(super) struct AtomicSums([AtomicU64; SUMS]);
 
 impl AtomicSums {
     pub(super) fn new() -> AtomicSums {
@@ -63,7 +61,7 @@ impl AtomicSums {
     /// before or after this very step and its parity tells which; and as a sum never takes a value
     /// twice, the compare-and-swap of a helper who comes late fails.
     pub(super) fn apply(&self, head: Head, unmoved: impl Fn() -> bool) -> Option<Sums> {
-        let mut after = [0; 5];
+        let mut after = [0; SUMS];
         for (place, sum) in self.0.iter().enumerate() {
             let seen = sum.load(Ordering::Acquire);
             after[place] = seen;
