@@ -147,6 +147,46 @@ fn names_that_find_no_room_make_no_series() {
 }
 
 #[test]
+fn while_calls_are_made_no_counter_falls_and_in_the_end_all_are_there() {
+    const CALLS: u32 = 20_000;
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let exporter = Exporter::new();
+    registry.get_or_create("api").metrics_only(); // two failures at once would open it
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..2).map(|_| scope.spawn(|| call(&registry, CALLS))).collect();
+        let mut before = Page::default();
+        while callers.iter().any(|caller| !caller.is_finished()) {
+            let page = exporter.scrape(&metrics);
+            for outcome in ["success", "failure", "ignored"] {
+                let labels = [("breaker", "api"), ("outcome", outcome)];
+                assert!(
+                    page.value(names::CALLS, &labels) >= before.value(names::CALLS, &labels),
+                    "{outcome}"
+                );
+            }
+            before = page;
+        }
+    });
+    let page = exporter.scrape(&metrics);
+    let outcomes = ["success", "failure", "ignored"].map(|outcome| calls(&page, "api", outcome));
+    assert_eq!(outcomes, [1.0, 0.5, 0.5].map(|share| share * f64::from(CALLS)));
+}
+
+/// Two successes, a failure and one that is ignored, over and over, through a breaker that is looked up.
+fn call(registry: &fusebox::Registry, calls: u32) {
+    for n in 0..calls {
+        let permit = registry.get_or_create("api");
+        let permit = permit.try_acquire().unwrap();
+        match n % 4 {
+            0 => permit.failure(),
+            1 => permit.ignore(),
+            _ => permit.success(),
+        }
+    }
+}
+
+#[test]
 fn what_is_dropped_listens_no_more() {
     let (registry, hands) = registry();
     drop(CircuitBreakerMetrics::with_durations(&registry));
