@@ -12,12 +12,20 @@ use crate::{
 };
 
 mod builder;
+mod carried;
+mod history;
 mod rules;
 mod slot;
 mod status;
+mod table;
+mod transitions;
+mod watch;
 
 pub use builder::RegistryBuilder;
+pub use history::History;
 pub use status::RegistryStatus;
+pub use transitions::TransitionCount;
+pub use watch::{Sight, Watch, Watched};
 
 use rules::Rules;
 use slot::{Idle, Origin, Slot};
