@@ -14,8 +14,8 @@ const MS: Nanos = 1_000_000;
 /// Thresholds that floating point gets wrong are among them (S8).
 const RATES: [f64; 8] = [0.1, 0.28, 1.0 / 3.0, 0.5, 0.55, 2.0 / 3.0, 0.75, 1.0];
 
-pub(crate) fn history() -> impl Strategy<Value = History> {
-    (settings(), weighted(0.3), weighted(0.4), vec(step(), 1..500)).prop_map(
+pub(crate) fn history(most_steps: usize) -> impl Strategy<Value = History> {
+    (settings(), weighted(0.3), weighted(0.4), vec(step(), 1..=most_steps)).prop_map(
         |(settings, custom, watched, steps)| {
             History { build: Build { settings, custom, watched }, steps }.made_whole()
         },
@@ -24,8 +24,8 @@ pub(crate) fn history() -> impl Strategy<Value = History> {
 
 /// Long stretches of Closed: wide windows that fill and slide, mostly healthy calls, rules that seldom fire, and new
 /// configurations under the samples.
-pub(crate) fn busy_history() -> impl Strategy<Value = History> {
-    (busy_settings(), weighted(0.1), weighted(0.2), vec(busy_step(), 1..120)).prop_map(
+pub(crate) fn busy_history(most_steps: usize) -> impl Strategy<Value = History> {
+    (busy_settings(), weighted(0.1), weighted(0.2), vec(busy_step(), 1..=most_steps)).prop_map(
         |(settings, custom, watched, steps)| {
             History { build: Build { settings, custom, watched }, steps }.made_whole()
         },

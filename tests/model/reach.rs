@@ -13,7 +13,7 @@ fn histories_reach_all_there_is() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..80 {
-        let history = draw::history().new_tree(&mut runner).expect("a history").current();
+        let history = draw::history(500).new_tree(&mut runner).expect("a history").current();
         let log = history.play().unwrap_or_else(|why| panic!("{why}"));
         let queued = log.queued.iter().flat_map(queued);
         for what in queued.chain(log.told.iter().map(told)) {

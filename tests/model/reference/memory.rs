@@ -1,4 +1,4 @@
-//! What Closed and MetricsOnly remember: every sample since the window began.
+//! What Closed and MetricsOnly remember: every sample that lies in the window.
 
 use super::settings::Window;
 use super::words::{Counts, Nanos};
@@ -38,6 +38,15 @@ impl Memory {
         self.run.run(failure);
         self.run_at = now;
         self.samples.push(Sample { at: now, failure, slow });
+        self.drop_gone(now);
+    }
+
+    /// What lies in no window from now on is not kept: histories are long.
+    fn drop_gone(&mut self, now: Nanos) {
+        let gone =
+            (0..self.samples.len()).take_while(|&number| !self.holds(number, &self.samples[number], now));
+        let gone = gone.count();
+        self.samples.drain(..gone);
     }
 
     pub(crate) fn counts(&self, now: Nanos) -> Counts {

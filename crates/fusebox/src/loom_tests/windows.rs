@@ -50,7 +50,7 @@ fn of_two_failures_in_a_new_bucket_one_opens() {
 /// A success and a failure in a count window that is full: it holds its size and the failure, and the
 /// failure slides out in time.
 ///
-/// Fails if a step pushes out what it has not looked at (an outcome of another step).
+/// Fails if a helper who comes late adds to a sum once more.
 #[test]
 fn a_full_count_window_keeps_its_size() {
     loom::model(|| {
