@@ -12,7 +12,7 @@ use crate::listeners::Listeners;
 use crate::permit::Ticket;
 use crate::state::{Admission, Cause, Change, Entry, Log, Machine, StateWord, View, Word};
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::totals::Ledger;
+use crate::totals::{Ledger, Timing};
 use crate::window::Window;
 use crate::{
     Counts, Event, Listener, OwnedPermit, Permit, RejectReason, Rejected, Snapshot, State, StateChange,
@@ -510,6 +510,7 @@ impl Inner {
     fn totals(&self, control: &Control) -> Totals {
         let (successes, failures, slow) = self.window.totals();
         let mut totals = Totals { successes, failures, slow, ..Totals::default() };
+        self.window.add_timing_to(&mut totals);
         if let Some(aside) = self.aside.get() {
             aside.timing.add_to(&mut totals);
             aside.ledger.add_to(&mut totals);
@@ -518,6 +519,12 @@ impl Inner {
             past.add_to(&mut totals);
         }
         totals
+    }
+
+    /// Where this thread adds up how long its calls took.
+    #[inline]
+    pub(crate) fn timing(&self) -> &Timing {
+        self.window.timing().unwrap_or_else(|| &self.aside().timing)
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {

@@ -398,7 +398,7 @@
 //!
 //! ## Memory
 //!
-//! A breaker keeps a fixed number of bytes, whatever its traffic: a window of time costs its buckets, one of last calls a byte a call.
+//! A breaker keeps a fixed number of bytes, whatever its traffic: a window of time costs its buckets, one of last calls a byte and a third a call.
 //! What can grow is the number of breakers: a name a user id, a port of a client, a path with an id in it. The registry's
 //! status shows it:
 //!

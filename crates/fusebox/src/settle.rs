@@ -73,7 +73,7 @@ impl CircuitBreaker {
             Added::NotWritten => return self.end_otherwise(ticket, Ending::Success, None, &moment),
         }
         if let Some(took) = took {
-            inner.aside().timing.time(took);
+            inner.timing().time(took);
         }
     }
 
@@ -257,7 +257,7 @@ impl CircuitBreaker {
         }
         let counted = matches!(ended, Ended::Success | Ended::Failure);
         if let (true, Some(took)) = (counted, took) {
-            inner.aside().timing.time(took);
+            inner.timing().time(took);
         }
         if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want_calls()) {
             let took = took.map(Duration::from_nanos);

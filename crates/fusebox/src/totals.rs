@@ -63,8 +63,9 @@ impl Timing {
     }
 
     pub(crate) fn add_to(&self, totals: &mut Totals) {
-        totals.timed = self.timed.get();
-        totals.response_time = Duration::from_nanos(self.response_nanos.get());
+        let taken = Duration::from_nanos(self.response_nanos.get());
+        totals.timed = totals.timed.saturating_add(self.timed.get());
+        totals.response_time = totals.response_time.saturating_add(taken);
     }
 }
 

@@ -29,11 +29,12 @@ use sums::{AtomicSums, Sums};
 
 pub(crate) use head::Kind;
 
-use crate::Counts;
 use crate::clock::{Moment, Tick};
 use crate::config::{CircuitBreakerConfig, Rule};
 use crate::state::{StateWord, Word};
 use crate::sync::{AtomicU64, Ordering, Shared};
+use crate::totals::Timing;
+use crate::{Counts, Totals};
 
 /// The window of the visit that records into it, and the totals of all visits.
 #[derive(Debug)]
@@ -107,6 +108,17 @@ impl Window {
     pub(crate) fn totals(&self) -> (u64, u64, u64) {
         let sums = self.sums.glance();
         (sums.successes + self.plain.successes(), sums.failures, sums.slow)
+    }
+
+    /// Where this thread adds up how long its calls took, if threads that met were given places apart.
+    #[inline]
+    pub(crate) fn timing(&self) -> Option<&Timing> {
+        self.plain.timing()
+    }
+
+    /// What was added up there.
+    pub(crate) fn add_timing_to(&self, totals: &mut Totals) {
+        self.plain.add_timing_to(totals);
     }
 
     /// Whether a call that took this long is slow.

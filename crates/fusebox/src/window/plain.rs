@@ -3,7 +3,9 @@
 #[cfg(not(loom))]
 use std::sync::OnceLock;
 
+use crate::Totals;
 use crate::sync::{AtomicU64, Ordering};
+use crate::totals::Timing;
 
 /// How many plain successes there have been, all told.
 ///
@@ -26,7 +28,18 @@ struct Stripes(Box<[Stripe]>);
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Stripe(AtomicU64);
+struct Stripe {
+    successes: AtomicU64,
+    timing: Timing,
+}
+
+#[cfg(not(loom))]
+impl Stripes {
+    #[inline]
+    fn mine(&self) -> &Stripe {
+        &self.0[thread::index() & (self.0.len() - 1)]
+    }
+}
 
 impl Plain {
     pub(super) fn new() -> Plain {
@@ -44,9 +57,32 @@ impl Plain {
     pub(super) fn mine(&self) -> &AtomicU64 {
         match self.more.get() {
             None => &self.first,
-            Some(stripes) => &stripes.0[thread::index() & (stripes.0.len() - 1)].0,
+            Some(stripes) => &stripes.mine().successes,
         }
     }
+
+    /// Where this thread adds up how long its calls took, once threads go apart.
+    #[cfg(not(loom))]
+    pub(super) fn timing(&self) -> Option<&Timing> {
+        self.more.get().map(|stripes| &stripes.mine().timing)
+    }
+
+    #[cfg(loom)]
+    pub(super) fn timing(&self) -> Option<&Timing> {
+        None
+    }
+
+    #[cfg(not(loom))]
+    pub(super) fn add_timing_to(&self, totals: &mut Totals) {
+        self.more
+            .get()
+            .into_iter()
+            .flat_map(|stripes| &*stripes.0)
+            .for_each(|stripe| stripe.timing.add_to(totals));
+    }
+
+    #[cfg(loom)]
+    pub(super) fn add_timing_to(&self, _: &mut Totals) {}
 
     #[cfg(loom)]
     pub(super) fn mine(&self) -> &AtomicU64 {
@@ -70,7 +106,7 @@ impl Plain {
     #[cfg(not(loom))]
     fn all(&self) -> impl Iterator<Item = &AtomicU64> {
         let more = self.more.get().into_iter().flat_map(|stripes| &*stripes.0);
-        std::iter::once(&self.first).chain(more.map(|stripe| &stripe.0))
+        std::iter::once(&self.first).chain(more.map(|stripe| &stripe.successes))
     }
 
     #[cfg(loom)]

@@ -15,6 +15,20 @@ fn after_contention_a_thread_counts_in_a_stripe_and_nothing_is_lost() {
 }
 
 #[test]
+fn after_contention_time_is_added_up_apart() {
+    let plain = Plain::new();
+    assert!(plain.timing().is_none());
+    plain.contended();
+    plain.timing().expect("there are stripes now").time(5);
+    std::thread::scope(|scope| {
+        scope.spawn(|| plain.timing().expect("in every thread").time(7));
+    });
+    let mut totals = Totals::default();
+    plain.add_timing_to(&mut totals);
+    assert_eq!((totals.timed, totals.response_time.as_nanos()), (2, 12));
+}
+
+#[test]
 fn no_two_threads_have_the_same_number() {
     let here = thread::index();
     let there = std::thread::spawn(thread::index).join().unwrap();
