@@ -70,7 +70,9 @@ where
 {
     type Output = Result<T, M::Error>;
 
-    #[inline]
+    // Always, where the caller can see it: what it answers is then not written to memory to be read back
+    // at once. All but the way of a success lies in functions of their own.
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, permit, classify } => {

@@ -118,7 +118,8 @@ pub use clock::Clock;
 pub use clock::ManualClock;
 pub use config::{
     Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
-    ConfigProblem, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
+    ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
+    format_duration, parse_duration,
 };
 pub use error::{BoxError, CircuitBreakerError, Refusal, RejectReason, Rejected, rejection};
 pub use event::{Ended, Event, Listener, StateChange, TripReason};

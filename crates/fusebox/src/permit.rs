@@ -192,7 +192,8 @@ impl OwnedPermit {
         self.breaker().inner()
     }
 
-    #[inline]
+    // Always, down to the stripe: a call would force the permit into memory.
+    #[inline(always)]
     fn end(mut self, ending: Ending, took: Option<u64>) {
         if let Some(breaker) = self.breaker.take() {
             breaker.end_owned(self.ticket, ending, took);

@@ -22,7 +22,7 @@ impl CircuitBreaker {
     }
 
     /// The same for a permit that holds the breaker, and gives it away on the long way.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_owned(self, ticket: Ticket, ending: Ending, took: Option<u64>) {
         match self.end_quietly(ticket, ending, took) {
             Added::Quietly => {}
@@ -31,7 +31,7 @@ impl CircuitBreaker {
     }
 
     /// The healthy path: nothing to time, nothing to weigh, nobody to tell.
-    #[inline]
+    #[inline(always)]
     fn end_quietly(&self, ticket: Ticket, ending: Ending, took: Option<u64>) -> Added {
         match (ending, took) {
             (Ending::Success, None) if ticket.word.is_plain() => {

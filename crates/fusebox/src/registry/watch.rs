@@ -1,9 +1,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Registry;
 use super::carried::Carried;
 use super::transitions::{TransitionCount, Transitions};
-use super::{Registry, Subscription};
+use crate::Subscription;
 use crate::sync::{Mutex, lock};
 use crate::{CircuitBreaker, Snapshot};
 
