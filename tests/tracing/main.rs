@@ -120,6 +120,21 @@ fn a_flood_of_rejections_is_a_line_a_second_and_adds_up() {
 }
 
 #[test]
+fn while_debug_is_off_rejections_are_not_counted() {
+    let (breaker, _hands) = breaker();
+    let heard = listen(Level::INFO, || {
+        breaker.force_open();
+        breaker.try_acquire().unwrap_err();
+    });
+    assert_eq!(heard.len(), 1);
+    let heard = listen(Level::DEBUG, || {
+        breaker.try_acquire().unwrap_err();
+        breaker.reset();
+    });
+    assert_eq!(heard[0].field("rejected"), Some("1"), "{heard:#?}");
+}
+
+#[test]
 fn what_metrics_only_would_have_done_is_told() {
     let (breaker, _hands) = breaker();
     let heard = listen(Level::INFO, || {
