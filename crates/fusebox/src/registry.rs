@@ -9,6 +9,7 @@ mod builder;
 mod desk;
 mod inner;
 mod name;
+mod replace;
 mod rules;
 mod slot;
 mod status;
