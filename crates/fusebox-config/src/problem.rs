@@ -30,7 +30,7 @@ pub enum Severity {
 ///   |
 /// 3 |     open: { duraton: 30s }
 ///   |             ^^^^^^^
-///   = known here: duration, backoff, hint_max",
+///   = known here: duration, hint_max, backoff",
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,11 @@ impl Problem {
 
     pub(crate) fn at(self, place: Place) -> Problem {
         Problem { place: Some(place), ..self }
+    }
+
+    /// The same, unless it has a place already.
+    pub(crate) fn at_least_at(self, place: Option<&Place>) -> Problem {
+        Problem { place: self.place.or_else(|| place.cloned()), ..self }
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Problem {

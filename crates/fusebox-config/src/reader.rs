@@ -63,10 +63,6 @@ impl<'p> Reader<'p> {
         });
     }
 
-    pub(crate) fn errors(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.is_error()).count()
-    }
-
     /// Says that a value is not what it must be.
     pub(crate) fn wrong<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
         self.wrong_because(node, expected, None)
@@ -106,14 +102,14 @@ impl<'p> Reader<'p> {
         let mut kept: Vec<&Entry> = Vec::new();
         for entry in entries {
             match kept.iter().find(|other| other.key == entry.key) {
-                Some(first) => self.twice(entry, first.key_place.clone()),
+                Some(first) => self.twice(entry, &first.key_place),
                 None => kept.push(entry),
             }
         }
         kept
     }
 
-    fn twice(&mut self, entry: &Entry, first: Place) {
+    fn twice(&mut self, entry: &Entry, first: &Place) {
         let path = self.within(&entry.key, |reader| reader.path());
         let message = format!("`{path}` is written twice; the first is in line {}", first.line());
         self.tell(Problem::error(path, message).at(entry.key_place.clone()).help("keep one of the two"));
@@ -182,9 +178,8 @@ impl<'n> Fields<'n> {
             let key = &entry.key;
             let (mut message, mut help) = (format!("{subject} has no key `{key}`"), elsewhere(key));
             if help.is_none() {
-                match suggest::nearest(key, self.known.iter().copied()) {
-                    Some(near) => message.push_str(&format!("; did you mean `{near}`?")),
-                    None => {}
+                if let Some(near) = suggest::nearest(key, self.known.iter().copied()) {
+                    message.push_str(&format!("; did you mean `{near}`?"));
                 }
                 if self.known.len() <= 12 {
                     help = Some(format!("known here: {}", self.known.join(", ")));
