@@ -4,13 +4,14 @@ use std::sync::RwLock;
 use std::thread;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, Registry};
+use fusebox::{CircuitBreaker, CircuitBreakerConfig, Registry};
 
 use crate::alloc::watch;
 use crate::harness::{median, timed};
 use crate::table::{Group, Row};
 
 const BREAKERS: usize = 100_000;
+const RULES: usize = 1_000;
 const ROUNDS: usize = 15;
 const LOOKUPS: usize = 50_000;
 const LEAST: &str = "a map nobody writes";
@@ -60,7 +61,24 @@ pub(crate) fn group() -> Group {
         names.iter().for_each(|name| drop(bounded.get_or_create(name)));
         group.push(lookups(&format!("get, bounded, {what}"), |name| bounded.get(name), names, 1));
     }
+    group.push(reload(&registry, &names[..RULES]));
     group
+}
+
+/// What a document that is read again and says the same costs the registry that follows it.
+fn reload(registry: &Registry, names: &[String]) -> Row {
+    let config = CircuitBreakerConfig::default();
+    let rules =
+        names.iter().fold(Registry::builder(), |builder, name| builder.config_for(name, config.clone()));
+    let rounds: Vec<f64> = (0..ROUNDS)
+        .map(|_| {
+            let took = timed(|| assert!(registry.replace_rules(&rules).is_empty(), "nothing has changed"));
+            took.as_nanos() as f64 / 1e6
+        })
+        .collect();
+    let best = rounds.iter().copied().fold(f64::INFINITY, f64::min);
+    let name = "1,000 rules replaced by the same, milliseconds";
+    Row { best: Some(best), ..Row::new(name, median(rounds), "for all 100,000") }
 }
 
 /// Nanoseconds a look-up takes its thread.

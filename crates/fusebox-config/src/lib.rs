@@ -1,1 +1,30 @@
 #![doc = include_str!("../README.md")]
+
+mod document;
+mod explanation;
+mod format;
+mod load;
+mod period;
+mod problem;
+mod reader;
+mod resolve;
+mod shipped;
+mod source;
+mod suggest;
+mod tree;
+pub mod watch;
+mod written;
+
+pub use document::{
+    Abandoned, Backoff, Bulkhead, CircuitType, Classify, Code, Document, GrpcRules, HalfOpen, HealthCheck,
+    HttpRules, Last, Metadata, Open, Rule, RuleKind, Section, Statuses, Template, Trip, Window,
+};
+pub use explanation::{Explained, Explanation};
+pub use format::Format;
+pub use load::{Configuration, Loader, Partial, Setting, lint, lint_file};
+pub use period::Period;
+pub use problem::{DocumentError, Problem, Severity, tally};
+pub use resolve::Settings;
+pub use shipped::{environments, templates};
+pub use source::Place;
+pub use written::{Layer, Origin, Written};

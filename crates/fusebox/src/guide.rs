@@ -84,6 +84,41 @@
 //! To try numbers without risk set the breaker to [`metrics_only`](crate::CircuitBreaker::metrics_only): every call passes, and
 //! [`Totals::would_trip`](crate::Totals::would_trip) and [`Event::WouldTrip`](crate::Event::WouldTrip) tell what it would have done.
 //!
+//! # Numbers from your own settings
+//!
+//! With the feature `serde` a configuration can stand in a struct of yours and be read from whatever you read that from.
+//! Durations are text (`30s`, `500ms`, `1m30s`); a part that is not written keeps its default; what is wrong is told with the
+//! field's name.
+//!
+#![cfg_attr(feature = "serde", doc = "```")]
+#![cfg_attr(not(feature = "serde"), doc = "```ignore")]
+//! use fusebox::{CircuitBreaker, CircuitBreakerConfig};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Upstream {
+//!     url: String,
+//!     #[serde(default)]
+//!     breaker: CircuitBreakerConfig,
+//! }
+//!
+//! let upstream: Upstream = serde_json::from_str(
+//!     r#"{
+//!         "url": "http://payments.internal",
+//!         "breaker": {
+//!             "trip": { "failure_rate": { "threshold": 0.5, "minimum_calls": 20 } },
+//!             "window": { "last_calls": 100 },
+//!             "open_duration": "5s"
+//!         }
+//!     }"#,
+//! )?;
+//! let breaker = CircuitBreaker::new(upstream.url.as_str(), upstream.breaker);
+//! assert_eq!(breaker.config().open_duration().as_secs(), 5);
+//!
+//! let wrong = serde_json::from_str::<CircuitBreakerConfig>(r#"{ "half_open": { "max_calls": 0 } }"#);
+//! assert!(wrong.unwrap_err().to_string().starts_with("`half_open.max_calls` is 0"));
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+//!
 //! # What is a failure
 //!
 //! What the dependency is to blame for: errors of the connection, timeouts, overload, "internal error". Not: "no such user",

@@ -11,6 +11,7 @@ mod desk;
 mod history;
 mod inner;
 mod name;
+mod replace;
 mod rules;
 mod slot;
 mod status;

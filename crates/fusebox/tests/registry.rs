@@ -138,6 +138,35 @@ fn configure_reaches_breakers_that_exist_and_names_to_come() {
 }
 
 #[test]
+fn replaced_rules_reach_the_breakers_to_which_they_give_something_else() {
+    let registry = Registry::builder()
+        .config_for("db-*", failures(3))
+        .config_for("db-gone", failures(4))
+        .config_for("mail", failures(5))
+        .build();
+    for name in ["db-a", "db-gone", "mail", "other"] {
+        registry.get_or_create(name);
+    }
+    registry.get("mail").unwrap().set_config(failures(50));
+    registry.get("db-gone").unwrap().trip();
+    let rules = Registry::builder()
+        .default_config(failures(6))
+        .config_for("db-*", failures(3))
+        .config_for("mail", failures(5));
+
+    let changed = registry.replace_rules(&rules);
+
+    assert_eq!(changed.iter().map(CircuitBreaker::name).collect::<Vec<_>>(), ["db-gone", "other"]);
+    let config = |name: &str| registry.get(name).unwrap().config();
+    assert_eq!(*config("db-gone"), failures(3), "its own rule is gone, that of its prefix is not");
+    assert_eq!(*config("other"), failures(6));
+    assert_eq!(*config("mail"), failures(50), "its rule is the same, so what was set by hand stays");
+    assert!(registry.get("db-gone").unwrap().is_open(), "the state stays");
+    assert_eq!(*registry.get_or_create("new").config(), failures(6));
+    assert!(registry.replace_rules(&rules).is_empty());
+}
+
+#[test]
 fn a_configuration_that_is_in_force_is_not_set_again() {
     let registry = Registry::new();
     let breaker = registry.get_or_create("a");

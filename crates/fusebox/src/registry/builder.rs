@@ -31,7 +31,7 @@ const IDLE_AFTER: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, Default)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct RegistryBuilder {
-    rules: Rules,
+    pub(super) rules: Rules,
     capacity: Option<usize>,
     idle_after: Option<Duration>,
     clock: Clock,

@@ -131,22 +131,34 @@ impl Inner {
         meant
     }
 
-    /// Brings a breaker to the configuration that the rules give it, if the rule that was set is the
-    /// one that decides.
+    /// Brings a breaker to the configuration that a rule gives it, if the rule that was set is the one
+    /// that decides.
     pub(super) fn apply(&self, set: &str, breaker: &CircuitBreaker) {
+        self.follow(breaker, |rules| rules.find_if(breaker.name(), set));
+    }
+
+    /// Brings a breaker to the configuration that is found in the rules, if any, and says whether it
+    /// had another.
+    pub(super) fn follow(
+        &self,
+        breaker: &CircuitBreaker,
+        find: impl Fn(&Rules) -> Option<&CircuitBreakerConfig>,
+    ) -> bool {
+        let mut changed = false;
         loop {
             let (config, version) = {
                 let desk = self.desk();
-                let Some(config) = desk.rules.find_if(breaker.name(), set) else { return };
+                let Some(config) = find(&desk.rules) else { return changed };
                 (config.clone(), desk.version)
             };
             // Its listeners are told: not under the lock. So somebody may have set another rule in
             // between, and may have been faster: then this one is not the last word.
             if *breaker.config() != config {
                 breaker.set_config(config);
+                changed = true;
             }
             if self.desk().version == version {
-                return;
+                return changed;
             }
         }
     }

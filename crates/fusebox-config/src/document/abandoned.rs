@@ -1,0 +1,42 @@
+use serde::Serialize;
+
+use crate::Period;
+use crate::reader::Reader;
+use crate::tree::{Node, Value};
+
+/// What a call counts as whose caller went away before it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Abandoned {
+    /// As nothing.
+    Ignore,
+    /// As a failure.
+    Failure,
+    /// As a failure if it had taken that long, else as nothing.
+    FailureAfter(Period),
+}
+
+const EXPECTED: &str = "ignore, failure or { failure_after: 10s }";
+
+impl Abandoned {
+    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Abandoned> {
+        match &node.value {
+            Value::Text(word) if word == "ignore" => Some(Abandoned::Ignore),
+            Value::Text(word) if word == "failure" => Some(Abandoned::Failure),
+            Value::Map(_) => {
+                let mut fields = reader.fields(node, EXPECTED);
+                let empty = fields.is_empty();
+                let age = fields.take("failure_after", reader, Period::read);
+                fields.finish(reader);
+                if empty {
+                    reader.wrong(node, EXPECTED)
+                } else {
+                    age.map(|age| Abandoned::FailureAfter(age.value))
+                }
+            }
+            _ => reader.wrong(node, EXPECTED),
+        }
+    }
+}

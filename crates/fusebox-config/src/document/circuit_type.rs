@@ -1,0 +1,44 @@
+use serde::Serialize;
+
+use crate::reader::Reader;
+use crate::suggest;
+use crate::tree::{Node, Value};
+
+/// The key `circuit_type`, by which older documents say which of their thresholds counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CircuitType {
+    /// Failures in a row: `failure_threshold`, 5 if nothing is said.
+    CountBased,
+    /// A failure rate over time: `failure_rate_threshold` over `failure_window_seconds`, 0.5 over 60 s if nothing is said.
+    TimeBased,
+    /// A failure rate over calls: `failure_rate_threshold` over `sliding_window_size`, 0.5 over 100 if nothing is said.
+    PercentageBased,
+    /// Learned thresholds, which nothing here learns yet: it goes by its other keys, and by the library's rule if there are none.
+    Adaptive,
+}
+
+impl CircuitType {
+    const ALL: [(&'static str, CircuitType); 4] = [
+        ("count_based", CircuitType::CountBased),
+        ("time_based", CircuitType::TimeBased),
+        ("percentage_based", CircuitType::PercentageBased),
+        ("adaptive", CircuitType::Adaptive),
+    ];
+
+    pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<CircuitType> {
+        let expected = "count_based, time_based, percentage_based or adaptive";
+        let Value::Text(word) = &node.value else { return reader.wrong(node, expected) };
+        if let Some((_, found)) = CircuitType::ALL.iter().find(|(name, _)| name == word) {
+            return Some(*found);
+        }
+        let near = suggest::nearest(word, CircuitType::ALL.iter().map(|(name, _)| *name));
+        reader.wrong_because(node, expected, near.map(|near| format!("did you mean {near}?")))
+    }
+
+    /// Its name in a document.
+    pub(crate) fn name(self) -> &'static str {
+        CircuitType::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}

@@ -1,0 +1,146 @@
+//! The flat keys of older documents: each says what a key of a group says.
+
+use super::{CircuitType, RuleKind, Section};
+use crate::reader::{Fields, Reader, scalar};
+use crate::written::Written;
+use crate::{Period, Problem};
+
+/// The growth that `exponential_backoff: true` means by itself.
+const MULTIPLIER: f64 = 2.0;
+/// Its limit, in seconds.
+const MAX_BACKOFF: u64 = 300;
+
+pub(super) fn read(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    trip(section, fields, reader);
+    windows(section, fields, reader);
+    open(section, fields, reader);
+    backoff(section, fields, reader);
+    half_open(section, fields, reader);
+    let priority = fields.take("priority", reader, scalar::whole);
+    put(&mut section.metadata.priority, priority, "metadata.priority", reader);
+    let category = fields.take("service_category", reader, scalar::text);
+    put(&mut section.metadata.service_category, category, "metadata.service_category", reader);
+}
+
+/// Takes a flat value over, unless the same is said already.
+fn put<T>(slot: &mut Option<Written<T>>, flat: Option<Written<T>>, said_by: &str, reader: &mut Reader<'_>) {
+    let Some(flat) = flat else { return };
+    match slot {
+        None => *slot = Some(flat),
+        Some(first) => {
+            let first = match first.origin().key() {
+                key if said_by.ends_with(key) => said_by,
+                key => key,
+            };
+            twice(&flat, first, reader);
+        }
+    }
+}
+
+fn twice<T>(flat: &Written<T>, first: &str, reader: &mut Reader<'_>) {
+    let path = flat.origin().path();
+    let message = format!("`{path}` says the same as `{first}` beside it; keep one of the two");
+    let problem = Problem::error(path, message);
+    reader.tell(match flat.origin().place() {
+        Some(place) => problem.at(place.clone()),
+        None => problem,
+    });
+}
+
+fn trip(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    if let Some(failures) = fields.take("failure_threshold", reader, scalar::count) {
+        let slot = &mut section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures;
+        put(slot, Some(failures), "trip.consecutive_failures", reader);
+    }
+    if let Some(threshold) = fields.take("failure_rate_threshold", reader, scalar::share) {
+        let slot = &mut section.trip.rule_mut(RuleKind::FailureRate).threshold;
+        put(slot, Some(threshold), "trip.failure_rate.threshold", reader);
+    }
+    for key in ["minimum_calls", "min_requests_for_rate"] {
+        let minimum = fields.take(key, reader, scalar::count);
+        put(&mut section.trip.minimum_calls, minimum, "trip.minimum_calls", reader);
+    }
+}
+
+fn windows(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    let calls = fields.take("sliding_window_size", reader, scalar::count);
+    let time = fields.take("failure_window_seconds", reader, Period::read_seconds);
+    let interval = fields.take("interval", reader, Period::read_seconds);
+    let kind = section.circuit_type.as_ref().map(|kind| kind.value);
+    // A document that gives all numbers lets its `circuit_type` say which window counts.
+    let (calls, time) = match (kind, calls, time) {
+        (Some(CircuitType::TimeBased), Some(_), Some(time)) => (None, Some(time)),
+        (Some(CircuitType::PercentageBased), Some(calls), Some(_)) => (Some(calls), None),
+        (_, calls, time) => (calls, time),
+    };
+    let window = &mut section.window;
+    put(&mut window.last_calls, calls, "window.last_calls", reader);
+    put(&mut window.last.duration, time, "window.last.duration", reader);
+    match interval {
+        // Counts that are never cleared.
+        Some(never) if never.value.0.is_zero() => {
+            put(&mut window.unbounded, Some(never.map(|_| true)), "window.unbounded", reader);
+        }
+        interval => put(&mut window.tumbling, interval, "window.tumbling", reader),
+    }
+}
+
+fn open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    for key in ["timeout", "timeout_seconds", "timeout_duration"] {
+        let wait = fields.take(key, reader, Period::read_seconds);
+        put(&mut section.open.duration, wait, "open.duration", reader);
+    }
+    let wait = fields.take("open_duration", reader, Period::read);
+    put(&mut section.open.duration, wait, "open.duration", reader);
+    let limit = fields.take("hint_max", reader, Period::read);
+    put(&mut section.open.hint_max, limit, "open.hint_max", reader);
+}
+
+fn backoff(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    use super::Backoff;
+    use super::group::Group;
+
+    if let Some(node) = fields.node("backoff") {
+        let flat = reader.within("backoff", |reader| Backoff::read(node, reader));
+        if section.open.backoff.is_empty() {
+            section.open.backoff = flat;
+        } else {
+            let origin = reader.within("backoff", |reader| reader.origin(node.place.clone()));
+            twice(&Written::new((), origin), "open.backoff", reader);
+        }
+    }
+    let grows = fields.take("exponential_backoff", reader, scalar::boolean);
+    let multiplier = fields.take("backoff_multiplier", reader, scalar::number);
+    let max = fields.take("max_backoff_seconds", reader, Period::read_seconds);
+    let backoff = &mut section.open.backoff;
+    match &grows {
+        Some(off) if !off.value => {
+            for unused in [multiplier.as_ref().map(Written::origin), max.as_ref().map(Written::origin)] {
+                unused
+                    .into_iter()
+                    .for_each(|origin| reader.no_effect(origin, "`exponential_backoff` is false"));
+            }
+            put(&mut backoff.multiplier, Some(off.map(|_| 1.0)), "open.backoff.multiplier", reader);
+        }
+        grows => {
+            let by_itself =
+                grows.as_ref().filter(|_| backoff.multiplier.is_none() && backoff.delays.is_none());
+            let limit = by_itself
+                .filter(|_| backoff.max.is_none())
+                .map(|on| on.map(|_| Period::seconds(MAX_BACKOFF)));
+            let multiplier = multiplier.or_else(|| by_itself.map(|on| on.map(|_| MULTIPLIER)));
+            put(&mut backoff.multiplier, multiplier, "open.backoff.multiplier", reader);
+            put(&mut backoff.max, max.or(limit), "open.backoff.max", reader);
+        }
+    }
+}
+
+fn half_open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    let half_open = &mut section.half_open;
+    let successes = fields.take("success_threshold", reader, scalar::count);
+    put(&mut half_open.success_threshold, successes, "half_open.success_threshold", reader);
+    for key in ["half_open_max_calls", "max_requests"] {
+        let calls = fields.take(key, reader, scalar::count);
+        put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
+    }
+}

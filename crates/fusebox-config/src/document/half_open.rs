@@ -1,0 +1,25 @@
+use super::group::group;
+use crate::Period;
+use crate::reader::scalar;
+
+group! {
+    /// The group `half_open`: what closes a breaker again. One probe that succeeds if nothing is said.
+    HalfOpen, expected "a `half_open` group such as { max_calls: 3, success_threshold: 2 }"
+    values {
+        /// How many probes may be on their way at once; 1 if nothing is said.
+        max_calls: u32 = scalar::count,
+        /// How many probes must succeed to close; 1 if nothing is said.
+        success_threshold: u32 = scalar::count,
+        /// How many probes may fail before it opens again; 0 if nothing is said.
+        max_failures: u32 = scalar::count,
+        /// Instead of the two: from which share of failures among `max_calls` probes on it opens again.
+        failure_rate: f64 = scalar::share,
+        /// How long a probe may take before it counts as failed; 1m if nothing is said.
+        probe_timeout: Period = Period::read,
+    }
+    instead {
+        failure_rate of success_threshold max_failures,
+        success_threshold of failure_rate,
+        max_failures of failure_rate,
+    }
+}

@@ -1,0 +1,29 @@
+//! What a document says, as it is written: every value with its place, nothing filled in.
+
+mod abandoned;
+mod circuit_type;
+mod classify;
+mod flat;
+pub(crate) mod group;
+mod half_open;
+mod later;
+mod metadata;
+mod open;
+mod root;
+mod section;
+mod trip;
+mod window;
+
+pub use abandoned::Abandoned;
+pub use circuit_type::CircuitType;
+pub use classify::{Classify, Code, GrpcRules, HttpRules, Statuses};
+pub use half_open::HalfOpen;
+pub use later::{Bulkhead, HealthCheck};
+pub use metadata::Metadata;
+pub use open::{Backoff, Open};
+pub use root::{Document, Template};
+pub use section::Section;
+pub use trip::{Rule, RuleKind, Trip};
+pub use window::{Last, Window};
+
+pub(crate) use group::Group;

@@ -1,0 +1,45 @@
+use super::group::group;
+use crate::Period;
+use crate::reader::{Reader, scalar};
+use crate::tree::Node;
+use crate::written::Written;
+
+group! {
+    /// The group `open`: how long an open breaker waits before it lets a probe through.
+    Open, expected "an `open` group such as { duration: 30s }"
+    values {
+        /// The first wait; 2s if nothing is said, and 0s is allowed.
+        duration: Period = Period::read,
+        /// The longest wait a server may ask for with its answer; 2m if nothing is said.
+        hint_max: Period = Period::read,
+    }
+    groups {
+        /// How the wait grows from one opening to the next, and how it is spread.
+        backoff: Backoff = Backoff::read,
+    }
+}
+
+group! {
+    /// The group `open.backoff`: how the wait grows and is spread.
+    Backoff, expected "a backoff such as { multiplier: 2, max: 1m, jitter: 0.2 }"
+    values {
+        /// By how much each wait is longer than the one before, from 1 to 1000; 1 if nothing is said.
+        multiplier: f64 = scalar::number,
+        /// The waits one after the other, instead of a multiplier; the last one repeats.
+        delays: Vec<Written<Period>> = delays,
+        /// The longest wait; with a multiplier 1m, or the first wait if that is longer, if nothing is said.
+        max: Period = Period::read,
+        /// The share by which a wait is made shorter or longer at random, from 0 to below 1; 0.2 if nothing is said.
+        jitter: f64 = scalar::number,
+        /// How long the breaker must stay closed until one opening is forgotten; if nothing is said, all are as soon as it closes.
+        forget_after: Period = Period::read,
+    }
+    instead {
+        multiplier of delays,
+        delays of multiplier,
+    }
+}
+
+fn delays(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<Period>>> {
+    scalar::list(node, reader, "a list of durations such as [1s, 5s, 30s]", Period::read)
+}

@@ -1,0 +1,68 @@
+use super::group::group;
+use super::{
+    Abandoned, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Metadata, Open, Trip, Window,
+};
+use super::{flat, metadata, window};
+use crate::reader::{Reader, scalar};
+use crate::tree::Node;
+use crate::written::Written;
+
+group! {
+    /// What is written of one breaker: in `defaults`, a template, an environment, or under its name.
+    ///
+    /// Everything may be left out; what is missing comes from the layer below.
+    Section, expected "the groups of a breaker such as { open: { duration: 30s } }"
+    values {
+        /// The template whose numbers lie below the breaker's own.
+        template: String = scalar::text,
+        /// The environment whose numbers lie between the template's and the breaker's own.
+        environment: String = scalar::text,
+        /// False disables the breaker: every call passes and none is counted. A reload never lifts what an operator has set.
+        enabled: bool = scalar::boolean,
+        /// What a call counts as whose caller went away before it ended; ignore if nothing is said.
+        abandoned: Abandoned = Abandoned::read,
+        /// Whether every call is timed, for the totals; false if nothing is said.
+        time_calls: bool = scalar::boolean,
+        /// How many calls a second are expected, above 0: with it, minimums that cannot be reached are found.
+        expected_rate: f64 = scalar::rate,
+        /// Which of `failure_threshold` and `failure_rate_threshold` counts, and the window that goes with it.
+        circuit_type: CircuitType = CircuitType::read,
+        /// Kept for whoever writes the classifier; names of exceptions say nothing here.
+        excluded_exceptions: Vec<Written<String>> = exceptions,
+    }
+    groups {
+        /// The rules that open the breaker.
+        trip: Trip = Trip::read,
+        /// What the rules look at.
+        window: Window = window::read,
+        /// How long an open breaker waits.
+        open: Open = Open::read,
+        /// What closes it again.
+        half_open: HalfOpen = HalfOpen::read,
+        /// Which answers are failures, for HTTP and gRPC clients.
+        classify: Classify = Classify::read,
+        /// What people say of it, to find it by.
+        metadata: Metadata = metadata::read,
+        /// How many calls may be under way at once; kept, and not acted on yet.
+        bulkhead_config: Bulkhead = Bulkhead::read,
+        /// How the dependency is asked whether it is well; kept, and not acted on yet.
+        health_check_config: HealthCheck = HealthCheck::read,
+    }
+    also flat::read
+}
+
+fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<String>>> {
+    scalar::list(node, reader, "a list of names such as [ValueError]", scalar::text)
+}
+
+impl Section {
+    /// The template it names, as a setting or in its metadata.
+    pub(crate) fn template_name(&self) -> Option<&Written<String>> {
+        self.template.as_ref().or(self.metadata.template.as_ref())
+    }
+
+    /// The environment it names, as a setting or in its metadata.
+    pub(crate) fn environment_name(&self) -> Option<&Written<String>> {
+        self.environment.as_ref().or(self.metadata.environment.as_ref())
+    }
+}

@@ -1,0 +1,50 @@
+use super::group::{Group, group};
+use crate::Period;
+use crate::reader::{Reader, scalar};
+use crate::tree::{Node, Value};
+use crate::written::Written;
+
+group! {
+    /// The group `window`: what the trip rules look at. The last 10s in 10 buckets if nothing is said.
+    Window, expected "a window such as { last_calls: 100 } or { last: { duration: 10s } }"
+    values {
+        /// The last so many calls, from 1 to 1000000.
+        last_calls: u32 = scalar::count,
+        /// All calls since the last multiple of this time.
+        tumbling: Period = Period::read,
+        /// All calls since the breaker closed.
+        unbounded: bool = scalar::boolean,
+    }
+    groups {
+        /// The calls of the last so much time.
+        last: Last = Last::read,
+    }
+    instead {
+        last_calls of tumbling unbounded last,
+        tumbling of last_calls unbounded last,
+        unbounded of last_calls tumbling last,
+        last of last_calls tumbling unbounded,
+    }
+}
+
+group! {
+    /// The group `window.last`: a window of time.
+    Last, expected "a window of time such as { duration: 10s, buckets: 10 }"
+    values {
+        /// How far back the window reaches.
+        duration: Period = Period::read,
+        /// Into how many parts the time is divided, from 1 to 1000; 10 if nothing is said.
+        buckets: u32 = scalar::count,
+    }
+}
+
+/// The window, which may be the one word `unbounded`.
+pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Window {
+    match &node.value {
+        Value::Text(word) if word == "unbounded" => Window {
+            unbounded: Some(Written::new(true, reader.origin(node.place.clone()))),
+            ..Window::default()
+        },
+        _ => Window::read(node, reader),
+    }
+}

@@ -1,0 +1,10 @@
+//! Putting a configuration together: documents, environment variables, what the program says.
+
+mod configuration;
+mod loader;
+mod partial;
+mod variables;
+
+pub use configuration::Configuration;
+pub use loader::{Loader, lint, lint_file};
+pub use partial::{Partial, Setting};

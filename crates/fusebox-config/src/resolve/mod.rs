@@ -1,0 +1,10 @@
+//! From what is written to what holds: the layers laid over one another, and what they add up to.
+
+mod build;
+mod circuit_type;
+mod judge;
+mod layers;
+mod settings;
+
+pub(crate) use layers::{Layers, REST};
+pub use settings::Settings;

@@ -1,0 +1,147 @@
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::{Location, Spanned};
+
+use super::{Entry, Node, Value, too_deep, unreadable};
+use crate::source::{Place, Source};
+use crate::{Format, Problem};
+
+/// Aliases repeat what they name; a document of breakers repeats a few groups.
+const REPEATED: usize = 20_000;
+
+pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
+    let options = serde_saphyr::options! {
+        // Told as our own problems, with the others.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // `off` and `no` are words.
+        strict_booleans: true,
+        with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: REPEATED,
+        },
+    };
+    let read = serde_saphyr::from_str_with_options::<Spanned<Raw>>(&source.text, options);
+    let root = read.map_err(|error| vec![problem(source, &error)])?;
+    node(source, root, 0)
+}
+
+fn node(source: &Arc<Source>, read: Spanned<Raw>, depth: usize) -> Result<Node, Vec<Problem>> {
+    let place = place(source, &read.defined);
+    if depth > super::DEPTH {
+        return Err(vec![too_deep(Format::Yaml, place)]);
+    }
+    let value = match read.value {
+        Raw::Plain(value) => value,
+        Raw::List(items) => {
+            let items = items.into_iter().map(|item| node(source, item, depth + 1));
+            Value::List(items.collect::<Result<_, _>>()?)
+        }
+        Raw::Map(entries) => {
+            let entries = entries.into_iter().map(|(key, value)| {
+                let key_place = self::place(source, &key.defined);
+                Ok(Entry { key: key.value, key_place, node: node(source, value, depth + 1)? })
+            });
+            Value::Map(entries.collect::<Result<_, Vec<Problem>>>()?)
+        }
+    };
+    Ok(Node { value, place })
+}
+
+fn place(source: &Arc<Source>, location: &Location) -> Place {
+    let span = location.span();
+    match (span.byte_offset(), span.byte_len()) {
+        (Some(start), Some(length)) => {
+            let start = usize::try_from(start).unwrap_or(usize::MAX);
+            let length = usize::try_from(length).unwrap_or(0);
+            Place::new(source, start, start.saturating_add(length))
+        }
+        (None, _) | (_, None) => at_line(source, location),
+    }
+}
+
+/// Syntax errors are told by line and column only.
+fn at_line(source: &Arc<Source>, location: &Location) -> Place {
+    let line = usize::try_from(location.line()).unwrap_or(1).max(1);
+    let column = usize::try_from(location.column()).unwrap_or(1).max(1);
+    let before = source.text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
+    let rest = &source.text[before.min(source.text.len())..];
+    let offset = rest.char_indices().nth(column - 1).map_or(rest.len(), |(offset, _)| offset);
+    Place::new(source, before + offset, before + offset + 1)
+}
+
+fn problem(source: &Arc<Source>, error: &serde_saphyr::Error) -> Problem {
+    let place = error.location().map_or_else(|| Place::whole(source), |location| place(source, &location));
+    let said = error.without_snippet().to_string();
+    // The position is the problem's own.
+    let why = said.split(" at line ").next().unwrap_or(&said);
+    unreadable(Format::Yaml, place, why)
+}
+
+enum Raw {
+    Plain(Value),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Raw, D::Error> {
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+struct AnyValue;
+
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Plain(Value::Null))
+    }
+
+    fn visit_bool<E>(self, on: bool) -> Result<Raw, E> {
+        Ok(Raw::Plain(Value::Bool(on)))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Raw, E> {
+        Ok(Raw::Plain(Value::Integer(number.into())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Raw, E> {
+        Ok(Raw::Plain(Value::Integer(number.into())))
+    }
+
+    fn visit_i128<E>(self, number: i128) -> Result<Raw, E> {
+        Ok(Raw::Plain(Value::Integer(number)))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Raw, E> {
+        Ok(Raw::Plain(Value::Float(number)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+        Ok(Raw::Plain(Value::Text(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Raw::List(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
+        let mut all = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            all.push(entry);
+        }
+        Ok(Raw::Map(all))
+    }
+}

@@ -1,0 +1,138 @@
+//! A configuration inside a user's own settings, in each format: one shape, durations as text, and
+//! what is wrong told with the field's name.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::time::Duration;
+
+use fusebox::{Abandoned, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    url: String,
+    #[serde(default)]
+    breaker: CircuitBreakerConfig,
+}
+
+const YAML: &str = "
+url: http://payments
+breaker:
+  trip:
+    failure_rate: { threshold: 0.5, minimum_calls: 20 }
+    slow_call_rate: { threshold: 0.8, slow_after: 500ms }
+  window: { last: { duration: 1m30s, buckets: 9 } }
+  open_duration: 5s
+  backoff: { multiplier: 2, max: 1m, jitter: 0.1 }
+  hint_max: 30s
+  half_open: { max_calls: 2, success_threshold: 3, probe_timeout: 10s }
+  abandoned: { failure_after: 2s }
+  time_calls: true
+";
+
+const TOML: &str = r#"
+url = "http://payments"
+[breaker]
+open_duration = "5s"
+hint_max = "30s"
+time_calls = true
+window.last = { duration = "90s", buckets = 9 }
+backoff = { multiplier = 2, max = "60s", jitter = 0.1 }
+half_open = { max_calls = 2, success_threshold = 3, probe_timeout = "10s" }
+abandoned.failure_after = "2s"
+[breaker.trip]
+failure_rate = { threshold = 0.5, minimum_calls = 20 }
+slow_call_rate = { threshold = 0.8, slow_after = "500ms" }
+"#;
+
+#[test]
+fn each_format_reads_the_same() {
+    let settings = Settings { url: "http://payments".into(), breaker: payments() };
+    assert_eq!(yaml(YAML).unwrap(), settings);
+    assert_eq!(toml(TOML).unwrap(), settings);
+    let written = serde_json::to_string(&settings).unwrap();
+    assert_eq!(json(&written).unwrap(), settings);
+    // JSON is YAML, so what is written can be read there too.
+    assert_eq!(yaml(&written).unwrap(), settings);
+    assert_eq!(toml(&toml::to_string(&settings).unwrap()).unwrap(), settings);
+}
+
+#[test]
+fn settings_without_a_breaker_get_the_default() {
+    assert_eq!(toml("url = 'a'").unwrap().breaker, CircuitBreakerConfig::default());
+    assert_eq!(yaml("{ url: a, breaker: {} }").unwrap().breaker, CircuitBreakerConfig::default());
+}
+
+#[test]
+fn a_flattened_configuration_lies_among_the_users_own_keys() {
+    #[derive(Deserialize)]
+    struct Flat {
+        url: String,
+        #[serde(flatten)]
+        breaker: CircuitBreakerConfig,
+    }
+    let flat: Flat = serde_json::from_str(r#"{ "url": "a", "open_duration": "7s" }"#).unwrap();
+    assert_eq!((&*flat.url, flat.breaker.open_duration()), ("a", Duration::from_secs(7)));
+}
+
+#[test]
+fn an_invalid_value_is_told_with_its_field_and_range_in_each_format() {
+    let wrong = [
+        ("half_open: { max_calls: 0 }", "half_open = { max_calls = 0 }", "`half_open.max_calls` is 0"),
+        ("window: { last_calls: 0 }", "window = { last_calls = 0 }", "`window.last_calls` is 0, must be"),
+        ("backoff: { jitter: 1.5 }", "backoff = { jitter = 1.5 }", "`backoff.jitter` is 1.5"),
+        ("hint_max: 0s", "hint_max = '0s'", "`hint_max` is 0s"),
+    ];
+    for (in_yaml, in_toml, expected) in wrong {
+        let told = yaml(&format!("url: a\nbreaker:\n  {in_yaml}\n")).unwrap_err();
+        assert!(told.contains(expected), "{told}");
+        let told = toml(&format!("url = 'a'\n[breaker]\n{in_toml}\n")).unwrap_err();
+        assert!(told.contains(expected), "{told}");
+    }
+}
+
+#[test]
+fn all_invalid_values_are_told_at_once() {
+    let told = toml("url = 'a'\n[breaker]\nhint_max = '0s'\nhalf_open = { max_calls = 0 }\n").unwrap_err();
+    assert!(told.contains("`hint_max`") && told.contains("`half_open.max_calls`"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_what_was_expected() {
+    let told = toml("url = 'a'\nbreaker.open_duration = '30'\n").unwrap_err();
+    assert!(told.contains("30 has no unit; write `30s` for seconds"), "{told}");
+    assert!(told.contains("open_duration"), "{told}");
+    let told = yaml("url: a\nbreaker:\n  open_duration: 30\n").unwrap_err();
+    assert!(told.contains("30s"), "{told}");
+    let told = yaml("url: a\nbreaker:\n  open_duratoin: 30s\n").unwrap_err();
+    assert!(told.contains("open_duratoin") && told.contains("open_duration"), "{told}");
+    let told = json(r#"{ "url": "a", "breaker": { "trip": { "failure_rat": { "threshold": 1 } } } }"#);
+    assert!(told.unwrap_err().contains("expected one of `consecutive_failures`"));
+}
+
+fn payments() -> CircuitBreakerConfig {
+    CircuitBreakerConfig::builder()
+        .trip(Trip::failure_rate(0.5).minimum_calls(20))
+        .trip(Trip::slow_call_rate(0.8, Duration::from_millis(500)))
+        .window(Window::last(Duration::from_secs(90)).buckets(9))
+        .open_duration(Duration::from_secs(5))
+        .backoff(Backoff::exponential(2.0).max(Duration::from_secs(60)).jitter(0.1))
+        .hint_max(Duration::from_secs(30))
+        .half_open(HalfOpen::new().max_calls(2).success_threshold(3).probe_timeout(Duration::from_secs(10)))
+        .abandoned(Abandoned::FailureAfter(Duration::from_secs(2)))
+        .time_calls(true)
+        .build()
+        .unwrap()
+}
+
+fn yaml(text: &str) -> Result<Settings, String> {
+    serde_saphyr::from_str(text).map_err(|error| error.to_string())
+}
+
+fn toml(text: &str) -> Result<Settings, String> {
+    toml::from_str(text).map_err(|error| error.to_string())
+}
+
+fn json(text: &str) -> Result<Settings, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
