@@ -43,7 +43,7 @@ fn main() -> std::io::Result<()> {
 }
 
 /// Five in a row; it has no other rule.
-fn ninelives<S>(inner: S) -> ninelives::CircuitBreakerService<S> {
+fn ninelives<S>(inner: S) -> <NinelivesLayer as Layer<S>>::Service {
     let config = CircuitBreakerConfig::new(5, configs::LONG, 1).expect("its configuration is valid");
     NinelivesLayer::new(config).expect("its configuration is valid").layer(inner)
 }
