@@ -67,6 +67,7 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
         ("tower-threads", Box::new(|| [1, 2].map(rows::contention::tower).into())),
         ("tasks", Box::new(|| vec![rows::tasks::group(runtime)])),
         ("listeners", Box::new(|| vec![rows::listeners::group()])),
+        ("observed", Box::new(rows::observed::groups)),
         ("time-window", Box::new(rows::time_window::groups)),
         ("memory", Box::new(|| vec![rows::memory::group()])),
         ("registry", Box::new(|| vec![rows::registry::group()])),

@@ -11,6 +11,7 @@ pub(crate) mod listeners;
 pub(crate) mod loopback;
 pub(crate) mod memory;
 pub(crate) mod mixed;
+pub(crate) mod observed;
 pub(crate) mod open;
 pub(crate) mod registry;
 pub(crate) mod reqwest;

@@ -54,7 +54,7 @@ impl Group {
             allocations: Some(timing.allocations),
             ..Row::timed(timing)
         });
-        Group::new(title, "ns").against(base, limit).with(rows)
+        Group::new(title, "ns").against(base).limited_by(limit).with(rows)
     }
 
     /// The same as millions of calls a second: of each figure its inverse.
@@ -68,11 +68,15 @@ impl Group {
             to_limit: find(limit).map(|limit| limit.ratio(timing)),
             ..Row::new(&*timing.name, rate(timing.median()), "")
         });
-        Group::new(title, "M calls/s").against(base, limit).with(rows)
+        Group::new(title, "M calls/s").against(base).limited_by(limit).with(rows)
     }
 
-    pub(crate) fn against(self, base: &str, limit: &str) -> Group {
-        Group { base: base.into(), limit: limit.into(), ..self }
+    pub(crate) fn against(self, base: &str) -> Group {
+        Group { base: base.into(), ..self }
+    }
+
+    pub(crate) fn limited_by(self, limit: &str) -> Group {
+        Group { limit: limit.into(), ..self }
     }
 
     pub(crate) fn with(self, rows: impl Iterator<Item = Row>) -> Group {

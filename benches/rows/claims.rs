@@ -11,7 +11,6 @@ const REGISTRY: &str = "Registry";
 const WINDOW: &str = "Time window, cost";
 const WINDOW_BYTES: &str = "Time window, memory";
 const DETECTION: &str = "Detection";
-const LISTENERS: &str = "Instructions, listeners";
 const REQWEST: &str = "reqwest, closed, success";
 const TONIC: &str = "tonic, closed, success";
 const OVER_HTTP: &str = "loopback, reqwest";
@@ -41,6 +40,7 @@ pub(crate) fn claims(table: &Table) -> Vec<Claim> {
     let look = Look(table);
     [
         look.closed(),
+        look.listening(),
         look.threads(),
         look.open(),
         look.memory(),
@@ -125,15 +125,19 @@ impl Look<'_> {
                 self.locked("Instructions, direct, closed", COUNT),
                 AtMost(1.0, Some(0.0)),
             ),
-            claim(
-                "nobody listening, instructions",
-                self.steady(LISTENERS, listeners::LEFT)
-                    .zip(self.steady(LISTENERS, listeners::NEVER))
-                    .map(|(left, never)| left - never),
-                AtMost(0.0, None),
-            ),
         ]);
         claims
+    }
+
+    /// Somebody listening: nothing, until somebody does.
+    fn listening(&self) -> Vec<Claim> {
+        let more = |title, name, than| Some(self.steady(title, name)? - self.steady(title, than)?);
+        let left = more("Instructions, listeners", listeners::LEFT, listeners::NEVER);
+        let metrics = more("Watched: a direct call", "fusebox-metrics", "nobody listens");
+        vec![
+            claim("nobody listening any more, instructions", left, AtMost(0.0, None)),
+            claim("metrics attached, ns", metrics, AtMost(10.0, Some(10.0))),
+        ]
     }
 
     /// The limit with one clock read, against the limit with two.

@@ -56,7 +56,7 @@ fn counted() -> io::Result<Vec<Group>> {
         let (base, limit) = (find(kind.base), find(kind.limit));
         let title = format!("Instructions, {}", kind.title);
         let rows = counts.iter().map(|(name, counted)| row(name, counted, base, limit));
-        groups.push(Group::new(title, "per call").against(kind.base, kind.limit).with(rows));
+        groups.push(Group::new(title, "per call").against(kind.base).limited_by(kind.limit).with(rows));
     }
     Ok(groups)
 }

@@ -26,7 +26,7 @@ pub(crate) fn groups() -> Vec<Group> {
     let seen = timings[first_tower..].iter().zip(&touched);
     let seen = seen.map(|(timing, touched)| Row::new(&*timing.name, touched.both() as f64, ""));
     vec![
-        Group::new("Open, rejected", "ns").against("clock + 3 locked", "").with(rows),
+        Group::new("Open, rejected", "ns").against("clock + 3 locked").with(rows),
         Group::new("Open, inner service polled or called", "times in all rounds").with(seen),
     ]
 }

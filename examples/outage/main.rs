@@ -11,6 +11,7 @@ mod ledger;
 mod lines;
 mod live;
 mod load;
+mod metrics;
 mod options;
 mod output;
 mod over_hyper;

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
@@ -54,6 +55,10 @@ pub(crate) struct Options {
     /// Print one JSON document with the result to stdout, and nothing else there.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Serve the breaker's /metrics and /circuit-breakers there while it runs, such as 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
 
     /// Call a server of your own (http://host:port/path) instead of the one with the script.
     ///
@@ -154,6 +159,7 @@ mod tests {
             &["--speed", "NaN"],
             &["--rate", "0"],
             &["--client", "curl"],
+            &["--metrics", "9464"],
             &["--duration", "5"],
             &["--url", "https://127.0.0.1/"],
             &["--url", "127.0.0.1:8000"],

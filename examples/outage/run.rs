@@ -13,6 +13,7 @@ use crate::chronicle::Chronicle;
 use crate::clients::{Client, Library, Making};
 use crate::ledger::Ledger;
 use crate::load::{Arrivals, Load};
+use crate::metrics;
 use crate::options::Options;
 use crate::pace::Pace;
 use crate::protection::{self, Transition};
@@ -54,6 +55,10 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
     // The clock starts when everything that takes time has been done.
     let pace = Pace::starting_now(options.speed());
     let mut run = Run::new(options, script, pace)?;
+    if let Some(address) = options.metrics {
+        let address = metrics::serve(address, run.breaker.clone()).await?;
+        screen.say(&format!("metrics of the breaker: curl http://{address}/metrics"))?;
+    }
     let server = target.start(&run.script, pace, options.seed);
     let load = run.load(options, &uri);
     let interrupted = run.watch(load, &mut screen).await?;

@@ -7,18 +7,22 @@
 use std::time::{Duration, SystemTime};
 
 use fusebox::{CircuitBreaker, CircuitBreakerConfig};
-use fusebox_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use fusebox_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint, retry_hint};
+use fusebox_tonic::{PerMethod, PerService};
+use fusebox_tower::Key;
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 pub(crate) type Parser = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub(crate) const ALL: [(&str, Parser); 7] = [
+pub(crate) const ALL: [(&str, Parser); 9] = [
     ("retry_after", retry_after),
     ("grpc_pushback", grpc_pushback),
     ("grpc_retry_info", grpc_retry_info),
+    ("grpc_details", grpc_details),
     ("grpc_timeout", grpc_timeout),
     ("grpc_status", grpc_status),
+    ("grpc_path", grpc_path),
     ("duration", duration),
     ("config", config),
 ];
@@ -61,6 +65,17 @@ pub(crate) fn grpc_retry_info(bytes: &[u8]) {
     assert_eq!(of(bare.as_bytes()), of(padded.as_bytes()), "padding is optional");
 }
 
+/// Details that a client has decoded already say what the header says that they came in.
+pub(crate) fn grpc_details(bytes: &[u8]) {
+    let header = headers("grpc-status-details-bin", base64(bytes).as_bytes());
+    let in_header = header.and_then(|headers| hint(&headers, now()));
+    let decoded = retry_hint(&HeaderMap::new(), bytes);
+    assert_eq!(decoded, in_header);
+    let pushback = headers("grpc-retry-pushback-ms", b"1500").expect("a header");
+    let longest = decoded.max(Some(Duration::from_millis(1500)));
+    assert_eq!(retry_hint(&pushback, bytes), longest, "of two hints the longer");
+}
+
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -88,6 +103,15 @@ pub(crate) fn grpc_status(bytes: &[u8]) {
     }
     let written = (code as u8).to_string();
     assert!(written.as_bytes() == bytes || code == GrpcCode::Unknown);
+}
+
+/// The path of a request, which on a server is the peer's, names a breaker.
+pub(crate) fn grpc_path(bytes: &[u8]) {
+    let Ok(request) = Request::get(bytes).body(()) else { return };
+    let (method, service) = (PerMethod.key(&request), PerService.key(&request));
+    assert!(request.uri().path().ends_with(&*method), "{method:?}");
+    assert!(method.matches('/').count() <= 1, "{method:?}");
+    assert_eq!(method.split('/').next(), Some(&*service));
 }
 
 /// A duration, where a document has one.

@@ -68,9 +68,10 @@ pub(crate) fn events(
 }
 
 /// Every pure question.
-pub(crate) fn answers(breaker: &CircuitBreaker, model: &reference::Breaker) -> Result<(), String> {
-    let expected = model.view();
+pub(crate) fn answers(breaker: &CircuitBreaker, model: &mut reference::Breaker) -> Result<(), String> {
     let snapshot = breaker.snapshot();
+    model.hear_of_wait(nanos(snapshot.open_duration))?;
+    let expected = model.view();
     let got = View {
         state: state(snapshot.state),
         counts: counts(&snapshot.counts),

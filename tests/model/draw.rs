@@ -140,7 +140,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     let second = (limit(), half_open(), abandoned(), weighted(0.25));
     (first, second).prop_map(
         |(
-            (window, rules, open_duration, growth, forget_after),
+            (window, rules, open_duration, (growth, longest, jitter), forget_after),
             (hint_max, half_open, abandoned, time_calls),
         )| {
             Settings {
@@ -148,6 +148,8 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
                 window,
                 open_duration,
                 growth,
+                longest,
+                jitter,
                 forget_after,
                 hint_max,
                 half_open,
@@ -210,17 +212,22 @@ fn open_duration() -> impl Strategy<Value = Nanos> {
     prop_oneof![1 => Just(0), 8 => select(vec![MS, 2 * MS, 5 * MS, 10 * MS])]
 }
 
-/// Powers that are whole numbers of nanoseconds: what is compared is the rule and not the rounding.
-fn growth() -> impl Strategy<Value = Growth> {
-    let exponential = prop_oneof![
-        1 => Just((1.5, 10 * MS)),
-        3 => (select(vec![1.0, 2.0, 3.0]), select(vec![10 * MS, 20 * MS, 100 * MS])),
+/// Powers that are whole numbers of nanoseconds: what is compared is the rule and not the rounding. The limit of the
+/// waits, and their jitter, go with each.
+fn growth() -> impl Strategy<Value = (Growth, Option<Nanos>, f64)> {
+    let exponential = (select(vec![1.0, 2.0, 3.0]), select(vec![10 * MS, 20 * MS, 100 * MS]))
+        .prop_map(|(multiplier, longest)| (Growth::Exponential(multiplier), Some(longest)));
+    let growth = prop_oneof![
+        2 => option::weighted(0.3, limit()).prop_map(|longest| (Growth::None, longest)),
+        1 => Just((Growth::Exponential(1.5), Some(10 * MS))),
+        2 => exponential,
+        // Without a limit of its own: it takes seventeen openings to get there.
+        1 => Just((Growth::Exponential(2.0), None)),
+        2 => (vec(limit(), 1..4), option::weighted(0.3, limit()))
+            .prop_map(|(delays, longest)| (Growth::Delays(delays), longest)),
     ];
-    prop_oneof![
-        2 => Just(Growth::None),
-        3 => exponential.prop_map(|(multiplier, max)| Growth::Exponential { multiplier, max }),
-        2 => vec(limit(), 1..4).prop_map(Growth::Delays),
-    ]
+    (growth, option::weighted(0.3, select(vec![0.1, 1.0 / 3.0, 0.999])))
+        .prop_map(|((growth, longest), jitter)| (growth, longest, jitter.unwrap_or(0.0)))
 }
 
 fn half_open() -> impl Strategy<Value = HalfOpen> {

@@ -42,7 +42,8 @@ fn an_outcome_makes_both_transitions_that_are_due() {
 #[test]
 fn a_breaker_that_flaps_through_closed_goes_on_climbing_and_forgets_in_time() {
     let climbing = Settings {
-        growth: Growth::Exponential { multiplier: 2.0, max: 1_000 * MS },
+        growth: Growth::Exponential(2.0),
+        longest: Some(1_000 * MS),
         forget_after: Some(20 * MS),
         ..plain()
     };
@@ -206,6 +207,8 @@ fn plain() -> Settings {
         window: Window::LastCalls(10),
         open_duration: 10 * MS,
         growth: Growth::None,
+        longest: None,
+        jitter: 0.0,
         forget_after: None,
         hint_max: 100 * MS,
         half_open: visit(1, 1, 0),

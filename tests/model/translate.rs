@@ -56,11 +56,14 @@ fn window(window: Window) -> fusebox::Window {
 fn backoff(settings: &Settings) -> fusebox::Backoff {
     let backoff = match &settings.growth {
         Growth::None => fusebox::Backoff::none(),
-        Growth::Exponential { multiplier, max } => {
-            fusebox::Backoff::exponential(*multiplier).max(Duration::from_nanos(*max))
-        }
+        Growth::Exponential(multiplier) => fusebox::Backoff::exponential(*multiplier),
         Growth::Delays(delays) => fusebox::Backoff::delays(delays.iter().copied().map(Duration::from_nanos)),
     };
+    let backoff = match settings.longest {
+        Some(longest) => backoff.max(Duration::from_nanos(longest)),
+        None => backoff,
+    };
+    let backoff = if settings.jitter > 0.0 { backoff.jitter(settings.jitter) } else { backoff };
     match settings.forget_after {
         Some(period) => backoff.forget_after(Duration::from_nanos(period)),
         None => backoff,

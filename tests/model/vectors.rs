@@ -125,6 +125,8 @@ fn settings(config: &vector::Config) -> Settings {
         window,
         open_duration: config.open.wait_ms.unwrap_or(0) * MS,
         growth: growth(&config.open),
+        longest: config.open.backoff.as_ref().map(|backoff| backoff.max_ms * MS),
+        jitter: 0.0,
         forget_after: None,
         hint_max: NEVER,
         half_open: half_open(config.half_open.as_ref()),
@@ -154,8 +156,8 @@ fn growth(open: &vector::Open) -> Growth {
     match (&open.delays_ms, &open.backoff) {
         (Some(delays), _) => Growth::Delays(delays.iter().map(|ms| ms * MS).collect()),
         (None, Some(backoff)) => {
-            assert!(backoff.jitter == 0.0, "the model knows no jitter");
-            Growth::Exponential { multiplier: backoff.multiplier, max: backoff.max_ms * MS }
+            assert!(backoff.jitter == 0.0, "nobody tells the model of a wait");
+            Growth::Exponential(backoff.multiplier)
         }
         (None, None) => Growth::None,
     }

@@ -103,7 +103,7 @@ impl World {
     pub(crate) fn compare(&mut self) -> Result<(), String> {
         let heard = std::mem::take(&mut *self.ear.heard.lock().expect("no listener panics"));
         compare::events(heard, &mut self.model, self.ear.wants_calls, &mut self.log)?;
-        compare::answers(&self.breaker, &self.model)
+        compare::answers(&self.breaker, &mut self.model)
     }
 
     pub(crate) fn into_log(self) -> Log {

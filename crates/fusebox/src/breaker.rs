@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use crate::aside::Aside;
@@ -86,6 +86,10 @@ impl CircuitBreaker {
         inner.aside().listeners();
         inner.republish();
         CircuitBreaker(Arc::new(inner))
+    }
+
+    pub(crate) fn weak(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
     }
 
     #[inline]
@@ -344,8 +348,8 @@ impl CircuitBreaker {
     /// caller, and tells the listeners.
     pub fn count_rejection(&self, rejected: &Rejected) {
         self.0.aside().ledger.reject();
-        if let Some(listeners) = self.0.listeners().filter(|listeners| listeners.any()) {
-            listeners.tell_now(self, &Event::Rejected(rejected.clone()));
+        if let Some(listeners) = self.0.listeners().filter(|listeners| listeners.want_rejections()) {
+            listeners.tell_rejection(self, &Event::Rejected(rejected.clone()));
         }
     }
 
@@ -353,8 +357,8 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn tell_refusal(&self, listeners: &Listeners, refusal: Refusal) {
-        if listeners.any() {
-            listeners.tell_now(self, &Event::Rejected(self.0.rejected(refusal)));
+        if listeners.want_rejections() {
+            listeners.tell_rejection(self, &Event::Rejected(self.0.rejected(refusal)));
         }
     }
 

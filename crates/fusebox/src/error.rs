@@ -65,6 +65,17 @@ pub enum RejectReason {
     ForcedOpen,
 }
 
+impl RejectReason {
+    /// The reason's name in documents and labels: `open`, `half_open_saturated`, `forced_open`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RejectReason::Open => "open",
+            RejectReason::HalfOpenSaturated => "half_open_saturated",
+            RejectReason::ForcedOpen => "forced_open",
+        }
+    }
+}
+
 impl Refusal {
     /// Open for so many nanoseconds, for a cause in words.
     #[inline]

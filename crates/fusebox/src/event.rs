@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +36,33 @@ impl Default for StateChange {
             counts: Counts::default(),
             at: SystemTime::UNIX_EPOCH,
             sequence: 0,
+        }
+    }
+}
+
+impl StateChange {
+    /// Why it happened, in one word for labels: the reasons joined by `+` (`failure_rate`,
+    /// `failure_rate+slow_call_rate`, `manual`, ..), `wait_over` where time was the reason and
+    /// `probes_passed` where a breaker closed by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fusebox::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.trip();
+    /// assert_eq!(breaker.snapshot().last_trip.unwrap().why(), "manual");
+    /// ```
+    pub fn why(&self) -> Cow<'static, str> {
+        match (self.reasons.as_slice(), self.to) {
+            ([], State::Closed) => Cow::Borrowed("probes_passed"),
+            ([], _) => Cow::Borrowed("wait_over"),
+            ([reason], _) => Cow::Borrowed(reason.as_str()),
+            (several, _) => {
+                let words: Vec<_> = several.iter().copied().map(TripReason::as_str).collect();
+                Cow::Owned(words.join("+"))
+            }
         }
     }
 }
@@ -157,6 +185,14 @@ pub trait Listener: Send + Sync + 'static {
     fn wants_calls(&self) -> bool {
         false
     }
+
+    /// Whether this listener wants [`Event::Rejected`]. Asked once, when it subscribes.
+    ///
+    /// A rejection is the one event that comes as often as calls do: who only follows the changes says
+    /// false, and a rejection costs as little as if nobody listened.
+    fn wants_rejections(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn(&CircuitBreaker, &Event) + Send + Sync + 'static> Listener for F {
@@ -173,5 +209,9 @@ impl<L: Listener + ?Sized> Listener for Arc<L> {
 
     fn wants_calls(&self) -> bool {
         (**self).wants_calls()
+    }
+
+    fn wants_rejections(&self) -> bool {
+        (**self).wants_rejections()
     }
 }

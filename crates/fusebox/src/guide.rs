@@ -233,6 +233,38 @@
 //! To begin in a state there is [`start_in`](crate::CircuitBreakerBuilder::start_in); for repeatable jitter
 //! [`seed`](crate::CircuitBreakerBuilder::seed).
 //!
+//! # Seeing what happens
+//!
+//! | who asks | gets |
+//! |---|---|
+//! | a person, of one breaker | [`explain`](crate::CircuitBreaker::explain): a paragraph; a [`Snapshot`](crate::Snapshot) displayed: a line |
+//! | a person, of all | [`status`](crate::Registry::status) displayed: a table, those in trouble first |
+//! | a program | the same two as values, or as JSON with the feature `serde` |
+//! | a post-mortem | [`keep_history`](crate::Registry::keep_history): the last changes with reasons and counts |
+//! | a dashboard | the crates `fusebox-metrics` and `fusebox-opentelemetry`, or your own on [`watch`](crate::Registry::watch) |
+//! | a log | the crate `fusebox-tracing`, or a [`Listener`](crate::Listener) |
+//!
+//! None of them costs an admitted call anything, but a listener that asks for every call.
+//!
+//! ```
+//! use fusebox::Registry;
+//!
+//! let registry = Registry::new();
+//! let history = registry.keep_history(100);
+//! registry.get_or_create("search");
+//! registry.get_or_create("mail").force_open();
+//!
+//! println!("{}", registry.status());
+//! // 2 breakers: 1 closed, 1 forced open
+//! // NAME    STATE        FOR  CALLS  REJECTED  RETRY IN
+//! // mail    forced open  0ms      0         0     never
+//! // search  closed       0ms      0         0
+//! assert!(registry.status().to_string().starts_with("2 breakers: 1 closed, 1 forced open\n"));
+//!
+//! let change = &history.changes_of("mail")[0];
+//! assert_eq!(format!("{} -> {}, {}", change.from, change.to, change.why()), "closed -> forced open, manual");
+//! ```
+//!
 //! # When not to use a breaker
 //!
 //! - Where a call cannot fail from the outside: a computation, a local file.
@@ -366,7 +398,7 @@
 //!
 //! ## Memory
 //!
-//! A breaker keeps a fixed number of bytes, whatever its traffic: a window of time costs its buckets, one of last calls a byte a call.
+//! A breaker keeps a fixed number of bytes, whatever its traffic: a window of time costs its buckets, one of last calls a byte and a third a call.
 //! What can grow is the number of breakers: a name a user id, a port of a client, a path with an id in it. The registry's
 //! status shows it:
 //!

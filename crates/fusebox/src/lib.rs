@@ -63,6 +63,8 @@
 //! | choose rules and numbers | [`CircuitBreakerConfig`], [`Trip`], [`Window`], [`Backoff`], [`HalfOpen`] |
 //! | have many breakers | [`Registry`] |
 //! | see what it does | [`explain`](CircuitBreaker::explain), [`snapshot`](CircuitBreaker::snapshot), [`events`](CircuitBreaker::events), [`Listener`] |
+//! | know afterwards what it did | [`Registry::keep_history`], [`History`] |
+//! | show it on a dashboard | [`Registry::watch`], `fusebox-metrics`, `fusebox-opentelemetry` |
 //! | steer it | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
 //! | read more, with examples | [`guide`] |
 //!
@@ -88,6 +90,7 @@ mod events;
 mod explain;
 pub mod guide;
 mod history;
+mod line;
 mod listeners;
 #[cfg(all(test, loom))]
 mod loom_tests;
@@ -115,7 +118,8 @@ pub use clock::Clock;
 pub use clock::ManualClock;
 pub use config::{
     Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
-    ConfigProblem, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
+    ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
+    format_duration, parse_duration,
 };
 pub use error::{BoxError, CircuitBreakerError, Refusal, RejectReason, Rejected, rejection};
 pub use event::{Ended, Event, Listener, StateChange, TripReason};
@@ -124,7 +128,9 @@ pub use listeners::Subscription;
 pub use outcome::Outcome;
 pub use permit::{OwnedPermit, Permit};
 pub use protected::{CircuitProtected, Protected, ProtectedFn};
-pub use registry::{AlreadyExists, Registry, RegistryBuilder, RegistryStatus};
+pub use registry::{
+    AlreadyExists, History, Registry, RegistryBuilder, RegistryStatus, Sight, TransitionCount, Watch, Watched,
+};
 pub use snapshot::{Counts, Snapshot, Totals};
 pub use state::State;
 #[cfg(feature = "stream")]

@@ -18,6 +18,7 @@ pub(crate) struct Listeners {
 
 const EVENTS: u8 = 1;
 const CALLS: u8 = 2;
+const REJECTIONS: u8 = 4;
 
 /// So many changes in line are usual: room for them stays.
 const KEPT: usize = 8;
@@ -26,6 +27,7 @@ const KEPT: usize = 8;
 pub(crate) struct Ear {
     listener: Box<dyn Listener>,
     wants_calls: bool,
+    wants_rejections: bool,
     /// False once its subscription is dropped: no new call begins.
     listening: AtomicBool,
 }
@@ -56,6 +58,10 @@ impl Listeners {
         self.ears.load(Ordering::Relaxed) & CALLS != 0
     }
 
+    pub(crate) fn want_rejections(&self) -> bool {
+        self.ears.load(Ordering::Relaxed) & REJECTIONS != 0
+    }
+
     pub(crate) fn add(&self, listener: Box<dyn Listener>) -> Arc<Ear> {
         let ear = Listeners::ear(listener);
         self.adopt(&ear);
@@ -65,8 +71,8 @@ impl Listeners {
     /// A listener that can be given to several breakers.
     pub(crate) fn ear(listener: Box<dyn Listener>) -> Arc<Ear> {
         // Asked outside the lock: it is user code.
-        let wants_calls = listener.wants_calls();
-        Arc::new(Ear { listener, wants_calls, listening: AtomicBool::new(true) })
+        let (wants_calls, wants_rejections) = (listener.wants_calls(), listener.wants_rejections());
+        Arc::new(Ear { listener, wants_calls, wants_rejections, listening: AtomicBool::new(true) })
     }
 
     fn adopt(&self, ear: &Arc<Ear>) {
@@ -95,6 +101,7 @@ impl Listeners {
         let mut ears = 0;
         for ear in list {
             ears |= EVENTS | if ear.wants_calls { CALLS } else { 0 };
+            ears |= if ear.wants_rejections { REJECTIONS } else { 0 };
         }
         self.ears.store(ears, Ordering::Release);
     }
@@ -140,6 +147,11 @@ impl Listeners {
         if self.any() {
             self.tell(breaker, event, |_| true);
         }
+    }
+
+    /// Tells of a rejection, to those that asked.
+    pub(crate) fn tell_rejection(&self, breaker: &CircuitBreaker, event: &Event) {
+        self.tell(breaker, event, |ear| ear.wants_rejections);
     }
 
     /// Tells how a call ended, to those that asked.

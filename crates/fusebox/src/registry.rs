@@ -1,26 +1,35 @@
-use std::borrow::Borrow;
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, OnceLock, Weak};
 
-use crate::clock::Tick;
-use crate::listeners::{Ear, Listeners};
-use crate::sync::{Mutex, MutexGuard, lock};
-use crate::{
-    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerError, Clock, Event, Listener, Snapshot, Subscription,
-};
+use crate::{CircuitBreaker, CircuitBreakerConfig, CircuitBreakerError};
 
+mod all;
 mod builder;
+mod carried;
+mod desk;
+mod history;
+mod inner;
+mod name;
 mod rules;
 mod slot;
 mod status;
+mod table;
+mod taken;
+mod transitions;
+mod watch;
 
 pub use builder::RegistryBuilder;
+pub use history::History;
 pub use status::RegistryStatus;
+pub use taken::AlreadyExists;
+pub use transitions::TransitionCount;
+pub use watch::{Sight, Watch, Watched};
 
-use rules::Rules;
-use slot::{Idle, Origin, Slot};
+pub(crate) use inner::Inner;
+
+use inner::Found;
+use slot::Origin;
 
 /// Circuit breakers by name: one for each dependency, made when its name is first used.
 ///
@@ -50,47 +59,6 @@ use slot::{Idle, Origin, Slot};
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
-/// There is a breaker of that name in the registry already.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlreadyExists {
-    name: Arc<str>,
-}
-
-/// What all clones share.
-pub(crate) struct Inner {
-    slots: papaya::HashMap<Name, Slot>,
-    clock: Clock,
-    capacity: usize,
-    idle: Option<Idle>,
-    /// Whoever adds, removes or configures holds this; no look-up of a present name does, and no
-    /// user code runs under it. A guard of the map is taken before it, so that what the map lets
-    /// go of is dropped after it.
-    desk: Mutex<Desk>,
-}
-
-/// A key of the map: the breaker's own name, found by a plain `str`.
-#[derive(PartialEq, Eq, Hash)]
-struct Name(Arc<str>);
-
-impl Borrow<str> for Name {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-/// What changes only under the lock.
-struct Desk {
-    rules: Rules,
-    /// Grows with every change of the rules.
-    version: u64,
-    ears: Vec<Arc<Ear>>,
-    overflowed: u64,
-    evicted: u64,
-    swept_at: Tick,
-    /// New names refused since the last sweep.
-    refused: usize,
-}
-
 impl Registry {
     /// An empty registry: every name gets the default configuration, and none is ever forgotten.
     pub fn new() -> Registry {
@@ -106,25 +74,6 @@ impl Registry {
     pub fn global() -> &'static Registry {
         static GLOBAL: OnceLock<Registry> = OnceLock::new();
         GLOBAL.get_or_init(Registry::new)
-    }
-
-    fn from_parts(rules: Rules, capacity: usize, idle: Option<Idle>, clock: Clock) -> Registry {
-        let desk = Desk {
-            rules,
-            version: 0,
-            ears: Vec::new(),
-            overflowed: 0,
-            evicted: 0,
-            swept_at: clock.now(),
-            refused: 0,
-        };
-        Registry(Arc::new(Inner {
-            slots: papaya::HashMap::new(),
-            clock,
-            capacity,
-            idle,
-            desk: Mutex::new(desk),
-        }))
     }
 
     // ---- by name ------------------------------------------------------------------------------
@@ -237,7 +186,7 @@ impl Registry {
             desk.rules.set(name_or_prefix, config);
             desk.version += 1;
         }
-        for breaker in self.breakers() {
+        for breaker in self.0.meant_by(name_or_prefix) {
             self.0.apply(name_or_prefix, &breaker);
         }
     }
@@ -275,224 +224,6 @@ impl Registry {
     {
         self.get_or_create(name).call(operation).await
     }
-
-    // ---- all of them --------------------------------------------------------------------------
-
-    /// All breakers, in the order of their names.
-    pub fn breakers(&self) -> Vec<CircuitBreaker> {
-        let mut all: Vec<_> = self.0.slots.pin().values().map(|slot| slot.breaker.clone()).collect();
-        all.sort_by(|a, b| a.name().cmp(b.name()));
-        all
-    }
-
-    /// How many breakers there are.
-    pub fn len(&self) -> usize {
-        self.0.slots.len()
-    }
-
-    /// True if there is no breaker.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How all breakers are: how many in each state, which are open, and a snapshot of each.
-    pub fn status(&self) -> RegistryStatus {
-        let (overflowed, evicted) = {
-            let desk = self.0.desk();
-            (desk.overflowed, desk.evicted)
-        };
-        let snapshots: Vec<Snapshot> = self.breakers().iter().map(CircuitBreaker::snapshot).collect();
-        RegistryStatus::of(snapshots, overflowed, evicted)
-    }
-
-    /// True if a breaker rejects every call: it is open or forced open.
-    pub fn any_open(&self) -> bool {
-        self.0.slots.pin().values().any(|slot| slot.breaker.is_open())
-    }
-
-    /// The breakers that reject every call (open or forced open), in the order of their names.
-    pub fn open_breakers(&self) -> Vec<CircuitBreaker> {
-        let mut all = self.breakers();
-        all.retain(CircuitBreaker::is_open);
-        all
-    }
-
-    /// Resets every breaker, as by [`CircuitBreaker::reset`].
-    pub fn reset_all(&self) {
-        for breaker in self.breakers() {
-            breaker.reset();
-        }
-    }
-
-    /// Forgets now what [`RegistryBuilder::idle_after`] allows to forget, and says how many that were.
-    ///
-    /// The registry does this by itself when new names come; a program whose names come in waves can
-    /// do it in between.
-    pub fn evict_idle(&self) -> usize {
-        let Some(idle) = self.0.idle else { return 0 };
-        let map = self.0.slots.pin();
-        let mut desk = self.0.desk();
-        let evicted = self.0.sweep(&mut desk, idle, self.0.clock.now());
-        drop(desk);
-        drop(map);
-        evicted
-    }
-
-    /// Lets a listener hear every breaker of this registry, those to come included, until the
-    /// subscription is dropped.
-    ///
-    /// [`Listener::wants_calls`] is asked once.
-    pub fn subscribe(&self, listener: impl Listener) -> Subscription {
-        let ear = Listeners::ear(Box::new(listener));
-        let map = self.0.slots.pin();
-        let mut desk = self.0.desk();
-        desk.ears.push(Arc::clone(&ear));
-        for slot in map.values() {
-            slot.breaker.inner().adopt(&ear);
-        }
-        drop(desk);
-        Subscription::to_registry(Arc::downgrade(&self.0), &ear)
-    }
-
-    /// The same as [`subscribe`](Self::subscribe), for closures.
-    pub fn on_event(&self, f: impl Fn(&CircuitBreaker, &Event) + Send + Sync + 'static) -> Subscription {
-        self.subscribe(f)
-    }
-}
-
-/// What a look-up finds.
-enum Found {
-    Breaker(CircuitBreaker),
-    Nothing,
-    /// It is being evicted at this moment.
-    Leaving,
-}
-
-impl Found {
-    fn breaker(self) -> Option<CircuitBreaker> {
-        match self {
-            Found::Breaker(breaker) => Some(breaker),
-            Found::Nothing | Found::Leaving => None,
-        }
-    }
-}
-
-impl Inner {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        lock(&self.desk)
-    }
-
-    #[inline]
-    fn find(&self, name: &str) -> Found {
-        let map = self.slots.pin();
-        let Some(slot) = map.get(name) else { return Found::Nothing };
-        // Cloned before the slot is asked: from here on an eviction sees that somebody holds it.
-        let breaker = slot.breaker.clone();
-        match self.idle {
-            Some(idle) if !slot.touch(self.clock.now(), idle) => Found::Leaving,
-            Some(_) | None => Found::Breaker(breaker),
-        }
-    }
-
-    /// Makes the breaker of a name that was not there a moment ago.
-    #[cold]
-    fn make(&self, name: &str) -> CircuitBreaker {
-        let map = self.slots.pin();
-        let mut desk = self.desk();
-        if let Found::Breaker(breaker) = self.find(name) {
-            return breaker;
-        }
-        let config = desk.rules.find(name).clone();
-        let breaker = CircuitBreaker::builder(name).config(config).clock(self.clock.clone()).build();
-        if self.has_room(&mut desk) {
-            self.put(&desk, breaker.clone(), Origin::Rules);
-        } else {
-            desk.overflowed += 1;
-        }
-        drop(desk);
-        drop(map);
-        breaker
-    }
-
-    fn put(&self, desk: &Desk, breaker: CircuitBreaker, origin: Origin) {
-        for ear in &desk.ears {
-            breaker.inner().adopt(ear);
-        }
-        let name = Name(Arc::clone(breaker.inner().name()));
-        self.slots.pin().insert(name, Slot::new(breaker, origin, self.clock.now()));
-    }
-
-    /// Whether one more fits, after forgetting what may be forgotten.
-    fn has_room(&self, desk: &mut Desk) -> bool {
-        let full = |inner: &Inner| inner.slots.len() >= inner.capacity;
-        if let Some(idle) = self.idle {
-            let now = self.clock.now();
-            desk.refused += usize::from(full(self));
-            if desk.sweep_is_due(idle, now, full(self), self.slots.len()) {
-                self.sweep(desk, idle, now);
-            }
-        }
-        !full(self)
-    }
-
-    fn sweep(&self, desk: &mut Desk, idle: Idle, now: Tick) -> usize {
-        let map = self.slots.pin();
-        let mut evicted = 0;
-        for (name, slot) in &map {
-            let same = |config: &CircuitBreakerConfig| desk.rules.find(&name.0) == config;
-            if slot.give_up(now, idle, desk.ears.len(), same) {
-                map.remove(name);
-                evicted += 1;
-            }
-        }
-        desk.evicted = desk.evicted.saturating_add(evicted as u64);
-        (desk.swept_at, desk.refused) = (now, 0);
-        evicted
-    }
-
-    /// Brings a breaker to the configuration that the rules give it, if the rule that was set is the
-    /// one that decides.
-    fn apply(&self, set: &str, breaker: &CircuitBreaker) {
-        loop {
-            let (config, version) = {
-                let desk = self.desk();
-                let Some(config) = desk.rules.find_if(breaker.name(), set) else { return };
-                (config.clone(), desk.version)
-            };
-            // Its listeners are told: not under the lock. So somebody may have set another rule in
-            // between, and may have been faster: then this one is not the last word.
-            if *breaker.config() != config {
-                breaker.set_config(config);
-            }
-            if self.desk().version == version {
-                return;
-            }
-        }
-    }
-
-    pub(crate) fn unsubscribe(&self, ear: &Arc<Ear>) {
-        let map = self.slots.pin();
-        let mut desk = self.desk();
-        desk.ears.retain(|other| !Arc::ptr_eq(other, ear));
-        for slot in map.values() {
-            slot.breaker.inner().unsubscribe(ear);
-        }
-    }
-}
-
-impl Desk {
-    /// A sweep looks at every breaker. New names that find no room pay for it together, and where
-    /// there is room it need not come often.
-    fn sweep_is_due(&self, idle: Idle, now: Tick, full: bool, len: usize) -> bool {
-        let since = now.since(self.swept_at);
-        if full { self.refused >= len / 64 || since >= idle.after / 64 } else { since >= idle.after / 4 }
-    }
-
-    fn let_go(&self, breaker: &CircuitBreaker) {
-        for ear in &self.ears {
-            breaker.inner().unsubscribe(ear);
-        }
-    }
 }
 
 impl Default for Registry {
@@ -506,21 +237,6 @@ impl fmt::Debug for Registry {
         f.debug_struct("Registry").field("len", &self.len()).finish_non_exhaustive()
     }
 }
-
-impl AlreadyExists {
-    /// The name that is taken.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl fmt::Display for AlreadyExists {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is a circuit breaker named `{}` in the registry already", self.name)
-    }
-}
-
-impl Error for AlreadyExists {}
 
 /// What a registry's subscription holds on to.
 pub(crate) type WeakRegistry = Weak<Inner>;

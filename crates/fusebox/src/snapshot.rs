@@ -98,8 +98,9 @@ impl Totals {
 /// State, counts, `retry_after` and `rejected` belong to one visit to one state; the totals may be
 /// a moment younger.
 ///
-/// Serialized (feature `serde`) every duration is a number of seconds (`1.5`), and a moment the
-/// number of seconds since 1970.
+/// Displayed it is one line for a person. Serialized (feature `serde`) every duration is a number of
+/// seconds (`1.5`), and a moment the number of seconds since 1970; the documentation of
+/// [`RegistryStatus`](crate::RegistryStatus) shows two of them.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

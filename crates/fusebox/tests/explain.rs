@@ -201,6 +201,62 @@ fn open_for_the_third_time() {
 }
 
 #[test]
+fn open_by_failures_in_a_row() {
+    let (breaker, _) = breaker(plain().trip(Trip::consecutive_failures(3)));
+    record(&breaker, 5, 3);
+    reads(
+        &breaker,
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
+         because 3 calls in a row failed (the limit is 3). In 2s the next call passes as a probe. It \
+         closes after 1 success and opens again after 1 failure. If the dependency is known to be well, \
+         `reset()` closes the breaker at once.",
+    );
+}
+
+#[test]
+fn open_because_a_probe_was_slow() {
+    let (breaker, hands) = breaker(plain().trip(Trip::slow_call_rate(0.8, SECOND).minimum_calls(1)));
+    breaker.try_acquire().unwrap().record_after(Outcome::Success, SECOND);
+    hands.advance(2 * SECOND);
+    breaker.try_acquire().unwrap().record_after(Outcome::Success, 5 * SECOND);
+    reads(
+        &breaker,
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
+         because a probe was slow. This is the 2nd opening in a row; its wait is 2s. In 2s the next call \
+         passes as a probe. It closes after 1 success and opens again after 1 failure. If the dependency \
+         is known to be well, `reset()` closes the breaker at once.",
+    );
+}
+
+#[test]
+fn open_because_several_probes_failed() {
+    let (breaker, hands) = breaker(plain().half_open(HalfOpen::new().max_calls(4).failure_rate(0.5)));
+    record(&breaker, 0, 5);
+    hands.advance(2 * SECOND);
+    record(&breaker, 1, 2);
+    reads(
+        &breaker,
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
+         because 2 of 3 probes failed. This is the 2nd opening in a row; its wait is 2s. In 2s the next \
+         call passes as a probe. After 4 probes it opens again if 50% of them failed, and closes if not. \
+         If the dependency is known to be well, `reset()` closes the breaker at once.",
+    );
+}
+
+#[test]
+fn panics_are_mentioned() {
+    let (breaker, _) = breaker(plain());
+    breaker.on_event(|_, _| panic!("a listener's own fault")).forget();
+    breaker.force_open();
+    reads(
+        &breaker,
+        "Circuit breaker `payments` is forced open by an operator: every call is rejected (0 so far). It \
+         stays so until somebody calls `reset()` or `force_closed()`. 1 panic was caught in classifiers, \
+         rules or listeners.",
+    );
+}
+
+#[test]
 fn open_because_a_probe_hangs() {
     let (breaker, hands) = breaker(plain().half_open(HalfOpen::new().probe_timeout(10 * SECOND)));
     record(&breaker, 0, 5);

@@ -7,8 +7,8 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use fusebox::{
-    Abandoned, CircuitBreaker, CircuitBreakerConfig, Clock, Event, ManualClock, Registry, RegistryBuilder,
-    State, Trip,
+    Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, Event, ManualClock, Registry,
+    RegistryBuilder, State, Trip,
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -29,6 +29,55 @@ fn first_use_of_a_name_by_many_threads_makes_one_breaker() {
         assert_eq!(registry.get(&name).unwrap().snapshot().totals.failures, 4);
     }
     assert_eq!(registry.len(), 50);
+}
+
+#[test]
+fn many_threads_that_bring_the_same_thousand_names_make_a_thousand_breakers() {
+    let registry = Registry::builder().capacity(1_000).build();
+    let names: Vec<String> = (0..1_000).map(|n| format!("host-{n}")).collect();
+    let barrier = Barrier::new(4);
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let (registry, names, barrier) = (&registry, &names, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                // Each from another place, so that every thread is somewhere the first.
+                for place in 0..names.len() {
+                    let name = &names[(place + thread * 250) % names.len()];
+                    registry.get_or_create(name).try_acquire().unwrap().success();
+                }
+            });
+        }
+    });
+    let status = registry.status();
+    assert_eq!((status.total, status.overflowed, status.evicted), (1_000, 0, 0));
+    assert!(status.breakers.iter().all(|breaker| breaker.totals.successes == 4));
+}
+
+#[test]
+fn a_hundred_thousand_names_are_all_found_and_none_beyond_the_limit_stays() {
+    const NAMES: usize = 100_000;
+    let (registry, hands) = registry(|builder| builder.capacity(NAMES).idle_after(MINUTE));
+    let name = |n: usize| format!("tenant-{n}.example:443");
+    (0..NAMES).for_each(|n| drop(registry.get_or_create(&name(n))));
+    assert!((0..NAMES).all(|n| registry.get(&name(n)).is_some_and(|found| found.name() == name(n))));
+
+    (NAMES..NAMES + 1_000).for_each(|n| drop(registry.get_or_create(&name(n))));
+    assert_eq!((registry.len(), registry.status().overflowed), (NAMES, 1_000));
+
+    registry.get("tenant-7.example:443").unwrap().trip();
+    hands.advance(MINUTE);
+    registry.get_or_create("another");
+    assert_eq!(names(&registry), ["another", "tenant-7.example:443"]);
+}
+
+#[test]
+fn a_rule_for_one_name_reaches_that_name_only() {
+    let registry = Registry::new();
+    let (one, other) = (registry.get_or_create("db"), registry.get_or_create("db-a"));
+    registry.configure("db", failures(1));
+    assert_eq!((&*one.config(), &*other.config()), (&failures(1), &CircuitBreakerConfig::default()));
+    assert_eq!(*registry.get_or_create("db").config(), failures(1));
 }
 
 #[test]
@@ -238,6 +287,41 @@ fn what_would_be_missed_is_never_forgotten() {
     assert_eq!(registry.evict_idle(), 1);
     assert!(registry.get("idle").is_none());
     assert_eq!(registry.len(), 9);
+}
+
+#[test]
+fn a_breaker_that_has_closed_again_but_remembers_its_openings_stays() {
+    let config = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(1))
+        .open_duration(Duration::ZERO)
+        .backoff(Backoff::exponential(2.0).forget_after(MINUTE * 10))
+        .build()
+        .unwrap();
+    let (registry, hands) = registry(|builder| builder.idle_after(MINUTE).default_config(config.clone()));
+    let flapping = registry.get_or_create("flapping");
+    flapping.trip();
+    flapping.try_acquire().unwrap().success();
+    assert_eq!((flapping.state(), flapping.snapshot().reopenings), (State::Closed, 1));
+    drop(flapping);
+    hands.advance(MINUTE);
+    assert_eq!((registry.evict_idle(), registry.len()), (0, 1), "its next wait would start over");
+    hands.advance(MINUTE * 10);
+    assert_eq!((registry.evict_idle(), registry.len()), (1, 0));
+}
+
+#[test]
+fn a_probe_that_is_out_keeps_its_breaker() {
+    let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
+    let breaker = registry.get_or_create("probing");
+    breaker.open_for(Duration::ZERO);
+    let probe = breaker.try_acquire_owned().unwrap();
+    drop(breaker);
+    hands.advance(MINUTE);
+    assert_eq!((registry.evict_idle(), registry.len()), (0, 1));
+    assert_eq!(registry.get("probing").unwrap().state(), State::Open, "the probe took too long");
+    drop(probe);
+    hands.advance(MINUTE);
+    assert_eq!((registry.evict_idle(), registry.len()), (0, 1), "half-open");
 }
 
 #[test]

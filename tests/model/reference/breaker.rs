@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::jitter::Waits;
 use super::memory::Memory;
 use super::settings::{HalfOpen, Settings};
 use super::words::{Change, Counts, Nanos, Queued, Reason, State, Told, Totals, in_order};
@@ -18,6 +19,7 @@ pub(crate) struct Breaker {
     pub(super) since: Nanos,
     /// Openings that are not forgotten (S20).
     pub(super) openings: u32,
+    pub(super) waits: Waits,
     pub(super) rejected: u64,
     pub(super) totals: Totals,
     pub(super) last_trip: Option<Change>,
@@ -89,6 +91,7 @@ impl Breaker {
             phase,
             since: 0,
             openings: 0,
+            waits: Waits::default(),
             rejected: 0,
             totals: Totals::default(),
             last_trip: None,
@@ -170,10 +173,10 @@ impl Breaker {
 
     pub(super) fn open(&mut self, at: Nanos, reasons: &BTreeSet<Reason>, wait: Wait) {
         let before = self.remembered(at);
-        let usual = self.settings.wait(before);
+        let usual = || self.waits.of(self.epoch + 1, self.settings.waits(before));
         let wait = match wait {
-            Wait::Usual => usual,
-            Wait::Hinted(hint) => usual.max(hint.min(self.settings.hint_max)),
+            Wait::Usual => usual(),
+            Wait::Hinted(hint) => usual().max(hint.min(self.settings.hint_max)),
             Wait::Fixed(wait) => wait,
         };
         let counts = self.counts();

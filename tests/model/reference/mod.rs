@@ -6,6 +6,7 @@
 mod admission;
 mod breaker;
 mod control;
+mod jitter;
 mod memory;
 mod settings;
 mod view;

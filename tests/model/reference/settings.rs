@@ -1,6 +1,7 @@
 //! The numbers a breaker is given, and what follows from numbers alone.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use super::words::{Counts, Nanos, Reason};
 
@@ -10,6 +11,10 @@ pub(crate) struct Settings {
     pub(crate) window: Window,
     pub(crate) open_duration: Nanos,
     pub(crate) growth: Growth,
+    /// No wait is longer, if there is such a limit.
+    pub(crate) longest: Option<Nanos>,
+    /// By which part of itself a wait may be shorter or longer.
+    pub(crate) jitter: f64,
     pub(crate) forget_after: Option<Nanos>,
     pub(crate) hint_max: Nanos,
     pub(crate) half_open: HalfOpen,
@@ -36,7 +41,7 @@ pub(crate) enum Window {
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Growth {
     None,
-    Exponential { multiplier: f64, max: Nanos },
+    Exponential(f64),
     Delays(Vec<Nanos>),
 }
 
@@ -122,15 +127,28 @@ impl Settings {
         self.time_calls || self.slow_rule().is_some() || matches!(self.abandoned, Abandoned::FailureAfter(_))
     }
 
-    /// S20, without jitter: the wait of an opening with `before` openings before it that are not forgotten.
-    pub(crate) fn wait(&self, before: u32) -> Nanos {
-        match &self.growth {
-            Growth::None => self.open_duration,
-            Growth::Exponential { multiplier, max } => {
-                let wait = self.open_duration as f64 * multiplier.powi(before.min(1_000) as i32);
-                if wait >= *max as f64 { *max } else { wait.round() as Nanos }
+    /// S20: the shortest and the longest wait of an opening with `before` openings before it that are not
+    /// forgotten; without jitter they are the same.
+    pub(crate) fn waits(&self, before: u32) -> RangeInclusive<Nanos> {
+        let (first, limit) = (self.open_duration, self.longest_wait());
+        let grown = match &self.growth {
+            Growth::None => first,
+            Growth::Exponential(multiplier) => {
+                let wait = first as f64 * multiplier.powi(before.min(1_000) as i32);
+                if wait >= limit as f64 { limit } else { wait.round() as Nanos }
             }
             Growth::Delays(delays) => delays[(before as usize).min(delays.len() - 1)],
+        };
+        let wait = grown.min(limit);
+        let reach = (u128::from(wait) * parts(self.jitter) / 1_000_000_000) as Nanos;
+        wait - reach..=(wait + reach).min(limit)
+    }
+
+    fn longest_wait(&self) -> Nanos {
+        match (self.longest, &self.growth) {
+            (Some(longest), _) => longest,
+            (None, Growth::Exponential(_)) => self.open_duration.max(60_000_000_000),
+            (None, Growth::None | Growth::Delays(_)) => Nanos::MAX,
         }
     }
 }

@@ -22,7 +22,7 @@ impl Breaker {
         let due = self.effective();
         let open_duration = match due.phase {
             Phase::Open { wait, .. } => wait,
-            _ => due.settings.wait(due.remembered(due.now)),
+            _ => due.next_wait(),
         };
         View {
             state: due.state(),
@@ -53,7 +53,7 @@ impl Breaker {
         }
     }
 
-    fn effective(&self) -> Breaker {
+    pub(super) fn effective(&self) -> Breaker {
         let mut due = self.clone();
         due.catch_up();
         due.settle_wait();

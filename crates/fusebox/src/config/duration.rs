@@ -12,6 +12,64 @@ const UNITS: [(&str, u128); 6] = [
     ("ns", 1),
 ];
 
+/// Reads a duration as documents have it: whole numbers, each with its unit (`d`, `h`, `m`, `s`, `ms`,
+/// `us` or `µs`, `ns`), such as `30s`, `500ms` or `1m 30s`.
+///
+/// # Errors
+///
+/// If the text is anything else; the error quotes the text and says why.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(fusebox::parse_duration("1m30s")?, Duration::from_secs(90));
+/// assert_eq!(
+///     fusebox::parse_duration("30").unwrap_err().why(),
+///     "30 has no unit; write `30s` for seconds",
+/// );
+/// # Ok::<(), fusebox::DurationError>(())
+/// ```
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    parse(text).map_err(|why| DurationError { text: text.to_owned(), why })
+}
+
+/// Writes every nanosecond of a duration, in the largest units; [`parse_duration`] reads it back.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(fusebox::format_duration(std::time::Duration::from_millis(90_500)), "1m30s500ms");
+/// ```
+pub fn format_duration(duration: Duration) -> String {
+    print(duration).to_string()
+}
+
+/// A text that is no duration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DurationError {
+    text: String,
+    why: String,
+}
+
+impl DurationError {
+    /// Why, as it would follow a colon.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
+impl fmt::Display for DurationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not {EXPECTED}: {}", self.text, self.why)
+    }
+}
+
+impl std::error::Error for DurationError {}
+
+const EXPECTED: &str = r#"a duration such as "30s", "500ms" or "1m30s""#;
+
 /// Every nanosecond of a duration, in the largest units; [`parse`] reads it back.
 pub(super) fn print(duration: Duration) -> impl fmt::Display {
     struct Printed(u128);
@@ -33,6 +91,54 @@ pub(super) fn print(duration: Duration) -> impl fmt::Display {
     Printed(duration.as_nanos())
 }
 
+/// Reads whole numbers, each with its unit.
+fn parse(text: &str) -> Result<Duration, String> {
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err("it is empty".into());
+    }
+    let mut total = 0_u128;
+    while !rest.is_empty() {
+        let (digits, tail) = split(rest, |c| c.is_ascii_digit());
+        let (unit, tail) = split(tail.trim_start(), |c| c.is_alphabetic());
+        if digits.is_empty() {
+            return Err(format!("`{rest}` does not begin with a whole number"));
+        }
+        if unit.is_empty() && !tail.is_empty() {
+            return Err(format!("after {digits} comes `{tail}`, which is no unit"));
+        }
+        if unit.is_empty() {
+            return Err(format!("{digits} has no unit; write `{digits}s` for seconds"));
+        }
+        let nanos =
+            nanos_of(unit).ok_or_else(|| format!("`{unit}` is none of the units d, h, m, s, ms, us, ns"))?;
+        let part = digits.parse::<u128>().ok().and_then(|count| count.checked_mul(nanos));
+        total = part
+            .and_then(|part| total.checked_add(part))
+            .filter(|&total| total <= Duration::MAX.as_nanos())
+            .ok_or("it is longer than can be counted")?;
+        rest = tail.trim_start();
+    }
+    Ok(from_nanos(total))
+}
+
+fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
+}
+
+fn nanos_of(unit: &str) -> Option<u128> {
+    match unit {
+        "d" => Some(24 * 3_600_000_000_000),
+        "µs" | "μs" => Some(1_000),
+        _ => UNITS.iter().find(|(name, _)| *name == unit).map(|&(_, nanos)| nanos),
+    }
+}
+
+fn from_nanos(nanos: u128) -> Duration {
+    let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
+    Duration::new(seconds, (nanos % 1_000_000_000) as u32)
+}
+
 #[cfg(feature = "serde")]
 pub(super) use text::Text;
 
@@ -41,58 +147,7 @@ mod text {
     use std::fmt;
     use std::time::Duration;
 
-    use super::{UNITS, print};
-
-    const EXPECTED: &str = r#"a duration such as "30s", "500ms" or "1m30s""#;
-
-    /// Reads whole numbers, each with its unit: `d`, `h`, `m`, `s`, `ms`, `us` (or `µs`), `ns`.
-    pub(super) fn parse(text: &str) -> Result<Duration, String> {
-        let say = |why: String| format!("`{text}` is not {EXPECTED}: {why}");
-        let mut rest = text.trim();
-        if rest.is_empty() {
-            return Err(say("it is empty".into()));
-        }
-        let mut total = 0_u128;
-        while !rest.is_empty() {
-            let (digits, tail) = split(rest, |c| c.is_ascii_digit());
-            let (unit, tail) = split(tail.trim_start(), |c| c.is_alphabetic());
-            if digits.is_empty() {
-                return Err(say(format!("`{rest}` does not begin with a whole number")));
-            }
-            if unit.is_empty() && !tail.is_empty() {
-                return Err(say(format!("after {digits} comes `{tail}`, which is no unit")));
-            }
-            if unit.is_empty() {
-                return Err(say(format!("{digits} has no unit; write `{digits}s` for seconds")));
-            }
-            let nanos = nanos_of(unit)
-                .ok_or_else(|| say(format!("`{unit}` is none of the units d, h, m, s, ms, us, ns")))?;
-            let part = digits.parse::<u128>().ok().and_then(|count| count.checked_mul(nanos));
-            total = part
-                .and_then(|part| total.checked_add(part))
-                .filter(|&total| total <= Duration::MAX.as_nanos())
-                .ok_or_else(|| say("it is longer than can be counted".into()))?;
-            rest = tail.trim_start();
-        }
-        Ok(from_nanos(total))
-    }
-
-    fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
-        text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
-    }
-
-    fn nanos_of(unit: &str) -> Option<u128> {
-        match unit {
-            "d" => Some(24 * 3_600_000_000_000),
-            "µs" | "μs" => Some(1_000),
-            _ => UNITS.iter().find(|(name, _)| *name == unit).map(|&(_, nanos)| nanos),
-        }
-    }
-
-    fn from_nanos(nanos: u128) -> Duration {
-        let seconds = u64::try_from(nanos / 1_000_000_000).unwrap_or(u64::MAX);
-        Duration::new(seconds, (nanos % 1_000_000_000) as u32)
-    }
+    use super::{EXPECTED, parse_duration, print};
 
     /// A duration that is written as a string.
     #[derive(Clone, Copy, Debug)]
@@ -120,48 +175,7 @@ mod text {
         }
 
         fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Text, E> {
-            parse(text).map(Text).map_err(E::custom)
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn a_duration_reads_as_it_was_printed() {
-            let nanos = [0, 1, 999, 1_000, 1_500_000_000, 90_000_000_000, 3_600_000_000_000, u64::MAX];
-            for duration in nanos.map(Duration::from_nanos).into_iter().chain([Duration::MAX]) {
-                assert_eq!(parse(&print(duration).to_string()), Ok(duration));
-            }
-        }
-
-        #[test]
-        fn a_duration_may_be_written_with_room_and_in_any_unit() {
-            let same = ["1m30s", "90s", " 1m 30s ", "90 s", "90000ms", "1m30000000us", "90000000µs"];
-            for text in same {
-                assert_eq!(parse(text), Ok(Duration::from_secs(90)), "{text}");
-            }
-            assert_eq!(parse("2d"), Ok(Duration::from_secs(172_800)));
-        }
-
-        #[test]
-        fn what_is_no_duration_is_told_why() {
-            let why = |text: &str| {
-                let error = parse(text).unwrap_err();
-                println!("{error}");
-                error.split_once(": ").unwrap().1.to_owned()
-            };
-            assert_eq!(why(""), "it is empty");
-            assert_eq!(why("30"), "30 has no unit; write `30s` for seconds");
-            assert_eq!(why("1.5s"), "after 1 comes `.5s`, which is no unit");
-            assert_eq!(why("-5s"), "`-5s` does not begin with a whole number");
-            assert_eq!(why("5 sec"), "`sec` is none of the units d, h, m, s, ms, us, ns");
-            assert_eq!(why("99999999999999999999d"), "it is longer than can be counted");
-            assert_eq!(
-                why(&"9".repeat(60)),
-                format!("{0} has no unit; write `{0}s` for seconds", "9".repeat(60))
-            );
+            parse_duration(text).map(Text).map_err(E::custom)
         }
     }
 }
@@ -178,5 +192,37 @@ mod tests {
         assert_eq!(printed(500_000_000), "500ms");
         assert_eq!(printed(90_000_000_000), "1m30s");
         assert_eq!(printed(3_600_000_000_001), "1h1ns");
+    }
+
+    #[test]
+    fn a_duration_reads_as_it_was_printed() {
+        let nanos = [0, 1, 999, 1_000, 1_500_000_000, 90_000_000_000, 3_600_000_000_000, u64::MAX];
+        for duration in nanos.map(Duration::from_nanos).into_iter().chain([Duration::MAX]) {
+            assert_eq!(parse(&print(duration).to_string()), Ok(duration));
+        }
+    }
+
+    #[test]
+    fn a_duration_may_be_written_with_room_and_in_any_unit() {
+        let same = ["1m30s", "90s", " 1m 30s ", "90 s", "90000ms", "1m30000000us", "90000000µs"];
+        for text in same {
+            assert_eq!(parse(text), Ok(Duration::from_secs(90)), "{text}");
+        }
+        assert_eq!(parse("2d"), Ok(Duration::from_secs(172_800)));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_told_why() {
+        let why = |text: &str| parse(text).unwrap_err();
+        assert_eq!(why(""), "it is empty");
+        assert_eq!(why("30"), "30 has no unit; write `30s` for seconds");
+        assert_eq!(why("1.5s"), "after 1 comes `.5s`, which is no unit");
+        assert_eq!(why("-5s"), "`-5s` does not begin with a whole number");
+        assert_eq!(why("5 sec"), "`sec` is none of the units d, h, m, s, ms, us, ns");
+        assert_eq!(why("99999999999999999999d"), "it is longer than can be counted");
+        assert_eq!(
+            why(&"9".repeat(60)),
+            format!("{0} has no unit; write `{0}s` for seconds", "9".repeat(60))
+        );
     }
 }

@@ -20,6 +20,7 @@ mod window;
 
 pub use backoff::{Backoff, BackoffKind};
 pub use builder::CircuitBreakerConfigBuilder;
+pub use duration::{DurationError, format_duration, parse_duration};
 pub use error::{ConfigError, ConfigProblem};
 pub use half_open::{Abandoned, HalfOpen, HalfOpenKind};
 pub use parts::CircuitBreakerConfig;

@@ -1,6 +1,8 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Registry;
+use super::inner::Inner;
 use super::rules::Rules;
 use super::slot::Idle;
 use crate::clock::nanos;
@@ -85,6 +87,6 @@ impl RegistryBuilder {
     pub fn build(self) -> Registry {
         let idle_after = self.idle_after.or(self.capacity.map(|_| IDLE_AFTER));
         let idle = idle_after.map(|after| Idle { after: nanos(after) });
-        Registry::from_parts(self.rules, self.capacity.unwrap_or(usize::MAX), idle, self.clock)
+        Registry(Arc::new(Inner::new(self.rules, self.capacity.unwrap_or(usize::MAX), idle, self.clock)))
     }
 }

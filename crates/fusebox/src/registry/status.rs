@@ -3,6 +3,15 @@ use std::sync::Arc;
 use crate::{Snapshot, State};
 
 /// A registry at one moment; each breaker's snapshot is of its own moment.
+///
+/// Displayed it is a table for a terminal, serialized (feature `serde`) a document. In that, durations
+/// are numbers of seconds and moments seconds since 1970; states and reasons are the words that
+/// [`State::as_str`] and [`TripReason::as_str`](crate::TripReason::as_str) give; what nobody knows is
+/// `null`. Fields may be added, none is renamed:
+///
+/// ```json
+#[doc = include_str!("status.json")]
+/// ```
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]

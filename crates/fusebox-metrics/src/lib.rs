@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod durations;
+pub mod names;
+mod publish;
+mod series;
+
+pub use durations::DURATION_BUCKETS;
+pub use publish::CircuitBreakerMetrics;

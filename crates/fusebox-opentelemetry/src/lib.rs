@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+mod instruments;
+mod series;
+
+pub use instruments::observe;

@@ -1,0 +1,152 @@
+use fusebox::{CircuitBreaker, Counts, Event, Listener, Rejected, Snapshot, State, StateChange, TripReason};
+use tracing::{Level, debug, enabled, info, warn};
+
+use crate::rejections::{Rejections, Summary};
+
+/// The target of every event here.
+pub const TARGET: &str = "fusebox";
+
+/// Tells `tracing` what breakers do.
+///
+/// One may listen to any number of breakers. What it tells, at which level and with which fields, is
+/// listed on the [crate's page](crate). It hears no calls, so a call costs as much as without it; a
+/// rejection costs a look at whether `debug` is on, and the counting if it is.
+///
+/// # Examples
+///
+/// ```
+/// use fusebox::CircuitBreaker;
+/// use fusebox_tracing::TracingListener;
+///
+/// let breaker = CircuitBreaker::builder("payments").listener(TracingListener::new()).build();
+/// breaker.trip();
+/// // WARN fusebox: circuit breaker opened name="payments" from="closed" to="open" reasons="manual" ..
+/// ```
+#[derive(Debug, Default)]
+pub struct TracingListener {
+    rejections: Rejections,
+}
+
+impl TracingListener {
+    /// A listener that has told nothing yet.
+    pub fn new() -> TracingListener {
+        TracingListener::default()
+    }
+
+    fn rejected(&self, breaker: &CircuitBreaker, rejected: &Rejected) {
+        if !enabled!(target: TARGET, Level::DEBUG) {
+            return;
+        }
+        let told = self.rejections.add(breaker.name(), rejected.reason().as_str(), breaker.now());
+        if let Some(summary) = told {
+            tell_rejections(breaker.name(), &summary);
+        }
+    }
+
+    fn changed(&self, breaker: &CircuitBreaker, change: &StateChange) {
+        // What was rejected in the state that has ended is told before the next one.
+        if let Some(summary) = self.rejections.take(breaker.name(), breaker.now()) {
+            tell_rejections(breaker.name(), &summary);
+        }
+        match change.to {
+            State::Open => tell_opening(breaker, change),
+            State::Closed | State::HalfOpen | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
+                tell_change(change);
+            }
+        }
+    }
+}
+
+impl Listener for TracingListener {
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
+        let name = breaker.name();
+        match event {
+            Event::StateChanged(change) => self.changed(breaker, change),
+            Event::Rejected(rejected) => self.rejected(breaker, rejected),
+            Event::WouldTrip { reasons, counts, sequence } => {
+                tell_would_trip(name, reasons, counts, *sequence);
+            }
+            Event::Reset { sequence } => info!(target: TARGET, name, sequence, "circuit breaker reset"),
+            Event::ConfigChanged { sequence } => {
+                info!(target: TARGET, name, sequence, "circuit breaker configuration replaced");
+            }
+            // Calls are not asked for, and of what a later version tells nothing is known.
+            _ => {}
+        }
+    }
+}
+
+fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {
+    if !enabled!(target: TARGET, Level::WARN) {
+        return;
+    }
+    let counts = &change.counts;
+    warn!(
+        target: TARGET,
+        name = &*change.name,
+        from = change.from.as_str(),
+        to = change.to.as_str(),
+        reasons = &*change.why(),
+        calls = counts.calls,
+        failures = counts.failures,
+        slow = counts.slow,
+        consecutive_failures = counts.consecutive_failures,
+        failure_rate = counts.failure_rate(),
+        wait_seconds = wait_of(change, &breaker.snapshot()),
+        sequence = change.sequence,
+        "circuit breaker opened"
+    );
+}
+
+fn tell_change(change: &StateChange) {
+    let counts = &change.counts;
+    info!(
+        target: TARGET,
+        name = &*change.name,
+        from = change.from.as_str(),
+        to = change.to.as_str(),
+        reasons = &*change.why(),
+        calls = counts.calls,
+        failures = counts.failures,
+        slow = counts.slow,
+        consecutive_failures = counts.consecutive_failures,
+        failure_rate = counts.failure_rate(),
+        sequence = change.sequence,
+        "circuit breaker is {}",
+        change.to
+    );
+}
+
+fn tell_would_trip(name: &str, reasons: &[TripReason], counts: &Counts, sequence: u64) {
+    let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
+    info!(
+        target: TARGET,
+        name,
+        reasons = reasons.join("+"),
+        calls = counts.calls,
+        failures = counts.failures,
+        slow = counts.slow,
+        consecutive_failures = counts.consecutive_failures,
+        failure_rate = counts.failure_rate(),
+        sequence,
+        "circuit breaker would have opened"
+    );
+}
+
+fn tell_rejections(name: &str, summary: &Summary) {
+    debug!(
+        target: TARGET,
+        name,
+        rejected = summary.count,
+        over_seconds = summary.over.as_secs_f64(),
+        reason = summary.reason,
+        "circuit breaker rejected calls"
+    );
+}
+
+/// The wait of this opening in seconds, if the breaker is still in it.
+fn wait_of(change: &StateChange, now: &Snapshot) -> Option<f64> {
+    let is_it = |last: &StateChange| last.sequence == change.sequence;
+    let still_open = now.state == State::Open && now.last_trip.as_ref().is_some_and(is_it);
+    still_open.then_some(now.open_duration.as_secs_f64())
+}

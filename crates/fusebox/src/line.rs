@@ -1,0 +1,55 @@
+//! A breaker in one line.
+
+use std::fmt::{self, Write as _};
+
+use crate::error::Brief;
+use crate::state::Percent;
+use crate::{Snapshot, State};
+
+impl fmt::Display for Snapshot {
+    /// One line for a person, such as `payments: open for 500ms, retry in 1.5s, 10 of 16 calls failed
+    /// (62.5%), 7 rejected`.
+    ///
+    /// Control characters in the name are replaced. The wording may change; programs read the fields.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} for {}", Printable(&self.name), self.state, Brief(self.in_state_for))?;
+        match self.state {
+            State::Open => {
+                write!(f, ", retry in {}", Brief(self.retry_after.unwrap_or_default()))?;
+                self.write_counts(f, "call", "no calls")?;
+            }
+            State::Closed | State::MetricsOnly => self.write_counts(f, "call", "no calls")?,
+            State::HalfOpen => self.write_counts(f, "probe", "no probe has reported")?,
+            State::ForcedOpen | State::Disabled => {}
+        }
+        match self.rejected {
+            0 => Ok(()),
+            rejected => write!(f, ", {rejected} rejected"),
+        }
+    }
+}
+
+impl Snapshot {
+    fn write_counts(&self, f: &mut fmt::Formatter<'_>, what: &str, none: &str) -> fmt::Result {
+        let counts = &self.counts;
+        let (calls, plural) = (counts.calls, if counts.calls == 1 { "" } else { "s" });
+        let Some(rate) = counts.failure_rate() else { return write!(f, ", {none}") };
+        write!(f, ", {} of {calls} {what}{plural} failed ({}%)", counts.failures, Percent(rate * 100.0))?;
+        match counts.slow {
+            0 => Ok(()),
+            slow => write!(f, ", {slow} slow"),
+        }
+    }
+}
+
+/// A name on its way to a terminal: names come from outside, and one with control characters must not
+/// steer what it is shown on.
+pub(crate) struct Printable<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .chars()
+            .try_for_each(|c| f.write_char(if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }))
+    }
+}

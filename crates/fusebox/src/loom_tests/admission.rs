@@ -1,0 +1,123 @@
+//! The state word: who is let in, in which visit an outcome counts, and what is told of a visit.
+
+use loom::thread;
+
+use super::{WAIT, breaker};
+use crate::{RejectReason, State};
+
+/// Two failures of which each would open: one transition, one of them late or both counted.
+///
+/// Fails if `Machine::trip` asks neither for the epoch nor for the state.
+#[test]
+fn an_epoch_has_one_transition() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let other = breaker.clone();
+        let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
+        let racer = thread::spawn(move || first.failure());
+        second.failure();
+        racer.join().unwrap();
+        let snapshot = other.snapshot();
+        assert_eq!((snapshot.state, snapshot.totals.trips), (State::Open, 1));
+        assert_eq!(snapshot.totals.failures + snapshot.totals.late, 2);
+        assert_eq!(snapshot.counts.calls, snapshot.counts.failures);
+    });
+}
+
+/// A result of Closed that ends while the breaker closes again: in no count of the later visit, and
+/// opening none.
+///
+/// Fails if `Machine::trip` does not ask for the epoch, or if `record_step` does not for its frame's.
+#[test]
+fn a_result_of_before_is_late() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let before = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || before.failure());
+        breaker.reset();
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!(
+            (snapshot.state, snapshot.counts.calls, snapshot.counts.consecutive_failures),
+            (State::Closed, 0, 0)
+        );
+        assert_eq!(snapshot.totals.failures + snapshot.totals.late, 1);
+    });
+}
+
+/// The same for a success, which is counted without a step: neither window nor run of the later visit.
+///
+/// Fails if `add_plain` reads the stripe after the state.
+#[test]
+fn a_success_of_before_is_late() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(2);
+        let before = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || before.success());
+        breaker.reset();
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.counts.calls), (State::Closed, 0));
+        assert_eq!(snapshot.totals.successes + snapshot.totals.late, 1);
+    });
+}
+
+/// A rejection that passes a change of state is counted once, in the visit that refused it.
+///
+/// Fails if `refuse_while_open` counts with `reject`, or if the door that needs no lock stands open
+/// while a visit ends (either way a no of the visit before is counted in the next).
+#[test]
+fn a_rejection_counts_in_the_visit_that_refused_it() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        breaker.trip();
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.try_acquire().map(drop).unwrap_err().reason());
+        breaker.force_open();
+        let reason = racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!(snapshot.totals.rejected, 1);
+        assert_eq!(snapshot.rejected, u64::from(reason == RejectReason::ForcedOpen));
+    });
+}
+
+/// Whoever sees the breaker open sees also until when and why.
+///
+/// Fails if the word is published before the deadline and the cause, or without releasing them.
+#[test]
+fn who_sees_it_open_sees_why() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let other = breaker.clone();
+        let racer = thread::spawn(move || {
+            if let Err(rejected) = other.check() {
+                assert_eq!(rejected.retry_after(), Some(WAIT));
+                let told = rejected.to_string();
+                assert!(told.contains("1 failure in a row, the limit is 1"), "{told}");
+            }
+        });
+        breaker.try_acquire().unwrap().failure();
+        racer.join().unwrap();
+        assert!(breaker.check().is_err());
+    });
+}
+
+/// A snapshot is of one visit: what it says of the state, the wait, the counts and the last trip
+/// belongs together.
+///
+/// Fails if `look` gives the transition lock back between the state and the rest.
+#[test]
+fn a_snapshot_is_of_one_visit() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let failed = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || failed.failure());
+        let snapshot = breaker.snapshot();
+        let trips = u64::from(snapshot.state == State::Open);
+        assert_eq!(snapshot.totals.trips, trips, "{snapshot:?}");
+        assert_eq!(snapshot.retry_after, Some(WAIT * trips as u32));
+        let tripped = snapshot.last_trip.map(|change| change.counts);
+        assert_eq!(tripped, (trips == 1).then_some(snapshot.counts));
+        racer.join().unwrap();
+    });
+}

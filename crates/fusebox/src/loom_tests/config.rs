@@ -1,0 +1,92 @@
+//! `set_config`, and what else republishes the word, while calls run.
+
+use loom::thread;
+
+use super::{WAIT, breaker, probing};
+use crate::{CircuitBreaker, CircuitBreakerConfig, Event, HalfOpen, Listener, State, Trip, Window};
+
+/// A swapped configuration and a running call: the call is counted once, the new numbers hold.
+///
+/// Fails if the frame before is not kept until the head is turned (the call waits for ever), or if
+/// `record_step` takes a swap of the head that failed for one that succeeded.
+#[test]
+fn a_configuration_is_swapped_under_a_call() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let permit = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || permit.failure());
+        let never =
+            CircuitBreakerConfig::builder().no_trip_rules().window(Window::last_calls(4)).build().unwrap();
+        breaker.set_config(never);
+        racer.join().unwrap();
+        let totals = breaker.snapshot().totals;
+        assert_eq!(totals.failures + totals.late, 1);
+        assert!(totals.trips <= 1);
+    });
+}
+
+/// A swap that keeps the shape of the window keeps its samples, also the one that comes meanwhile.
+///
+/// Fails if `reconfigure` makes a new window whatever the shape.
+#[test]
+fn a_sample_survives_new_rules() {
+    for window in [Window::unbounded(), Window::last_calls(4)] {
+        loom::model(move || {
+            let (breaker, _hands) = probing(Trip::consecutive_failures(2), window, HalfOpen::new());
+            let permit = breaker.try_acquire_owned().unwrap();
+            let racer = thread::spawn(move || permit.success());
+            let rules = CircuitBreakerConfig::builder().trip(Trip::failure_count(3)).window(window);
+            breaker.set_config(rules.build().unwrap());
+            racer.join().unwrap();
+            let snapshot = breaker.snapshot();
+            assert_eq!((snapshot.counts.calls, snapshot.totals.successes), (1, 1));
+        });
+    }
+}
+
+/// A half-open visit whose numbers are swapped while its probe ends: judged by those it began with.
+///
+/// Fails if `set_config` gives a visit under way the new numbers.
+#[test]
+fn a_visit_is_judged_by_the_numbers_it_began_with() {
+    loom::model(|| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(WAIT);
+        let probe = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || probe.success());
+        let three = HalfOpen::new().max_calls(3).success_threshold(3);
+        breaker.set_config(breaker.config().to_builder().half_open(three).build().unwrap());
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.totals.successes), (State::Closed, 1));
+    });
+}
+
+/// Listens to every call, so that calls are timed from then on.
+struct Watcher;
+
+impl Listener for Watcher {
+    fn on_event(&self, _: &CircuitBreaker, _: &Event) {}
+
+    fn wants_calls(&self) -> bool {
+        true
+    }
+}
+
+/// A listener that wants every call comes while an operator acts: neither takes back what the other
+/// has published.
+///
+/// Fails if `republish` changes the flags of a word that it loaded without the lock.
+#[test]
+fn flags_and_state_are_published_together() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.disable());
+        breaker.subscribe(Watcher).forget();
+        racer.join().unwrap();
+        assert_eq!(breaker.state(), State::Disabled);
+        assert!(breaker.try_acquire_owned().unwrap().elapsed().is_some(), "timed from now on");
+    });
+}

@@ -1,0 +1,177 @@
+//! The queue of changes, and those who come and go while it is told.
+
+use std::sync::Arc as StdArc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use loom::sync::{Arc, Mutex};
+use loom::thread;
+
+use super::breaker;
+use crate::{CircuitBreaker, Event, State};
+
+/// Changes made by two threads are told one at a time, in the order of their sequence, each once.
+///
+/// Fails if the queue's `draining` is cleared in a step of its own after the last event, or ignored.
+#[test]
+fn changes_are_told_in_order() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&told);
+        breaker
+            .on_event(move |_, event| {
+                if let Event::StateChanged(change) = event {
+                    notes.lock().unwrap().push(change.sequence);
+                }
+            })
+            .forget();
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.force_open());
+        breaker.disable();
+        racer.join().unwrap();
+        assert_eq!(*told.lock().unwrap(), [1, 2]);
+    });
+}
+
+/// Two who subscribe at once are both there, and hear the changes that are made from then on.
+///
+/// Fails if `adopt` takes the list in one step and puts the longer one in its place in another.
+#[test]
+fn of_two_who_subscribe_at_once_none_is_lost() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let heard = Arc::new(AtomicU64::new(0));
+        let subscribe = |breaker: &CircuitBreaker, heard: &Arc<AtomicU64>| {
+            let heard = Arc::clone(heard);
+            let count = move |_: &CircuitBreaker, _: &Event| {
+                heard.fetch_add(1, Ordering::SeqCst);
+            };
+            breaker.on_event(count).forget();
+        };
+        let racer = {
+            let (breaker, heard) = (breaker.clone(), Arc::clone(&heard));
+            thread::spawn(move || subscribe(&breaker, &heard))
+        };
+        subscribe(&breaker, &heard);
+        racer.join().unwrap();
+        breaker.force_open();
+        assert_eq!(heard.load(Ordering::SeqCst), 2);
+    });
+}
+
+/// A listener that goes while events flow hears each at most once, and the others all.
+///
+/// Fails if `note` takes a list with one listener left for an empty one.
+#[test]
+fn a_subscription_ends_while_events_flow() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let (kept, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let count = |counter: &Arc<AtomicU64>| {
+            let counter = Arc::clone(counter);
+            move |_: &CircuitBreaker, _: &Event| {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        breaker.on_event(count(&kept)).forget();
+        let subscription = breaker.on_event(count(&ended));
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.force_open());
+        drop(subscription);
+        racer.join().unwrap();
+        assert_eq!(kept.load(Ordering::SeqCst), 1);
+        assert!(ended.load(Ordering::SeqCst) <= 1);
+    });
+}
+
+/// A change that a listener makes is told when the one it hears has been told, in line with those that
+/// another thread makes.
+///
+/// Fails if `drain` does not look whether somebody is draining (it is told inside the other).
+#[test]
+fn a_listener_that_makes_a_change_is_not_told_inside_its_callback() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let (told, inside) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
+        let (notes, hearing) = (Arc::clone(&told), Arc::clone(&inside));
+        breaker
+            .on_event(move |breaker, event| {
+                let Event::StateChanged(change) = event else { return };
+                assert!(!hearing.swap(true, Ordering::SeqCst), "one at a time");
+                notes.lock().unwrap().push(change.sequence);
+                if change.sequence == 1 {
+                    breaker.metrics_only();
+                }
+                hearing.store(false, Ordering::SeqCst);
+            })
+            .forget();
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.force_open());
+        breaker.disable();
+        racer.join().unwrap();
+        assert_eq!(*told.lock().unwrap(), [1, 2, 3]);
+        assert_eq!(breaker.snapshot().totals.panics, 0, "no assertion failed in the callback");
+    });
+}
+
+/// Who has subscribed hears what happens from then on, also where another thread tells it with what was
+/// in line before.
+///
+/// Fails if `drain` takes the list of listeners once for all it tells.
+#[test]
+fn who_has_subscribed_hears_what_comes_next() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        breaker.on_event(|_, _| {}).forget();
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.force_open());
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&heard);
+        breaker
+            .on_event(move |_, event| {
+                if let Event::StateChanged(change) = event {
+                    notes.lock().unwrap().push((change.sequence, change.to));
+                }
+            })
+            .forget();
+        breaker.disable();
+        racer.join().unwrap();
+        let heard = heard.lock().unwrap();
+        assert!(heard.iter().any(|&(_, to)| to == State::Disabled), "{heard:?}");
+        assert!(heard.is_sorted_by(|(one, _), (next, _)| one + 1 == *next), "{heard:?}");
+    });
+}
+
+/// Notes that it was woken.
+struct Alarm(AtomicU64);
+
+impl Wake for Alarm {
+    fn wake(self: StdArc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A receiver that has found nothing is woken by the event that comes, however close they pass.
+///
+/// Fails if `poll_recv` leaves its waker in another step than it looks in.
+#[test]
+fn a_receiver_is_not_left_asleep() {
+    loom::model(|| {
+        let (breaker, _hands) = breaker(1);
+        let mut events = breaker.events();
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.force_open());
+        let alarm = StdArc::new(Alarm(AtomicU64::new(0)));
+        let waker = Waker::from(StdArc::clone(&alarm));
+        let polled = events.poll_recv(&mut Context::from_waker(&waker));
+        racer.join().unwrap();
+        match polled {
+            Poll::Ready(event) => assert!(matches!(event, Some(Event::StateChanged(_))), "{event:?}"),
+            Poll::Pending => {
+                assert_eq!(alarm.0.load(Ordering::SeqCst), 1);
+                assert!(events.try_recv().is_some());
+            }
+        }
+    });
+}

@@ -1,0 +1,126 @@
+//! Probes: as many as allowed, none lost, none that counts twice, and those that do not report.
+
+use std::time::Duration;
+
+use loom::sync::Arc;
+use loom::sync::atomic::{AtomicU64, Ordering};
+use loom::thread;
+
+use super::{WAIT, breaker, probing};
+use crate::{CircuitBreaker, HalfOpen, State, Trip, Window};
+
+/// Never more probes than allowed, and the slot of a dropped one is given back; who is refused is told
+/// of the visit that goes on, not of the wait that is over.
+///
+/// Fails if admission looks at the slots in a step of its own before it takes one, or if the deadline
+/// of the wait is overwritten while the word still says open.
+#[test]
+fn one_probe_at_a_time_and_none_is_lost() {
+    loom::model(|| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(WAIT);
+        let out = Arc::new(AtomicU64::new(0));
+        let probe = |breaker: &CircuitBreaker, out: &AtomicU64| match breaker.try_acquire() {
+            Ok(permit) => {
+                assert_eq!(out.fetch_add(1, Ordering::SeqCst), 0, "two probes at once");
+                out.fetch_sub(1, Ordering::SeqCst);
+                drop(permit);
+            }
+            Err(rejected) => assert_eq!(rejected.retry_after(), None, "{rejected}"),
+        };
+        let racer = {
+            let (breaker, out) = (breaker.clone(), Arc::clone(&out));
+            thread::spawn(move || probe(&breaker, &out))
+        };
+        probe(&breaker, &out);
+        racer.join().unwrap();
+        assert!(breaker.try_acquire().is_ok(), "the slot is free again");
+    });
+}
+
+/// A probe that is overdue and its late success: the breaker opens once, dated when it was due.
+///
+/// Fails if `settle` does not catch up before it takes a probe back, or if the reopening is dated when
+/// it is noticed.
+#[test]
+fn an_overdue_probe_reopens_once() {
+    loom::model(|| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(WAIT);
+        let probe = breaker.try_acquire_owned().unwrap();
+        hands.advance(Duration::from_millis(10_500));
+        let racer = thread::spawn(move || probe.success());
+        assert!(breaker.try_acquire().is_err());
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.totals.trips, snapshot.totals.late), (State::Open, 2, 1));
+        assert_eq!(snapshot.retry_after, Some(Duration::from_millis(500)));
+    });
+}
+
+/// A probe's permit that is handed to another thread ends once, and its slot is there once.
+///
+/// Fails if `OwnedPermit::end` leaves its ticket in place (its drop ends the call once more).
+#[test]
+fn a_probe_that_is_handed_over_ends_once() {
+    loom::model(|| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(WAIT);
+        let probe = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || probe.ignore());
+        let another = breaker.try_acquire();
+        racer.join().unwrap();
+        let totals = breaker.snapshot().totals;
+        assert_eq!((totals.ignored, totals.calls()), (1, 1));
+        assert_eq!(breaker.try_acquire().is_ok(), another.is_err(), "one slot");
+    });
+}
+
+/// Two calls that come when a probe is overdue and the wait after it is over too: both transitions are
+/// made once, and one of the two is the new probe.
+///
+/// Fails if admission catches up in a step of its own, on what it saw before.
+#[test]
+fn two_who_find_a_probe_overdue_make_its_transitions_once() {
+    loom::model(|| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(WAIT);
+        let overdue = breaker.try_acquire_owned().unwrap();
+        hands.advance(Duration::from_secs(11));
+        let other = breaker.clone();
+        let racer = thread::spawn(move || other.try_acquire_owned().ok());
+        let here = breaker.try_acquire_owned().ok();
+        let there = racer.join().unwrap();
+        assert!(here.is_some() != there.is_some(), "one new probe");
+        overdue.success();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.totals.trips, snapshot.totals.late), (State::HalfOpen, 2, 1));
+    });
+}
+
+/// Two probes that end at once where one decides: the breaker closes once, the other one is late.
+///
+/// Fails if `settle` does not ask for the epoch.
+#[test]
+fn a_probe_that_comes_after_the_verdict_is_late() {
+    loom::model(|| {
+        let two = HalfOpen::new().max_calls(2);
+        let (breaker, hands) = probing(Trip::consecutive_failures(1), Window::unbounded(), two);
+        breaker.trip();
+        hands.advance(WAIT);
+        let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
+        let racer = thread::spawn(move || first.success());
+        second.failure();
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        let totals = snapshot.totals;
+        assert_eq!((totals.successes + totals.failures, totals.late), (1, 1));
+        let closed = totals.successes == 1;
+        assert_eq!(snapshot.state, if closed { State::Closed } else { State::Open });
+        assert_eq!(totals.trips, if closed { 1 } else { 2 });
+    });
+}

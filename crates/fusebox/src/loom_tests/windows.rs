@@ -1,0 +1,74 @@
+//! Rules that are asked by several threads at once, over each kind of window.
+
+use loom::thread;
+
+use super::{WAIT, probing};
+use crate::{HalfOpen, Trip, Window};
+
+/// A success that brings the calls up to the minimum and a failure, at once: one of them opens.
+///
+/// Fails without the fence (outside the models: the sequentially consistent accesses) between the
+/// write of a success and its look for anything to weigh it against.
+#[test]
+fn a_success_that_completes_the_minimum_opens() {
+    let rolling = Window::last(2 * WAIT).buckets(2);
+    for window in [Window::unbounded(), rolling, Window::tumbling(WAIT), Window::last_calls(2)] {
+        loom::model(move || {
+            let half = Trip::failure_rate(0.5).minimum_calls(2);
+            let (breaker, _hands) = probing(half, window, HalfOpen::new());
+            let (success, failure) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire().unwrap());
+            let racer = thread::spawn(move || success.success());
+            failure.failure();
+            racer.join().unwrap();
+            assert_eq!(breaker.snapshot().totals.trips, 1);
+        });
+    }
+}
+
+/// Two failures at once, the first of their bucket, after one in the bucket before: whoever rolls the
+/// window on, all three are in it for the one that completes them.
+///
+/// Fails if a roll is not applied by those who find it under way, or if the step is weighed by the sums
+/// before it.
+#[test]
+fn of_two_failures_in_a_new_bucket_one_opens() {
+    loom::model(|| {
+        let window = Window::last(2 * WAIT).buckets(2);
+        let (breaker, hands) = probing(Trip::failure_count(3), window, HalfOpen::new());
+        breaker.try_acquire().unwrap().failure();
+        let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
+        hands.advance(WAIT);
+        let racer = thread::spawn(move || first.failure());
+        second.failure();
+        racer.join().unwrap();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.totals.trips, snapshot.totals.failures), (1, 3));
+        assert_eq!(snapshot.counts.failures, 3);
+    });
+}
+
+/// A success and a failure in a count window that is full: it holds its size and the failure, and the
+/// failure slides out in time.
+///
+/// Fails if a step pushes out what it has not looked at (an outcome of another step).
+#[test]
+fn a_full_count_window_keeps_its_size() {
+    loom::model(|| {
+        let (breaker, _hands) = probing(Trip::failure_count(2), Window::last_calls(2), HalfOpen::new());
+        for _ in 0..2 {
+            breaker.try_acquire().unwrap().success();
+        }
+        let success = breaker.try_acquire_owned().unwrap();
+        let racer = thread::spawn(move || success.success());
+        breaker.try_acquire().unwrap().failure();
+        racer.join().unwrap();
+        let counts = breaker.snapshot().counts;
+        assert_eq!((counts.calls, counts.failures), (2, 1));
+        for _ in 0..2 {
+            breaker.try_acquire().unwrap().success();
+        }
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.counts.calls, snapshot.counts.failures), (2, 0));
+        assert_eq!((snapshot.totals.successes, snapshot.totals.failures), (5, 1));
+    });
+}

@@ -1,0 +1,89 @@
+use std::sync::Arc;
+
+use super::{Registry, RegistryStatus};
+use crate::listeners::Listeners;
+use crate::{CircuitBreaker, Event, Listener, Snapshot, Subscription};
+
+/// What is asked of, or done to, all breakers.
+impl Registry {
+    /// All breakers, in the order of their names.
+    pub fn breakers(&self) -> Vec<CircuitBreaker> {
+        let mut all: Vec<_> = self.0.slots.pin().values().map(|slot| slot.breaker.clone()).collect();
+        all.sort_by(|a, b| a.name().cmp(b.name()));
+        all
+    }
+
+    /// How many breakers there are.
+    pub fn len(&self) -> usize {
+        self.0.slots.len()
+    }
+
+    /// True if there is no breaker.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How all breakers are: how many in each state, which are open, and a snapshot of each.
+    pub fn status(&self) -> RegistryStatus {
+        let (overflowed, evicted) = {
+            let desk = self.0.desk();
+            (desk.overflowed, desk.evicted)
+        };
+        let snapshots: Vec<Snapshot> = self.breakers().iter().map(CircuitBreaker::snapshot).collect();
+        RegistryStatus::of(snapshots, overflowed, evicted)
+    }
+
+    /// True if a breaker rejects every call: it is open or forced open.
+    pub fn any_open(&self) -> bool {
+        self.0.slots.pin().values().any(|slot| slot.breaker.is_open())
+    }
+
+    /// The breakers that reject every call (open or forced open), in the order of their names.
+    pub fn open_breakers(&self) -> Vec<CircuitBreaker> {
+        let mut all = self.breakers();
+        all.retain(CircuitBreaker::is_open);
+        all
+    }
+
+    /// Resets every breaker, as by [`CircuitBreaker::reset`].
+    pub fn reset_all(&self) {
+        for breaker in self.breakers() {
+            breaker.reset();
+        }
+    }
+
+    /// Forgets now what [`RegistryBuilder::idle_after`] allows to forget, and says how many that were.
+    ///
+    /// The registry does this by itself when new names come; a program whose names come in waves can
+    /// do it in between.
+    pub fn evict_idle(&self) -> usize {
+        let Some(idle) = self.0.idle else { return 0 };
+        let map = self.0.slots.pin();
+        let mut desk = self.0.desk();
+        let evicted = self.0.sweep(&mut desk, idle, self.0.clock.now());
+        drop(desk);
+        drop(map);
+        evicted
+    }
+
+    /// Lets a listener hear every breaker of this registry, those to come included, until the
+    /// subscription is dropped.
+    ///
+    /// [`Listener::wants_calls`] is asked once.
+    pub fn subscribe(&self, listener: impl Listener) -> Subscription {
+        let ear = Listeners::ear(Box::new(listener));
+        let map = self.0.slots.pin();
+        let mut desk = self.0.desk();
+        desk.ears.push(Arc::clone(&ear));
+        for slot in map.values() {
+            slot.breaker.inner().adopt(&ear);
+        }
+        drop(desk);
+        Subscription::to_registry(Arc::downgrade(&self.0), &ear)
+    }
+
+    /// The same as [`subscribe`](Self::subscribe), for closures.
+    pub fn on_event(&self, f: impl Fn(&CircuitBreaker, &Event) + Send + Sync + 'static) -> Subscription {
+        self.subscribe(f)
+    }
+}

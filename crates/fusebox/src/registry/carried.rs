@@ -1,0 +1,159 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use crate::breaker::Inner;
+use crate::{CircuitBreaker, Totals};
+
+/// Totals by name, which never fall.
+///
+/// The totals of a breaker begin at zero, so those of a name would fall when it comes back with a new
+/// breaker. Here they go on from what its predecessor had reached.
+#[derive(Default)]
+pub(super) struct Carried {
+    lines: HashMap<Arc<str>, Line>,
+    round: u64,
+}
+
+struct Line {
+    /// Weak: a breaker that is looked at can still be evicted.
+    breaker: Weak<Inner>,
+    /// What the name's earlier breakers had reached.
+    before: Totals,
+    /// What this one had reached when it was last looked at.
+    reached: Totals,
+    /// The last round in which it was there.
+    seen: u64,
+}
+
+/// So many names that are gone are remembered at least.
+const GONE: usize = 1_000;
+
+impl Carried {
+    /// Begins a round, in which every breaker there is will be told.
+    pub(super) fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// The totals of this breaker's name, given its own.
+    pub(super) fn carry(&mut self, breaker: &CircuitBreaker, reached: Totals) -> Totals {
+        let line = self.lines.entry(Arc::clone(breaker.inner().name())).or_insert_with(|| Line {
+            breaker: breaker.weak(),
+            before: Totals::default(),
+            reached,
+            seen: self.round,
+        });
+        if !line.breaker.ptr_eq(&breaker.weak()) {
+            line.before = line.before.plus(&line.reached);
+            line.breaker = breaker.weak();
+        }
+        (line.reached, line.seen) = (reached, self.round);
+        line.before.plus(&reached)
+    }
+
+    /// Ends a round: the names that were there in the last one and are not any more.
+    ///
+    /// Names that are gone are remembered, because they may come back; the longest gone are forgotten
+    /// when they are more than those that are there (and a thousand).
+    pub(super) fn end_round(&mut self) -> Vec<Arc<str>> {
+        let just_gone = |line: &Line| line.seen + 1 == self.round;
+        let left = self.lines.iter().filter(|(_, line)| just_gone(line)).map(|(name, _)| Arc::clone(name));
+        let left: Vec<_> = left.collect();
+        let gone = self.lines.values().map(|line| line.seen).filter(|&seen| seen != self.round);
+        let mut gone: Vec<u64> = gone.collect();
+        let room = GONE.max(self.lines.len() - gone.len());
+        if gone.len() > room {
+            gone.sort_unstable();
+            let oldest_kept = gone[gone.len() - room];
+            self.lines.retain(|_, line| line.seen >= oldest_kept);
+        }
+        left
+    }
+
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.lines.contains_key(name)
+    }
+}
+
+impl Totals {
+    fn plus(&self, other: &Totals) -> Totals {
+        Totals {
+            successes: self.successes.saturating_add(other.successes),
+            failures: self.failures.saturating_add(other.failures),
+            ignored: self.ignored.saturating_add(other.ignored),
+            abandoned: self.abandoned.saturating_add(other.abandoned),
+            slow: self.slow.saturating_add(other.slow),
+            late: self.late.saturating_add(other.late),
+            rejected: self.rejected.saturating_add(other.rejected),
+            would_trip: self.would_trip.saturating_add(other.would_trip),
+            trips: self.trips.saturating_add(other.trips),
+            panics: self.panics.saturating_add(other.panics),
+            timed: self.timed.saturating_add(other.timed),
+            response_time: self.response_time.saturating_add(other.response_time),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_comes_back_goes_on_from_where_it_was() {
+        let mut carried = Carried::default();
+        assert_eq!(round(&mut carried, &[&called("a", 3)]), [3]);
+        assert_eq!(round(&mut carried, &[&called("a", 5)]), [8], "exchanged between two rounds");
+        assert_eq!(round(&mut carried, &[]), [0; 0]);
+        assert_eq!(round(&mut carried, &[&called("a", 1)]), [9], "back after it was gone");
+    }
+
+    #[test]
+    fn the_same_breaker_put_back_is_not_counted_twice() {
+        let mut carried = Carried::default();
+        let breaker = called("a", 3);
+        round(&mut carried, &[&breaker]);
+        round(&mut carried, &[]);
+        assert_eq!(round(&mut carried, &[&breaker]), [3]);
+    }
+
+    #[test]
+    fn a_name_is_told_gone_once() {
+        let mut carried = Carried::default();
+        let (a, b) = (called("a", 1), called("b", 1));
+        round(&mut carried, &[&a, &b]);
+        for gone in [vec![Arc::from("a")], vec![]] {
+            carried.begin_round();
+            carried.carry(&b, b.snapshot().totals);
+            assert_eq!(carried.end_round(), gone);
+        }
+    }
+
+    #[test]
+    fn the_longest_gone_are_forgotten_first_and_what_is_there_never() {
+        let mut carried = Carried::default();
+        let stays = called("stays", 1);
+        for n in 0..3 * GONE {
+            round(&mut carried, &[&stays, &called(&n.to_string(), 1)]);
+        }
+        assert!(carried.lines.len() <= GONE + 2, "{} lines", carried.lines.len());
+        assert!(carried.knows("stays"));
+        assert!(carried.knows(&(3 * GONE - 1).to_string()));
+        assert!(!carried.knows("0"));
+    }
+
+    /// The successes of each of these breakers' names.
+    fn round(carried: &mut Carried, breakers: &[&CircuitBreaker]) -> Vec<u64> {
+        carried.begin_round();
+        let carry = |breaker: &&CircuitBreaker| carried.carry(breaker, breaker.snapshot().totals).successes;
+        let successes = breakers.iter().map(carry).collect();
+        carried.end_round();
+        successes
+    }
+
+    fn called(name: &str, successes: u32) -> CircuitBreaker {
+        let breaker = CircuitBreaker::builder(name).build();
+        for _ in 0..successes {
+            breaker.try_acquire().expect("closed").success();
+        }
+        breaker
+    }
+}

@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use super::desk::Desk;
+use super::name::{Name, Seeded};
+use super::rules::Rules;
+use super::slot::{Idle, Origin, Slot};
+use crate::clock::Tick;
+use crate::listeners::Ear;
+use crate::sync::{Mutex, MutexGuard, lock};
+use crate::{CircuitBreaker, CircuitBreakerConfig, Clock};
+
+/// What all clones share.
+pub(crate) struct Inner {
+    pub(super) slots: papaya::HashMap<Name, Slot, Seeded>,
+    pub(super) clock: Clock,
+    capacity: usize,
+    pub(super) idle: Option<Idle>,
+    /// Whoever adds, removes or configures holds this; no look-up of a present name does, and no
+    /// user code runs under it. A guard of the map is taken before it, so that what the map lets
+    /// go of is dropped after it.
+    desk: Mutex<Desk>,
+}
+
+/// What a look-up finds.
+pub(super) enum Found {
+    Breaker(CircuitBreaker),
+    Nothing,
+    /// It is being evicted at this moment.
+    Leaving,
+}
+
+impl Found {
+    pub(super) fn breaker(self) -> Option<CircuitBreaker> {
+        match self {
+            Found::Breaker(breaker) => Some(breaker),
+            Found::Nothing | Found::Leaving => None,
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn new(rules: Rules, capacity: usize, idle: Option<Idle>, clock: Clock) -> Inner {
+        let desk = Mutex::new(Desk::new(rules, clock.now()));
+        Inner { slots: papaya::HashMap::with_hasher(Seeded::new()), clock, capacity, idle, desk }
+    }
+
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        lock(&self.desk)
+    }
+
+    #[inline]
+    pub(super) fn find(&self, name: &str) -> Found {
+        let map = self.slots.pin();
+        let Some(slot) = map.get(name) else { return Found::Nothing };
+        // Cloned before the slot is asked: from here on an eviction sees that somebody holds it.
+        let breaker = slot.breaker.clone();
+        match self.idle {
+            Some(idle) if !slot.touch(self.clock.now(), idle) => Found::Leaving,
+            Some(_) | None => Found::Breaker(breaker),
+        }
+    }
+
+    /// Makes the breaker of a name that was not there a moment ago.
+    #[cold]
+    pub(super) fn make(&self, name: &str) -> CircuitBreaker {
+        let map = self.slots.pin();
+        let mut desk = self.desk();
+        if let Found::Breaker(breaker) = self.find(name) {
+            return breaker;
+        }
+        let config = desk.rules.find(name).clone();
+        let breaker = CircuitBreaker::builder(name).config(config).clock(self.clock.clone()).build();
+        if self.has_room(&mut desk) {
+            self.put(&desk, breaker.clone(), Origin::Rules);
+        } else {
+            desk.overflowed += 1;
+        }
+        drop(desk);
+        drop(map);
+        breaker
+    }
+
+    pub(super) fn put(&self, desk: &Desk, breaker: CircuitBreaker, origin: Origin) {
+        for ear in &desk.ears {
+            breaker.inner().adopt(ear);
+        }
+        let name = Name::of(&breaker);
+        self.slots.pin().insert(name, Slot::new(breaker, origin, self.clock.now()));
+    }
+
+    /// Whether one more fits, after forgetting what may be forgotten.
+    fn has_room(&self, desk: &mut Desk) -> bool {
+        let full = |inner: &Inner| inner.slots.len() >= inner.capacity;
+        if let Some(idle) = self.idle {
+            let now = self.clock.now();
+            desk.refused += usize::from(full(self));
+            if desk.sweep_is_due(idle, now, full(self), self.slots.len()) {
+                self.sweep(desk, idle, now);
+            }
+        }
+        !full(self)
+    }
+
+    pub(super) fn sweep(&self, desk: &mut Desk, idle: Idle, now: Tick) -> usize {
+        let map = self.slots.pin();
+        let mut evicted = 0;
+        for (name, slot) in &map {
+            let same = |config: &CircuitBreakerConfig| desk.rules.find(name.as_str()) == config;
+            if slot.give_up(now, idle, desk.ears.len(), same) {
+                map.remove(name);
+                evicted += 1;
+            }
+        }
+        desk.evicted = desk.evicted.saturating_add(evicted as u64);
+        (desk.swept_at, desk.refused) = (now, 0);
+        evicted
+    }
+
+    /// The breakers that a rule may be for, and it alone if the rule is for one name.
+    pub(super) fn meant_by(&self, name_or_prefix: &str) -> Vec<CircuitBreaker> {
+        let map = self.slots.pin();
+        let mut meant: Vec<_> = match name_or_prefix.strip_suffix('*') {
+            None => map.get(name_or_prefix).map(|slot| slot.breaker.clone()).into_iter().collect(),
+            Some(prefix) => map
+                .iter()
+                .filter(|(name, _)| name.as_str().starts_with(prefix))
+                .map(|(_, slot)| slot.breaker.clone())
+                .collect(),
+        };
+        meant.sort_by(|a, b| a.name().cmp(b.name()));
+        meant
+    }
+
+    /// Brings a breaker to the configuration that the rules give it, if the rule that was set is the
+    /// one that decides.
+    pub(super) fn apply(&self, set: &str, breaker: &CircuitBreaker) {
+        loop {
+            let (config, version) = {
+                let desk = self.desk();
+                let Some(config) = desk.rules.find_if(breaker.name(), set) else { return };
+                (config.clone(), desk.version)
+            };
+            // Its listeners are told: not under the lock. So somebody may have set another rule in
+            // between, and may have been faster: then this one is not the last word.
+            if *breaker.config() != config {
+                breaker.set_config(config);
+            }
+            if self.desk().version == version {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn unsubscribe(&self, ear: &Arc<Ear>) {
+        let map = self.slots.pin();
+        let mut desk = self.desk();
+        desk.ears.retain(|other| !Arc::ptr_eq(other, ear));
+        for slot in map.values() {
+            slot.breaker.inner().unsubscribe(ear);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The protected client's breaker, for a Prometheus or a `curl` that wants to watch.
+
+use std::io;
+use std::net::SocketAddr;
+
+use axum::response::IntoResponse;
+use axum::{Json, Router, routing::get};
+use fusebox::{CircuitBreaker, Registry};
+use fusebox_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names::CALL_DURATION};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use tokio::net::TcpListener;
+use tower::BoxError;
+
+/// Serves `/metrics` and `/circuit-breakers` as long as the demonstration runs, and says where.
+///
+/// # Errors
+///
+/// When nobody can listen there.
+pub(crate) async fn serve(address: SocketAddr, breaker: CircuitBreaker) -> Result<SocketAddr, BoxError> {
+    let listener = TcpListener::bind(address).await;
+    let listener =
+        listener.map_err(|error| io::Error::new(error.kind(), format!("--metrics {address}: {error}")))?;
+    let exporter = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full(CALL_DURATION.to_owned()), &DURATION_BUCKETS)?
+        .install_recorder()?;
+    let registry = Registry::new();
+    let metrics = CircuitBreakerMetrics::with_durations(&registry);
+    registry.insert(breaker)?;
+    let page = move || {
+        metrics.publish();
+        let page = exporter.render();
+        async { page }
+    };
+    let breakers = move || {
+        let status = registry.status();
+        async { Json(status).into_response() }
+    };
+    let pages = Router::new().route("/metrics", get(page)).route("/circuit-breakers", get(breakers));
+    let address = listener.local_addr()?;
+    // It ends with the program: there is nobody to hand an error to.
+    drop(tokio::spawn(axum::serve(listener, pages).into_future()));
+    Ok(address)
+}

@@ -1,0 +1,133 @@
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::outage::scraped;
+use crate::queries::Query;
+
+#[test]
+fn everything_the_dashboard_asks_for_is_on_a_real_page() {
+    let asked = dashboard();
+    assert!(asked.len() >= 20, "only {} queries were found", asked.len());
+    check(&asked, "{{", "}}");
+}
+
+#[test]
+fn everything_the_rules_ask_for_is_on_a_real_page() {
+    let asked = rules();
+    assert!(asked.len() >= 10, "only {} rules were found", asked.len());
+    check(&asked, "{{ $labels.", " }}");
+}
+
+#[test]
+fn the_dashboard_can_be_narrowed_by_labels_that_are_there() {
+    let dashboard: Value = serde_json::from_str(&read("grafana.json")).unwrap();
+    let variables = objects_with(&dashboard, "definition");
+    assert_eq!(variables.len(), 2);
+    for variable in variables {
+        // `label_values(metric, label)` asks for a label as a grouping does.
+        let query = text(variable, "definition");
+        let (metric, label) =
+            query.trim_start_matches("label_values(").trim_end_matches(')').rsplit_once(", ").unwrap();
+        let asks = Query { groups: BTreeSet::from([label.to_owned()]), ..Query::parse(metric) };
+        assert_eq!(asks.missing_on(scraped()), [] as [String; 0], "{query}");
+    }
+}
+
+#[test]
+fn every_metric_is_shown_somewhere() {
+    let asked = dashboard().into_iter().chain(rules());
+    let selectors = asked.flat_map(|asked| Query::parse(&asked.expression).selectors);
+    let shown: BTreeSet<_> = selectors.map(|selector| selector.metric).collect();
+    let missed: Vec<_> = scraped().samples.iter().filter(|sample| !shown.contains(&sample.name)).collect();
+    assert!(missed.is_empty(), "nobody looks at {missed:?}");
+}
+
+#[test]
+fn promtool_approves_of_the_rules() {
+    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
+        let ran = Command::new("promtool").args(arguments).current_dir(folder()).output();
+        match ran {
+            Ok(ran) => assert!(
+                ran.status.success(),
+                "promtool {arguments:?}: {}{}",
+                String::from_utf8_lossy(&ran.stdout),
+                String::from_utf8_lossy(&ran.stderr)
+            ),
+            Err(error) => skip(&error),
+        }
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "a check that was not made must not look like one that passed")]
+fn skip(error: &std::io::Error) {
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+    eprintln!("SKIPPED: promtool is not installed (Debian: apt-get install prometheus); see .ci/alerts");
+}
+
+/// An expression, and the text that quotes labels of its result.
+struct Asked {
+    expression: String,
+    text: String,
+}
+
+fn dashboard() -> Vec<Asked> {
+    let dashboard: Value = serde_json::from_str(&read("grafana.json")).unwrap();
+    let texts = ["legendFormat", "titleFormat", "textFormat"];
+    let asked = |target: &&Value| Asked {
+        expression: text(target, "expr").to_owned(),
+        text: texts.map(|name| text(target, name)).join(" "),
+    };
+    objects_with(&dashboard, "expr").iter().map(asked).collect()
+}
+
+fn rules() -> Vec<Asked> {
+    let asked = |rule: &str| {
+        let expression = rule.lines().find_map(|line| line.trim().strip_prefix("expr: "));
+        let expression = expression.expect("a rule has its expression on one line").to_owned();
+        Asked { expression, text: rule.to_owned() }
+    };
+    read("alerts.yml").split("- alert:").skip(1).map(asked).collect()
+}
+
+fn check(asked: &[Asked], open: &str, close: &str) {
+    for Asked { expression, text } in asked {
+        let query = Query::parse(expression);
+        assert!(!query.selectors.is_empty(), "nothing of ours in {expression}");
+        assert_eq!(query.missing_on(scraped()), [] as [String; 0], "{expression}");
+        for label in quoted(text, open, close) {
+            assert!(query.groups.contains(label), "{label} is told and not grouped by: {expression}");
+        }
+    }
+}
+
+fn quoted<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
+    text.split(open).skip(1).filter_map(|rest| rest.split(close).next()).collect()
+}
+
+/// Every object in a document that has this field.
+fn objects_with<'a>(value: &'a Value, field: &str) -> Vec<&'a Value> {
+    match value {
+        Value::Object(fields) => {
+            let inner = fields.values().flat_map(|value| objects_with(value, field));
+            let this = fields.contains_key(field).then_some(value);
+            this.into_iter().chain(inner).collect()
+        }
+        Value::Array(values) => values.iter().flat_map(|value| objects_with(value, field)).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/fusebox-metrics/dashboards")
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(folder().join(file)).unwrap()
+}

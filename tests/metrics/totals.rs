@@ -1,0 +1,200 @@
+use fusebox::{CircuitBreaker, CircuitBreakerConfig, Outcome, State, Trip};
+use fusebox_metrics::{CircuitBreakerMetrics, names};
+
+use crate::page::Page;
+use crate::world::{Exporter, SECOND, fail, registry, succeed};
+
+#[test]
+fn every_outcome_is_counted_once() {
+    let (registry, hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let breaker = registry.get_or_create("api");
+    let late = breaker.try_acquire().unwrap();
+    succeed(&breaker, 7);
+    breaker.try_acquire().unwrap().ignore();
+    drop(breaker.try_acquire().unwrap());
+    fail(&breaker, 2);
+    late.success();
+    hands.advance(SECOND);
+    for _ in 0..3 {
+        breaker.try_acquire().unwrap_err();
+    }
+
+    let page = Exporter::new().scrape(&metrics);
+
+    let outcomes = ["success", "failure", "ignored", "abandoned", "late", "rejected"];
+    assert_eq!(outcomes.map(|outcome| calls(&page, "api", outcome)), [7.0, 2.0, 1.0, 1.0, 1.0, 3.0]);
+    assert_eq!(page.types[names::CALLS], "counter");
+    assert_eq!(page.value(names::OPEN_REMAINING, &[("breaker", "api")]), Some(9.0));
+    assert_eq!(page.value(names::FAILURE_RATIO, &[("breaker", "api")]), Some(2.0 / 9.0));
+    assert_eq!(page.value(names::SLOW_CALL_RATIO, &[("breaker", "api")]), Some(0.0));
+}
+
+#[test]
+fn a_recorder_that_comes_late_misses_nothing() {
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let breaker = registry.get_or_create("api");
+    succeed(&breaker, 5);
+    metrics.publish(); // into nothing
+    fail(&breaker, 2);
+    metrics.publish();
+
+    let page = Exporter::new().scrape(&metrics);
+
+    assert_eq!(calls(&page, "api", "success"), 5.0);
+    assert_eq!(calls(&page, "api", "failure"), 2.0);
+    let opening =
+        [("breaker", "api"), ("from", "closed"), ("to", "open"), ("reason", "consecutive_failures")];
+    assert_eq!(page.value(names::TRANSITIONS, &opening), Some(1.0));
+}
+
+#[test]
+fn the_state_is_the_one_that_an_admission_would_find() {
+    let (registry, hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let breaker = registry.get_or_create("api");
+    let exporter = Exporter::new();
+
+    let shows = |state: State, code: f64, remaining: f64| {
+        let page = exporter.scrape(&metrics);
+        let ones: Vec<_> =
+            page.samples.iter().filter(|sample| sample.name == names::STATE && sample.value == 1.0).collect();
+        assert_eq!(ones.len(), 1, "{page}");
+        assert_eq!(ones[0].labels["state"], state.as_str());
+        assert_eq!(page.value(names::STATE_CODE, &[("breaker", "api")]), Some(code));
+        let left = page.value(names::OPEN_REMAINING, &[("breaker", "api")]).unwrap();
+        assert!(left == remaining || left.is_nan() && remaining.is_nan(), "{left} left, not {remaining}");
+        let zeros = page.samples.iter().filter(|sample| sample.name == names::STATE && sample.value == 0.0);
+        assert_eq!(zeros.count(), 5);
+    };
+
+    shows(State::Closed, 0.0, 0.0);
+    breaker.trip();
+    shows(State::Open, 2.0, 10.0);
+    hands.advance(10 * SECOND); // and nobody calls
+    shows(State::HalfOpen, 1.0, 0.0);
+    breaker.force_open();
+    shows(State::ForcedOpen, 3.0, f64::NAN);
+    breaker.disable();
+    shows(State::Disabled, 4.0, 0.0);
+    breaker.metrics_only();
+    shows(State::MetricsOnly, 5.0, 0.0);
+}
+
+#[test]
+fn without_calls_a_ratio_is_not_a_number() {
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    registry.get_or_create("api");
+    let page = Exporter::new().scrape(&metrics);
+    for name in [names::FAILURE_RATIO, names::SLOW_CALL_RATIO] {
+        assert!(page.value(name, &[("breaker", "api")]).unwrap().is_nan());
+    }
+}
+
+#[test]
+fn slow_calls_would_trips_and_panics_have_totals_of_their_own() {
+    let slow = Trip::slow_call_rate(0.5, SECOND).minimum_calls(2);
+    let config = CircuitBreakerConfig::builder().trip(slow).build().unwrap();
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let breaker = registry.create("api", config).unwrap();
+    breaker.on_event(|_, event| assert!(!matches!(event, fusebox::Event::Reset { .. }))).forget();
+    breaker.metrics_only();
+    for _ in 0..4 {
+        breaker.try_acquire().unwrap().record_after(Outcome::Success, SECOND);
+    }
+    breaker.reset(); // its listener panics
+
+    let page = Exporter::new().scrape(&metrics);
+
+    let of_api = [("breaker", "api")];
+    assert_eq!(page.value(names::SLOW_CALLS, &of_api), Some(4.0));
+    assert_eq!(page.value(names::WOULD_TRIP, &of_api), Some(1.0));
+    assert_eq!(page.value(names::PANICS, &of_api), Some(1.0));
+}
+
+#[test]
+fn labels_hold_whatever_a_name_holds() {
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let name = "a \"b\" \\ {c},\nd";
+    registry.get_or_create(name);
+    let page = Exporter::new().scrape(&metrics);
+    assert_eq!(calls(&page, name, "success"), 0.0);
+}
+
+#[test]
+fn names_that_find_no_room_make_no_series() {
+    let registry = fusebox::Registry::builder().capacity(2).build();
+    let metrics = CircuitBreakerMetrics::with_durations(&registry);
+    let exporter = Exporter::new();
+    exporter.during(|| {
+        for n in 0..100 {
+            let breaker: CircuitBreaker = registry.get_or_create(&format!("tenant-{n}"));
+            succeed(&breaker, 1);
+            breaker.trip();
+        }
+    });
+
+    let page = exporter.scrape(&metrics);
+
+    let breakers: std::collections::BTreeSet<_> =
+        page.samples.iter().filter_map(|sample| sample.labels.get("breaker")).collect();
+    assert_eq!(breakers.len(), 2, "{breakers:?}");
+    assert_eq!(page.value(names::REGISTRY_OVERFLOWED, &[]), Some(98.0));
+}
+
+#[test]
+fn while_calls_are_made_no_counter_falls_and_in_the_end_all_are_there() {
+    const CALLS: u32 = 20_000;
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let exporter = Exporter::new();
+    registry.get_or_create("api").metrics_only(); // two failures at once would open it
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..2).map(|_| scope.spawn(|| call(&registry, CALLS))).collect();
+        let mut before = Page::default();
+        while callers.iter().any(|caller| !caller.is_finished()) {
+            let page = exporter.scrape(&metrics);
+            for outcome in ["success", "failure", "ignored"] {
+                let labels = [("breaker", "api"), ("outcome", outcome)];
+                assert!(
+                    page.value(names::CALLS, &labels) >= before.value(names::CALLS, &labels),
+                    "{outcome}"
+                );
+            }
+            before = page;
+        }
+    });
+    let page = exporter.scrape(&metrics);
+    let outcomes = ["success", "failure", "ignored"].map(|outcome| calls(&page, "api", outcome));
+    assert_eq!(outcomes, [1.0, 0.5, 0.5].map(|share| share * f64::from(CALLS)));
+}
+
+/// Two successes, a failure and one that is ignored, over and over, through a breaker that is looked up.
+fn call(registry: &fusebox::Registry, calls: u32) {
+    for n in 0..calls {
+        let permit = registry.get_or_create("api");
+        let permit = permit.try_acquire().unwrap();
+        match n % 4 {
+            0 => permit.failure(),
+            1 => permit.ignore(),
+            _ => permit.success(),
+        }
+    }
+}
+
+#[test]
+fn what_is_dropped_listens_no_more() {
+    let (registry, hands) = registry();
+    drop(CircuitBreakerMetrics::with_durations(&registry));
+    registry.get_or_create("api");
+    hands.advance(120 * SECOND);
+    assert_eq!(registry.evict_idle(), 1);
+}
+
+pub(crate) fn calls(page: &Page, breaker: &str, outcome: &str) -> f64 {
+    page.value(names::CALLS, &[("breaker", breaker), ("outcome", outcome)]).unwrap()
+}

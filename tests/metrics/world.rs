@@ -1,0 +1,80 @@
+use std::time::Duration;
+
+use fusebox::{CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Registry, Trip};
+use fusebox_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names};
+use metrics::with_local_recorder;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_util::MetricKindMask;
+
+use crate::page::Page;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// A real exporter for this thread.
+pub(crate) struct Exporter {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl Exporter {
+    pub(crate) fn new() -> Exporter {
+        Exporter::built(PrometheusBuilder::new())
+    }
+
+    /// Drops, when it is asked for a page, what nobody has written to since the page before.
+    pub(crate) fn that_forgets() -> Exporter {
+        let at_once = Some(Duration::from_nanos(1));
+        Exporter::built(PrometheusBuilder::new().idle_timeout(MetricKindMask::ALL, at_once))
+    }
+
+    fn built(builder: PrometheusBuilder) -> Exporter {
+        let name = Matcher::Full(names::CALL_DURATION.into());
+        let recorder = builder.set_buckets_for_metric(name, &DURATION_BUCKETS).unwrap().build_recorder();
+        Exporter { handle: recorder.handle(), recorder }
+    }
+
+    /// Runs this with the exporter as the recorder.
+    pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        with_local_recorder(&self.recorder, work)
+    }
+
+    /// The page alone.
+    pub(crate) fn render(&self) -> Page {
+        Page::parse(&self.handle.render())
+    }
+
+    /// What the handler of `/metrics` does.
+    pub(crate) fn scrape(&self, metrics: &CircuitBreakerMetrics) -> Page {
+        Page::parse(&self.scrape_text(metrics))
+    }
+
+    pub(crate) fn scrape_text(&self, metrics: &CircuitBreakerMetrics) -> String {
+        self.during(|| metrics.publish());
+        self.handle.render()
+    }
+}
+
+/// A registry on a clock of its own, whose breakers open after two failures in a row for ten seconds.
+pub(crate) fn registry() -> (Registry, ManualClock) {
+    let config = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(2))
+        .backoff(fusebox::Backoff::none())
+        .open_duration(10 * SECOND)
+        .build()
+        .unwrap();
+    let (clock, hands) = Clock::manual();
+    let builder = Registry::builder().default_config(config).idle_after(60 * SECOND).clock(clock);
+    (builder.build(), hands)
+}
+
+pub(crate) fn succeed(breaker: &CircuitBreaker, calls: u32) {
+    for _ in 0..calls {
+        breaker.try_acquire().unwrap().success();
+    }
+}
+
+pub(crate) fn fail(breaker: &CircuitBreaker, calls: u32) {
+    for _ in 0..calls {
+        breaker.try_acquire().unwrap().failure();
+    }
+}

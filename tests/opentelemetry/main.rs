@@ -1,0 +1,151 @@
+//! The instruments, as the SDK collects them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod collected;
+
+use std::time::Duration;
+
+use fusebox::{Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Registry, State, Trip};
+use opentelemetry_sdk::metrics::Temporality;
+
+use collected::Collector;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn every_outcome_is_reported() {
+    let (registry, _hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    let breaker = registry.get_or_create("api");
+    let late = breaker.try_acquire().unwrap();
+    succeed(&breaker, 7);
+    breaker.try_acquire().unwrap().ignore();
+    drop(breaker.try_acquire().unwrap());
+    fail(&breaker, 2);
+    late.success();
+    breaker.try_acquire().unwrap_err();
+
+    let collected = collector.collect();
+
+    let calls =
+        |outcome| collected.value("circuit_breaker.calls", &[("breaker", "api"), ("outcome", outcome)]);
+    let outcomes = ["success", "failure", "ignored", "abandoned", "late", "rejected"];
+    assert_eq!(outcomes.map(calls), [7.0, 2.0, 1.0, 1.0, 1.0, 1.0].map(Some));
+    assert_eq!(collected.kind("circuit_breaker.calls"), "monotonic sum, {call}");
+    let of_api = [("breaker", "api")];
+    assert_eq!(collected.value("circuit_breaker.failure_ratio", &of_api), Some(2.0 / 9.0));
+    assert_eq!(collected.value("circuit_breaker.open_remaining", &of_api), Some(10.0));
+    assert_eq!(collected.kind("circuit_breaker.open_remaining"), "gauge, s");
+    for total in ["slow_calls", "would_trip", "panics"] {
+        assert_eq!(collected.value(&format!("circuit_breaker.{total}"), &of_api), Some(0.0), "{total}");
+    }
+    let opening =
+        [("breaker", "api"), ("from", "closed"), ("to", "open"), ("reason", "consecutive_failures")];
+    assert_eq!(collected.value("circuit_breaker.transitions", &opening), Some(1.0));
+}
+
+#[test]
+fn the_state_is_a_set_of_six_series_of_which_one_is_one() {
+    let (registry, hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    let breaker = registry.get_or_create("api");
+    let shows = |state: State| {
+        let collected = collector.collect();
+        assert_eq!(collected.kind("circuit_breaker.state"), "sum, 1");
+        for other in [
+            State::Closed,
+            State::Open,
+            State::HalfOpen,
+            State::ForcedOpen,
+            State::Disabled,
+            State::MetricsOnly,
+        ] {
+            let holds = if other == state { 1.0 } else { 0.0 };
+            let series = [("breaker", "api"), ("state", other.as_str())];
+            assert_eq!(collected.value("circuit_breaker.state", &series), Some(holds), "{other} in {state}");
+        }
+    };
+    shows(State::Closed);
+    breaker.trip();
+    shows(State::Open);
+    hands.advance(10 * SECOND);
+    shows(State::HalfOpen);
+    breaker.force_open();
+    shows(State::ForcedOpen);
+    breaker.disable();
+    shows(State::Disabled);
+    breaker.metrics_only();
+    shows(State::MetricsOnly);
+}
+
+#[test]
+fn what_nobody_knows_is_not_reported() {
+    let (registry, _hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    registry.get_or_create("api").force_open();
+    let collected = collector.collect();
+    for gauge in ["failure_ratio", "slow_call_ratio", "open_remaining"] {
+        let name = format!("circuit_breaker.{gauge}");
+        assert_eq!(collected.value(&name, &[("breaker", "api")]), None, "{gauge}");
+    }
+}
+
+#[test]
+fn the_series_of_an_evicted_breaker_go_away() {
+    for temporality in [Temporality::Cumulative, Temporality::Delta] {
+        let (registry, hands) = registry();
+        let collector = Collector::new(&registry, temporality);
+        succeed(&registry.get_or_create("goes"), 1);
+        let stays = registry.get_or_create("stays");
+        assert_eq!(collector.collect().breakers(), ["goes", "stays"]);
+
+        hands.advance(120 * SECOND);
+        assert_eq!(registry.evict_idle(), 1);
+
+        let collected = collector.collect();
+        assert_eq!(collected.breakers(), ["stays"], "{temporality:?}");
+        assert!(collected.value("circuit_breaker.registry.evicted", &[]).is_some());
+        drop(stays);
+    }
+}
+
+#[test]
+fn a_name_that_comes_back_never_makes_a_counter_fall() {
+    for (temporality, expected) in [(Temporality::Cumulative, 4.0), (Temporality::Delta, 1.0)] {
+        let (registry, _hands) = registry();
+        let collector = Collector::new(&registry, temporality);
+        succeed(&registry.get_or_create("api"), 3);
+        collector.collect();
+        registry.remove("api");
+        succeed(&registry.get_or_create("api"), 1);
+
+        let series = [("breaker", "api"), ("outcome", "success")];
+        let calls = collector.collect().value("circuit_breaker.calls", &series);
+        assert_eq!(calls, Some(expected), "{temporality:?}");
+    }
+}
+
+/// Breakers that open after two failures in a row for ten seconds.
+fn registry() -> (Registry, ManualClock) {
+    let config = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(2))
+        .backoff(Backoff::none())
+        .open_duration(10 * SECOND)
+        .build()
+        .unwrap();
+    let (clock, hands) = Clock::manual();
+    let builder = Registry::builder().default_config(config).idle_after(60 * SECOND).clock(clock);
+    (builder.build(), hands)
+}
+
+fn succeed(breaker: &CircuitBreaker, calls: u32) {
+    for _ in 0..calls {
+        breaker.try_acquire().unwrap().success();
+    }
+}
+
+fn fail(breaker: &CircuitBreaker, calls: u32) {
+    for _ in 0..calls {
+        breaker.try_acquire().unwrap().failure();
+    }
+}
