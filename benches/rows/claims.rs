@@ -1,4 +1,5 @@
 use crate::rows::listeners;
+use crate::rows::verdict::{Bound, Claim};
 use crate::table::{Row, Table};
 
 const TOWER: &str = "Tower, closed";
@@ -19,19 +20,6 @@ const COUNT: &str = "fusebox, count 100";
 const CONSECUTIVE: &str = "fusebox, consecutive 5";
 const SLOW: &str = "fusebox, time + slow calls";
 const STRIPED: &str = "load + striped fetch_add";
-
-/// Something that ours must show, with what this run has measured of it.
-pub(crate) struct Claim {
-    pub(crate) what: String,
-    pub(crate) measured: Option<f64>,
-    pub(crate) bound: Bound,
-}
-
-/// What must be reached, and what would be better still.
-pub(crate) enum Bound {
-    AtMost(f64, Option<f64>),
-    AtLeast(f64, Option<f64>),
-}
 
 use Bound::{AtLeast, AtMost};
 

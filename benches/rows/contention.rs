@@ -58,6 +58,7 @@ fn tower_cases(callers: usize) -> Vec<Crowd<'static>> {
     }
     cases.extend([
         clones("breaker 2, count 100", callers, peers::breaker_two(Inner)),
+        clones("seatbelt 0.11, time", callers, peers::seatbelt(Inner)),
         clones("tower-resilience 0.14, count 100", callers, peers::resilience(Inner)),
     ]);
     cases

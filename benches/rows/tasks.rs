@@ -23,6 +23,7 @@ pub(crate) fn group(runtime: &Handle) -> Group {
         cases.push(case(runtime, name, configs::stack(&config)));
     }
     cases.push(case(runtime, "breaker 2, count 100", peers::breaker_two(Inner)));
+    cases.push(case(runtime, "seatbelt 0.11, time", peers::seatbelt(Inner)));
     cases.push(case(runtime, "tower-resilience 0.14, count 100", peers::resilience(Inner)));
     rates("One breaker, 8 tokio tasks on 2 workers, tower", TASKS, &cases, "bare", "limit")
 }

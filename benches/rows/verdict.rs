@@ -1,12 +1,26 @@
-use crate::rows::claims::{Bound, Claim, claims};
+use crate::rows::claims::claims;
 use crate::table::{Group, Row, Table};
+
+/// Something that ours must show, with what this run has measured of it.
+pub(crate) struct Claim {
+    pub(crate) what: String,
+    pub(crate) measured: Option<f64>,
+    pub(crate) bound: Bound,
+}
+
+/// What must be reached, and what would be better still.
+pub(crate) enum Bound {
+    AtMost(f64, Option<f64>),
+    AtLeast(f64, Option<f64>),
+}
 
 /// What ours is held to, and whether it was reached in this run; a row that was not measured is left out.
 pub(crate) fn group(table: &Table) -> Group {
     let mut group = Group::new("What ours must show", "as named");
     for Claim { what, measured, bound } in claims(table) {
         if let Some(measured) = measured {
-            group.push(Row::new(what, measured, judged(measured, &bound)));
+            // Adding zero makes a plain one of -0.
+            group.push(Row::new(what, measured + 0.0, judged(measured, &bound)));
         }
     }
     group
