@@ -80,6 +80,7 @@ fn line(
 /// Three digits that matter.
 fn number(value: f64) -> String {
     match value.abs() {
+        nothing if nothing < 0.005 => "0.00".into(),
         small if small < 10.0 => format!("{value:.2}"),
         middle if middle < 100.0 => format!("{value:.1}"),
         _ => format!("{value:.0}"),

@@ -92,7 +92,7 @@ fn threads(callers: usize) -> Group {
         rates::clones(OURS, callers, ours()),
         rates::clones(THEIRS, callers, ninelives(Inner)),
     ];
-    let title = format!("ninelives: one breaker, {callers} threads, tower");
+    let title = format!("ninelives: one breaker, tower, threads: {callers}");
     rates::rates(&title, callers as u64, &cases, "bare", "limit")
 }
 

@@ -19,8 +19,7 @@ pub(crate) fn group(table: &Table) -> Group {
     let mut group = Group::new("What ours must show", "as named");
     for Claim { what, measured, bound } in claims(table) {
         if let Some(measured) = measured {
-            // Adding zero makes a plain one of -0.
-            group.push(Row::new(what, measured + 0.0, judged(measured, &bound)));
+            group.push(Row::new(what, measured, judged(measured, &bound)));
         }
     }
     group
