@@ -57,6 +57,7 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
         ("time-window", Box::new(|| vec![rows::time_window::group()])),
         ("memory", Box::new(|| vec![rows::memory::group()])),
         ("registry", Box::new(|| vec![rows::registry::group()])),
+        ("documents", Box::new(|| vec![rows::documents::group()])),
         ("reqwest", Box::new(|| vec![rows::reqwest::group()])),
         ("tonic", Box::new(|| vec![rows::tonic::group()])),
         ("loopback", Box::new(rows::loopback::groups)),
