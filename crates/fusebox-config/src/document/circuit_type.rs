@@ -6,7 +6,6 @@ use crate::tree::{Node, Value};
 
 /// The key `circuit_type`, by which older documents say which of their thresholds counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CircuitType {
     /// Failures in a row: `failure_threshold`, 5 if nothing is said.

@@ -16,7 +16,6 @@ macro_rules! group {
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
-        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
         #[non_exhaustive]
         pub struct $name {
             $(
@@ -27,7 +26,6 @@ macro_rules! group {
             $( $(
                 $(#[$inner_doc])*
                 #[serde(skip_serializing_if = "crate::document::group::Group::is_empty")]
-                #[cfg_attr(feature = "schema", schemars(default))]
                 pub $inner: $inner_type,
             )* )?
         }

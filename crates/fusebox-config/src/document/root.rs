@@ -15,26 +15,21 @@ use crate::{DocumentError, Format, Problem, problem};
 /// It is read for its form only. What becomes of it, with templates, environments and the values of
 /// other layers, is a [`Configuration`](crate::Configuration).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Document {
     /// What every breaker has, where nothing closer says otherwise.
     #[serde(skip_serializing_if = "Group::is_empty")]
-    #[cfg_attr(feature = "schema", schemars(default))]
     pub defaults: Section,
     /// Numbers under a name of their own, for breakers that say `template`. One that has the name of a
     /// template shipped with the library takes its place.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[cfg_attr(feature = "schema", schemars(default))]
     pub templates: BTreeMap<String, Template>,
     /// What is different in an environment, such as `production`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[cfg_attr(feature = "schema", schemars(default))]
     pub environments: BTreeMap<String, Section>,
     /// Every breaker by its name, or several by what their names begin with and a star: `db-*`. A whole
     /// name goes before a beginning, a longer beginning before a shorter one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[cfg_attr(feature = "schema", schemars(default))]
     pub breakers: BTreeMap<String, Section>,
     /// Where each name is written.
     #[serde(skip)]
@@ -43,7 +38,6 @@ pub struct Document {
 
 /// A template: what is written of one breaker, and the template it builds on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Template {
     /// The template whose numbers lie below this one's; that one must not extend another.
