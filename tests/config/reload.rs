@@ -1,5 +1,4 @@
 //! A registry that follows a document on a real file system.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::time::Duration;
