@@ -6,6 +6,7 @@ pub(crate) mod closed_direct;
 pub(crate) mod closed_tower;
 pub(crate) mod contention;
 pub(crate) mod detection;
+pub(crate) mod documents;
 pub(crate) mod instructions;
 pub(crate) mod listeners;
 pub(crate) mod loopback;

@@ -7,6 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use fusebox::{CircuitBreaker, CircuitBreakerConfig};
+use fusebox_config::{Document, Format, Live, Loader};
 use fusebox_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint, retry_hint};
 use fusebox_tonic::{PerMethod, PerService};
 use fusebox_tower::Key;
@@ -15,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 pub(crate) type Parser = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub(crate) const ALL: [(&str, Parser); 9] = [
+pub(crate) const ALL: [(&str, Parser); 12] = [
     ("retry_after", retry_after),
     ("grpc_pushback", grpc_pushback),
     ("grpc_retry_info", grpc_retry_info),
@@ -25,6 +26,9 @@ pub(crate) const ALL: [(&str, Parser); 9] = [
     ("grpc_path", grpc_path),
     ("duration", duration),
     ("config", config),
+    ("document_yaml", document_yaml),
+    ("document_toml", document_toml),
+    ("document_json", document_json),
 ];
 
 /// A moment with dates on both sides: Sun, 06 Nov 1994 08:49:37 GMT.
@@ -136,4 +140,36 @@ pub(crate) fn config(bytes: &[u8]) {
     breaker.trip();
     breaker.set_config(again.expect("just compared"));
     assert!(!breaker.explain().is_empty());
+}
+
+pub(crate) fn document_yaml(bytes: &[u8]) {
+    document(Format::Yaml, bytes);
+}
+
+pub(crate) fn document_toml(bytes: &[u8]) {
+    document(Format::Toml, bytes);
+}
+
+pub(crate) fn document_json(bytes: &[u8]) {
+    document(Format::Json, bytes);
+}
+
+/// A document is read, or it is told why not; one that is read is written as it was understood.
+fn document(format: Format, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let loader = Loader::new().text("fuzzed", format, text.clone());
+    match loader.load() {
+        Err(error) => {
+            assert!(error.problems().iter().any(|problem| problem.is_error()));
+            assert!(error.to_string().contains("error: "));
+        }
+        Ok(configuration) => {
+            let read = Document::parse("fuzzed", format, &text).expect("it has just been loaded");
+            let written = serde_json::to_string(&read).expect("every document can be written");
+            let again = Document::parse("again", Format::Json, &written);
+            assert_eq!(again.map(|again| serde_json::to_string(&again).ok()), Ok(Some(written)));
+            assert!(!configuration.explain("any").to_string().is_empty());
+            assert!(Live::new(loader).is_ok());
+        }
+    }
 }
