@@ -9,6 +9,8 @@ mod period;
 mod problem;
 mod reader;
 mod resolve;
+#[cfg(feature = "schema")]
+mod schema;
 mod shipped;
 mod source;
 mod suggest;
@@ -27,6 +29,8 @@ pub use load::{Configuration, Loader, Partial, Setting, lint, lint_file};
 pub use period::Period;
 pub use problem::{DocumentError, Problem, Severity, tally};
 pub use resolve::Settings;
+#[cfg(feature = "schema")]
+pub use schema::schema;
 pub use shipped::{environments, templates};
 pub use source::Place;
 pub use written::{Layer, Origin, Written};

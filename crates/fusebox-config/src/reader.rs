@@ -155,6 +155,12 @@ impl<'n> Fields<'n> {
         }
     }
 
+    /// The keys that somebody has asked for.
+    #[cfg(all(test, feature = "schema"))]
+    pub(crate) fn known(&self) -> std::collections::BTreeSet<&'static str> {
+        self.known.iter().copied().collect()
+    }
+
     /// The entries that nobody has asked for, for maps whose keys are names.
     pub(crate) fn rest(&mut self) -> Vec<&'n Entry> {
         std::mem::take(&mut self.entries)

@@ -6,7 +6,7 @@ use crate::tree::{Node, Value};
 
 /// What a call counts as whose caller went away before it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = crate::schema::describe_keys))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Abandoned {

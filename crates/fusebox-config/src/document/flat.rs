@@ -144,3 +144,18 @@ fn half_open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader
         put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
     }
 }
+
+/// Every key that is read here.
+#[cfg(all(test, feature = "schema"))]
+pub(crate) fn known() -> std::collections::BTreeSet<&'static str> {
+    use crate::source::{Place, Source, SourceKind};
+    use crate::tree::{Node, Value};
+
+    let source = Source::new(SourceKind::Code, "", "");
+    let nothing = Node { value: Value::Null, place: Place::whole(&source) };
+    let mut problems = Vec::new();
+    let mut reader = Reader::new(crate::Layer::Breaker, &[], &mut problems);
+    let mut fields = reader.fields(&nothing, "keys");
+    read(&mut Section::default(), &mut fields, &mut reader);
+    fields.known()
+}

@@ -14,9 +14,9 @@ macro_rules! group {
         $( instead { $( $one:ident of $($other:ident)+, )* } )?
         $( also $also:expr )?
     ) => {
-        $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+        $(#[$meta])*
         #[non_exhaustive]
         pub struct $name {
             $(

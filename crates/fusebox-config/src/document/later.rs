@@ -10,10 +10,13 @@ group! {
     Bulkhead, expected "a `bulkhead_config` such as { max_concurrent_calls: 20, queue_timeout: 10 }"
     values {
         /// How many calls may be under way at once, at least 1.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         max_concurrent_calls: u32 = at_least_one,
         /// The pool of calls that this breaker's are counted in.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Word>"))]
         isolation_pool_name: String = scalar::text,
         /// How long a call may wait for its turn; a number is seconds.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Seconds>"))]
         queue_timeout: Period = Period::read_seconds,
     }
 }
@@ -23,10 +26,13 @@ group! {
     HealthCheck, expected "a `health_check_config` such as { health_check_interval: 30 }"
     values {
         /// How long from one question to the next, longer than 0s; a number is seconds.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Seconds>"))]
         health_check_interval: Period = above_zero,
         /// How long an answer may take, longer than 0s; a number is seconds.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Seconds>"))]
         health_check_timeout: Period = above_zero,
         /// Whom to ask.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Word>"))]
         health_check_url: String = scalar::text,
     }
 }

@@ -11,23 +11,29 @@ const KEYS: [&str; 8] =
 
 group! {
     /// The group `metadata`: what people say of a breaker, to find it by.
+    #[cfg_attr(feature = "schema", schemars(transform = crate::schema::or_own_notes))]
     Metadata, expected "a `metadata` group such as { tags: [critical] }"
     values {
         /// The version of these numbers.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Word>"))]
         version: String = scalar::text,
         /// The environment, such as `production`: the same as `environment` beside the groups.
         environment: String = scalar::text,
         /// The template: the same as `template` beside the groups.
         template: String = scalar::text,
         /// What the breaker protects.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Word>"))]
         description: String = scalar::text,
         /// Words to find breakers by.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<crate::schema::Word>>"))]
         tags: Vec<Written<String>> = tags,
         /// How important the dependency is; by custom 1 is the most.
         priority: i64 = scalar::whole,
         /// What kind of dependency it is, such as `database` or `ai`.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::Word>"))]
         service_category: String = scalar::text,
         /// Whatever else is worth a note: single values under keys of your own, here or beside `tags`.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<String, crate::schema::Word>>"))]
         notes: BTreeMap<String, String> = notes,
     }
 }

@@ -26,4 +26,9 @@ pub use section::Section;
 pub use trip::{Rule, RuleKind, Trip};
 pub use window::{Last, Window};
 
+#[cfg(feature = "schema")]
+pub(crate) use classify::CODES;
 pub(crate) use group::Group;
+
+#[cfg(all(test, feature = "schema"))]
+pub(crate) use flat::known as flat_keys;

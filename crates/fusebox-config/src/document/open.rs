@@ -24,12 +24,14 @@ group! {
     Backoff, expected "a backoff such as { multiplier: 2, max: 1m, jitter: 0.2 }"
     values {
         /// By how much each wait is longer than the one before, from 1 to 1000; 1 if nothing is said.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
         multiplier: f64 = scalar::number,
         /// The waits one after the other, instead of a multiplier; the last one repeats.
         delays: Vec<Written<Period>> = delays,
         /// The longest wait; with a multiplier 1m, or the first wait if that is longer, if nothing is said.
         max: Period = Period::read,
         /// The share by which a wait is made shorter or longer at random, from 0 to below 1; 0.2 if nothing is said.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 0, "exclusiveMaximum" = 1)))]
         jitter: f64 = scalar::number,
         /// How long the breaker must stay closed until one opening is forgotten; if nothing is said, all are as soon as it closes.
         forget_after: Period = Period::read,

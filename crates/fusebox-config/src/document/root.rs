@@ -15,7 +15,7 @@ use crate::{DocumentError, Format, Problem, problem};
 /// It is read for its form only. What becomes of it, with templates, environments and the values of
 /// other layers, is a [`Configuration`](crate::Configuration).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields, description = "A document of many breakers.", transform = crate::schema::or_other_keys))]
 #[non_exhaustive]
 pub struct Document {
     /// What every breaker has, where nothing closer says otherwise.
@@ -43,7 +43,7 @@ pub struct Document {
 
 /// A template: what is written of one breaker, and the template it builds on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Template {
     /// The template whose numbers lie below this one's; that one must not extend another.

@@ -11,6 +11,7 @@ group! {
     /// What is written of one breaker: in `defaults`, a template, an environment, or under its name.
     ///
     /// Everything may be left out; what is missing comes from the layer below.
+    #[cfg_attr(feature = "schema", schemars(transform = crate::schema::add_flat_keys))]
     Section, expected "the groups of a breaker such as { open: { duration: 30s } }"
     values {
         /// The template whose numbers lie below the breaker's own.
@@ -24,6 +25,7 @@ group! {
         /// Whether every call is timed, for the totals; false if nothing is said.
         time_calls: bool = scalar::boolean,
         /// How many calls a second are expected, above 0: with it, minimums that cannot be reached are found.
+        #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         expected_rate: f64 = scalar::rate,
         /// Which of `failure_threshold` and `failure_rate_threshold` counts, and the window that goes with it.
         circuit_type: CircuitType = CircuitType::read,

@@ -6,9 +6,11 @@ use crate::written::Written;
 
 group! {
     /// The group `window`: what the trip rules look at. The last 10s in 10 buckets if nothing is said.
+    #[cfg_attr(feature = "schema", schemars(transform = crate::schema::or_unbounded))]
     Window, expected "a window such as { last_calls: 100 } or { last: { duration: 10s } }"
     values {
         /// The last so many calls, from 1 to 1000000.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
         last_calls: u32 = scalar::count,
         /// All calls since the last multiple of this time.
         tumbling: Period = Period::read,
@@ -34,6 +36,7 @@ group! {
         /// How far back the window reaches.
         duration: Period = Period::read,
         /// Into how many parts the time is divided, from 1 to 1000; 10 if nothing is said.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
         buckets: u32 = scalar::count,
     }
 }
