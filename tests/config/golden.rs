@@ -9,7 +9,8 @@ use fusebox_config::{Format, lint, tally};
 
 fn documents() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/bad");
-    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let files =
+        fs::read_dir(folder).expect("a folder of the checkout").map(|file| file.expect("readable").path());
     let mut documents: Vec<_> = files.filter(|path| Format::of_path(path).is_some()).collect();
     documents.sort();
     documents

@@ -20,7 +20,7 @@ fn loader() -> Loader {
 
 fn told(loader: &Loader, name: &str, path: &str) -> (String, Layer) {
     let explanation = loader.load().unwrap_or_else(|error| panic!("{error}")).explain(name);
-    let value = explanation.get(path).unwrap();
+    let value = explanation.get(path).expect("a value of every breaker");
     (value.value().to_owned(), value.origin().layer())
 }
 

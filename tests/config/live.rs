@@ -23,7 +23,7 @@ breakers:
 
 fn live() -> Live {
     let registry = Registry::builder().clock(Clock::manual().0).build();
-    Live::in_registry(registry, Loader::new().text("t.yaml", Format::Yaml, BEFORE)).unwrap()
+    Live::in_registry(registry, Loader::new().text("t.yaml", Format::Yaml, BEFORE)).expect("a valid document")
 }
 
 #[test]
