@@ -7,6 +7,7 @@
 use std::time::{Duration, SystemTime};
 
 use fusebox::{CircuitBreaker, CircuitBreakerConfig};
+use fusebox_config::{Document, Format, Loader, lint};
 use fusebox_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint, retry_hint};
 use fusebox_tonic::{PerMethod, PerService};
 use fusebox_tower::Key;
@@ -15,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request};
 pub(crate) type Parser = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub(crate) const ALL: [(&str, Parser); 9] = [
+pub(crate) const ALL: [(&str, Parser); 12] = [
     ("retry_after", retry_after),
     ("grpc_pushback", grpc_pushback),
     ("grpc_retry_info", grpc_retry_info),
@@ -25,6 +26,9 @@ pub(crate) const ALL: [(&str, Parser); 9] = [
     ("grpc_path", grpc_path),
     ("duration", duration),
     ("config", config),
+    ("yaml_document", yaml_document),
+    ("toml_document", toml_document),
+    ("json_document", json_document),
 ];
 
 /// A moment with dates on both sides: Sun, 06 Nov 1994 08:49:37 GMT.
@@ -136,4 +140,33 @@ pub(crate) fn config(bytes: &[u8]) {
     breaker.trip();
     breaker.set_config(again.expect("just compared"));
     assert!(!breaker.explain().is_empty());
+}
+
+pub(crate) fn yaml_document(bytes: &[u8]) {
+    document(Format::Yaml, bytes);
+}
+
+pub(crate) fn toml_document(bytes: &[u8]) {
+    document(Format::Toml, bytes);
+}
+
+pub(crate) fn json_document(bytes: &[u8]) {
+    document(Format::Json, bytes);
+}
+
+/// A document that is refused says why, and one that is taken is written as it was understood.
+fn document(format: Format, bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let problems = lint("fuzzed", format, text);
+    assert!(problems.iter().all(|problem| !problem.message().is_empty() && !problem.to_string().is_empty()));
+    let refused = problems.iter().any(|problem| problem.is_error());
+    let loaded = match Loader::new().text("fuzzed", format, text).load() {
+        Ok(loaded) => loaded,
+        Err(_) => return assert!(refused, "refused without an error"),
+    };
+    assert!(!refused, "taken with an error");
+    let written = serde_json::to_string(loaded.document()).expect("every document can be written");
+    let again = Document::parse("written", Format::Json, &written);
+    assert_eq!(again.as_ref().ok(), Some(loaded.document()), "{written}: {again:?}");
+    assert!(loaded.all().all(|settings| !settings.explain().to_string().is_empty()));
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::DuplicateKeyPolicy;
 use serde_saphyr::{Location, Spanned};
 
@@ -19,6 +20,10 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
         // `off` and `no` are words.
         strict_booleans: true,
         with_snippet: false,
+        // The parser recurses before there is a tree to measure; a level that aliases repeat counts too.
+        budget: serde_saphyr::budget! {
+            max_depth: super::DEPTH + 1,
+        },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: REPEATED,
         },
@@ -74,6 +79,9 @@ fn at_line(source: &Arc<Source>, location: &Location) -> Place {
 
 fn problem(source: &Arc<Source>, error: &serde_saphyr::Error) -> Problem {
     let place = error.location().map_or_else(|| Place::whole(source), |location| place(source, &location));
+    if let serde_saphyr::Error::Budget { breach: BudgetBreach::Depth { .. }, .. } = error.without_snippet() {
+        return too_deep(Format::Yaml, place);
+    }
     let said = error.without_snippet().to_string();
     // The position is the problem's own.
     let why = said.split(" at line ").next().unwrap_or(&said);
