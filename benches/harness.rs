@@ -1,6 +1,7 @@
 //! Timing in interleaved rounds: every case has its turn in every round, so that whatever else the
-//! machine does meets all of them. Slices are short, so that many are not interrupted, and a ratio
-//! is that of the lower quartiles: an interruption only ever makes a slice longer.
+//! machine does meets all of them. Slices are short, so that many are not interrupted, and what is
+//! compared is the quartile of the rounds that were least disturbed: an interruption only ever makes a
+//! slice longer, and a quarter of all rounds is too many to be luck.
 
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,11 @@ fn interleave(mut cases: Vec<Case>, calls: &[u64]) -> Vec<Timing> {
 }
 
 impl Timing {
+    /// Of rounds that somebody else has timed.
+    pub(crate) fn of(name: impl Into<String>, rounds: Vec<f64>) -> Timing {
+        Timing { name: name.into(), rounds, allocations: f64::NAN }
+    }
+
     pub(crate) fn median(&self) -> f64 {
         median(self.rounds.clone())
     }
@@ -85,9 +91,14 @@ impl Timing {
         self.rounds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// How much longer this took than `base`, by the quarter of the rounds that were least disturbed.
+    /// The least disturbed quarter of the rounds took no longer than this.
+    pub(crate) fn quarter(&self) -> f64 {
+        quantile(self.rounds.clone(), 0.25)
+    }
+
+    /// How much longer this took than `base`, by the quarters.
     pub(crate) fn ratio(&self, base: &Timing) -> f64 {
-        quantile(self.rounds.clone(), 0.25) / quantile(base.rounds.clone(), 0.25)
+        self.quarter() / base.quarter()
     }
 }
 

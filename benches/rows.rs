@@ -1,10 +1,13 @@
 //! What is measured, a file a question.
 
+pub(crate) mod claims;
 pub(crate) mod clocks;
 pub(crate) mod closed_direct;
 pub(crate) mod closed_tower;
 pub(crate) mod contention;
 pub(crate) mod detection;
+pub(crate) mod documents;
+pub(crate) mod instructions;
 pub(crate) mod listeners;
 pub(crate) mod loopback;
 pub(crate) mod memory;

@@ -38,9 +38,9 @@ pub(crate) fn resilience<S>(
 /// seatbelt: half of the calls of ten seconds; it has no count window. Needs a runtime to be built.
 pub(crate) fn seatbelt<S>(
     inner: S,
-) -> impl Service<u64, Response = u64, Error = Failed, Future: Send> + Send + 'static
+) -> impl Service<u64, Response = u64, Error = Failed, Future: Send> + Clone + Send + 'static
 where
-    S: Service<u64, Response = u64, Error = Failed, Future: Send> + Send + Sync + 'static,
+    S: Service<u64, Response = u64, Error = Failed, Future: Send> + Clone + Send + Sync + 'static,
 {
     let context = ResilienceContext::new(tick::Clock::new_tokio());
     Breaker::layer("upstream", &context)

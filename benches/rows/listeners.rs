@@ -20,12 +20,21 @@ impl Listener for Calls {
     }
 }
 
-/// What somebody listening costs a call that succeeds.
+pub(crate) const NEVER: &str = "count 100, never a listener";
+pub(crate) const LEFT: &str = "count 100, all listeners left";
+
+/// What somebody listening costs a call that succeeds, against a breaker that nobody ever listened to.
 pub(crate) fn group() -> Group {
+    Group::of_timings("Listeners, direct call", &measure(cases()), NEVER, "")
+}
+
+pub(crate) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (kind, config) in [("count 100", configs::count()), ("time + slow calls", configs::slow())] {
-        let quiet = configs::warm(&config);
-        cases.push(case(&format!("{kind}, nobody listens"), quiet));
+        cases.push(case(&format!("{kind}, never a listener"), configs::warm(&config)));
+        let left = configs::warm(&config);
+        drop(left.subscribe(Calls));
+        cases.push(case(&format!("{kind}, all listeners left"), left));
         let hears_changes = configs::warm(&config);
         hears_changes.on_event(|_, event| _ = black_box(event)).forget();
         cases.push(case(&format!("{kind}, a listener to changes"), hears_changes));
@@ -33,7 +42,7 @@ pub(crate) fn group() -> Group {
         hears_calls.subscribe(Calls).forget();
         cases.push(case(&format!("{kind}, a listener to calls"), hears_calls));
     }
-    Group::of_timings("Listeners, direct call", &measure(cases), "count 100, nobody listens", "")
+    cases
 }
 
 fn case(name: &str, breaker: CircuitBreaker) -> Case {

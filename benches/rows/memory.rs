@@ -18,7 +18,8 @@ pub(crate) fn group() -> Group {
         group.push(made(name, || configs::breaker(&config)));
         group.push(after("  after 100,000 calls, 1 % failed", &config, traffic));
         group.push(after("  after two threads met", &config, meeting));
-        group.push(after("  after 10,000 openings", &config, openings));
+        group.push(after("  after 1 opening", &config, |breaker| openings(breaker, 1)));
+        group.push(after("  after 10,000 openings", &config, |breaker| openings(breaker, 10_000)));
     }
     group.push(made("recloser 1.4, count 100", peers::recloser));
     group.push(made("failsafe 1.3, consecutive 5", peers::failsafe_consecutive));
@@ -71,8 +72,8 @@ fn meeting(breaker: &CircuitBreaker) {
     });
 }
 
-fn openings(breaker: &CircuitBreaker) {
-    for _ in 0..10_000 {
+fn openings(breaker: &CircuitBreaker, times: usize) {
+    for _ in 0..times {
         breaker.trip();
         assert_eq!(breaker.state(), State::Open, "it was tripped");
         breaker.open_for(std::time::Duration::ZERO);

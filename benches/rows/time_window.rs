@@ -4,25 +4,32 @@ use fusebox::CircuitBreaker;
 
 use crate::alloc::watch;
 use crate::configs;
-use crate::harness::{median, timed};
+use crate::harness::{Timing, timed};
 use crate::services::Failed;
 use crate::table::{Group, Row};
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 13;
 
 /// A window over time does not grow with what happens in it: the cost of the next calls and the bytes,
 /// with so many in it.
-pub(crate) fn group() -> Group {
-    let mut group = Group::new("Time window, by the calls in it", "ns");
+pub(crate) fn groups() -> Vec<Group> {
+    let mut bytes = Group::new("Time window, memory by the calls in it", "bytes");
+    let mut timings = Vec::new();
     for (every, failing) in [(u64::MAX, "none failed"), (100, "1 % failed")] {
         for held in [1_000, 10_000, 100_000, 1_000_000] {
-            group.push(row(held, every, failing));
+            let name = format!("fusebox, time, {held} calls, {failing}");
+            let (costs, live) = filled(held, every);
+            bytes.push(Row::new(&*name, live as f64, ""));
+            timings.push(Timing::of(name, costs));
         }
     }
-    group
+    let costs = timings.iter().map(Row::timed);
+    vec![Group::new("Time window, cost by the calls in it", "ns").with(costs), bytes]
 }
 
-fn row(held: u64, every: u64, failing: &str) -> Row {
+/// What each of some more calls costs, and what the breaker holds, after so many.
+fn filled(held: u64, every: u64) -> (Vec<f64>, i64) {
+    const MORE: u64 = 1_000;
     let mut costs = Vec::with_capacity(ROUNDS);
     let mut bytes = 0;
     for _ in 0..ROUNDS {
@@ -32,15 +39,9 @@ fn row(held: u64, every: u64, failing: &str) -> Row {
             breaker
         });
         bytes = seen.live;
-        const MORE: u64 = 1_000;
         costs.push(timed(|| calls(&breaker, MORE, every)).as_nanos() as f64 / MORE as f64);
     }
-    let best = costs.iter().copied().fold(f64::INFINITY, f64::min);
-    let note = format!("{bytes} bytes");
-    Row {
-        best: Some(best),
-        ..Row::new(format!("fusebox, time, {held} calls, {failing}"), median(costs), note)
-    }
+    (costs, bytes)
 }
 
 fn calls(breaker: &CircuitBreaker, calls: u64, every: u64) {

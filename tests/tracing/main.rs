@@ -51,6 +51,38 @@ fn an_opening_is_one_warning_with_all_there_is_to_know() {
 }
 
 #[test]
+fn a_window_that_goes_on_to_its_next_bucket_is_told_at_debug() {
+    let (clock, hands) = Clock::manual();
+    let window = Window::last(10 * SECOND).buckets(10);
+    let config = CircuitBreakerConfig::builder().window(window).build().unwrap();
+    let breaker = CircuitBreaker::builder("payments")
+        .config(config)
+        .clock(clock)
+        .listener(TracingListener::new())
+        .build();
+    let pass = || {
+        for _ in 0..3 {
+            breaker.try_acquire().unwrap().success();
+        }
+        breaker.try_acquire().unwrap().failure();
+    };
+    let heard = listen(Level::DEBUG, || {
+        pass();
+        hands.advance(SECOND);
+        pass();
+        hands.advance(20 * SECOND);
+    });
+
+    assert_eq!(heard.len(), 1, "one bucket was entered by a call, and idle time rolls nothing: {heard:#?}");
+    assert_eq!(heard[0].message, "circuit breaker window rolled");
+    for (field, value) in [("name", "payments"), ("calls", "5"), ("failures", "1"), ("failure_rate", "0.2")] {
+        assert_eq!(heard[0].field(field), Some(value), "{field}");
+    }
+    hands.advance(SECOND);
+    assert!(listen(Level::INFO, pass).is_empty());
+}
+
+#[test]
 fn every_other_change_is_information() {
     let (breaker, hands) = breaker();
     let heard = listen(Level::INFO, || {

@@ -3,6 +3,7 @@
 mod document;
 mod explanation;
 mod format;
+mod live;
 mod load;
 mod period;
 mod problem;
@@ -23,6 +24,7 @@ pub use document::{
 };
 pub use explanation::{Explained, Explanation};
 pub use format::Format;
+pub use live::{Changed, Difference, Live};
 pub use load::{Configuration, Loader, Partial, Setting, lint, lint_file};
 pub use period::Period;
 pub use problem::{DocumentError, Problem, Severity, tally};

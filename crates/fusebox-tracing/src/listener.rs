@@ -58,6 +58,10 @@ impl TracingListener {
 }
 
 impl Listener for TracingListener {
+    fn wants_window_rolls(&self) -> bool {
+        true
+    }
+
     fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
         let name = breaker.name();
         match event {
@@ -70,10 +74,23 @@ impl Listener for TracingListener {
             Event::ConfigChanged { sequence } => {
                 info!(target: TARGET, name, sequence, "circuit breaker configuration replaced");
             }
+            Event::WindowRolled { counts } => tell_window_roll(name, counts),
             // Calls are not asked for, and of what a later version tells nothing is known.
             _ => {}
         }
     }
+}
+
+fn tell_window_roll(name: &str, counts: &Counts) {
+    debug!(
+        target: TARGET,
+        name,
+        calls = counts.calls,
+        failures = counts.failures,
+        slow = counts.slow,
+        failure_rate = counts.failure_rate(),
+        "circuit breaker window rolled"
+    );
 }
 
 fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {

@@ -161,16 +161,17 @@ impl ManualClock {
 pub(crate) struct Moment<'a> {
     clock: &'a Clock,
     tick: Cell<Option<Tick>>,
+    rolled: Cell<bool>,
 }
 
 impl<'a> Moment<'a> {
     #[inline]
     pub(crate) fn of(clock: &'a Clock) -> Moment<'a> {
-        Moment { clock, tick: Cell::new(None) }
+        Moment { clock, tick: Cell::new(None), rolled: Cell::new(false) }
     }
 
     pub(crate) fn at(clock: &'a Clock, now: Tick) -> Moment<'a> {
-        Moment { clock, tick: Cell::new(Some(now)) }
+        Moment { clock, tick: Cell::new(Some(now)), rolled: Cell::new(false) }
     }
 
     #[inline]
@@ -183,5 +184,14 @@ impl<'a> Moment<'a> {
                 now
             }
         }
+    }
+
+    /// A window was rolled on to this moment.
+    pub(crate) fn note_roll(&self) {
+        self.rolled.set(true);
+    }
+
+    pub(crate) fn has_rolled(&self) -> bool {
+        self.rolled.get()
     }
 }

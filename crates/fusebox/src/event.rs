@@ -144,6 +144,12 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::option"))]
         took: Option<Duration>,
     },
+    /// A window over time went on to its next bucket, or a tumbling one to its next interval; told only to
+    /// listeners that want window rolls, at once by the thread whose call found the bucket over.
+    WindowRolled {
+        /// What lies in the window now, that call included.
+        counts: Counts,
+    },
     /// A probe ended without a verdict: its slot is free again. Told at once, like a rejection.
     ProbeEnded,
     /// In metrics-only, a rule began to hold.
@@ -180,6 +186,12 @@ pub trait Listener: Send + Sync + 'static {
     /// Hears one event. It runs in the thread of a caller: it should be quick and must not block.
     fn on_event(&self, breaker: &CircuitBreaker, event: &Event);
 
+    /// Whether this listener wants [`Event::WindowRolled`]. Asked once, when it subscribes. Idle time rolls
+    /// nothing: there is at most one for each bucket in which a call ends.
+    fn wants_window_rolls(&self) -> bool {
+        false
+    }
+
     /// Whether this listener wants [`Event::Recorded`] for every call. Asked once, when it subscribes.
     /// If true every call is timed.
     fn wants_calls(&self) -> bool {
@@ -205,6 +217,10 @@ impl<F: Fn(&CircuitBreaker, &Event) + Send + Sync + 'static> Listener for F {
 impl<L: Listener + ?Sized> Listener for Arc<L> {
     fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
         (**self).on_event(breaker, event);
+    }
+
+    fn wants_window_rolls(&self) -> bool {
+        (**self).wants_window_rolls()
     }
 
     fn wants_calls(&self) -> bool {

@@ -43,7 +43,8 @@ struct Line {
 impl CircuitBreaker {
     /// Lets asynchronous code hear what this breaker does; up to 256 events wait for it.
     ///
-    /// It hears all but [`Event::Recorded`]; for that see [`Listener::wants_calls`].
+    /// It hears all but [`Event::Recorded`] and [`Event::WindowRolled`]; for those see [`Listener::wants_calls`]
+    /// and [`Listener::wants_window_rolls`].
     ///
     /// # Examples
     ///
@@ -199,6 +200,6 @@ fn is_change(event: &Event) -> bool {
         | Event::WouldTrip { .. }
         | Event::Reset { .. }
         | Event::ConfigChanged { .. } => true,
-        Event::Rejected(_) | Event::Recorded { .. } | Event::ProbeEnded => false,
+        Event::Rejected(_) | Event::Recorded { .. } | Event::WindowRolled { .. } | Event::ProbeEnded => false,
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Listeners {
 const EVENTS: u8 = 1;
 const CALLS: u8 = 2;
 const REJECTIONS: u8 = 4;
+const WINDOW_ROLLS: u8 = 8;
 
 /// So many changes in line are usual: room for them stays.
 const KEPT: usize = 8;
@@ -28,6 +29,7 @@ pub(crate) struct Ear {
     listener: Box<dyn Listener>,
     wants_calls: bool,
     wants_rejections: bool,
+    wants_window_rolls: bool,
     /// False once its subscription is dropped: no new call begins.
     listening: AtomicBool,
 }
@@ -71,8 +73,13 @@ impl Listeners {
     /// A listener that can be given to several breakers.
     pub(crate) fn ear(listener: Box<dyn Listener>) -> Arc<Ear> {
         // Asked outside the lock: it is user code.
-        let (wants_calls, wants_rejections) = (listener.wants_calls(), listener.wants_rejections());
-        Arc::new(Ear { listener, wants_calls, wants_rejections, listening: AtomicBool::new(true) })
+        Arc::new(Ear {
+            wants_calls: listener.wants_calls(),
+            wants_rejections: listener.wants_rejections(),
+            wants_window_rolls: listener.wants_window_rolls(),
+            listener,
+            listening: AtomicBool::new(true),
+        })
     }
 
     fn adopt(&self, ear: &Arc<Ear>) {
@@ -102,6 +109,7 @@ impl Listeners {
         for ear in list {
             ears |= EVENTS | if ear.wants_calls { CALLS } else { 0 };
             ears |= if ear.wants_rejections { REJECTIONS } else { 0 };
+            ears |= if ear.wants_window_rolls { WINDOW_ROLLS } else { 0 };
         }
         self.ears.store(ears, Ordering::Release);
     }
@@ -152,6 +160,16 @@ impl Listeners {
     /// Tells of a rejection, to those that asked.
     pub(crate) fn tell_rejection(&self, breaker: &CircuitBreaker, event: &Event) {
         self.tell(breaker, event, |ear| ear.wants_rejections);
+    }
+
+    #[inline]
+    pub(crate) fn want_window_rolls(&self) -> bool {
+        self.ears.load(Ordering::Relaxed) & WINDOW_ROLLS != 0
+    }
+
+    /// Tells that the window has rolled, to those that asked.
+    pub(crate) fn tell_window_roll(&self, breaker: &CircuitBreaker, event: &Event) {
+        self.tell(breaker, event, |ear| ear.wants_window_rolls);
     }
 
     /// Tells how a call ended, to those that asked.

@@ -104,6 +104,18 @@ impl CircuitBreaker {
             State::Open | State::ForcedOpen => Ended::Late,
         };
         self.count(ended, slow, took, moment);
+        if moment.has_rolled() {
+            self.tell_window_roll(moment);
+        }
+    }
+
+    #[cold]
+    fn tell_window_roll(&self, moment: &Moment<'_>) {
+        let inner = self.inner();
+        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want_window_rolls()) {
+            let counts = inner.window.counts(moment);
+            listeners.tell_window_roll(self, &Event::WindowRolled { counts });
+        }
     }
 
     /// Turns what the caller said into what the breaker counts (S5).

@@ -165,7 +165,11 @@ impl Loader {
     }
 
     /// The loader with another text of the same document.
-    pub(crate) fn with_text(&self, name: &str, format: Format, text: &str) -> Loader {
+    pub(crate) fn with_text(&self, format: Format, text: &str) -> Loader {
+        let name = match &self.document {
+            Some(Given::Text { name, .. }) => name.as_str(),
+            Some(Given::Nothing(_)) | None => "document",
+        };
         self.clone().text(name, format, text)
     }
 }

@@ -7,8 +7,10 @@ mod driver;
 #[cfg(all(feature = "notify", target_os = "linux"))]
 mod events;
 mod file;
+mod live;
 mod read;
 mod steady;
 
 pub use driver::Watching;
 pub use file::{Change, FileWatch};
+pub use live::Reload;

@@ -395,6 +395,7 @@ impl Window {
         let calm = head.calm() || frame.tumbles();
         let next = head.next(Step::Roll, sums, calm);
         if self.swap(head, next) {
+            moment.note_roll();
             let _ = self.finish(next, frame);
         }
         true

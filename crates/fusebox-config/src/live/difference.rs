@@ -1,0 +1,106 @@
+use std::fmt;
+
+use crate::Configuration;
+
+/// What a new document changed.
+///
+/// Displayed, it is one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    created: Vec<String>,
+    removed: Vec<String>,
+    changed: Vec<Changed>,
+}
+
+/// A name or beginning whose values changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    name: String,
+    values: Vec<(String, Option<String>, Option<String>)>,
+}
+
+impl Difference {
+    /// True if nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.created.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+    }
+
+    /// The names and beginnings that are new.
+    pub fn created(&self) -> &[String] {
+        &self.created
+    }
+
+    /// The names and beginnings that are gone.
+    pub fn removed(&self) -> &[String] {
+        &self.removed
+    }
+
+    /// The names and beginnings whose values changed; `*` for names that the document does not know.
+    pub fn changed(&self) -> &[Changed] {
+        &self.changed
+    }
+
+    pub(super) fn between(before: &Configuration, after: &Configuration) -> Difference {
+        let names =
+            |of: &Configuration| of.all().map(|settings| settings.name().to_owned()).collect::<Vec<_>>();
+        let (old, new) = (names(before), names(after));
+        let only = |these: &[String], those: &[String]| {
+            these.iter().filter(|name| !those.contains(name)).cloned().collect::<Vec<_>>()
+        };
+        let both = old.iter().filter(|name| new.contains(name) && *name != "*");
+        let changed = both.map(String::as_str).chain(["*"]);
+        let changed = changed.filter_map(|name| Changed::between(name, before, after)).collect();
+        Difference { created: only(&new, &old), removed: only(&old, &new), changed }
+    }
+}
+
+impl Changed {
+    /// The name or beginning.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The path of each value, what it was and what it is; none where it was or is not there.
+    pub fn values(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
+        self.values.iter().map(|(path, before, after)| (path.as_str(), before.as_deref(), after.as_deref()))
+    }
+
+    fn between(name: &str, before: &Configuration, after: &Configuration) -> Option<Changed> {
+        let (old, new) = (before.explain(name), after.explain(name));
+        let gone = old.values().iter().filter(|value| new.get(value.path()).is_none());
+        let gone = gone.map(|value| (value.path().to_owned(), Some(value.value().to_owned()), None));
+        let differs = new.values().iter().filter_map(|value| {
+            let was = old.get(value.path()).map(|was| was.value().to_owned());
+            let is = Some(value.value().to_owned());
+            (was != is).then(|| (value.path().to_owned(), was, is))
+        });
+        let values: Vec<_> = differs.chain(gone).collect();
+        (!values.is_empty()).then(|| Changed { name: name.to_owned(), values })
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing changed");
+        }
+        let list = |word: &str, names: &[String]| {
+            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+            (!names.is_empty()).then(|| format!("{word} {}", names.join(", ")))
+        };
+        let parts = [list("created", &self.created), list("removed", &self.removed)].into_iter().flatten();
+        let changed = self.changed.iter().map(Changed::to_string);
+        f.write_str(&parts.chain(changed).collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "changed `{}`:", self.name)?;
+        for (place, (path, before, after)) in self.values().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            write!(f, "{comma} {path} {} -> {}", before.unwrap_or("none"), after.unwrap_or("none"))?;
+        }
+        Ok(())
+    }
+}

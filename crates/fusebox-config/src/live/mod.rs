@@ -1,0 +1,168 @@
+//! A registry that follows its document.
+
+mod apply;
+mod difference;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fusebox::{CircuitBreaker, Registry};
+
+pub use difference::{Changed, Difference};
+
+use crate::{Configuration, DocumentError, Format, Loader, Partial, Settings};
+
+/// A registry that is filled from a document, and follows it without losing what its breakers know.
+///
+/// Cheap to clone; every clone is the same. The breakers are those of [`registry`](Self::registry).
+///
+/// # Examples
+///
+/// ```
+/// use fusebox_config::{Format, Live, Loader};
+///
+/// let loader = Loader::new().text("b.yaml", Format::Yaml, "breakers: { payments: { open: { duration: 30s } } }");
+/// let live = Live::new(loader)?;
+/// let payments = live.registry().get("payments").unwrap();
+/// payments.trip();
+///
+/// let difference = live.apply(Format::Yaml, "breakers: { payments: { open: { duration: 10s } }, search: {} }")?;
+/// assert_eq!(difference.to_string(), "created `search`; changed `payments`: open.duration 30s -> 10s");
+/// assert!(payments.is_open(), "a new document is no reason to call a sick service");
+///
+/// assert!(live.apply(Format::Yaml, "breakers: { payments: { open: { duration: 10 } } }").is_err());
+/// assert!(live.registry().get("search").is_some(), "an invalid document changes nothing");
+/// # Ok::<(), fusebox_config::DocumentError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Live {
+    registry: Registry,
+    /// Whoever applies holds it; no call through a breaker does.
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    loader: Loader,
+    configuration: Arc<Configuration>,
+    /// Every name and beginning that the registry has been given a configuration for.
+    given: BTreeSet<String>,
+    /// Whom the document has disabled, as opposed to an operator.
+    disabled: BTreeSet<String>,
+}
+
+impl Live {
+    /// A new registry with a breaker for every name of the document.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`].
+    pub fn new(loader: Loader) -> Result<Live, DocumentError> {
+        Live::in_registry(Registry::new(), loader)
+    }
+
+    /// The same in a registry that is there already, with its clock, its listeners and its limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`].
+    pub fn in_registry(registry: Registry, loader: Loader) -> Result<Live, DocumentError> {
+        let configuration = Arc::new(loader.load()?);
+        let mut state = State {
+            loader,
+            configuration: Arc::clone(&configuration),
+            given: BTreeSet::new(),
+            disabled: BTreeSet::new(),
+        };
+        state.fill(&registry);
+        Ok(Live { registry, state: Arc::new(Mutex::new(state)) })
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What holds now.
+    pub fn configuration(&self) -> Arc<Configuration> {
+        Arc::clone(&self.lock().configuration)
+    }
+
+    /// Takes a new text of the document, and says what is different.
+    ///
+    /// A breaker whose numbers are the same is left alone; one whose numbers changed keeps its state; one
+    /// that is gone leaves the registry, and whoever holds it can go on using it; a new one is made. What
+    /// an operator has set by hand stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`]; nothing is changed then.
+    pub fn apply(&self, format: Format, text: &str) -> Result<Difference, DocumentError> {
+        let mut state = self.lock();
+        let loader = state.loader.with_text(format, text);
+        state.take(&self.registry, loader)
+    }
+
+    /// Sets values of one name or beginning while the program runs, checked like those of a document.
+    ///
+    /// They go before the document's, those of later documents included.
+    ///
+    /// # Errors
+    ///
+    /// As [`Loader::load`]; nothing is changed then.
+    pub fn update(&self, name: &str, values: Partial) -> Result<Difference, DocumentError> {
+        let mut state = self.lock();
+        let loader = state.loader.clone().set(name, values);
+        state.take(&self.registry, loader)
+    }
+
+    /// The breaker of this name, made if there is none, and disabled if the document says so.
+    pub fn get_or_create(&self, name: &str) -> CircuitBreaker {
+        self.registry.get(name).unwrap_or_else(|| {
+            let breaker = self.registry.get_or_create(name);
+            let mut state = self.lock();
+            let is_enabled = state.configuration.settings(name).is_enabled();
+            state.enable(&breaker, is_enabled);
+            breaker
+        })
+    }
+
+    /// The breakers whose names begin so, if `pattern` ends with a star, or the one of that name.
+    pub fn matching(&self, pattern: &str) -> Vec<CircuitBreaker> {
+        match pattern.strip_suffix('*') {
+            Some(beginning) => self.those(|breaker, _| breaker.name().starts_with(beginning)),
+            None => self.registry.get(pattern).into_iter().collect(),
+        }
+    }
+
+    /// The breakers with this tag.
+    pub fn tagged(&self, tag: &str) -> Vec<CircuitBreaker> {
+        self.those(|_, settings| settings.tags().any(|other| other == tag))
+    }
+
+    /// The breakers of this environment.
+    pub fn in_environment(&self, name: &str) -> Vec<CircuitBreaker> {
+        self.those(|_, settings| settings.environment() == Some(name))
+    }
+
+    /// The breakers made from this template.
+    pub fn of_template(&self, name: &str) -> Vec<CircuitBreaker> {
+        self.those(|_, settings| settings.template() == Some(name))
+    }
+
+    /// The breakers that protect this kind of dependency.
+    pub fn in_category(&self, name: &str) -> Vec<CircuitBreaker> {
+        self.those(|_, settings| settings.category() == Some(name))
+    }
+
+    fn those(&self, wanted: impl Fn(&CircuitBreaker, &Settings) -> bool) -> Vec<CircuitBreaker> {
+        let configuration = self.configuration();
+        let mut all = self.registry.breakers();
+        all.retain(|breaker| wanted(breaker, configuration.settings(breaker.name())));
+        all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,28 @@
+//! A registry from a document: a breaker is found by its name, and a new document changes its numbers and
+//! not its state.
+//!
+//! `cargo run -p examples --example from_config`
+#![allow(clippy::print_stdout, reason = "showing it is what it is for")]
+
+use fusebox_config::{DocumentError, Format, Live, Loader};
+
+const DOCUMENT: &str = include_str!("config/breakers.yaml");
+
+fn main() -> Result<(), DocumentError> {
+    let loader = Loader::new().text("breakers.yaml", Format::Yaml, DOCUMENT).environment("production");
+    let live = Live::new(loader.process_variables())?;
+
+    let payments = live.registry().get_or_create("payments");
+    println!("{}\n", live.configuration().explain("payments"));
+
+    payments.trip();
+    let difference = live.apply(Format::Yaml, &DOCUMENT.replace("conservative", "aggressive"))?;
+    println!("{difference}\n");
+    println!("{}\n", payments.explain());
+
+    let broken = live.apply(Format::Yaml, "breakers: { payments: { open: { duraton: 5s } } }");
+    if let Err(error) = broken {
+        println!("{error}");
+    }
+    Ok(())
+}

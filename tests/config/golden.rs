@@ -1,0 +1,35 @@
+//! Every message as a person reads it, beside the document it is about.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p tests --test config` writes what is printed now; read the difference.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fusebox_config::{Format, lint, tally};
+
+fn documents() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/bad");
+    let files =
+        fs::read_dir(folder).expect("a folder of the checkout").map(|file| file.expect("readable").path());
+    let mut documents: Vec<_> = files.filter(|path| Format::of_path(path).is_some()).collect();
+    documents.sort();
+    documents
+}
+
+#[test]
+fn every_bad_document_is_told_what_is_wrong_in_these_words() {
+    let documents = documents();
+    assert!(documents.len() >= 6, "{documents:?}");
+    for path in documents {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let problems = lint(name, Format::of_path(&path).unwrap(), &text);
+        let told: String = problems.iter().map(|problem| format!("{problem}\n\n")).collect();
+        let told = format!("{told}{}\n", tally(&problems));
+        let golden = path.with_file_name(format!("{name}.txt"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &told).unwrap();
+        }
+        assert_eq!(told, fs::read_to_string(&golden).unwrap(), "{name}");
+    }
+}

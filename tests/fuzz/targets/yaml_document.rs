@@ -1,6 +1,0 @@
-#![no_main]
-
-#[path = "../parsers.rs"]
-mod parsers;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| parsers::yaml_document(bytes));
