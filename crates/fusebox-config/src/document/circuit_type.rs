@@ -4,7 +4,8 @@ use crate::reader::Reader;
 use crate::suggest;
 use crate::tree::{Node, Value};
 
-/// The key `circuit_type`, by which older documents say which of their thresholds counts.
+/// The key `circuit_type`, by which older documents say which of their thresholds counts; the other has
+/// no effect, as a flat key or in its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -13,8 +13,9 @@ use crate::{DocumentError, Format, Problem, problem};
 /// A document as it is written: what it says of breakers, and where.
 ///
 /// It is read for its form only. What becomes of it, with templates, environments and the values of
-/// other layers, is a [`Configuration`](crate::Configuration).
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// other layers, is a [`Configuration`](crate::Configuration). It can be written with any serializer,
+/// flat keys as the groups they mean. Two are equal if they say the same, wherever it is written.
+#[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields, description = "A document of many breakers.", transform = crate::schema::or_other_keys))]
 #[non_exhaustive]
 pub struct Document {
@@ -52,6 +53,15 @@ pub struct Template {
     /// What it says itself.
     #[serde(flatten)]
     pub section: Section,
+}
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Document) -> bool {
+        self.defaults == other.defaults
+            && self.templates == other.templates
+            && self.environments == other.environments
+            && self.breakers == other.breakers
+    }
 }
 
 impl Document {

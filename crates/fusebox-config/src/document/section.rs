@@ -27,7 +27,7 @@ group! {
         /// How many calls a second are expected, above 0: with it, minimums that cannot be reached are found.
         #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         expected_rate: f64 = scalar::rate,
-        /// Which of `failure_threshold` and `failure_rate_threshold` counts, and the window that goes with it.
+        /// Which of the two counts, failures in a row or a failure rate, and the window that goes with it.
         circuit_type: CircuitType = CircuitType::read,
         /// Kept for whoever writes the classifier; names of exceptions say nothing here.
         excluded_exceptions: Vec<Written<String>> = exceptions,

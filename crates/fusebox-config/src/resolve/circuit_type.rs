@@ -1,7 +1,7 @@
-//! `circuit_type`: which of the flat thresholds counts, and the window that goes with it.
+//! `circuit_type`: which of the thresholds counts, and the window that goes with it.
 
 use crate::document::{CircuitType, RuleKind, Section};
-use crate::{Period, Problem, Written};
+use crate::{Origin, Period, Problem, Written};
 
 /// What the older documents mean where they say nothing.
 const FAILURES: u32 = 5;
@@ -14,31 +14,28 @@ pub(super) fn apply(section: &mut Section, name: &str, problems: &mut Vec<Proble
     let Some(kind) = section.circuit_type.clone() else { return };
     match kind.value {
         CircuitType::CountBased => {
-            drop_rule(section, RuleKind::FailureRate, "failure_rate_threshold", &kind, problems);
+            drop_rule(section, RuleKind::FailureRate, &kind, problems);
             if section.trip.of(RuleKind::ConsecutiveFailures).next().is_none() {
                 section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures = Some(kind.map(|_| FAILURES));
             }
         }
         CircuitType::TimeBased => {
             rate_over(section, &kind, problems);
-            if flat(&section.window.last_calls, "sliding_window_size") {
-                no_effect(&section.window.last_calls, &kind, problems);
-                section.window.last_calls = None;
-            }
             let window = &mut section.window;
+            if let Some(calls) = window.last_calls.take() {
+                no_effect(calls.origin(), &kind, problems);
+            }
             if window.last_calls.is_none() && window.tumbling.is_none() && window.unbounded.is_none() {
                 window.last.duration.get_or_insert_with(|| kind.map(|_| Period::seconds(SECONDS)));
             }
         }
         CircuitType::PercentageBased => {
             rate_over(section, &kind, problems);
-            if flat(&section.window.last.duration, "failure_window_seconds") {
-                no_effect(&section.window.last.duration, &kind, problems);
-                section.window.last.duration = None;
-            }
             let window = &mut section.window;
-            let is_free = window.tumbling.is_none() && window.unbounded.is_none();
-            if is_free && window.last.duration.is_none() && window.last.buckets.is_none() {
+            if let Some(time) = std::mem::take(&mut window.last).duration {
+                no_effect(time.origin(), &kind, problems);
+            }
+            if window.tumbling.is_none() && window.unbounded.is_none() {
                 window.last_calls.get_or_insert_with(|| kind.map(|_| CALLS));
             }
         }
@@ -47,38 +44,37 @@ pub(super) fn apply(section: &mut Section, name: &str, problems: &mut Vec<Proble
 }
 
 fn rate_over(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
-    drop_rule(section, RuleKind::ConsecutiveFailures, "failure_threshold", kind, problems);
+    drop_rule(section, RuleKind::ConsecutiveFailures, kind, problems);
     if section.trip.of(RuleKind::FailureRate).next().is_none() {
         section.trip.rule_mut(RuleKind::FailureRate).threshold = Some(kind.map(|_| THRESHOLD));
     }
 }
 
-/// Takes a rule away that a flat key has made; one that `trip` names stays.
+/// Takes a rule away, however it is written.
 fn drop_rule(
     section: &mut Section,
-    rule: RuleKind,
-    key: &str,
+    dropped: RuleKind,
     kind: &Written<CircuitType>,
     problems: &mut Vec<Problem>,
 ) {
-    section.trip.rules.retain(|other| {
-        let is_flat = other.kind == rule && other.origin().is_some_and(|origin| origin.key() == key);
-        if is_flat {
-            no_effect(&other.origin().map(|origin| Written::new((), origin.clone())), kind, problems);
+    section.trip.rules.retain(|rule| {
+        let is_dropped = rule.kind == dropped;
+        if let Some(origin) = rule.origin().filter(|_| is_dropped) {
+            no_effect(origin, kind, problems);
         }
-        !is_flat
+        !is_dropped
     });
 }
 
-fn flat<T>(written: &Option<Written<T>>, key: &str) -> bool {
-    written.as_ref().is_some_and(|written| written.origin().key() == key)
-}
-
-fn no_effect<T>(unused: &Option<Written<T>>, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
-    let Some(unused) = unused else { return };
-    let path = unused.origin().path();
+/// A type that is said over a lower layer's numbers is meant to take their place; beside it, or over
+/// it, they are hardly meant.
+fn no_effect(unused: &Origin, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+    if unused.layer() < kind.origin().layer() {
+        return;
+    }
+    let path = unused.path();
     let message = format!("`{path}` has no effect: `circuit_type` is {}", kind.value.name());
-    problems.push(super::judge::at(Problem::warning(path, message), unused.origin()));
+    problems.push(super::judge::at(Problem::warning(path, message), unused));
 }
 
 fn adaptive(kind: &Written<CircuitType>, name: &str) -> Problem {

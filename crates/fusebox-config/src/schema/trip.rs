@@ -38,7 +38,11 @@ fn rules(generator: &mut SchemaGenerator) -> Value {
     let slow_after = described(generator.subschema_for::<Period>(), "From which time on a call is slow.");
     let share =
         |what: &str| json!({ "description": what, "type": "number", "exclusiveMinimum": 0, "maximum": 1 });
-    let calls = || minimum("How many calls there must be in the window, at least 1; 20 if nothing is said.");
+    let calls = || {
+        minimum(
+            "How many calls there must be in the window, at least 1; 5, or the calls that the window holds if those are fewer, if nothing is said.",
+        )
+    };
     json!({
         "consecutive_failures": count("Opens after so many failures, one after the other."),
         "failure_count": count("Opens at so many failures in the window."),

@@ -68,8 +68,22 @@ fn read<'a, T: Deserialize<'a>>(
         let at = start + lines + error.column().saturating_sub(1);
         let said = error.to_string();
         let why = said.split(" at line ").next().unwrap_or(&said);
-        vec![unreadable(Format::Json, Place::new(source, at, at + 1), why)]
+        vec![unreadable(Format::Json, Place::new(source, at, at + 1), &plainly(why))]
     })
+}
+
+/// What the parser says in the words of its trade.
+fn plainly(why: &str) -> String {
+    match why {
+        "key must be a string" => {
+            "a key must be written in double quotes, and no comma follows the last entry".into()
+        }
+        "trailing comma" => "no comma follows the last entry".into(),
+        why => match why.strip_prefix("EOF while parsing ") {
+            Some(what) => format!("it ends where {what} is not complete"),
+            None => why.to_owned(),
+        },
+    }
 }
 
 /// The entries of an object as they are written, duplicates included.

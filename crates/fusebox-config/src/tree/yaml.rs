@@ -2,8 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::DuplicateKeyPolicy;
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Error, Location, Spanned};
 
 use super::{Entry, Node, Value, too_deep, unreadable};
 use crate::source::{Place, Source};
@@ -19,6 +20,10 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
         // `off` and `no` are words.
         strict_booleans: true,
         with_snippet: false,
+        // The parser recurses before there is a tree to measure; a level that aliases repeat counts too.
+        budget: serde_saphyr::budget! {
+            max_depth: super::DEPTH + 1,
+        },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: REPEATED,
         },
@@ -72,12 +77,34 @@ fn at_line(source: &Arc<Source>, location: &Location) -> Place {
     Place::new(source, before + offset, before + offset + 1)
 }
 
-fn problem(source: &Arc<Source>, error: &serde_saphyr::Error) -> Problem {
+fn problem(source: &Arc<Source>, error: &Error) -> Problem {
     let place = error.location().map_or_else(|| Place::whole(source), |location| place(source, &location));
-    let said = error.without_snippet().to_string();
-    // The position is the problem's own.
-    let why = said.split(" at line ").next().unwrap_or(&said);
-    unreadable(Format::Yaml, place, why)
+    match innermost(error) {
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(Format::Yaml, place),
+        Error::AliasReplayLimitExceeded { .. } => {
+            unreadable(Format::Yaml, place, "aliases repeat what they name until it is too much to read")
+        }
+        Error::MultipleDocuments { .. } => {
+            unreadable(Format::Yaml, place, "a second document begins, must be one in a file")
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            unreadable(Format::Yaml, place, "an alias lies in what it repeats")
+        }
+        other => {
+            let said = other.to_string();
+            // The position is the problem's own.
+            let why = said.split(" at line ").next().unwrap_or(&said);
+            unreadable(Format::Yaml, place, why)
+        }
+    }
+}
+
+/// The error itself, without where an alias led to it.
+fn innermost(error: &Error) -> &Error {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => innermost(error),
+        error => error,
+    }
 }
 
 enum Raw {
