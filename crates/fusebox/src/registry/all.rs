@@ -52,7 +52,7 @@ impl Registry {
         }
     }
 
-    /// Forgets now what [`RegistryBuilder::idle_after`] allows to forget, and says how many that were.
+    /// Forgets now what [`idle_after`](crate::RegistryBuilder::idle_after) allows to forget, and says how many that were.
     ///
     /// The registry does this by itself when new names come; a program whose names come in waves can
     /// do it in between.
