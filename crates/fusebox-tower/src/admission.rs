@@ -87,7 +87,7 @@ impl<Request> Admission<Request> for Single {
         Poll::Ready(self.ask())
     }
 
-    #[inline]
+    #[inline(always)]
     fn acquire_if_closed(&mut self) -> Option<OwnedPermit> {
         if self.kept.is_none() { self.breaker.acquire_if_closed() } else { None }
     }

@@ -34,7 +34,7 @@ impl Sealed for DefaultClassify {}
 impl<C> Sealed for Custom<C> {}
 
 impl<T, E, M: SeeRejection<E>> Judge<T, E, M> for DefaultClassify {
-    #[inline]
+    #[inline(always)]
     fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
         match result {
             Ok(response) => {

@@ -62,7 +62,8 @@ where
     type Error = <M as ErrorMode<S::Error>>::Error;
     type Future = ResponseFuture<S::Future, C, M, S::Response, Self::Error>;
 
-    #[inline]
+    // Always, as the future's poll: seen whole by its caller, a call stays in registers.
+    #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         match ready!(self.admission.poll_door(cx)) {
             Door::Refuse => Poll::Ready(Ok(())),
@@ -73,7 +74,7 @@ where
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, request: Request) -> Self::Future {
         let permit = match self.admission.acquire_if_closed() {
             Some(permit) => permit,
