@@ -132,12 +132,12 @@ fn a_beginning_that_is_disabled_is_so_for_breakers_that_come_later() {
 #[test]
 fn every_subscriber_hears_what_changed_and_nothing_else() {
     let live = live();
-    let (first, second) = (live.changes(), live.clone().changes());
+    let (first, second) = (live.changes(), live.changes());
     live.apply(Format::Yaml, BEFORE).unwrap();
     live.apply(Format::Yaml, "breakers: { kept: { open: { duration: 0 } } }").unwrap_err();
     let difference = live.apply(Format::Yaml, AFTER).unwrap();
 
-    assert_eq!(first.try_iter().collect::<Vec<_>>(), [difference.clone()]);
+    assert_eq!(first.try_iter().collect::<Vec<_>>(), std::slice::from_ref(&difference));
     drop(first);
     let update = live.update("kept", Partial::new().set("open.duration", "7s")).unwrap();
     assert_eq!(second.try_iter().collect::<Vec<_>>(), [difference, update]);

@@ -123,10 +123,11 @@ impl Live {
     /// ```
     /// use fusebox_config::{Format, Live, Loader, Partial};
     ///
-    /// let live = Live::new(Loader::new().text("b.yaml", Format::Yaml, "breakers: { mail: {} }"))?;
+    /// let loader = Loader::new().text("b.yaml", Format::Yaml, "breakers: { mail: { open: { duration: 5s } } }");
+    /// let live = Live::new(loader)?;
     /// let changes = live.changes();
     /// live.update("mail", Partial::new().set("open.duration", "10s"))?;
-    /// live.apply(Format::Yaml, "breakers: { mail: {}, search: {} }")?;
+    /// live.apply(Format::Yaml, "breakers: { mail: { open: { duration: 5s } }, search: {} }")?;
     ///
     /// let told: Vec<_> = changes.try_iter().map(|difference| difference.to_string()).collect();
     /// assert_eq!(told, ["changed `mail`: open.duration 5s -> 10s", "created `search`"]);

@@ -29,7 +29,7 @@ impl Live {
     ///
     /// let directory = tempfile::tempdir()?;
     /// let path = directory.path().join("breakers.yaml");
-    /// std::fs::write(&path, "breakers: { payments: {} }")?;
+    /// std::fs::write(&path, "breakers: { payments: { open: { duration: 5s } } }")?;
     /// let live = Live::new(Loader::new().file(&path))?;
     /// let mut watch = FileWatch::new(&path).quiet(Duration::ZERO);
     ///
