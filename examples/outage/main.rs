@@ -40,6 +40,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use clap::Parser;
+use fusebox_config::DocumentError;
 use tower::BoxError;
 
 use crate::options::Options;
@@ -52,6 +53,10 @@ async fn main() -> ExitCode {
     match demonstrate(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if error.is::<DocumentError>() => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
         Err(error) => {
             eprintln!("outage: {error}");
             ExitCode::FAILURE

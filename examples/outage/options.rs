@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
@@ -18,7 +19,7 @@ two good probes. A call that the timeout ends counts as a failure, so that it se
 
 All times shown are script seconds: at the default speed of 6, one takes a sixth of a second.
 Ctrl-C ends the run with the table so far. NO_COLOR is honoured; without a terminal the timeline is \
-plain lines. The exit status is 2 for bad options and 1 for a server that cannot be reached.";
+plain lines. The exit status is 2 for bad options or a bad document and 1 for a server that cannot be reached.";
 
 /// An outage in ten seconds: what a circuit breaker does for a client, and what it costs.
 ///
@@ -41,7 +42,7 @@ pub(crate) struct Options {
     /// How many script seconds pass in one second, 0.5 to 20; the script has 60 [default: 6]
     ///
     /// Timeouts and waits shrink with it: above 10 the machine's own delays begin to count.
-    #[arg(long, value_name = "FACTOR", value_parser = speed, conflicts_with = "url")]
+    #[arg(long, value_name = "FACTOR", value_parser = speed, conflicts_with_all = ["url", "config"])]
     speed: Option<f64>,
 
     /// Requests per script second that the callers of each client make, 1 to 200 (retries come on top).
@@ -59,6 +60,12 @@ pub(crate) struct Options {
     /// Serve the breaker's /metrics and /circuit-breakers there while it runs, such as 127.0.0.1:9464.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) metrics: Option<SocketAddr>,
+
+    /// Take the breaker of the protected client from this document (YAML, TOML or JSON): what it says of `server`.
+    ///
+    /// Its times are taken as they are written, so the script runs at speed 1, in a minute.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
     /// Call a server of your own (http://host:port/path) instead of the one with the script.
     ///
@@ -78,10 +85,8 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn speed(&self) -> f64 {
-        match &self.url {
-            Some(_) => 1.0,
-            None => self.speed.unwrap_or(DEFAULT_SPEED),
-        }
+        let runs_as_written = self.url.is_some() || self.config.is_some();
+        if runs_as_written { 1.0 } else { self.speed.unwrap_or(DEFAULT_SPEED) }
     }
 
     pub(crate) fn duration(&self) -> Duration {
@@ -153,6 +158,11 @@ mod tests {
     }
 
     #[test]
+    fn a_document_runs_at_the_pace_it_is_written_for() {
+        assert_eq!(parse(&["--config", "breakers.yaml"]).unwrap().speed(), 1.0);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for arguments in [
             &["--speed", "0"][..],
@@ -164,6 +174,7 @@ mod tests {
             &["--url", "https://127.0.0.1/"],
             &["--url", "127.0.0.1:8000"],
             &["--url", "http://127.0.0.1:8000/", "--speed", "2"],
+            &["--config", "breakers.yaml", "--speed", "2"],
         ] {
             assert!(parse(arguments).is_err(), "{arguments:?}");
         }

@@ -2,7 +2,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fusebox::CircuitBreaker;
+use fusebox::{CircuitBreaker, CircuitBreakerConfig};
 use http::Uri;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
@@ -46,6 +46,8 @@ struct Run {
 ///
 /// When the server cannot be started or reached, or the output cannot be written.
 pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
+    // A wrong document shall start nothing.
+    let documented = options.config.as_deref().map(protection::documented).transpose()?;
     let target = Target::of(options).await?;
     let uri = target.uri().clone();
     let script = target.script(options);
@@ -54,7 +56,11 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
 
     // The clock starts when everything that takes time has been done.
     let pace = Pace::starting_now(options.speed());
-    let mut run = Run::new(options, script, pace)?;
+    let config = match documented {
+        Some(config) => config,
+        None => protection::numbers(options.timeout(), pace)?,
+    };
+    let mut run = Run::new(options, script, pace, config);
     if let Some(address) = options.metrics {
         let address = metrics::serve(address, run.breaker.clone()).await?;
         screen.say(&format!("metrics of the breaker: curl http://{address}/metrics"))?;
@@ -90,10 +96,10 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
 }
 
 impl Run {
-    fn new(options: &Options, script: Script, pace: Pace) -> Result<Self, BoxError> {
+    fn new(options: &Options, script: Script, pace: Pace, config: CircuitBreakerConfig) -> Self {
         let (listener, transitions) = mpsc::unbounded_channel();
-        Ok(Self {
-            breaker: protection::breaker("server", options.timeout(), pace, options.seed, listener)?,
+        Self {
+            breaker: protection::breaker(config, pace, options.seed, listener),
             bare: Arc::new(Ledger::new(script.clone())),
             protected: Arc::new(Ledger::new(script.clone())),
             pace,
@@ -101,7 +107,7 @@ impl Run {
             transitions,
             chronicle: Chronicle::default(),
             tallest: u64::from(options.rate) * 3 / 2,
-        })
+        }
     }
 
     /// Both clients under the same load; it ends when the last caller has gone home.

@@ -83,6 +83,77 @@ fn a_document_disables_and_enables_but_lifts_no_override() {
 }
 
 #[test]
+fn an_operator_who_disables_what_the_document_has_disabled_has_the_last_word() {
+    let live = live();
+    let breaker = live.registry().get("kept").unwrap();
+    let enabled = |on: bool| format!("breakers: {{ kept: {{ enabled: {on} }} }}");
+    live.apply(Format::Yaml, &enabled(false)).unwrap();
+    breaker.disable();
+
+    live.apply(Format::Yaml, &enabled(true)).unwrap();
+
+    assert_eq!(breaker.state(), State::Disabled);
+    breaker.reset();
+    live.apply(Format::Yaml, &enabled(false)).unwrap();
+    live.apply(Format::Yaml, &enabled(true)).unwrap();
+    assert_eq!(breaker.state(), State::Closed, "the override is gone, and the document is heard again");
+}
+
+#[test]
+fn a_breaker_that_an_operator_closed_is_disabled_only_by_a_document_that_says_so_anew() {
+    let live = live();
+    let breaker = live.registry().get("kept").unwrap();
+    let document = |duration: u32| {
+        format!("breakers: {{ kept: {{ enabled: false, open: {{ duration: {duration}s }} }} }}")
+    };
+    live.apply(Format::Yaml, &document(5)).unwrap();
+    breaker.force_closed();
+    live.apply(Format::Yaml, &document(6)).unwrap();
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
+fn a_beginning_that_is_disabled_is_so_for_breakers_that_come_later() {
+    let live = live();
+    let registry = live.registry();
+    let document = |on: bool| format!("breakers: {{ db-*: {{ enabled: {on} }}, db-main: {{}} }}");
+    let before = registry.get_or_create("db-orders");
+    live.apply(Format::Yaml, &document(false)).unwrap();
+
+    let later = registry.get_or_create("db-users");
+    assert_eq!([before.state(), later.state()], [State::Disabled; 2]);
+    assert_eq!(registry.get("db-main").unwrap().state(), State::Closed, "its own entry is the closer one");
+    assert_eq!(registry.get_or_create("mail").state(), State::Closed);
+
+    live.apply(Format::Yaml, &document(true)).unwrap();
+    assert_eq!([before.state(), later.state()], [State::Closed; 2]);
+}
+
+#[test]
+fn every_subscriber_hears_what_changed_and_nothing_else() {
+    let live = live();
+    let (first, second) = (live.changes(), live.changes());
+    live.apply(Format::Yaml, BEFORE).unwrap();
+    live.apply(Format::Yaml, "breakers: { kept: { open: { duration: 0 } } }").unwrap_err();
+    let difference = live.apply(Format::Yaml, AFTER).unwrap();
+
+    assert_eq!(first.try_iter().collect::<Vec<_>>(), std::slice::from_ref(&difference));
+    drop(first);
+    let update = live.update("kept", Partial::new().set("open.duration", "7s")).unwrap();
+    assert_eq!(second.try_iter().collect::<Vec<_>>(), [difference, update]);
+}
+
+#[test]
+fn what_nobody_says_any_more_goes_back_to_the_defaults() {
+    let live = live();
+    let orders = live.registry().get_or_create("db-orders");
+    assert_ne!(*orders.config(), fusebox::CircuitBreakerConfig::default());
+    live.apply(Format::Yaml, "breakers: {}").unwrap();
+    assert_eq!(*orders.config(), fusebox::CircuitBreakerConfig::default());
+    assert_eq!(live.registry().len(), 1, "what the document never named stays");
+}
+
+#[test]
 fn breakers_are_found_by_what_is_said_of_them() {
     let live = live();
     live.get_or_create("db-orders");

@@ -16,10 +16,10 @@ fn config(keys: &str) -> CircuitBreakerConfig {
 
 #[test]
 fn a_document_of_one_breaker_in_flat_keys_loads_as_it_stands() {
-    let text = include_str!("claude_production.yaml");
-    let loaded = Loader::new().text("claude_production.yaml", Format::Yaml, text).load().unwrap();
+    let text = include_str!("ai_service.yaml");
+    let loaded = Loader::new().text("ai_service.yaml", Format::Yaml, text).load().unwrap();
 
-    let settings = loaded.settings("claude_production");
+    let settings = loaded.settings("ai_service");
     assert!(settings.config().trip().contains(&Trip::consecutive_failures(2)));
     assert!(settings.config().trip().contains(&Trip::failure_rate(0.3).minimum_calls(10)));
     assert_eq!(settings.config().open_duration(), Duration::from_secs(30));
@@ -33,7 +33,7 @@ fn a_document_of_one_breaker_in_flat_keys_loads_as_it_stands() {
         "5s"
     );
     let [warning] = loaded.warnings() else { panic!("{:?}", loaded.warnings()) };
-    assert!(warning.message().contains("adaptive") && warning.message().contains("`claude_production`"));
+    assert!(warning.message().contains("adaptive") && warning.message().contains("`ai_service`"));
 }
 
 #[test]

@@ -50,6 +50,39 @@ impl CircuitBreaker {
         self.force(State::MetricsOnly);
     }
 
+    /// Disables or enables the breaker as a configuration says, and says whether that changed anything.
+    ///
+    /// Unlike [`disable`](Self::disable) it is no operator's word: it disables only where there is no
+    /// override, and enables only what it has disabled itself and no operator has set since, not even
+    /// to disabled. It is what [`RegistryBuilder::enabled_for`](crate::RegistryBuilder::enabled_for) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fusebox::{CircuitBreaker, State};
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// assert!(breaker.set_enabled(false));
+    /// breaker.disable(); // by an operator now
+    /// assert!(!breaker.set_enabled(true));
+    /// assert_eq!(breaker.state(), State::Disabled);
+    /// ```
+    pub fn set_enabled(&self, enabled: bool) -> bool {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let before = control.machine.state();
+            let has_override = matches!(before, State::ForcedOpen | State::Disabled | State::MetricsOnly);
+            if enabled != control.is_disabled_by_rule() || (!enabled && has_override) {
+                return false;
+            }
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            let state = if enabled { State::Closed } else { State::Disabled };
+            control.machine.force(state, counts, now, log);
+            control.set_disabled_by_rule(!enabled);
+            true
+        })
+    }
+
     /// The same as [`force_closed`](Self::force_closed), and tells [`Event::Reset`](crate::Event::Reset).
     ///
     /// The lifetime totals stay.
@@ -58,6 +91,7 @@ impl CircuitBreaker {
         self.transition(now, |control, log| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.reset(counts, now, log);
+            control.set_disabled_by_rule(false);
         });
     }
 
@@ -66,6 +100,7 @@ impl CircuitBreaker {
         self.transition(now, |control, log| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.force(state, counts, now, log);
+            control.set_disabled_by_rule(false);
         });
     }
 }

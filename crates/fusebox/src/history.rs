@@ -22,6 +22,8 @@ pub(crate) struct Past {
     pub(crate) last_trip: Option<StateChange>,
     /// Whether a rule held at the last outcome in metrics-only.
     pub(crate) held: bool,
+    /// Whether a configuration has disabled it, and no operator has spoken since.
+    disabled_by_rule: bool,
 }
 
 impl Control {
@@ -35,6 +37,16 @@ impl Control {
 
     pub(crate) fn past_mut(&mut self) -> &mut Past {
         self.past.get_or_insert_default()
+    }
+
+    pub(crate) fn is_disabled_by_rule(&self) -> bool {
+        self.past().is_some_and(|past| past.disabled_by_rule)
+    }
+
+    pub(crate) fn set_disabled_by_rule(&mut self, disabled: bool) {
+        if disabled != self.is_disabled_by_rule() {
+            self.past_mut().disabled_by_rule = disabled;
+        }
     }
 
     pub(crate) fn next_sequence(&mut self) -> u64 {

@@ -2,25 +2,12 @@
 
 use std::sync::Arc;
 
-use fusebox::{CircuitBreaker, Registry, State as Mode};
+use fusebox::Registry;
 
 use super::{Difference, State};
-use crate::{DocumentError, Loader};
-
-/// Every name that nothing closer is said of.
-const REST: &str = "*";
+use crate::{Configuration, DocumentError, Loader, Settings};
 
 impl State {
-    /// Puts everything in that the configuration names.
-    pub(super) fn fill(&mut self, registry: &Registry) {
-        self.configure(registry, REST);
-        let names: Vec<_> = self.configuration.all().map(|settings| settings.name().to_owned()).collect();
-        for name in &names {
-            self.put(registry, name);
-        }
-        self.enable_all(registry);
-    }
-
     /// Goes over to what the loader says now, or changes nothing.
     pub(super) fn take(&mut self, registry: &Registry, loader: Loader) -> Result<Difference, DocumentError> {
         let next = Arc::new(loader.load()?);
@@ -29,53 +16,49 @@ impl State {
         self.loader = loader;
         for name in difference.removed().iter().filter(|name| !name.ends_with('*')) {
             registry.remove(name);
-            self.disabled.remove(name);
         }
-        // What the registry was told of names that are gone must follow what now holds for them.
-        for name in self.given.clone() {
-            let same = before.settings(&name).config() == self.configuration.settings(&name).config();
-            if !same {
-                self.configure(registry, &name);
-            }
-        }
-        for name in difference.created() {
-            self.put(registry, name);
-        }
-        self.enable_all(registry);
+        registry.replace_rules(&self.configuration.registry());
+        let is_new = |settings: &&Settings| {
+            // In the order of the names, as everything the configuration tells.
+            let created = difference.created();
+            created.binary_search_by(|name| name.as_str().cmp(settings.name())).is_ok()
+        };
+        self.configuration.all().filter(is_new).for_each(|settings| put(registry, settings));
+        self.tell(&difference);
         Ok(difference)
     }
 
-    fn put(&mut self, registry: &Registry, name: &str) {
-        self.configure(registry, name);
-        if !name.ends_with('*') && registry.get(name).is_none() {
-            let config = self.configuration.settings(name).config().clone();
-            // Somebody who was faster has made the same one, by the rule that was just given.
-            let _ = registry.create(name, config);
+    /// Sends it to those who still receive.
+    fn tell(&mut self, difference: &Difference) {
+        if !difference.is_empty() {
+            self.subscribers.retain(|subscriber| subscriber.send(difference.clone()).is_ok());
         }
     }
+}
 
-    fn configure(&mut self, registry: &Registry, name: &str) {
-        registry.configure(name, self.configuration.settings(name).config().clone());
-        self.given.insert(name.to_owned());
+/// Puts everything in that the configuration names.
+pub(super) fn fill(registry: &Registry, configuration: &Configuration) {
+    registry.replace_rules(&configuration.registry());
+    configuration.all().for_each(|settings| put(registry, settings));
+    // A breaker that was there under rules which said the same may have been set to something else.
+    for breaker in registry.breakers() {
+        breaker.set_enabled(configuration.settings(breaker.name()).is_enabled());
     }
+}
 
-    fn enable_all(&mut self, registry: &Registry) {
-        for breaker in registry.breakers() {
-            let is_enabled = self.configuration.settings(breaker.name()).is_enabled();
-            self.enable(&breaker, is_enabled);
-        }
+/// Makes the breaker of a name that the document has, or brings the one that is there to it.
+fn put(registry: &Registry, settings: &Settings) {
+    let (name, config) = (settings.name(), settings.config());
+    if settings.is_pattern() {
+        return;
     }
-
-    /// Disables and enables as the document says, and touches no breaker that an operator has set.
-    pub(super) fn enable(&mut self, breaker: &CircuitBreaker, is_enabled: bool) {
-        let name = breaker.name();
-        let mode = breaker.state();
-        let is_automatic = matches!(mode, Mode::Closed | Mode::Open | Mode::HalfOpen);
-        if !is_enabled && is_automatic {
-            breaker.disable();
-            self.disabled.insert(name.to_owned());
-        } else if is_enabled && self.disabled.remove(name) && mode == Mode::Disabled {
-            breaker.force_closed();
-        }
+    let breaker = match registry.create(name, config.clone()) {
+        Ok(breaker) => breaker,
+        // It was there already, or somebody was faster.
+        Err(_) => registry.get_or_create(name),
+    };
+    if *breaker.config() != *config {
+        breaker.set_config(config.clone());
     }
+    breaker.set_enabled(settings.is_enabled());
 }

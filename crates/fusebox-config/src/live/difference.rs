@@ -45,9 +45,9 @@ impl Difference {
             |of: &Configuration| of.all().map(|settings| settings.name().to_owned()).collect::<Vec<_>>();
         let (old, new) = (names(before), names(after));
         let only = |these: &[String], those: &[String]| {
-            these.iter().filter(|name| !those.contains(name)).cloned().collect::<Vec<_>>()
+            these.iter().filter(|name| those.binary_search(name).is_err()).cloned().collect::<Vec<_>>()
         };
-        let both = old.iter().filter(|name| new.contains(name) && *name != "*");
+        let both = old.iter().filter(|name| new.binary_search(name).is_ok() && *name != "*");
         let changed = both.map(String::as_str).chain(["*"]);
         let changed = changed.filter_map(|name| Changed::between(name, before, after)).collect();
         Difference { created: only(&new, &old), removed: only(&old, &new), changed }

@@ -3,7 +3,7 @@
 mod apply;
 mod difference;
 
-use std::collections::BTreeSet;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fusebox::{CircuitBreaker, Registry};
@@ -45,10 +45,8 @@ pub struct Live {
 struct State {
     loader: Loader,
     configuration: Arc<Configuration>,
-    /// Every name and beginning that the registry has been given a configuration for.
-    given: BTreeSet<String>,
-    /// Whom the document has disabled, as opposed to an operator.
-    disabled: BTreeSet<String>,
+    /// Who hears what changed; sent to under the lock, so that all hear it in order.
+    subscribers: Vec<Sender<Difference>>,
 }
 
 impl Live {
@@ -63,18 +61,16 @@ impl Live {
 
     /// The same in a registry that is there already, with its clock, its listeners and its limits.
     ///
+    /// The rules of the document take the place of those it had (as by [`Registry::replace_rules`]): what the
+    /// program wants to say itself it says by [`Loader::set`].
+    ///
     /// # Errors
     ///
     /// As [`Loader::load`].
     pub fn in_registry(registry: Registry, loader: Loader) -> Result<Live, DocumentError> {
         let configuration = Arc::new(loader.load()?);
-        let mut state = State {
-            loader,
-            configuration: Arc::clone(&configuration),
-            given: BTreeSet::new(),
-            disabled: BTreeSet::new(),
-        };
-        state.fill(&registry);
+        apply::fill(&registry, &configuration);
+        let state = State { loader, configuration, subscribers: Vec::new() };
         Ok(Live { registry, state: Arc::new(Mutex::new(state)) })
     }
 
@@ -92,7 +88,8 @@ impl Live {
     ///
     /// A breaker whose numbers are the same is left alone; one whose numbers changed keeps its state; one
     /// that is gone leaves the registry, and whoever holds it can go on using it; a new one is made. What
-    /// an operator has set by hand stays.
+    /// an operator has set by hand stays. `enabled: false` holds for breakers that come later too, however they
+    /// come; one whose `enabled` is the same as before is left as it is.
     ///
     /// # Errors
     ///
@@ -116,15 +113,35 @@ impl Live {
         state.take(&self.registry, loader)
     }
 
+    /// What changes from now on, a [`Difference`] for each document or update that was applied and changed
+    /// something, in their order, whoever applied it.
+    ///
+    /// Dropping the receiver ends it; what it does not receive is kept for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fusebox_config::{Format, Live, Loader, Partial};
+    ///
+    /// let loader = Loader::new().text("b.yaml", Format::Yaml, "breakers: { mail: { open: { duration: 5s } } }");
+    /// let live = Live::new(loader)?;
+    /// let changes = live.changes();
+    /// live.update("mail", Partial::new().set("open.duration", "10s"))?;
+    /// live.apply(Format::Yaml, "breakers: { mail: { open: { duration: 5s } }, search: {} }")?;
+    ///
+    /// let told: Vec<_> = changes.try_iter().map(|difference| difference.to_string()).collect();
+    /// assert_eq!(told, ["changed `mail`: open.duration 5s -> 10s", "created `search`"]);
+    /// # Ok::<(), fusebox_config::DocumentError>(())
+    /// ```
+    pub fn changes(&self) -> Receiver<Difference> {
+        let (sender, receiver) = mpsc::channel();
+        self.lock().subscribers.push(sender);
+        receiver
+    }
+
     /// The breaker of this name, made if there is none, and disabled if the document says so.
     pub fn get_or_create(&self, name: &str) -> CircuitBreaker {
-        self.registry.get(name).unwrap_or_else(|| {
-            let breaker = self.registry.get_or_create(name);
-            let mut state = self.lock();
-            let is_enabled = state.configuration.settings(name).is_enabled();
-            state.enable(&breaker, is_enabled);
-            breaker
-        })
+        self.registry.get_or_create(name)
     }
 
     /// The breakers whose names begin so, if `pattern` ends with a star, or the one of that name.

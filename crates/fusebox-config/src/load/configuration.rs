@@ -58,10 +58,13 @@ impl Configuration {
     /// A builder of a registry in which every name has its configuration, for what is not in the
     /// document: a capacity, a clock.
     ///
-    /// It does not follow the document, and knows nothing of `enabled`; [`Live`](crate::Live) does.
+    /// It does not follow the document; [`Live`](crate::Live) does.
     pub fn registry(&self) -> RegistryBuilder {
-        let builder = Registry::builder().default_config(self.rest.config().clone());
-        self.all()
-            .fold(builder, |builder, settings| builder.config_for(settings.name(), settings.config().clone()))
+        let rest = Registry::builder().default_config(self.rest.config().clone());
+        let rest = rest.enabled_for("*", self.rest.is_enabled());
+        self.all().fold(rest, |builder, settings| {
+            let name = settings.name();
+            builder.config_for(name, settings.config().clone()).enabled_for(name, settings.is_enabled())
+        })
     }
 }

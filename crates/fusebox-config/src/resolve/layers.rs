@@ -62,6 +62,7 @@ impl Layers<'_> {
             let named = Written::from(name.clone());
             if self.lay_template(&named, &mut section, problems).is_some() {
                 self.finish(name, &format!("templates.{name}"), section, problems);
+                problems.extend(self.unused(name));
             }
         }
         for (name, environment) in &self.document.environments {
@@ -74,6 +75,22 @@ impl Layers<'_> {
             let message = format!("there is no environment `{chosen}`{}", meant(chosen, known()));
             problems.push(Problem::error("environments", message).help(known_here(known())));
         }
+    }
+
+    /// A warning for a template of the document that nobody is made from and none extends.
+    fn unused(&self, name: &str) -> Option<Problem> {
+        let document = self.document;
+        let breakers = [&document.breakers, self.variables, self.code].into_iter().flat_map(BTreeMap::values);
+        let sections = breakers.chain([&document.defaults]);
+        let named = sections.filter_map(|section| section.template_name());
+        let others = document.templates.iter().filter(|(other, _)| *other != name);
+        let extended = others.filter_map(|(_, template)| template.extends.as_ref());
+        if named.chain(extended).any(|used| used.value == *name) {
+            return None;
+        }
+        let path = format!("templates.{name}");
+        let message = format!("`{path}` is used by nobody: no breaker names it, and no template extends it");
+        Some(Problem::warning(path.as_str(), message).at_least_at(document.place(&path)))
     }
 
     /// Lays a template, and the one it extends, over what is there; its name if there is one.

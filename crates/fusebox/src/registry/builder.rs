@@ -56,6 +56,27 @@ impl RegistryBuilder {
         self
     }
 
+    /// Whether the breaker of a name, or of every name with a prefix (`"prefix*"`), is enabled when it is
+    /// made; it is if nothing is said.
+    ///
+    /// Which rule decides, is as with [`config_for`](Self::config_for). A breaker made so is disabled as by
+    /// [`CircuitBreaker::set_enabled`](crate::CircuitBreaker::set_enabled), and
+    /// [`Registry::replace_rules`] may enable it again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fusebox::{Registry, State};
+    ///
+    /// let registry = Registry::builder().enabled_for("legacy-*", false).enabled_for("legacy-mail", true).build();
+    /// assert_eq!(registry.get_or_create("legacy-search").state(), State::Disabled);
+    /// assert_eq!(registry.get_or_create("legacy-mail").state(), State::Closed);
+    /// ```
+    pub fn enabled_for(mut self, name_or_prefix: &str, enabled: bool) -> Self {
+        self.rules.set_enabled(name_or_prefix, enabled);
+        self
+    }
+
     /// How many breakers the registry keeps; without a limit if not given.
     ///
     /// For names that come from outside (a host, a tenant): it bounds the memory. When it is

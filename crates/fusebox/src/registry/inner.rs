@@ -70,6 +70,10 @@ impl Inner {
         }
         let config = desk.rules.find(name).clone();
         let breaker = CircuitBreaker::builder(name).config(config).clock(self.clock.clone()).build();
+        if !desk.rules.is_enabled(name) {
+            // Nobody listens yet: it begins so.
+            breaker.set_enabled(false);
+        }
         if self.has_room(&mut desk) {
             self.put(&desk, breaker.clone(), Origin::Rules);
         } else {
@@ -157,6 +161,22 @@ impl Inner {
                 breaker.set_config(config);
                 changed = true;
             }
+            if self.desk().version == version {
+                return changed;
+            }
+        }
+    }
+
+    /// Disables or enables a breaker as the rules say, and says whether that changed it.
+    pub(super) fn follow_enabled(&self, breaker: &CircuitBreaker) -> bool {
+        let mut changed = false;
+        loop {
+            let (enabled, version) = {
+                let desk = self.desk();
+                (desk.rules.is_enabled(breaker.name()), desk.version)
+            };
+            // As above: its listeners are told, so not under the lock.
+            changed |= breaker.set_enabled(enabled);
             if self.desk().version == version {
                 return changed;
             }

@@ -2,13 +2,20 @@ use std::collections::HashMap;
 
 use crate::CircuitBreakerConfig;
 
-/// Which configuration a name gets: its own, that of the longest prefix, or the default.
+/// What a name gets: a configuration, and whether its breaker is enabled.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     default: CircuitBreakerConfig,
-    names: HashMap<String, CircuitBreakerConfig>,
+    configs: ByName<CircuitBreakerConfig>,
+    enabled: ByName<bool>,
+}
+
+/// What is said of names: of each by itself, or of all that begin alike.
+#[derive(Clone, Debug)]
+struct ByName<T> {
+    names: HashMap<String, T>,
     /// Longest first; without the `*`.
-    prefixes: Vec<(String, CircuitBreakerConfig)>,
+    prefixes: Vec<(String, T)>,
 }
 
 impl Rules {
@@ -18,35 +25,63 @@ impl Rules {
 
     /// A whole name, or "prefix*".
     pub(super) fn set(&mut self, name_or_prefix: &str, config: CircuitBreakerConfig) {
-        let Some(prefix) = name_or_prefix.strip_suffix('*') else {
-            self.names.insert(name_or_prefix.to_owned(), config);
-            return;
-        };
-        self.prefixes.retain(|(other, _)| other != prefix);
-        let place = self.prefixes.partition_point(|(other, _)| other.len() >= prefix.len());
-        self.prefixes.insert(place, (prefix.to_owned(), config));
+        self.configs.set(name_or_prefix, config);
     }
 
+    /// A whole name, or "prefix*".
+    pub(super) fn set_enabled(&mut self, name_or_prefix: &str, enabled: bool) {
+        self.enabled.set(name_or_prefix, enabled);
+    }
+
+    /// Its own, that of the longest prefix, or the default.
     pub(super) fn find(&self, name: &str) -> &CircuitBreakerConfig {
-        self.names
-            .get(name)
-            .or_else(|| self.by_prefix(name).map(|(_, config)| config))
-            .unwrap_or(&self.default)
+        self.configs.find(name).unwrap_or(&self.default)
     }
 
     /// The same, if it is this rule that decides.
     pub(super) fn find_if(&self, name: &str, name_or_prefix: &str) -> Option<&CircuitBreakerConfig> {
+        self.configs.find_if(name, name_or_prefix)
+    }
+
+    pub(super) fn is_enabled(&self, name: &str) -> bool {
+        self.enabled.find(name).is_none_or(|enabled| *enabled)
+    }
+}
+
+impl<T> ByName<T> {
+    fn set(&mut self, name_or_prefix: &str, what: T) {
+        let Some(prefix) = name_or_prefix.strip_suffix('*') else {
+            self.names.insert(name_or_prefix.to_owned(), what);
+            return;
+        };
+        self.prefixes.retain(|(other, _)| other != prefix);
+        let place = self.prefixes.partition_point(|(other, _)| other.len() >= prefix.len());
+        self.prefixes.insert(place, (prefix.to_owned(), what));
+    }
+
+    fn find(&self, name: &str) -> Option<&T> {
+        self.names.get(name).or_else(|| self.by_prefix(name).map(|(_, what)| what))
+    }
+
+    fn find_if(&self, name: &str, name_or_prefix: &str) -> Option<&T> {
         let Some(prefix) = name_or_prefix.strip_suffix('*') else {
             return if name == name_or_prefix { self.names.get(name) } else { None };
         };
         if self.names.contains_key(name) {
             return None;
         }
-        self.by_prefix(name).filter(|(decides, _)| decides == prefix).map(|(_, config)| config)
+        self.by_prefix(name).filter(|(decides, _)| decides == prefix).map(|(_, what)| what)
     }
 
-    fn by_prefix(&self, name: &str) -> Option<&(String, CircuitBreakerConfig)> {
+    fn by_prefix(&self, name: &str) -> Option<&(String, T)> {
         self.prefixes.iter().find(|(prefix, _)| name.starts_with(prefix.as_str()))
+    }
+}
+
+// Derived it would ask for a default of what is said.
+impl<T> Default for ByName<T> {
+    fn default() -> Self {
+        ByName { names: HashMap::new(), prefixes: Vec::new() }
     }
 }
 
