@@ -77,9 +77,13 @@ impl Layers<'_> {
         }
     }
 
-    /// A warning for a template of the document that nobody is made from and none extends.
+    /// A warning for a template of the document that nobody is made from and none extends; a document
+    /// without breakers is there for others, who may name it.
     fn unused(&self, name: &str) -> Option<Problem> {
         let document = self.document;
+        if document.breakers.is_empty() {
+            return None;
+        }
         let breakers = [&document.breakers, self.variables, self.code].into_iter().flat_map(BTreeMap::values);
         let sections = breakers.chain([&document.defaults]);
         let named = sections.filter_map(|section| section.template_name());
