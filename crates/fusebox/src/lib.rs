@@ -76,6 +76,7 @@
 //! - `stream`: `CircuitBreaker::protect_stream`, and `Events` as a `Stream`.
 //! - `test-util`: `Clock::manual`, a clock that a test moves by hand.
 
+mod admission;
 mod aside;
 mod breaker;
 mod builder;

@@ -1,0 +1,296 @@
+//! The one door: who is let in, and who is told no (S1).
+
+use std::sync::Arc;
+
+use crate::breaker::Inner;
+use crate::error::Refusal;
+use crate::listeners::Listeners;
+use crate::permit::Ticket;
+use crate::state::{Admission, Cause, Word};
+use crate::sync::lock;
+use crate::totals::Ledger;
+use crate::{CircuitBreaker, Event, OwnedPermit, Permit, RejectReason, Rejected, State};
+
+impl CircuitBreaker {
+    /// Asks for leave to make one call.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] while the breaker is open, forced open, or half-open with all its probes out.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
+        let word = self.inner().word.load();
+        if word.is_closed() {
+            return Ok(Permit::new(self, self.ticket(word)));
+        }
+        self.acquire_otherwise(word)
+    }
+
+    /// The same as [`try_acquire`](Self::try_acquire), for a permit that must be `'static`.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    #[inline]
+    pub fn try_acquire_owned(&self) -> Result<OwnedPermit, Rejected> {
+        let word = self.inner().word.load();
+        if word.is_closed() {
+            return Ok(OwnedPermit::new(self.clone(), self.ticket(word)));
+        }
+        self.acquire_owned_otherwise(word)
+    }
+
+    /// The same as [`try_acquire_owned`](Self::try_acquire_owned), with this handle for the permit.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    #[inline]
+    pub fn into_permit(self) -> Result<OwnedPermit, Rejected> {
+        let word = self.inner().word.load();
+        if word.is_closed() {
+            let ticket = self.ticket(word);
+            return Ok(OwnedPermit::new(self, ticket));
+        }
+        into_permit_otherwise(self, word)
+    }
+
+    /// The permit of a breaker that is closed, on the shortest way; none in any other state, also where
+    /// [`try_acquire_owned`](Self::try_acquire_owned), which is to be asked then, would give one.
+    #[inline]
+    pub fn acquire_if_closed(&self) -> Option<OwnedPermit> {
+        let word = self.inner().word.load();
+        if word.is_closed() { Some(OwnedPermit::new(self.clone(), self.ticket(word))) } else { None }
+    }
+
+    #[inline]
+    fn ticket(&self, word: Word) -> Ticket {
+        if word.timed() { self.timed_ticket(word) } else { Ticket::untimed(word) }
+    }
+
+    #[inline(never)]
+    fn timed_ticket(&self, word: Word) -> Ticket {
+        Ticket::timed(word, self.inner().clock.now())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_otherwise(&self, word: Word) -> Result<Permit<'_>, Rejected> {
+        match self.refused(word) {
+            Some(refusal) => Err(self.inner().rejected(refusal)),
+            None => self.acquire_at_length(word),
+        }
+    }
+
+    #[inline(never)]
+    fn acquire_at_length(&self, word: Word) -> Result<Permit<'_>, Rejected> {
+        match self.admit_at_length(word) {
+            Ok(ticket) => Ok(Permit::new(self, ticket)),
+            Err(refusal) => Err(self.inner().rejected(refusal)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_owned_otherwise(&self, word: Word) -> Result<OwnedPermit, Rejected> {
+        match self.refused(word) {
+            Some(refusal) => Err(self.inner().rejected(refusal)),
+            None => self.acquire_owned_at_length(word),
+        }
+    }
+
+    #[inline(never)]
+    fn acquire_owned_at_length(&self, word: Word) -> Result<OwnedPermit, Rejected> {
+        match self.admit_at_length(word) {
+            Ok(ticket) => Ok(OwnedPermit::new(self.clone(), ticket)),
+            Err(refusal) => Err(self.inner().rejected(refusal)),
+        }
+    }
+
+    /// The no of an open breaker whose wait is not over, counted and told.
+    // Always inline: what it gives would else be written to memory in words and read back in pairs.
+    #[inline(always)]
+    fn refused(&self, word: Word) -> Option<Refusal> {
+        if word.state() != State::Open {
+            return None;
+        }
+        let refusal = self.inner().refuse_while_open(word)?;
+        if let Some(listeners) = self.inner().listeners() {
+            self.tell_refusal(listeners, refusal);
+        }
+        Some(refusal)
+    }
+
+    fn admit_at_length(&self, word: Word) -> Result<Ticket, Refusal> {
+        match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => return Ok(self.ticket(word)),
+            State::Open | State::HalfOpen | State::ForcedOpen => {}
+        }
+        let answer = self.admit_locked();
+        if let (Err(refusal), Some(listeners)) = (&answer, self.inner().listeners()) {
+            self.tell_refusal(listeners, *refusal);
+        }
+        answer
+    }
+
+    /// A permit for an outcome that is known already, if this state records into the window: never a
+    /// probe, never a rejection.
+    #[cfg(feature = "stream")]
+    pub(crate) fn admit_to_window(&self) -> Option<Permit<'_>> {
+        let word = self.inner().word.load();
+        matches!(word.state(), State::Closed | State::MetricsOnly)
+            .then(|| Permit::new(self, Ticket::untimed(word)))
+    }
+
+    fn admit_locked(&self) -> Result<Ticket, Refusal> {
+        let now = self.inner().clock.now();
+        let (answer, word) = self.transition(now, |control, log| {
+            let answer = control.machine.admit(now, log);
+            if !log.is_empty() {
+                // The visits that this admission began come before its rejection.
+                self.inner().commit(control, log, now);
+                log.clear();
+            }
+            let answer = match answer {
+                Admission::Permitted => Ok(()),
+                Admission::Refused { reason, left, cause } => {
+                    self.inner().aside().ledger.reject();
+                    Err(refusal(reason, left, cause))
+                }
+            };
+            (answer, Word::new(control.machine.epoch(), control.machine.state()))
+        });
+        // The machine may be found in any state by now; a probe is always timed.
+        answer.map(|()| Ticket::timed(word, now))
+    }
+
+    /// Asks without taking: would a call be admitted now?
+    ///
+    /// Changes nothing and counts nothing; the answer may be outdated as soon as it is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn check(&self) -> Result<(), Rejected> {
+        match self.refusal() {
+            Some(refusal) => Err(self.inner().rejected(refusal)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same as [`check`](Self::check), for adapters that give the no to a call made later.
+    #[inline]
+    pub fn refusal(&self) -> Option<Refusal> {
+        let word = self.inner().word.load();
+        if word.is_closed() { None } else { self.refusal_otherwise(word) }
+    }
+
+    // Inline for the same reason as `refused`.
+    #[inline]
+    fn refusal_otherwise(&self, word: Word) -> Option<Refusal> {
+        if word.state() == State::Open {
+            let refusal = self.inner().refusal_while_open(word, |_, _| true);
+            if refusal.is_some() {
+                return refusal;
+            }
+        }
+        self.refusal_at_length(word)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refusal_at_length(&self, word: Word) -> Option<Refusal> {
+        match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => return None,
+            State::Open | State::HalfOpen | State::ForcedOpen => {}
+        }
+        let now = self.inner().clock.now();
+        let answer = lock(&self.inner().control).machine.check(now);
+        match answer {
+            Admission::Permitted => None,
+            Admission::Refused { reason, left, cause } => Some(refusal(reason, left, cause)),
+        }
+    }
+
+    /// Gives a no that was said before to a call: counts the rejection and tells the listeners.
+    #[inline]
+    pub fn reject(&self, refusal: Refusal) -> Rejected {
+        self.inner().aside().ledger.reject();
+        if let Some(listeners) = self.inner().listeners() {
+            self.tell_refusal(listeners, refusal);
+        }
+        self.inner().rejected(refusal)
+    }
+
+    /// Counts a rejection that a [`check`](Self::check) announced and that an adapter now hands to a
+    /// caller, and tells the listeners.
+    pub fn count_rejection(&self, rejected: &Rejected) {
+        self.inner().aside().ledger.reject();
+        if let Some(listeners) = self.inner().listeners().filter(|listeners| listeners.want_rejections()) {
+            listeners.tell_rejection(self, &Event::Rejected(rejected.clone()));
+        }
+    }
+
+    /// Apart, and with a rejection of its own: the one for the caller is written where it is wanted, once.
+    #[cold]
+    #[inline(never)]
+    fn tell_refusal(&self, listeners: &Listeners, refusal: Refusal) {
+        if listeners.want_rejections() {
+            listeners.tell_rejection(self, &Event::Rejected(self.inner().rejected(refusal)));
+        }
+    }
+}
+
+impl Inner {
+    /// Refuses a call and counts it in the visit that refused it; none if the lock must be asked.
+    #[inline(always)]
+    fn refuse_while_open(&self, word: Word) -> Option<Refusal> {
+        self.refusal_while_open(word, Ledger::reject_as_of)
+    }
+
+    /// The no of an open breaker whose wait is not over; none if the lock must be asked.
+    ///
+    /// `count` is given what the count of rejections was before the visit was looked at; where it
+    /// fails, somebody else was quicker and all is looked at again.
+    #[inline(always)]
+    fn refusal_while_open(&self, word: Word, count: impl Fn(&Ledger, u64) -> bool) -> Option<Refusal> {
+        let aside = self.aside.get()?;
+        loop {
+            let seen = aside.ledger.rejections()?;
+            let (deadline, cause) = aside.opening();
+            // Read again: what was read belongs to this visit only if it still goes on.
+            if self.word.load() != word {
+                return None;
+            }
+            let now = self.clock.now();
+            if now >= deadline {
+                return None;
+            }
+            if count(&aside.ledger, seen) {
+                return Some(Refusal::open(deadline.since(now), cause));
+            }
+        }
+    }
+
+    #[inline]
+    fn rejected(&self, refusal: Refusal) -> Rejected {
+        Rejected::new(Arc::clone(&self.name), refusal)
+    }
+}
+
+/// What the machine said, as it is told.
+fn refusal(reason: RejectReason, left: u64, cause: Cause) -> Refusal {
+    match reason {
+        RejectReason::Open => Refusal::open(left, cause.to_words()),
+        RejectReason::HalfOpenSaturated => Refusal::saturated(),
+        RejectReason::ForcedOpen => Refusal::forced(),
+    }
+}
+
+/// By value: what asks for it on the healthy path then needs no address of its handle.
+#[cold]
+#[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "a reference would force the handle into memory")]
+fn into_permit_otherwise(breaker: CircuitBreaker, word: Word) -> Result<OwnedPermit, Rejected> {
+    breaker.acquire_owned_otherwise(word)
+}
