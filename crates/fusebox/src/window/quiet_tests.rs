@@ -172,3 +172,29 @@ fn where_no_rule_looks_at_a_rate_no_success_is_weighed() {
     bench.record(SUCCESS, 0);
     assert_eq!(bench.record(SUCCESS, 0), Recorded::Quiet);
 }
+
+#[test]
+fn a_window_that_marks_slow_calls_from_now_on_keeps_its_samples() {
+    let config =
+        |rule| CircuitBreakerConfig::builder().trip(rule).window(short()).build().expect("a valid window");
+    let slow = config(Trip::slow_call_rate(0.5, nanos(1)).minimum_calls(2));
+    // Frames take turns, and either may have to change.
+    for visits in [1, 2] {
+        let bench = Bench::new(short(), rate());
+        let publish = |odd| bench.state.publish(Word::new(visits, State::Closed).with_generation(odd));
+        for epoch in 2..=visits {
+            publish(bench.window.begin(epoch, &config(rate()), Tick(0)));
+        }
+        let moment = Moment::at(&bench.clock, Tick(1));
+        let record = |kind| bench.window.record(&bench.state, bench.state.load(), kind, &moment);
+        record(FAILURE);
+        publish(bench.window.reconfigure(&slow, &moment));
+        assert_eq!(bench.window.config(), slow);
+        let Recorded::Counts(counts) = record(SLOW) else { panic!("a slow call is a step") };
+        assert_eq!((counts.calls, counts.failures, counts.slow), (2, 1, 1));
+        let faster = config(Trip::slow_call_rate(0.9, nanos(1)).minimum_calls(2));
+        publish(bench.window.reconfigure(&faster, &moment));
+        assert_eq!(bench.window.config(), faster, "and other rules over the same window are put in force");
+        assert_eq!(bench.window.counts(&moment).calls, 2);
+    }
+}
