@@ -59,7 +59,8 @@ impl CircuitBreaker {
         let inner = self.inner();
         let moment = Moment::of(&inner.clock);
         // A listener may have come since the call was admitted.
-        if !ticket.word.is_closed() || ticket.word.weighed() || inner.want_calls() {
+        let needs_time = ticket.word.timed() || ticket.word.clocked();
+        if !ticket.word.is_closed() || ticket.word.weighed() || !needs_time || inner.want_calls() {
             return self.end_otherwise(ticket, Ending::Success, None, &moment);
         }
         let now = moment.get();

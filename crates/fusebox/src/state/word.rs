@@ -95,6 +95,11 @@ impl Word {
         self.bits() & WEIGHED != 0
     }
 
+    #[inline]
+    pub(crate) fn clocked(self) -> bool {
+        self.bits() & CLOCKED != 0
+    }
+
     /// Closed, with no time to be read at the end of a call and no rule that must be asked every time.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
