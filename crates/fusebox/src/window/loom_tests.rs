@@ -8,6 +8,7 @@ use loom::thread;
 use super::ring::Ring;
 use super::*;
 use crate::clock::Clock;
+use crate::state::{StateWord, Word};
 use crate::{State, Trip};
 
 const SUCCESS: Kind = Kind { failure: false, slow: false };
