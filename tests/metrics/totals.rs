@@ -49,6 +49,29 @@ fn a_recorder_that_comes_late_misses_nothing() {
     assert_eq!(page.value(names::TRANSITIONS, &opening), Some(1.0));
 }
 
+/// A series that began with its first transition would be one from its first scrape on, and
+/// Prometheus' `increase` of it zero: the first opening would be on no dashboard.
+#[test]
+fn the_first_opening_is_an_increase() {
+    let (registry, hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let exporter = Exporter::new();
+    let breaker = registry.get_or_create("api");
+    let count = |from: &str, to: &str, reason: &str| {
+        let labels = [("breaker", "api"), ("from", from), ("to", to), ("reason", reason)];
+        exporter.scrape(&metrics).value(names::TRANSITIONS, &labels)
+    };
+    let opened = || count("closed", "open", "consecutive_failures");
+    let closed = || count("half_open", "closed", "probes_passed");
+    assert_eq!((opened(), closed()), (Some(0.0), Some(0.0)));
+
+    fail(&breaker, 2);
+    assert_eq!((opened(), closed()), (Some(1.0), Some(0.0)));
+    hands.advance(10 * SECOND);
+    succeed(&breaker, 1);
+    assert_eq!((opened(), closed()), (Some(1.0), Some(1.0)));
+}
+
 #[test]
 fn the_state_is_the_one_that_an_admission_would_find() {
     let (registry, hands) = registry();
