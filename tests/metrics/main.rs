@@ -7,5 +7,7 @@ mod gone;
 mod outage;
 mod page;
 mod queries;
+#[path = "../support/registry.rs"]
+mod registry;
 mod totals;
 mod world;

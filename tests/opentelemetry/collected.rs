@@ -26,8 +26,13 @@ impl Collector {
         let exporter = InMemoryMetricExporterBuilder::new().with_temporality(temporality).build();
         let reader = PeriodicReader::builder(exporter.clone()).build();
         let provider = SdkMeterProvider::builder().with_reader(reader).build();
-        fusebox_opentelemetry::observe(registry, &provider.meter("test"));
-        Collector { provider, exporter }
+        let collector = Collector { provider, exporter };
+        collector.observe(registry);
+        collector
+    }
+
+    pub(crate) fn observe(&self, registry: &Registry) {
+        fusebox_opentelemetry::observe(registry, &self.provider.meter("test"));
     }
 
     /// Collects now, whatever the reader's period.

@@ -8,8 +8,9 @@ pub const TARGET: &str = "fusebox";
 
 /// Tells `tracing` what breakers do.
 ///
-/// One may listen to any number of breakers. What it tells, at which level and with which fields, is
-/// listed on the [crate's page](crate). It hears no calls, so a call costs as much as without it; a
+/// One may listen to any number of breakers with different names; subscribed to one twice, it tells
+/// everything twice. What it tells, at which level and with which fields, is listed on the
+/// [crate's page](crate). It hears no calls, so a call costs as much as without it; a
 /// rejection costs a look at whether `debug` is on, and the counting if it is.
 ///
 /// # Examples
