@@ -4,6 +4,7 @@
 mod dashboards;
 mod durations;
 mod gone;
+mod layout;
 mod outage;
 mod page;
 mod queries;
