@@ -105,6 +105,31 @@ fn transitions_that_can_be_foreseen_begin_at_zero() {
 }
 
 #[test]
+fn durations_are_recorded_for_those_who_ask_until_they_stop() {
+    let (registry, hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    let breaker = registry.get_or_create("api");
+    succeed(&breaker, 1); // nobody has asked yet
+    let subscription = collector.observe_durations(&registry);
+    for _ in 0..2 {
+        let permit = breaker.try_acquire().unwrap();
+        hands.advance(SECOND);
+        permit.failure();
+    }
+    drop(subscription);
+    hands.advance(10 * SECOND);
+    succeed(&breaker, 1);
+
+    let collected = collector.collect();
+
+    assert_eq!(collected.kind("circuit_breaker.call_duration"), "histogram, s");
+    let sum = |outcome| {
+        collected.value("circuit_breaker.call_duration", &[("breaker", "api"), ("outcome", outcome)])
+    };
+    assert_eq!((sum("failure"), sum("success")), (Some(2.0), None));
+}
+
+#[test]
 fn a_registry_is_reported_once_a_meter_however_often_it_is_observed() {
     let (registry, _hands) = registry();
     let collector = Collector::new(&registry, Temporality::Cumulative);
