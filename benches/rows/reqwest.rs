@@ -1,18 +1,22 @@
+#[path = "../../tests/support/middleware.rs"]
+mod middleware;
+
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use async_trait::async_trait;
 use fusebox::{CircuitBreakerConfig, Registry};
 use fusebox_reqwest::CircuitBreakerMiddleware;
-use http::Extensions;
-use reqwest::{Method, Request, Response};
-use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
+use reqwest::{Method, Request};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 
 use crate::configs;
 use crate::harness::{Case, measure};
 use crate::table::Group;
+
+use middleware::Answers;
+pub(crate) use middleware::Empty;
 
 /// A request through a reqwest client whose answer needs no network, with a breaker before it.
 pub(crate) fn group() -> Group {
@@ -57,30 +61,5 @@ fn call(client: &ClientWithMiddleware) {
     match pin!(whole).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(body) => drop(black_box(body)),
         Poll::Pending => unreachable!("the answer is there at once"),
-    }
-}
-
-/// What every middleware costs.
-pub(crate) struct Empty;
-
-#[async_trait]
-impl Middleware for Empty {
-    async fn handle(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
-        next.run(request, extensions).await
-    }
-}
-
-/// Answers instead of the network.
-struct Answers;
-
-#[async_trait]
-impl Middleware for Answers {
-    async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
-        Ok(Response::from(http::Response::new("in stock")))
     }
 }

@@ -2,14 +2,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::outage::scraped;
 use crate::queries::Query;
 
 #[test]
 fn everything_the_dashboard_asks_for_is_on_a_real_page() {
-    let asked = dashboard();
+    let asked = queries();
     assert!(asked.len() >= 20, "only {} queries were found", asked.len());
     check(&asked, "{{", "}}");
 }
@@ -23,7 +23,7 @@ fn everything_the_rules_ask_for_is_on_a_real_page() {
 
 #[test]
 fn the_dashboard_can_be_narrowed_by_labels_that_are_there() {
-    let dashboard: Value = serde_json::from_str(&read("grafana.json")).unwrap();
+    let dashboard = dashboard();
     let variables = objects_with(&dashboard, "definition");
     assert_eq!(variables.len(), 2);
     for variable in variables {
@@ -38,7 +38,7 @@ fn the_dashboard_can_be_narrowed_by_labels_that_are_there() {
 
 #[test]
 fn every_metric_is_shown_somewhere() {
-    let asked = dashboard().into_iter().chain(rules());
+    let asked = queries().into_iter().chain(rules());
     let selectors = asked.flat_map(|asked| Query::parse(&asked.expression).selectors);
     let shown: BTreeSet<_> = selectors.map(|selector| selector.metric).collect();
     let missed: Vec<_> = scraped().samples.iter().filter(|sample| !shown.contains(&sample.name)).collect();
@@ -47,17 +47,35 @@ fn every_metric_is_shown_somewhere() {
 
 #[test]
 fn promtool_approves_of_the_rules() {
-    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts.test.yml"]] {
-        let ran = Command::new("promtool").args(arguments).current_dir(folder()).output();
-        match ran {
-            Ok(ran) => assert!(
-                ran.status.success(),
-                "promtool {arguments:?}: {}{}",
-                String::from_utf8_lossy(&ran.stdout),
-                String::from_utf8_lossy(&ran.stderr)
-            ),
-            Err(error) => skip(&error),
-        }
+    promtool(&["check", "rules", "alerts.yml"]);
+    promtool(&["test", "rules", "alerts.test.yml"]);
+}
+
+#[test]
+fn promtool_can_read_every_query_of_the_dashboard() {
+    let rule = |(n, asked): (usize, Asked)| {
+        let variables = [("$__rate_interval", "5m"), ("$__range", "1h"), ("$job", "a"), ("$breaker", "b")];
+        let expression = variables.iter().fold(asked.expression, |text, (name, is)| text.replace(name, is));
+        json!({ "record": format!("query:{n}"), "expr": expression })
+    };
+    let rules: Vec<_> = queries().into_iter().enumerate().map(rule).collect();
+    // JSON is YAML.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), json!({ "groups": [{ "name": "queries", "rules": rules }] }).to_string())
+        .unwrap();
+    promtool(&["check", "rules", file.path().to_str().unwrap()]);
+}
+
+/// Runs it where the rules are; says so where it is not installed.
+fn promtool(arguments: &[&str]) {
+    match Command::new("promtool").args(arguments).current_dir(folder()).output() {
+        Ok(ran) => assert!(
+            ran.status.success(),
+            "promtool {arguments:?}: {}{}",
+            String::from_utf8_lossy(&ran.stdout),
+            String::from_utf8_lossy(&ran.stderr)
+        ),
+        Err(error) => skip(&error),
     }
 }
 
@@ -73,14 +91,17 @@ struct Asked {
     text: String,
 }
 
-fn dashboard() -> Vec<Asked> {
-    let dashboard: Value = serde_json::from_str(&read("grafana.json")).unwrap();
+pub(crate) fn dashboard() -> Value {
+    serde_json::from_str(&read("grafana.json")).unwrap()
+}
+
+fn queries() -> Vec<Asked> {
     let texts = ["legendFormat", "titleFormat", "textFormat"];
     let asked = |target: &&Value| Asked {
         expression: text(target, "expr").to_owned(),
         text: texts.map(|name| text(target, name)).join(" "),
     };
-    objects_with(&dashboard, "expr").iter().map(asked).collect()
+    objects_with(&dashboard(), "expr").iter().map(asked).collect()
 }
 
 fn rules() -> Vec<Asked> {
@@ -108,7 +129,7 @@ fn quoted<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
 }
 
 /// Every object in a document that has this field.
-fn objects_with<'a>(value: &'a Value, field: &str) -> Vec<&'a Value> {
+pub(crate) fn objects_with<'a>(value: &'a Value, field: &str) -> Vec<&'a Value> {
     match value {
         Value::Object(fields) => {
             let inner = fields.values().flat_map(|value| objects_with(value, field));
@@ -120,7 +141,7 @@ fn objects_with<'a>(value: &'a Value, field: &str) -> Vec<&'a Value> {
     }
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value[field].as_str().unwrap_or_default()
 }
 

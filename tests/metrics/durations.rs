@@ -4,7 +4,8 @@ use fusebox::Outcome;
 use fusebox_metrics::{CircuitBreakerMetrics, names};
 
 use crate::page::Page;
-use crate::world::{Exporter, SECOND, fail, registry};
+use crate::registry::{SECOND, fail, registry};
+use crate::world::Exporter;
 
 #[test]
 fn a_duration_falls_into_its_bucket() {
@@ -38,6 +39,21 @@ fn a_recorder_that_comes_late_gets_every_call_from_then_on() {
 
     let exporter = Exporter::new();
     exporter.during(|| fail(&breaker, 1));
+
+    assert_eq!(bucket(&exporter.scrape(&metrics), "failure", "+Inf"), Some(1.0));
+}
+
+#[test]
+fn published_before_there_was_a_recorder_durations_begin_with_the_next_publishing() {
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::with_durations(&registry);
+    let breaker = registry.get_or_create("api");
+    metrics.publish(); // into nothing
+    fail(&breaker, 1);
+    let exporter = Exporter::new();
+    exporter.scrape(&metrics);
+
+    exporter.during(|| fail(&registry.get_or_create("api"), 1));
 
     assert_eq!(bucket(&exporter.scrape(&metrics), "failure", "+Inf"), Some(1.0));
 }

@@ -1,7 +1,8 @@
 use fusebox_metrics::{CircuitBreakerMetrics, names};
 
+use crate::registry::{SECOND, fail, registry, succeed};
 use crate::totals::calls;
-use crate::world::{Exporter, SECOND, fail, registry, succeed};
+use crate::world::Exporter;
 
 #[test]
 fn the_series_of_an_evicted_breaker_go_away_and_the_others_stay() {

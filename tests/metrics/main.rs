@@ -4,8 +4,11 @@
 mod dashboards;
 mod durations;
 mod gone;
+mod layout;
 mod outage;
 mod page;
 mod queries;
+#[path = "../support/registry.rs"]
+mod registry;
 mod totals;
 mod world;

@@ -7,7 +7,8 @@ use fusebox_metrics::CircuitBreakerMetrics;
 use tokio::net::TcpListener;
 
 use crate::page::Page;
-use crate::world::{Exporter, SECOND, fail, registry, succeed};
+use crate::registry::{SECOND, fail, registry, succeed};
+use crate::world::Exporter;
 
 /// A page on which everything is that there can be, fetched from a server over HTTP.
 pub(crate) fn scraped() -> &'static Page {

@@ -77,13 +77,29 @@ fn parse_labels(mut text: &str) -> Option<BTreeMap<String, String>> {
     while !text.is_empty() {
         let (label, rest) = text.split_once("=\"")?;
         let end = end_of_value(rest)?;
-        let value = rest[..end].replace("\\\"", "\"").replace("\\n", "\n").replace("\\\\", "\\");
-        if labels.insert(label.to_owned(), value).is_some() {
+        if labels.insert(label.to_owned(), unescape(&rest[..end])?).is_some() {
             return None;
         }
         text = rest[end + 1..].strip_prefix(',').unwrap_or(&rest[end + 1..]);
     }
     Some(labels)
+}
+
+/// The value without its escapes, of which there are three.
+fn unescape(text: &str) -> Option<String> {
+    let mut value = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        value.push(match character {
+            '\\' => match characters.next()? {
+                'n' => '\n',
+                escaped @ ('"' | '\\') => escaped,
+                _ => return None,
+            },
+            plain => plain,
+        });
+    }
+    Some(value)
 }
 
 /// Where the quote is that is not escaped.
@@ -107,9 +123,10 @@ impl fmt::Display for Page {
 
 #[test]
 fn a_page_is_read() {
-    let page = Page::parse("# TYPE a counter\na{x=\"1\",y=\"q\\\"{} ,\"} 2\nb NaN\n");
+    let page = Page::parse("# TYPE a counter\na{x=\"1\",y=\"q\\\"{} ,\"} 2\nb NaN\nc{x=\"\\\\n\"} 1\n");
     assert_eq!(page.types["a"], "counter");
     assert_eq!(page.value("a", &[("x", "1"), ("y", "q\"{} ,")]), Some(2.0));
     assert!(page.value("b", &[]).unwrap().is_nan());
     assert_eq!(page.value("a", &[("x", "1")]), None);
+    assert_eq!(page.value("c", &[("x", "\\n")]), Some(1.0), "a backslash and an n, not a new line");
 }

@@ -2,19 +2,14 @@ use fusebox::{CircuitBreaker, CircuitBreakerConfig, Outcome, State, Trip};
 use fusebox_metrics::{CircuitBreakerMetrics, names};
 
 use crate::page::Page;
-use crate::world::{Exporter, SECOND, fail, registry, succeed};
+use crate::registry::{SECOND, eventful, fail, registry, succeed};
+use crate::world::Exporter;
 
 #[test]
 fn every_outcome_is_counted_once() {
     let (registry, hands) = registry();
     let metrics = CircuitBreakerMetrics::new(&registry);
-    let breaker = registry.get_or_create("api");
-    let late = breaker.try_acquire().unwrap();
-    succeed(&breaker, 7);
-    breaker.try_acquire().unwrap().ignore();
-    drop(breaker.try_acquire().unwrap());
-    fail(&breaker, 2);
-    late.success();
+    let breaker = eventful(&registry, "api");
     hands.advance(SECOND);
     for _ in 0..3 {
         breaker.try_acquire().unwrap_err();
@@ -47,6 +42,29 @@ fn a_recorder_that_comes_late_misses_nothing() {
     let opening =
         [("breaker", "api"), ("from", "closed"), ("to", "open"), ("reason", "consecutive_failures")];
     assert_eq!(page.value(names::TRANSITIONS, &opening), Some(1.0));
+}
+
+/// A series that began with its first transition would be one from its first scrape on, and
+/// Prometheus' `increase` of it zero: the first opening would be on no dashboard.
+#[test]
+fn the_first_opening_is_an_increase() {
+    let (registry, hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let exporter = Exporter::new();
+    let breaker = registry.get_or_create("api");
+    let count = |from: &str, to: &str, reason: &str| {
+        let labels = [("breaker", "api"), ("from", from), ("to", to), ("reason", reason)];
+        exporter.scrape(&metrics).value(names::TRANSITIONS, &labels)
+    };
+    let opened = || count("closed", "open", "consecutive_failures");
+    let closed = || count("half_open", "closed", "probes_passed");
+    assert_eq!((opened(), closed()), (Some(0.0), Some(0.0)));
+
+    fail(&breaker, 2);
+    assert_eq!((opened(), closed()), (Some(1.0), Some(0.0)));
+    hands.advance(10 * SECOND);
+    succeed(&breaker, 1);
+    assert_eq!((opened(), closed()), (Some(1.0), Some(1.0)));
 }
 
 #[test]
@@ -118,11 +136,19 @@ fn slow_calls_would_trips_and_panics_have_totals_of_their_own() {
 #[test]
 fn labels_hold_whatever_a_name_holds() {
     let (registry, _hands) = registry();
-    let metrics = CircuitBreakerMetrics::new(&registry);
-    let name = "a \"b\" \\ {c},\nd";
-    registry.get_or_create(name);
-    let page = Exporter::new().scrape(&metrics);
-    assert_eq!(calls(&page, name, "success"), 0.0);
+    let metrics = CircuitBreakerMetrics::with_durations(&registry);
+    let exporter = Exporter::new();
+    let odd =
+        ["", "a \"b\" {c}, d=e", "one\ntwo", "\\n", "ends in \\", "\r\t\0", "☂ über", "\u{2028}\u{202e}"];
+    exporter.during(|| odd.iter().for_each(|name| succeed(&registry.get_or_create(name), 1)));
+
+    let page = exporter.scrape(&metrics);
+
+    for name in odd {
+        assert_eq!(calls(&page, name, "success"), 1.0, "{name:?}");
+        let labels = [("breaker", name), ("outcome", "success")];
+        assert_eq!(page.value(&format!("{}_count", names::CALL_DURATION), &labels), Some(1.0), "{name:?}");
+    }
 }
 
 #[test]
@@ -144,6 +170,23 @@ fn names_that_find_no_room_make_no_series() {
         page.samples.iter().filter_map(|sample| sample.labels.get("breaker")).collect();
     assert_eq!(breakers.len(), 2, "{breakers:?}");
     assert_eq!(page.value(names::REGISTRY_OVERFLOWED, &[]), Some(98.0));
+}
+
+#[test]
+fn two_registries_share_a_recorder_if_they_share_no_names() {
+    let (one, _hands) = registry();
+    let (other, _hands) = registry();
+    let metrics = [&one, &other].map(CircuitBreakerMetrics::new);
+    succeed(&one.get_or_create("a"), 1);
+    fail(&other.get_or_create("b"), 2);
+    let exporter = Exporter::new();
+
+    let [_, page] = metrics.each_ref().map(|metrics| exporter.scrape(metrics));
+
+    assert_eq!(calls(&page, "a", "success"), 1.0);
+    assert_eq!(calls(&page, "b", "failure"), 2.0);
+    let open = |name| page.value(names::STATE, &[("breaker", name), ("state", "open")]);
+    assert_eq!([open("a"), open("b")], [Some(0.0), Some(1.0)]);
 }
 
 #[test]

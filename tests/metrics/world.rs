@@ -1,14 +1,11 @@
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Registry, Trip};
 use fusebox_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names};
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_util::MetricKindMask;
 
 use crate::page::Page;
-
-pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A real exporter for this thread.
 pub(crate) struct Exporter {
@@ -51,30 +48,5 @@ impl Exporter {
     pub(crate) fn scrape_text(&self, metrics: &CircuitBreakerMetrics) -> String {
         self.during(|| metrics.publish());
         self.handle.render()
-    }
-}
-
-/// A registry on a clock of its own, whose breakers open after two failures in a row for ten seconds.
-pub(crate) fn registry() -> (Registry, ManualClock) {
-    let config = CircuitBreakerConfig::builder()
-        .trip(Trip::consecutive_failures(2))
-        .backoff(fusebox::Backoff::none())
-        .open_duration(10 * SECOND)
-        .build()
-        .unwrap();
-    let (clock, hands) = Clock::manual();
-    let builder = Registry::builder().default_config(config).idle_after(60 * SECOND).clock(clock);
-    (builder.build(), hands)
-}
-
-pub(crate) fn succeed(breaker: &CircuitBreaker, calls: u32) {
-    for _ in 0..calls {
-        breaker.try_acquire().unwrap().success();
-    }
-}
-
-pub(crate) fn fail(breaker: &CircuitBreaker, calls: u32) {
-    for _ in 0..calls {
-        breaker.try_acquire().unwrap().failure();
     }
 }

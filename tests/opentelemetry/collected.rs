@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use fusebox::Registry;
+use fusebox::{Registry, Subscription};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
@@ -26,8 +26,17 @@ impl Collector {
         let exporter = InMemoryMetricExporterBuilder::new().with_temporality(temporality).build();
         let reader = PeriodicReader::builder(exporter.clone()).build();
         let provider = SdkMeterProvider::builder().with_reader(reader).build();
-        fusebox_opentelemetry::observe(registry, &provider.meter("test"));
-        Collector { provider, exporter }
+        let collector = Collector { provider, exporter };
+        collector.observe(registry);
+        collector
+    }
+
+    pub(crate) fn observe(&self, registry: &Registry) {
+        fusebox_opentelemetry::observe(registry, &self.provider.meter("test"));
+    }
+
+    pub(crate) fn observe_durations(&self, registry: &Registry) -> Subscription {
+        fusebox_opentelemetry::observe_durations(registry, &self.provider.meter("test"))
     }
 
     /// Collects now, whatever the reader's period.
@@ -73,7 +82,13 @@ impl Collected {
                 }
                 "gauge"
             }
-            MetricData::Histogram(_) | MetricData::ExponentialHistogram(_) => "histogram",
+            MetricData::Histogram(histogram) => {
+                for point in histogram.data_points() {
+                    self.push(name, point.attributes(), number(point.sum()));
+                }
+                "histogram"
+            }
+            MetricData::ExponentialHistogram(_) => "exponential histogram",
         }
     }
 
@@ -86,7 +101,7 @@ impl Collected {
         &self.kinds[name]
     }
 
-    /// The value of the one series with this name and these attributes.
+    /// The value, or the sum, of the one series with this name and these attributes.
     pub(crate) fn value(&self, name: &str, attributes: &[(&str, &str)]) -> Option<f64> {
         let wanted: BTreeMap<_, _> =
             attributes.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();

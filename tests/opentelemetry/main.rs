@@ -2,28 +2,20 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod collected;
+#[path = "../support/registry.rs"]
+mod registry;
 
-use std::time::Duration;
-
-use fusebox::{Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Registry, State, Trip};
+use fusebox::State;
 use opentelemetry_sdk::metrics::Temporality;
 
 use collected::Collector;
-
-const SECOND: Duration = Duration::from_secs(1);
+use registry::{SECOND, eventful, registry, succeed};
 
 #[test]
 fn every_outcome_is_reported() {
     let (registry, _hands) = registry();
     let collector = Collector::new(&registry, Temporality::Cumulative);
-    let breaker = registry.get_or_create("api");
-    let late = breaker.try_acquire().unwrap();
-    succeed(&breaker, 7);
-    breaker.try_acquire().unwrap().ignore();
-    drop(breaker.try_acquire().unwrap());
-    fail(&breaker, 2);
-    late.success();
-    breaker.try_acquire().unwrap_err();
+    eventful(&registry, "api").try_acquire().unwrap_err();
 
     let collected = collector.collect();
 
@@ -52,14 +44,7 @@ fn the_state_is_a_set_of_six_series_of_which_one_is_one() {
     let shows = |state: State| {
         let collected = collector.collect();
         assert_eq!(collected.kind("circuit_breaker.state"), "sum, 1");
-        for other in [
-            State::Closed,
-            State::Open,
-            State::HalfOpen,
-            State::ForcedOpen,
-            State::Disabled,
-            State::MetricsOnly,
-        ] {
+        for other in State::ALL {
             let holds = if other == state { 1.0 } else { 0.0 };
             let series = [("breaker", "api"), ("state", other.as_str())];
             assert_eq!(collected.value("circuit_breaker.state", &series), Some(holds), "{other} in {state}");
@@ -110,6 +95,62 @@ fn the_series_of_an_evicted_breaker_go_away() {
 }
 
 #[test]
+fn transitions_that_can_be_foreseen_begin_at_zero() {
+    let (registry, _hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    registry.get_or_create("api");
+    let opening =
+        [("breaker", "api"), ("from", "closed"), ("to", "open"), ("reason", "consecutive_failures")];
+    assert_eq!(collector.collect().value("circuit_breaker.transitions", &opening), Some(0.0));
+}
+
+#[test]
+fn durations_are_recorded_for_those_who_ask_until_they_stop() {
+    let (registry, hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    let breaker = registry.get_or_create("api");
+    succeed(&breaker, 1); // nobody has asked yet
+    let subscription = collector.observe_durations(&registry);
+    for _ in 0..2 {
+        let permit = breaker.try_acquire().unwrap();
+        hands.advance(SECOND);
+        permit.failure();
+    }
+    drop(subscription);
+    hands.advance(10 * SECOND);
+    succeed(&breaker, 1);
+
+    let collected = collector.collect();
+
+    assert_eq!(collected.kind("circuit_breaker.call_duration"), "histogram, s");
+    let sum = |outcome| {
+        collected.value("circuit_breaker.call_duration", &[("breaker", "api"), ("outcome", outcome)])
+    };
+    assert_eq!((sum("failure"), sum("success")), (Some(2.0), None));
+}
+
+#[test]
+fn a_registry_is_reported_once_a_meter_however_often_it_is_observed() {
+    let (registry, _hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    collector.observe(&registry);
+    succeed(&registry.get_or_create("api"), 3);
+    let series = [("breaker", "api"), ("outcome", "success")];
+    assert_eq!(collector.collect().value("circuit_breaker.calls", &series), Some(3.0));
+}
+
+#[test]
+fn registries_on_one_meter_are_reported_together() {
+    let (registry, _hands) = registry::registry();
+    let (other, _other_hands) = registry::registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    collector.observe(&other);
+    registry.get_or_create("a");
+    other.get_or_create("b");
+    assert_eq!(collector.collect().breakers(), ["a", "b"]);
+}
+
+#[test]
 fn a_name_that_comes_back_never_makes_a_counter_fall() {
     for (temporality, expected) in [(Temporality::Cumulative, 4.0), (Temporality::Delta, 1.0)] {
         let (registry, _hands) = registry();
@@ -122,30 +163,5 @@ fn a_name_that_comes_back_never_makes_a_counter_fall() {
         let series = [("breaker", "api"), ("outcome", "success")];
         let calls = collector.collect().value("circuit_breaker.calls", &series);
         assert_eq!(calls, Some(expected), "{temporality:?}");
-    }
-}
-
-/// Breakers that open after two failures in a row for ten seconds.
-fn registry() -> (Registry, ManualClock) {
-    let config = CircuitBreakerConfig::builder()
-        .trip(Trip::consecutive_failures(2))
-        .backoff(Backoff::none())
-        .open_duration(10 * SECOND)
-        .build()
-        .unwrap();
-    let (clock, hands) = Clock::manual();
-    let builder = Registry::builder().default_config(config).idle_after(60 * SECOND).clock(clock);
-    (builder.build(), hands)
-}
-
-fn succeed(breaker: &CircuitBreaker, calls: u32) {
-    for _ in 0..calls {
-        breaker.try_acquire().unwrap().success();
-    }
-}
-
-fn fail(breaker: &CircuitBreaker, calls: u32) {
-    for _ in 0..calls {
-        breaker.try_acquire().unwrap().failure();
     }
 }

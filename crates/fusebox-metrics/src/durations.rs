@@ -71,15 +71,5 @@ impl Listener for Durations {
 }
 
 fn bind(breaker: &str, ended: Ended) -> Histogram {
-    histogram!(CALL_DURATION, "breaker" => breaker.to_owned(), "outcome" => outcome(ended))
-}
-
-fn outcome(ended: Ended) -> &'static str {
-    match ended {
-        Ended::Success => "success",
-        Ended::Failure => "failure",
-        Ended::Ignored => "ignored",
-        Ended::Abandoned => "abandoned",
-        Ended::Late => "late",
-    }
+    histogram!(CALL_DURATION, "breaker" => breaker.to_owned(), "outcome" => ended.as_str())
 }

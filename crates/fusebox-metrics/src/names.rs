@@ -10,7 +10,8 @@ pub const SLOW_CALLS: &str = "circuit_breaker_slow_calls_total";
 
 /// Counter: changes of state by `breaker`, `from`, `to` and `reason`.
 ///
-/// A change that had several reasons is one change: its `reason` joins them by `+`.
+/// A change that had several reasons is one change: its `reason` joins them by `+`. The changes that a
+/// breaker's rules and probes will make for one reason are there at zero before they happen.
 pub const TRANSITIONS: &str = "circuit_breaker_transitions_total";
 
 /// Counter: how often by `breaker` a rule began to hold in metrics-only.

@@ -13,8 +13,9 @@ use crate::{names, series};
 /// [`publish`](Self::publish) is called. It stops listening when the last clone is dropped.
 ///
 /// All series are labelled by the names of the registry's breakers and by nothing that comes from a
-/// call, so there are as many as the registry has room for ([`capacity`]). Two registries that share
-/// names should not share a recorder.
+/// call, so there are as many as the registry has room for ([`capacity`]). Two registries can share a
+/// recorder if they share no names; the two counters that are the registry's own
+/// ([`names::REGISTRY_OVERFLOWED`], [`names::REGISTRY_EVICTED`]) then show the larger number.
 ///
 /// [`capacity`]: fusebox::RegistryBuilder::capacity
 ///
@@ -60,7 +61,8 @@ impl CircuitBreakerMetrics {
     /// The same, and records how long each call took ([`names::CALL_DURATION`]).
     ///
     /// This one is paid by every call: two readings of the clock, and the way to the histogram. It
-    /// begins when there is a recorder: what was recorded before is not kept anywhere.
+    /// begins when there is a recorder, or, where [`publish`](Self::publish) was called before there was
+    /// one, with the next: what was recorded until then is not kept anywhere.
     ///
     /// # Examples
     ///

@@ -1,13 +1,9 @@
 use std::sync::Arc;
 
-use fusebox::{Sight, Snapshot, State, Totals, Watched};
+use fusebox::{Sight, Snapshot, State, Watched};
 use metrics::{SharedString, counter, gauge};
 
 use crate::names;
-
-/// The states, in the order of their codes.
-const STATES: [State; 6] =
-    [State::Closed, State::HalfOpen, State::Open, State::ForcedOpen, State::Disabled, State::MetricsOnly];
 
 /// Writes all that a look has seen.
 ///
@@ -29,7 +25,7 @@ pub(crate) fn write(sight: &Sight) {
 fn write_counters(watched: &Watched) {
     let totals = &watched.snapshot.totals;
     let breaker = SharedString::from(Arc::clone(&watched.snapshot.name));
-    for (outcome, calls) in outcomes(totals) {
+    for (outcome, calls) in totals.by_outcome() {
         counter!(names::CALLS, "breaker" => breaker.clone(), "outcome" => outcome).absolute(calls);
     }
     for (name, total) in [
@@ -49,17 +45,6 @@ fn write_counters(watched: &Watched) {
         )
         .absolute(seen.count);
     }
-}
-
-fn outcomes(totals: &Totals) -> [(&'static str, u64); 6] {
-    [
-        ("success", totals.successes),
-        ("failure", totals.failures),
-        ("ignored", totals.ignored),
-        ("abandoned", totals.abandoned),
-        ("late", totals.late),
-        ("rejected", totals.rejected),
-    ]
 }
 
 fn write_gauges(snapshot: &Snapshot) {
@@ -85,7 +70,7 @@ struct Gauges {
 impl Gauges {
     fn write(&self, name: &Arc<str>) {
         let breaker = SharedString::from(Arc::clone(name));
-        for state in STATES {
+        for state in State::ALL {
             let holds = if self.state == Some(state) { 1.0 } else { 0.0 };
             gauge!(names::STATE, "breaker" => breaker.clone(), "state" => state.as_str()).set(holds);
         }

@@ -5,8 +5,10 @@ use crate::series;
 
 /// Makes the instruments of this registry's breakers, those to come included.
 ///
-/// They live as long as the meter's provider, and keep the registry as long. Calling it twice with one
-/// provider reports everything twice. What is made is listed on the [crate's page](crate).
+/// They live as long as the meter's provider, and keep the registry as long. What is made is listed on
+/// the [crate's page](crate). Each registry wants a meter of its own, with another name or attributes of
+/// its scope: of two registries on one meter the registry's own numbers are those of the last alone, and
+/// so is a breaker whose name both have. One registry on two meters is reported by both.
 ///
 /// # Examples
 ///

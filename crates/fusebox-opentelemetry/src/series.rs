@@ -4,21 +4,10 @@ use fusebox::{Sight, Snapshot, State, Totals};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
 
-const STATES: [State; 6] =
-    [State::Closed, State::HalfOpen, State::Open, State::ForcedOpen, State::Disabled, State::MetricsOnly];
-
 /// One series per breaker and outcome.
 pub(crate) fn calls(sight: &Sight, to: &dyn AsyncInstrument<u64>) {
     for watched in &sight.breakers {
-        let totals = &watched.snapshot.totals;
-        for (outcome, calls) in [
-            ("success", totals.successes),
-            ("failure", totals.failures),
-            ("ignored", totals.ignored),
-            ("abandoned", totals.abandoned),
-            ("late", totals.late),
-            ("rejected", totals.rejected),
-        ] {
+        for (outcome, calls) in watched.snapshot.totals.by_outcome() {
             to.observe(calls, &[breaker(&watched.snapshot), KeyValue::new("outcome", outcome)]);
         }
     }
@@ -42,7 +31,7 @@ pub(crate) fn transitions(sight: &Sight, to: &dyn AsyncInstrument<u64>) {
 /// One series per breaker and state.
 pub(crate) fn states(sight: &Sight, to: &dyn AsyncInstrument<i64>) {
     for watched in &sight.breakers {
-        for state in STATES {
+        for state in State::ALL {
             let holds = i64::from(watched.snapshot.state == state);
             to.observe(holds, &[breaker(&watched.snapshot), KeyValue::new("state", state.as_str())]);
         }

@@ -8,8 +8,9 @@ pub const TARGET: &str = "fusebox";
 
 /// Tells `tracing` what breakers do.
 ///
-/// One may listen to any number of breakers. What it tells, at which level and with which fields, is
-/// listed on the [crate's page](crate). It hears no calls, so a call costs as much as without it; a
+/// One may listen to any number of breakers with different names; subscribed to one twice, it tells
+/// everything twice. What it tells, at which level and with which fields, is listed on the
+/// [crate's page](crate). It hears no calls, so a call costs as much as without it; a
 /// rejection costs a look at whether `debug` is on, and the counting if it is.
 ///
 /// # Examples
@@ -81,71 +82,57 @@ impl Listener for TracingListener {
     }
 }
 
+/// An event about what a rule was asked about: these fields, the counts, and those.
+macro_rules! tell {
+    ($level:ident, [$($first:ident = $is:expr),+], $counts:expr, [$($last:ident = $then:expr),*], $($words:tt)+) => {
+        $level!(
+            target: TARGET,
+            $($first = $is,)+
+            calls = $counts.calls,
+            failures = $counts.failures,
+            slow = $counts.slow,
+            consecutive_failures = $counts.consecutive_failures,
+            failure_rate = $counts.failure_rate(),
+            $($last = $then,)*
+            $($words)+
+        )
+    };
+}
+
 fn tell_window_roll(name: &str, counts: &Counts) {
-    debug!(
-        target: TARGET,
-        name,
-        calls = counts.calls,
-        failures = counts.failures,
-        slow = counts.slow,
-        failure_rate = counts.failure_rate(),
-        "circuit breaker window rolled"
-    );
+    tell!(debug, [name = name], counts, [], "circuit breaker window rolled");
 }
 
 fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {
-    if !enabled!(target: TARGET, Level::WARN) {
-        return;
-    }
-    let counts = &change.counts;
-    warn!(
-        target: TARGET,
-        name = &*change.name,
-        from = change.from.as_str(),
-        to = change.to.as_str(),
-        reasons = &*change.why(),
-        calls = counts.calls,
-        failures = counts.failures,
-        slow = counts.slow,
-        consecutive_failures = counts.consecutive_failures,
-        failure_rate = counts.failure_rate(),
-        wait_seconds = wait_of(change, &breaker.snapshot()),
-        sequence = change.sequence,
+    let StateChange { name, from, to, counts, sequence, .. } = change;
+    tell!(
+        warn,
+        [name = &**name, from = from.as_str(), to = to.as_str(), reasons = &*change.why()],
+        counts,
+        // Asked for only where somebody hears it.
+        [wait_seconds = wait_of(change, &breaker.snapshot()), sequence = sequence],
         "circuit breaker opened"
     );
 }
 
 fn tell_change(change: &StateChange) {
-    let counts = &change.counts;
-    info!(
-        target: TARGET,
-        name = &*change.name,
-        from = change.from.as_str(),
-        to = change.to.as_str(),
-        reasons = &*change.why(),
-        calls = counts.calls,
-        failures = counts.failures,
-        slow = counts.slow,
-        consecutive_failures = counts.consecutive_failures,
-        failure_rate = counts.failure_rate(),
-        sequence = change.sequence,
-        "circuit breaker is {}",
-        change.to
+    let StateChange { name, from, to, counts, sequence, .. } = change;
+    tell!(
+        info,
+        [name = &**name, from = from.as_str(), to = to.as_str(), reasons = &*change.why()],
+        counts,
+        [sequence = sequence],
+        "circuit breaker is {to}"
     );
 }
 
 fn tell_would_trip(name: &str, reasons: &[TripReason], counts: &Counts, sequence: u64) {
     let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
-    info!(
-        target: TARGET,
-        name,
-        reasons = reasons.join("+"),
-        calls = counts.calls,
-        failures = counts.failures,
-        slow = counts.slow,
-        consecutive_failures = counts.consecutive_failures,
-        failure_rate = counts.failure_rate(),
-        sequence,
+    tell!(
+        info,
+        [name = name, reasons = reasons.join("+")],
+        counts,
+        [sequence = sequence],
         "circuit breaker would have opened"
     );
 }

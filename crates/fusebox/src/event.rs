@@ -56,8 +56,8 @@ impl StateChange {
     /// ```
     pub fn why(&self) -> Cow<'static, str> {
         match (self.reasons.as_slice(), self.to) {
-            ([], State::Closed) => Cow::Borrowed("probes_passed"),
-            ([], _) => Cow::Borrowed("wait_over"),
+            ([], State::Closed) => Cow::Borrowed(PROBES_PASSED),
+            ([], _) => Cow::Borrowed(WAIT_OVER),
             ([reason], _) => Cow::Borrowed(reason.as_str()),
             (several, _) => {
                 let words: Vec<_> = several.iter().copied().map(TripReason::as_str).collect();
@@ -66,6 +66,12 @@ impl StateChange {
         }
     }
 }
+
+/// The word for a change that time was the reason of.
+pub(crate) const WAIT_OVER: &str = "wait_over";
+
+/// The word for a breaker's closing by itself.
+pub(crate) const PROBES_PASSED: &str = "probes_passed";
 
 /// Why a breaker opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,6 +127,19 @@ pub enum Ended {
     Abandoned,
     /// The state it was admitted in had ended before it did.
     Late,
+}
+
+impl Ended {
+    /// The word for it in documents and labels: `success`, `failure`, `ignored`, `abandoned`, `late`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ended::Success => "success",
+            Ended::Failure => "failure",
+            Ended::Ignored => "ignored",
+            Ended::Abandoned => "abandoned",
+            Ended::Late => "late",
+        }
+    }
 }
 
 /// Something a breaker tells its listeners.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{State, StateChange};
+use crate::{Ended, State, StateChange};
 
 /// What one visit to a state has recorded: the numbers the rules are asked about.
 ///
@@ -81,6 +81,35 @@ impl Totals {
         [self.failures, self.ignored, self.abandoned, self.late]
             .into_iter()
             .fold(self.successes, u64::saturating_add)
+    }
+
+    /// All calls by what became of them, each once: the words of [`Ended::as_str`], and `rejected` for
+    /// those that were not admitted.
+    ///
+    /// What exporters write; outcomes may be added.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fusebox::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.try_acquire().unwrap().success();
+    ///
+    /// for (outcome, calls) in breaker.snapshot().totals.by_outcome() {
+    ///     assert_eq!(calls, u64::from(outcome == "success"));
+    /// }
+    /// ```
+    pub fn by_outcome(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        [
+            (Ended::Success.as_str(), self.successes),
+            (Ended::Failure.as_str(), self.failures),
+            (Ended::Ignored.as_str(), self.ignored),
+            (Ended::Abandoned.as_str(), self.abandoned),
+            (Ended::Late.as_str(), self.late),
+            ("rejected", self.rejected),
+        ]
+        .into_iter()
     }
 
     /// The mean duration of the timed calls; none if no call was timed.

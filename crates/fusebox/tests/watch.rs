@@ -49,6 +49,59 @@ fn every_way_round_has_its_reason() {
 }
 
 #[test]
+fn a_change_that_can_be_foreseen_is_there_before_it_happens() {
+    let (clock, _hands) = Clock::manual();
+    let rules = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(2))
+        .trip(Trip::failure_count(9))
+        .trip(Trip::failure_rate(0.9).minimum_calls(9))
+        .trip(Trip::slow_call_rate(0.9, SECOND).minimum_calls(9));
+    let registry = Registry::new();
+    let watch = registry.watch();
+    let own_rule = CircuitBreaker::builder("api").config(rules.build().unwrap()).ready_to_trip(|_| false);
+    let breaker = own_rule.clock(clock).build();
+    registry.insert(breaker.clone()).unwrap();
+    let foreseen = [
+        "closed open consecutive_failures 0",
+        "closed open failure_count 0",
+        "closed open failure_rate 0",
+        "closed open slow_call_rate 0",
+        "closed open custom 0",
+        "open half_open wait_over 0",
+        "half_open closed probes_passed 0",
+        "half_open open probe_failed 0",
+        "half_open open probe_timed_out 0",
+    ];
+    assert_eq!(all_transitions(&watch, "api"), foreseen);
+
+    fail(&breaker, 2);
+
+    assert_eq!(all_transitions(&watch, "api")[0], "closed open consecutive_failures 1");
+    assert_eq!(all_transitions(&watch, "api")[1..], foreseen[1..], "and not once more at zero");
+}
+
+#[test]
+fn every_call_has_one_outcome_and_all_of_them_add_up() {
+    let breaker = CircuitBreaker::builder("api").build();
+    let late = breaker.try_acquire().unwrap();
+    breaker.reset();
+    late.success();
+    (0..5).for_each(|_| breaker.try_acquire().unwrap().success());
+    (0..3).for_each(|_| breaker.try_acquire().unwrap().failure());
+    (0..4).for_each(|_| breaker.try_acquire().unwrap().ignore());
+    (0..2).for_each(|_| drop(breaker.try_acquire().unwrap()));
+    breaker.force_open();
+    (0..6).for_each(|_| drop(breaker.try_acquire().unwrap_err()));
+
+    let totals = breaker.snapshot().totals;
+
+    let told: Vec<_> = totals.by_outcome().map(|(outcome, calls)| format!("{outcome} {calls}")).collect();
+    assert_eq!(told, ["success 5", "failure 3", "ignored 4", "abandoned 2", "late 1", "rejected 6"]);
+    let sum: u64 = totals.by_outcome().map(|(_, calls)| calls).sum();
+    assert_eq!(sum, totals.calls() + totals.rejected);
+}
+
+#[test]
 fn totals_are_of_the_name_and_never_fall() {
     let (clock, hands) = Clock::manual();
     let registry = Registry::builder().idle_after(60 * SECOND).clock(clock).build();
@@ -147,7 +200,12 @@ fn seen(watch: &Watch, name: &str) -> Option<Watched> {
     watch.look().breakers.into_iter().find(|breaker| &*breaker.snapshot.name == name)
 }
 
+/// What has happened.
 fn transitions(watch: &Watch, name: &str) -> Vec<String> {
+    all_transitions(watch, name).into_iter().filter(|told| !told.ends_with(" 0")).collect()
+}
+
+fn all_transitions(watch: &Watch, name: &str) -> Vec<String> {
     let tell = |seen: &TransitionCount| {
         format!("{} {} {} {}", seen.from.as_str(), seen.to.as_str(), seen.reason, seen.count)
     };

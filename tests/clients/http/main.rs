@@ -1,13 +1,14 @@
 //! `fusebox-http` over hyper-util's client and a real hyper server on a loopback port.
 
+#[path = "../../support/clocked.rs"]
+mod clocked;
 mod grpc;
 mod plain;
 mod server;
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, Clock, HalfOpen, ManualClock, Trip};
+use clocked::{SECOND, about_to_probe, clocked, ended};
+use fusebox::{CircuitBreaker, CircuitBreakerConfig, HalfOpen, ManualClock, Trip};
 use fusebox_http::{ClassifyHead, TypedErrors, WatchedBody, WatchedCall, grpc_timeout};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -16,8 +17,6 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use server::Server;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 type Answer = Result<Response<WatchedBody<Incoming>>, Error>;
 
@@ -38,14 +37,13 @@ impl Protected {
     }
 
     fn new(client: Client<HttpConnector, Empty<Bytes>>) -> Protected {
-        let (clock, hands) = Clock::manual();
         let config = CircuitBreakerConfig::builder()
             .trip(Trip::consecutive_failures(3))
             .open_duration(SECOND)
             .half_open(HalfOpen::new())
             .build()
             .expect("the numbers are in range");
-        let breaker = CircuitBreaker::builder("peer").config(config).clock(clock).build();
+        let (breaker, hands) = clocked("peer", config);
         Protected { client, breaker, hands }
     }
 
@@ -69,22 +67,11 @@ impl Protected {
 
     /// Leaves the breaker one step before its first probe.
     fn about_to_probe(&self) {
-        self.breaker.open_for(SECOND);
-        self.hands.advance(SECOND);
+        about_to_probe(&self.breaker, &self.hands);
     }
 
-    /// The outcomes so far, in words.
     fn ended(&self) -> String {
-        let totals = self.breaker.snapshot().totals;
-        let words = [
-            ("success", totals.successes),
-            ("failure", totals.failures),
-            ("ignored", totals.ignored),
-            ("abandoned", totals.abandoned),
-            ("late", totals.late),
-        ];
-        let words = words.into_iter().flat_map(|(word, times)| (0..times).map(move |_| word));
-        words.collect::<Vec<_>>().join(" ")
+        ended(&self.breaker)
     }
 }
 

@@ -7,14 +7,16 @@
 #[allow(dead_code, reason = "shared with the benches, which look at more")]
 #[path = "../../../benches/alloc.rs"]
 mod alloc;
+#[path = "../../support/middleware.rs"]
+mod middleware;
 
-use async_trait::async_trait;
 use fusebox::{CircuitBreaker, Registry};
 use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::FutureExt;
-use http::Extensions;
-use reqwest::{Method, Request, Response};
-use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
+use reqwest::{Method, Request};
+use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware};
+
+use middleware::{Answers, Empty};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Watched = alloc::Watched;
@@ -53,27 +55,4 @@ fn request() -> Request {
 fn call(client: &ClientWithMiddleware, request: Request) {
     let response = client.execute(request).now_or_never().expect("the answer is there at once");
     assert_eq!(response.expect("a permitted call").status(), 200);
-}
-
-struct Empty;
-
-#[async_trait]
-impl Middleware for Empty {
-    async fn handle(
-        &self,
-        request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
-        next.run(request, extensions).await
-    }
-}
-
-struct Answers;
-
-#[async_trait]
-impl Middleware for Answers {
-    async fn handle(&self, _: Request, _: &mut Extensions, _: Next<'_>) -> Result<Response> {
-        Ok(Response::from(http::Response::new("hello")))
-    }
 }

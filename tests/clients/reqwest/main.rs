@@ -5,6 +5,8 @@
 
 mod body;
 mod cancel;
+#[path = "../../support/clocked.rs"]
+mod clocked;
 mod errors;
 mod keys;
 mod order;

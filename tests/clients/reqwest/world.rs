@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use fusebox::{Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, HalfOpen, ManualClock, Trip};
+use fusebox::{Backoff, CircuitBreaker, CircuitBreakerConfig, HalfOpen, ManualClock, Trip};
 use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -15,9 +15,9 @@ use reqwest_retry::policies::ExponentialBackoff;
 use reqwest_retry::{Jitter, RetryTransientMiddleware};
 use tokio::net::TcpListener;
 
+pub(crate) use crate::clocked::{SECOND, ended};
+use crate::clocked::{about_to_probe, clocked};
 use crate::server::Server;
-
-pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// A client with a breaker in it.
 pub(crate) struct Guarded {
@@ -46,22 +46,19 @@ impl Guarded {
         self.client.get(url(server, path)).send().await
     }
 
-    /// The outcomes so far, in words.
     pub(crate) fn ended(&self) -> String {
         ended(&self.breaker)
     }
 
     /// Leaves the breaker one step before its first probe.
     pub(crate) fn about_to_probe(&self) {
-        self.breaker.open_for(SECOND);
-        self.hands.advance(SECOND);
+        about_to_probe(&self.breaker, &self.hands);
     }
 }
 
 /// Opens after three failures in a row, for a second.
 pub(crate) fn breaker(name: &str) -> (CircuitBreaker, ManualClock) {
-    let (clock, hands) = Clock::manual();
-    (CircuitBreaker::builder(name.to_owned()).config(config(3)).clock(clock).build(), hands)
+    clocked(name, config(3))
 }
 
 pub(crate) fn config(failures: u32) -> CircuitBreakerConfig {
@@ -100,20 +97,6 @@ pub(crate) fn error_for_status<'a>(
 
 pub(crate) fn url(server: &Server, path: &str) -> String {
     format!("http://{}{path}", server.address())
-}
-
-/// The outcomes so far, in words.
-pub(crate) fn ended(breaker: &CircuitBreaker) -> String {
-    let totals = breaker.snapshot().totals;
-    let words = [
-        ("success", totals.successes),
-        ("failure", totals.failures),
-        ("ignored", totals.ignored),
-        ("abandoned", totals.abandoned),
-        ("late", totals.late),
-    ];
-    let words = words.into_iter().flat_map(|(word, times)| (0..times).map(move |_| word));
-    words.collect::<Vec<_>>().join(" ")
 }
 
 /// An address where nobody listens.

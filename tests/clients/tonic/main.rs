@@ -6,6 +6,8 @@ mod allocations;
 mod answers;
 mod balance;
 mod client;
+#[path = "../../support/clocked.rs"]
+mod clocked;
 mod connect;
 mod deadline;
 mod errors;
@@ -30,10 +32,9 @@ mod proto {
     include!("proto/inventory.rs");
 }
 
-use std::time::Duration;
-
+use clocked::{SECOND, about_to_probe, clocked, ended};
 use fusebox::{
-    Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, ManualClock, Trip,
+    Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ManualClock, Trip,
 };
 use fusebox_tonic::{GrpcCircuitBreakerLayer, GrpcCircuitBreakerService};
 use http::Uri;
@@ -41,8 +42,6 @@ use proto::inventory_client::InventoryClient;
 use proto::{Article, Stock};
 use tonic::transport::Channel;
 use tower::Layer;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 type Protected = GrpcCircuitBreakerService<Channel>;
 
@@ -59,11 +58,10 @@ impl Scene {
     }
 
     fn with(configure: impl FnOnce(CircuitBreakerConfigBuilder) -> CircuitBreakerConfigBuilder) -> Scene {
-        let (clock, hands) = Clock::manual();
         let config =
             configure(CircuitBreakerConfig::builder().open_duration(SECOND).backoff(Backoff::none()));
         let config = config.build().expect("the numbers are in range");
-        let breaker = CircuitBreaker::builder("inventory").config(config).clock(clock).build();
+        let (breaker, hands) = clocked("inventory", config);
         Scene { breaker, hands }
     }
 
@@ -82,27 +80,12 @@ impl Scene {
 
     /// Leaves the breaker one step before its first probe.
     fn about_to_probe(&self) {
-        self.breaker.open_for(SECOND);
-        self.hands.advance(SECOND);
+        about_to_probe(&self.breaker, &self.hands);
     }
 
     fn ended(&self) -> String {
         ended(&self.breaker)
     }
-}
-
-/// The outcomes so far, in words.
-fn ended(breaker: &CircuitBreaker) -> String {
-    let totals = breaker.snapshot().totals;
-    let words = [
-        ("success", totals.successes),
-        ("failure", totals.failures),
-        ("ignored", totals.ignored),
-        ("abandoned", totals.abandoned),
-        ("late", totals.late),
-    ];
-    let words = words.into_iter().flat_map(|(word, times)| (0..times).map(move |_| word));
-    words.collect::<Vec<_>>().join(" ")
 }
 
 fn article(name: &str) -> Article {

@@ -2,8 +2,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::event::{PROBES_PASSED, WAIT_OVER};
 use crate::sync::{Mutex, lock};
-use crate::{CircuitBreaker, Event, Listener, State, StateChange};
+use crate::{CircuitBreaker, Event, Listener, State, StateChange, TripKind, TripReason};
 
 /// How often one breaker went from one state to another for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct TransitionCount {
     pub to: State,
     /// Why, as by [`StateChange::why`].
     pub reason: Cow<'static, str>,
-    /// How often.
+    /// How often; zero of a change that the breaker has yet to make for the first time.
     pub count: u64,
 }
 
@@ -25,9 +26,17 @@ pub struct TransitionCount {
 pub(super) struct Transitions(Mutex<HashMap<Arc<str>, Vec<TransitionCount>>>);
 
 impl Transitions {
-    /// What was counted of the breaker with this name, in the order in which each first happened.
-    pub(super) fn of(&self, name: &str) -> Vec<TransitionCount> {
-        lock(&self.0).get(name).cloned().unwrap_or_default()
+    /// What was counted of this breaker, in the order in which each first happened, and after it, at
+    /// zero, what it can be foreseen to do one day: a series that begins with its first change hides it
+    /// from whoever asks for the increase.
+    pub(super) fn of(&self, breaker: &CircuitBreaker) -> Vec<TransitionCount> {
+        let mut counts = lock(&self.0).get(breaker.name()).cloned().unwrap_or_default();
+        for (from, to, reason) in foreseen(breaker) {
+            if !counts.iter().any(|seen| seen.is(from, to, reason)) {
+                counts.push(TransitionCount { from, to, reason: Cow::Borrowed(reason), count: 0 });
+            }
+        }
+        counts
     }
 
     /// The breakers of which anything was counted.
@@ -43,13 +52,40 @@ impl Transitions {
         let reason = change.why();
         let mut all = lock(&self.0);
         let counts = all.entry(Arc::clone(&change.name)).or_default();
-        let same = |seen: &&mut TransitionCount| {
-            seen.from == change.from && seen.to == change.to && seen.reason == reason
-        };
-        match counts.iter_mut().find(same) {
+        match counts.iter_mut().find(|seen| seen.is(change.from, change.to, &reason)) {
             Some(seen) => seen.count = seen.count.saturating_add(1),
             None => counts.push(TransitionCount { from: change.from, to: change.to, reason, count: 1 }),
         }
+    }
+}
+
+impl TransitionCount {
+    fn is(&self, from: State, to: State, reason: &str) -> bool {
+        self.from == from && self.to == to && self.reason == reason
+    }
+}
+
+/// The changes that a breaker makes by itself, for one reason each.
+fn foreseen(breaker: &CircuitBreaker) -> Vec<(State, State, &'static str)> {
+    let config = breaker.config();
+    let rules = config.trip().iter().map(|rule| reason_of(rule.kind()));
+    let own = breaker.inner().custom().map(|_| TripReason::Custom);
+    let opens = rules.chain(own).map(|reason| (State::Closed, State::Open, reason.as_str()));
+    let recovers = [
+        (State::Open, State::HalfOpen, WAIT_OVER),
+        (State::HalfOpen, State::Closed, PROBES_PASSED),
+        (State::HalfOpen, State::Open, TripReason::ProbeFailed.as_str()),
+        (State::HalfOpen, State::Open, TripReason::ProbeTimedOut.as_str()),
+    ];
+    opens.chain(recovers).collect()
+}
+
+fn reason_of(rule: TripKind) -> TripReason {
+    match rule {
+        TripKind::ConsecutiveFailures { .. } => TripReason::ConsecutiveFailures,
+        TripKind::FailureCount { .. } => TripReason::FailureCount,
+        TripKind::FailureRate { .. } => TripReason::FailureRate,
+        TripKind::SlowCallRate { .. } => TripReason::SlowCallRate,
     }
 }
 

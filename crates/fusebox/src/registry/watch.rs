@@ -63,6 +63,9 @@ pub struct Watched {
     /// least a thousand, are remembered for that.)
     pub snapshot: Snapshot,
     /// How often it went where and why, since the watch began.
+    ///
+    /// What has happened comes first. After it come, with a count of zero, the changes that its rules
+    /// and its probes will make one day, so that a counter made of each begins before it grows.
     pub transitions: Vec<TransitionCount>,
 }
 
@@ -100,7 +103,7 @@ impl Watch {
     fn watched(&self, carried: &mut Carried, breaker: &CircuitBreaker) -> Watched {
         let snapshot = breaker.snapshot();
         let totals = carried.carry(breaker, snapshot.totals);
-        let transitions = self.0.transitions.of(breaker.name());
+        let transitions = self.0.transitions.of(breaker);
         Watched { snapshot: Snapshot { totals, ..snapshot }, transitions }
     }
 }

@@ -38,6 +38,10 @@ pub enum State {
 }
 
 impl State {
+    /// Every state there is, each once.
+    pub const ALL: [State; 6] =
+        [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly];
+
     /// The state's name in documents, labels and messages: `closed`, `half_open`, `forced_open`, ..
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,14 +3,11 @@
 use super::*;
 use crate::TripReason;
 
-const ALL: [State; 6] =
-    [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly];
-
 #[test]
 fn a_state_has_a_name_for_documents_and_one_for_people() {
-    let names = ALL.map(State::as_str);
+    let names = State::ALL.map(State::as_str);
     assert_eq!(names, ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]);
-    let words = ALL.map(|state| state.to_string());
+    let words = State::ALL.map(|state| state.to_string());
     assert_eq!(words, ["closed", "open", "half-open", "forced open", "disabled", "metrics only"]);
     assert_eq!(format!("{:>6}", State::Open), "  open", "it can be aligned");
 }

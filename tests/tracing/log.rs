@@ -1,0 +1,52 @@
+//! What a program hears that has a `log` logger and no subscriber.
+//!
+//! Alone in its program: the logger is for all threads.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::Mutex;
+
+use fusebox::CircuitBreaker;
+use fusebox_tracing::TracingListener;
+use log::{LevelFilter, Log, Metadata, Record};
+
+/// Each opening was looked for in subscribers only, and so not told.
+#[test]
+fn a_program_without_a_subscriber_hears_of_openings_through_its_logger() {
+    log::set_logger(&Heard).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+    let breaker = CircuitBreaker::builder("payments").listener(TracingListener::new()).build();
+
+    breaker.force_open();
+    breaker.reset();
+    breaker.trip();
+
+    let lines = LINES.lock().unwrap().clone();
+    let starts = [
+        "INFO fusebox circuit breaker is forced open name=\"payments\" from=\"closed\"",
+        "INFO fusebox circuit breaker is closed",
+        "INFO fusebox circuit breaker reset",
+        "WARN fusebox circuit breaker opened name=\"payments\" from=\"closed\" to=\"open\" reasons=\"manual\"",
+    ];
+    assert_eq!(lines.len(), starts.len(), "{lines:#?}");
+    for (line, start) in lines.iter().zip(starts) {
+        assert!(line.starts_with(start), "{line}");
+    }
+    assert!(lines[3].contains("wait_seconds="), "{lines:#?}");
+}
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Heard;
+
+impl Log for Heard {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = format!("{} {} {}", record.level(), record.target(), record.args());
+        LINES.lock().unwrap().push(line);
+    }
+
+    fn flush(&self) {}
+}
