@@ -17,12 +17,29 @@ pub(super) struct Carried {
 struct Line {
     /// Weak: a breaker that is looked at can still be evicted.
     breaker: Weak<Inner>,
-    /// What the name's earlier breakers had reached.
+    /// What the name's earlier breakers had reached, but those that could be put back.
     before: Totals,
+    /// Earlier breakers that somebody still holds, and what each had reached.
+    replaced: Vec<(Weak<Inner>, Totals)>,
     /// What this one had reached when it was last looked at.
     reached: Totals,
     /// The last round in which it was there.
     seen: u64,
+}
+
+impl Line {
+    /// The name has another breaker now: a new one, or one that it had before.
+    fn replace(&mut self, by: Weak<Inner>) {
+        let replaced = std::mem::replace(&mut self.breaker, by);
+        self.replaced.push((replaced, self.reached));
+        self.replaced.retain(|(earlier, reached)| {
+            let held = earlier.strong_count() > 0;
+            if !held {
+                self.before = self.before.plus(reached);
+            }
+            held && !earlier.ptr_eq(&self.breaker)
+        });
+    }
 }
 
 /// So many names that are gone are remembered at least.
@@ -36,18 +53,19 @@ impl Carried {
 
     /// The totals of this breaker's name, given its own.
     pub(super) fn carry(&mut self, breaker: &CircuitBreaker, reached: Totals) -> Totals {
+        let weak = breaker.weak();
         let line = self.lines.entry(Arc::clone(breaker.inner().name())).or_insert_with(|| Line {
-            breaker: breaker.weak(),
+            breaker: weak.clone(),
             before: Totals::default(),
+            replaced: Vec::new(),
             reached,
             seen: self.round,
         });
-        if !line.breaker.ptr_eq(&breaker.weak()) {
-            line.before = line.before.plus(&line.reached);
-            line.breaker = breaker.weak();
+        if !line.breaker.ptr_eq(&weak) {
+            line.replace(weak);
         }
         (line.reached, line.seen) = (reached, self.round);
-        line.before.plus(&reached)
+        line.replaced.iter().fold(line.before.plus(&reached), |sum, (_, reached)| sum.plus(reached))
     }
 
     /// Ends a round: the names that were there in the last one and are not any more.
@@ -113,6 +131,19 @@ mod tests {
         round(&mut carried, &[&breaker]);
         round(&mut carried, &[]);
         assert_eq!(round(&mut carried, &[&breaker]), [3]);
+    }
+
+    #[test]
+    fn breakers_that_take_turns_are_each_counted_once() {
+        let mut carried = Carried::default();
+        let (first, second) = (called("a", 3), called("a", 5));
+        assert_eq!(round(&mut carried, &[&first]), [3]);
+        assert_eq!(round(&mut carried, &[&second]), [8]);
+        assert_eq!(round(&mut carried, &[&first]), [8], "put back");
+        drop(second);
+        assert_eq!(round(&mut carried, &[&called("a", 1)]), [9]);
+        drop(first);
+        assert_eq!(round(&mut carried, &[&called("a", 1)]), [10]);
     }
 
     #[test]
