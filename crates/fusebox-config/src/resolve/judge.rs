@@ -41,7 +41,8 @@ impl Judge<'_> {
 
     fn never_opens(&self) -> Option<Problem> {
         let name = &self.settings.name;
-        self.settings.config.trip().is_empty().then(|| {
+        let leaves_none = self.settings.config.trip().is_empty() && !self.settings.section.trip.unclear;
+        leaves_none.then(|| {
             self.warn("trip", |path| {
                 format!("`{path}` leaves no rule: nothing but an operator opens `{name}`")
             })

@@ -11,6 +11,10 @@ use crate::{Format, Problem};
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     if errors.is_empty() {
+        if root.get_ref().is_empty() {
+            // A table has no braces here that an empty one could be told by.
+            return Ok(Node { value: Value::Null, place: Place::whole(source) });
+        }
         return table(source, root.into_inner(), Place::whole(source), 0);
     }
     Err(errors.iter().map(|error| problem(source, error)).collect())
