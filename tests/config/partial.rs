@@ -17,7 +17,7 @@ fn loader() -> Loader {
 }
 
 fn live() -> Live {
-    Live::new(loader()).unwrap()
+    Live::new(loader()).expect("a valid document")
 }
 
 fn wait(seconds: u64) -> Partial {

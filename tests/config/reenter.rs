@@ -12,7 +12,7 @@ fn document(seconds: u32) -> String {
 }
 
 fn live() -> Live {
-    Live::new(Loader::new().text("t.yaml", Format::Yaml, document(1))).unwrap()
+    Live::new(Loader::new().text("t.yaml", Format::Yaml, document(1))).expect("a valid document")
 }
 
 fn wait_of(live: &Live, name: &str) -> Duration {

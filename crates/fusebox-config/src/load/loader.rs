@@ -120,7 +120,7 @@ impl Loader {
     /// is written of that. As in the document, a beginning says nothing of names that stand there themselves.
     pub fn set(mut self, name: impl Into<String>, values: Partial) -> Loader {
         let name = name.into();
-        let section = values.section(&name, &mut self.wrong);
+        let section = values.into_section(&name, &mut self.wrong);
         self.code.entry(name).or_default().overlay(&section);
         self
     }

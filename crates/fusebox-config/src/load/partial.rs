@@ -57,22 +57,22 @@ impl Partial {
     }
 
     /// What it says of this name, all of it read for its form.
-    pub(crate) fn section(&self, name: &str, problems: &mut Vec<Problem>) -> Section {
+    pub(crate) fn into_section(self, name: &str, problems: &mut Vec<Problem>) -> Section {
         check_name(name, problems);
         let mut section = Section::default();
-        for (format, text) in &self.texts {
-            match tree::parse(*format, &Source::new(SourceKind::Code, format!("values of `{name}`"), text)) {
+        for (format, text) in self.texts {
+            match tree::parse(format, &Source::new(SourceKind::Code, format!("values of `{name}`"), text)) {
                 Ok(node) => {
                     section.overlay(&Section::read(&node, &mut Reader::new(Layer::Code, &[name], problems)));
                 }
                 Err(unreadable) => problems.extend(unreadable),
             }
         }
-        for (key, value) in &self.values {
+        for (key, value) in self.values {
             let text = format!("{key} = {value}");
-            let source = Source::new(SourceKind::Code, key, &text);
+            let source = Source::new(SourceKind::Code, &key, &text);
             let place = Place::new(&source, key.len() + 3, text.len());
-            let node = nested(&keys(key, ".", &source, 0), value, &place);
+            let node = nested(&keys(&key, ".", &source, 0), &value, &place);
             section.overlay(&Section::read(&node, &mut Reader::new(Layer::Code, &[name], problems)));
         }
         section
