@@ -38,19 +38,17 @@ fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
 
 #[test]
 fn a_listener_may_look_everything_up() {
-    let seen = in_time(|| {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let ears = Arc::clone(&seen);
+    in_time(|| {
         let live = live();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let ears = Arc::clone(&seen);
         let _subscription = at_each_change(&live, move |live| {
             let wait = live.configuration().settings("mail").config().open_duration();
             ears.lock().unwrap().push((wait, live.matching("*").len(), live.tagged("x").len()));
         });
         live.apply(Format::Yaml, &document(2)).unwrap();
-        let seen = seen.lock().unwrap().clone();
-        seen
     });
-    assert_eq!(seen, [(Duration::from_secs(2), 2, 0)]);
+    assert_eq!(*seen.lock().unwrap(), [(Duration::from_secs(2), 2, 0)]);
 }
 
 #[test]

@@ -32,7 +32,8 @@ impl Explanation {
         &self.values
     }
 
-    /// The value at this path, such as `open.duration`.
+    /// The value at this path, such as `open.duration`; of a list that has two rules of one kind,
+    /// `trip.0.failure_rate.threshold` and so on.
     pub fn get(&self, path: &str) -> Option<&Explained> {
         self.values.iter().find(|value| value.path == path)
     }
