@@ -61,7 +61,9 @@ fn told(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
     let field = field_of(problem.field());
     let origin = origins.near(&field).or_else(|| origins.of_a_rule(&field, problem.value()));
     let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
-    let message = format!("`{path}` is {}, must be {}", problem.value(), problem.range());
+    // The core speaks to who writes Rust.
+    let range = problem.range().replace("`Abandoned::Failure`", "`failure`");
+    let message = format!("`{path}` is {}, must be {range}", problem.value());
     let told = Problem::error(path, message);
     match origin.and_then(|origin| origin.place()) {
         Some(place) => told.at(place.clone()),

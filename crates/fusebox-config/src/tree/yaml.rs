@@ -108,6 +108,7 @@ fn plainly(why: &str) -> &str {
         "while parsing a block mapping, did not find expected key" => {
             "this does not stand under the keys around it, or one of them lacks its colon"
         }
+        "expected string scalar" => "a key must be a word, no list or map",
         "alias references unknown anchor" => "no anchor of this name stands before it",
         why => why,
     }
