@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fusebox_config::{Format, lint, tally};
+use fusebox_config::{Format, lint, lint_file, tally};
 
 fn documents() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/bad");
@@ -32,4 +32,15 @@ fn every_bad_document_is_told_what_is_wrong_in_these_words() {
         }
         assert_eq!(told, fs::read_to_string(&golden).unwrap(), "{name}");
     }
+}
+
+#[test]
+fn a_file_that_is_no_text_is_shown_where_it_ceases_to_be_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("latin.yaml");
+    fs::write(&path, b"breakers:\n  caf\xe9: {}\n").unwrap();
+    let [problem] = &lint_file(&path)[..] else { panic!("one problem") };
+    assert!(problem.message().ends_with("latin.yaml` cannot be read: is not UTF-8 in line 2"), "{problem}");
+    let place = problem.place().expect("a place in the file");
+    assert_eq!((place.line(), place.column()), (2, 6));
 }

@@ -45,30 +45,3 @@ fn each_layer_goes_before_the_one_below() {
     let coded = varied.set("payments", Partial::new().set("open.duration", "7s"));
     assert_eq!(duration(&coded), ("7s".into(), Layer::Code));
 }
-
-#[test]
-fn a_variable_that_names_nobody_is_told_and_not_used() {
-    let loaded = loader().variables(variable("FUSEBOX_PAYMENT__OPEN__DURATION", "6s")).load().unwrap();
-    assert_eq!(
-        loaded.warnings()[0].message(),
-        "`FUSEBOX_PAYMENT__OPEN__DURATION` names no breaker of the document: it is not used; did you mean `FUSEBOX_PAYMENTS`?"
-    );
-}
-
-#[test]
-fn a_variable_with_a_bad_value_is_an_error_that_names_it() {
-    let error = loader().variables(variable("FUSEBOX_PAYMENTS__OPEN__DURATION", "6")).load().unwrap_err();
-    assert_eq!(
-        error.problems()[0].to_string(),
-        "error: `payments.open.duration` is 6, must be a duration such as 30s, 500ms or 1m30s\n \
-         --> environment variable FUSEBOX_PAYMENTS__OPEN__DURATION\n  |\n\
-         1 | FUSEBOX_PAYMENTS__OPEN__DURATION=6\n  |                                  ^\n  \
-         = 6 has no unit; write `6s` for seconds"
-    );
-}
-
-#[test]
-fn the_environment_may_come_from_a_variable() {
-    let loader = loader().variables(variable("FUSEBOX_ENVIRONMENT", "test"));
-    assert_eq!(told(&loader, "payments", "open.hint_max"), ("14s".into(), Layer::Environment));
-}

@@ -176,3 +176,55 @@ fn an_update_is_checked_and_outlives_the_next_document() {
     live.apply(Format::Yaml, AFTER).unwrap();
     assert_eq!(live.registry().get("kept").unwrap().config().open_duration(), Duration::from_secs(7));
 }
+
+#[test]
+fn the_same_text_again_is_not_even_read_and_nobody_hears_of_it() {
+    let live = live();
+    let told = Arc::new(Mutex::new(0));
+    let ears = Arc::clone(&told);
+    let _subscription = live.registry().on_event(move |_, _| *ears.lock().unwrap() += 1);
+    let (changes, before) = (live.changes(), live.configuration());
+
+    assert!(live.apply(Format::Yaml, BEFORE).unwrap().is_empty());
+
+    assert!(Arc::ptr_eq(&before, &live.configuration()), "it was read again");
+    assert_eq!((*told.lock().unwrap(), changes.try_iter().count()), (0, 0));
+}
+
+#[test]
+fn a_comment_in_a_document_is_no_event() {
+    let live = live();
+    let told = Arc::new(Mutex::new(0));
+    let ears = Arc::clone(&told);
+    let _subscription = live.registry().on_event(move |_, _| *ears.lock().unwrap() += 1);
+    let changes = live.changes();
+
+    assert!(live.apply(Format::Yaml, &format!("# more\n{BEFORE}")).unwrap().is_empty());
+
+    assert_eq!((*told.lock().unwrap(), changes.try_iter().count()), (0, 0));
+}
+
+#[test]
+fn a_name_that_a_beginning_still_fits_keeps_its_breaker() {
+    let live = live();
+    live.apply(Format::Yaml, "breakers: { db-main: { open: { duration: 3s } }, db-*: {} }").unwrap();
+    let main = live.registry().get("db-main").unwrap();
+    main.trip();
+
+    live.apply(Format::Yaml, "breakers: { db-*: { open: { duration: 4s } } }").unwrap();
+
+    let now = live.registry().get("db-main").expect("it was not released");
+    assert!(now.is_open() && now.config().open_duration() == Duration::from_secs(4));
+}
+
+#[test]
+fn an_empty_document_releases_nobody() {
+    let live = live();
+    for text in ["", "\n", "# nothing is left\n"] {
+        let error = live.apply(Format::Yaml, text).unwrap_err();
+        assert!(error.problems()[0].message().starts_with("the document is empty"), "{error}");
+    }
+    assert!(live.registry().get("kept").is_some());
+    live.apply(Format::Yaml, "breakers: {}").unwrap();
+    assert!(live.registry().is_empty(), "who says so is taken at his word");
+}

@@ -1,7 +1,11 @@
 //! Documents: what they say, what is wrong with them, and how a registry follows them.
 
+mod explain;
 mod golden;
 mod layers;
 mod live;
+mod partial;
+mod reenter;
 mod round;
 mod seeds;
+mod variables;

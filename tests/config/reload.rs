@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fusebox::{Event, State, Subscription};
 use fusebox_config::watch::{FileWatch, Reload};
-use fusebox_config::{Format, Live, Loader};
+use fusebox_config::{Format, Live, Loader, Partial};
 
 const FIRST: &str = "breakers:\n  payments: { open: { duration: 5s } }\n  mail: { open: { duration: 7s } }\n";
 const SECOND: &str =
@@ -220,4 +220,34 @@ fn the_thread_of_follow_tells_what_it_has_applied() {
     assert_eq!(changes.try_iter().map(|change| change.to_string()).collect::<Vec<_>>()[0], CHANGED);
     drop(watching);
     assert!(receiver.recv_timeout(LIMIT).is_err(), "the thread is gone, and its sender with it");
+}
+
+#[test]
+fn who_is_told_of_a_change_may_make_another() {
+    let followed = Followed::new();
+    let (sender, receiver) = mpsc::channel();
+    let inner = followed.live.clone();
+    let watch = FileWatch::new(followed.watch.path()).quiet(Duration::ZERO);
+    let watching = followed
+        .live
+        .follow(watch, Format::Yaml, move |_| {
+            let own = Partial::new().set("open.duration", "1s");
+            // The test may be over.
+            let _ = sender.send(inner.update("payments", own));
+        })
+        .unwrap();
+    let difference = receiver.recv_timeout(Duration::from_secs(60)).expect("no lock is held").unwrap();
+    assert_eq!(difference.to_string(), "changed `payments`: open.duration 5s -> 1s");
+    drop(watching);
+    assert_eq!(followed.wait_of("payments"), Duration::from_secs(1));
+}
+
+#[test]
+fn a_document_cut_to_nothing_releases_nobody() {
+    let mut followed = Followed::new();
+    followed.write("");
+    let told = followed.minute();
+    let [Reload::Invalid(error)] = &told[..] else { panic!("{told:?}") };
+    assert!(error.to_string().contains("the document is empty"), "{error}");
+    assert_eq!(followed.live.registry().len(), 2);
 }

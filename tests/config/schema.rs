@@ -98,13 +98,14 @@ fn every_example_of_the_readme_fits() {
 fn what_the_library_takes_fits() {
     let checker = Checker::new();
     let taken = [
-        "",
+        "{}",
         "defaults:\nbreakers:\n  payments:\n",
         "breakers: { payments: { open: , trip: , window: , metadata: } }",
         "breakers: { db-*: { window: unbounded, trip: [{ failure_count: 3 }, { failure_count: 9 }] } }",
         "name: payments\ntimeout: 30\nx-mine: [1]\n$schema: fusebox.schema.json\n",
         "breakers: { a: { trip: { failure_rate: off, consecutive_failures: 3 }, abandoned: { failure_after: 1 m 30 s } } }",
         "breakers: { a: { classify: { http: { failures: [503, 5xx, 400-404] }, grpc: { ignored: [CANCELLED] } } } }",
+        "breakers: { a: { classify: { grpc: { failures: [unavailable, DataLoss, deadline-exceeded, Out_Of_Range] } } } }",
         "breakers: { a: { metadata: { version: 1.10, owner: team-a, notes: { since: 2024 } } } }",
         "breakers: { a: { bulkhead_config: { queue_timeout: 0.5 }, health_check_config: { health_check_interval: 1m } } }",
         "templates: { mine: { extends: database, open_duration: 3s } }",
@@ -119,8 +120,12 @@ fn what_the_library_takes_fits() {
 fn what_the_library_refuses_by_its_form_does_not_fit() {
     let checker = Checker::new();
     let refused = [
+        "",
         "[]",
         "breaker: {}",
+        "breakers: { a: { window: { unbounded: false } } }",
+        "breakers: { a: { classify: { grpc: { failures: [UN_AVAILABLE] } } } }",
+        "breakers: { a: { classify: { grpc: { failures: [14] } } } }",
         "breakers: { a: { open: { duration: 30 } } }",
         "breakers: { a: { open: { duration: } } }",
         "breakers: { a: { metadata: { notes: } } }",

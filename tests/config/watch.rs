@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use fusebox_config::watch::{Change, FileWatch};
+use fusebox_config::watch::{Change, FileWatch, Watching};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -112,7 +112,7 @@ fn the_reason_says_what_is_wrong_with_the_file() {
     fs::write(world.file(), b"abc\xff").unwrap();
     world.watch = FileWatch::new(world.file()).quiet(Duration::ZERO);
     let Some(Change::Unreadable(error)) = world.watch.poll(Duration::ZERO) else { panic!("it was read") };
-    assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::InvalidData, "is not UTF-8 from byte 3 on"));
+    assert_eq!((error.kind(), &*error.to_string()), (ErrorKind::InvalidData, "is not UTF-8 in line 1"));
 }
 
 #[test]
@@ -165,6 +165,77 @@ fn a_thread_tells_changes_and_survives_what_they_do_to_it() {
     }
     drop(watching);
     assert!(told.recv().is_err(), "who told is gone when the drop is over");
+}
+
+#[test]
+fn of_a_storm_of_renames_the_last_is_told_when_it_is_over() {
+    let mut world = World::with("a: 0");
+    for n in 1..=500 {
+        world.rename_into_place(&format!("a: {n}"));
+        assert_eq!(world.look_after(FileWatch::QUIET / 3), None, "it goes on");
+    }
+    assert_eq!(world.after_minutes(2), ["a: 500"]);
+}
+
+#[test]
+fn a_link_that_leads_to_itself_is_told_once_and_watched_on() {
+    let mut world = World::with("a: 1");
+    fs::remove_file(world.file()).unwrap();
+    symlink(world.file(), world.file()).unwrap();
+    assert_eq!(world.after_minutes(2), ["FilesystemLoop"]);
+    fs::remove_file(world.file()).unwrap();
+    world.write("a: 2");
+    assert_eq!(world.after_minutes(2), ["a: 2"]);
+}
+
+#[test]
+fn a_file_that_may_not_be_read_for_a_while_is_read_again() {
+    let mut world = World::with("a: 1");
+    let allow = |mode| fs::set_permissions(world.file(), fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o000);
+    // Who may do everything is never denied anything.
+    let denied: &[&str] = if fs::read(world.file()).is_ok() { &[] } else { &["PermissionDenied"] };
+    assert_eq!(world.after_minutes(2), denied);
+    fs::set_permissions(world.file(), fs::Permissions::from_mode(0o600)).unwrap();
+    world.write("a: 2");
+    assert_eq!(world.after_minutes(2), ["a: 2"]);
+}
+
+#[test]
+fn a_directory_that_is_deleted_and_made_anew_is_looked_into_again() {
+    let mut world = World::with("a: 1");
+    fs::remove_dir_all(world.directory.path()).unwrap();
+    assert_eq!(world.after_minutes(2), ["NotFound"]);
+    fs::create_dir(world.directory.path()).unwrap();
+    world.write("a: 2");
+    assert_eq!(world.after_minutes(2), ["a: 2"]);
+}
+
+#[test]
+fn two_watches_of_one_file_tell_both() {
+    let mut world = World::with("a: 1");
+    let mut other = FileWatch::new(world.file()).knowing("a: 1").quiet(Duration::ZERO);
+    world.write("a: 2");
+    assert_eq!(other.poll(FileWatch::INTERVAL).map(word), Some("a: 2".into()));
+    assert_eq!(world.after_minutes(1), ["a: 2"]);
+}
+
+#[test]
+fn a_watch_that_ends_itself_tells_no_more() {
+    let world = World::with("a: 1");
+    let (hand_over, own) = mpsc::channel::<Watching>();
+    let (tell, told) = mpsc::channel();
+    let watch = FileWatch::new(world.file()).interval(FileWatch::QUIET / 10).quiet(Duration::ZERO);
+    let watching = watch
+        .spawn(move |change| {
+            drop(own.recv().unwrap());
+            tell.send(word(change)).unwrap();
+        })
+        .unwrap();
+    hand_over.send(watching).unwrap();
+    assert_eq!(told.recv_timeout(PATIENCE).unwrap(), "a: 1");
+    world.write("a: 2");
+    assert_eq!(told.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
 struct World {

@@ -2,7 +2,7 @@ use std::fmt;
 
 use fusebox::{BackoffKind, HalfOpenKind, TripKind, WindowKind, format_duration};
 
-use crate::{Origin, Settings};
+use crate::{Origin, RuleKind, Settings, Trip};
 
 /// Where each value of a breaker came from.
 ///
@@ -32,7 +32,8 @@ impl Explanation {
         &self.values
     }
 
-    /// The value at this path, such as `open.duration`.
+    /// The value at this path, such as `open.duration`; of a list that has two rules of one kind,
+    /// `trip.0.failure_rate.threshold` and so on.
     pub fn get(&self, path: &str) -> Option<&Explained> {
         self.values.iter().find(|value| value.path == path)
     }
@@ -100,22 +101,30 @@ impl Explaining<'_> {
     }
 
     fn trip(&mut self) {
-        for rule in self.settings.config.trip() {
-            match rule.kind() {
-                TripKind::ConsecutiveFailures { failures } => self.add("trip.consecutive_failures", failures),
-                TripKind::FailureCount { failures } => self.add("trip.failure_count", failures),
-                TripKind::FailureRate { threshold, minimum_calls } => {
-                    self.add("trip.failure_rate.threshold", threshold);
-                    self.minimum("trip.failure_rate.minimum_calls", minimum_calls);
-                }
-                TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => {
-                    self.add("trip.slow_call_rate.threshold", threshold);
-                    self.add("trip.slow_call_rate.slow_after", format_duration(slow_after));
-                    self.minimum("trip.slow_call_rate.minimum_calls", minimum_calls);
-                }
-                // A newer core may have kinds that no document can name yet; so below.
-                _ => {}
+        let rules = self.settings.config.trip();
+        // A newer core may have kinds that no document can name yet; so below.
+        let known: Vec<_> = rules.iter().filter_map(|rule| Some((rule_kind(rule.kind())?, rule))).collect();
+        let paths = Trip::paths(&known.iter().map(|(kind, _)| *kind).collect::<Vec<_>>());
+        for ((_, rule), path) in known.into_iter().zip(paths) {
+            self.rule(&format!("trip.{path}"), rule.kind());
+        }
+    }
+
+    fn rule(&mut self, path: &str, kind: TripKind) {
+        match kind {
+            TripKind::ConsecutiveFailures { failures } | TripKind::FailureCount { failures } => {
+                self.add(path, failures);
             }
+            TripKind::FailureRate { threshold, minimum_calls } => {
+                self.add(&format!("{path}.threshold"), threshold);
+                self.minimum(&format!("{path}.minimum_calls"), minimum_calls);
+            }
+            TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => {
+                self.add(&format!("{path}.threshold"), threshold);
+                self.add(&format!("{path}.slow_after"), format_duration(slow_after));
+                self.minimum(&format!("{path}.minimum_calls"), minimum_calls);
+            }
+            _ => {}
         }
     }
 
@@ -213,5 +222,15 @@ impl Explaining<'_> {
             serde_json::Value::String(text) => self.add(path, text),
             _ => self.add(path, value),
         }
+    }
+}
+
+fn rule_kind(kind: TripKind) -> Option<RuleKind> {
+    match kind {
+        TripKind::ConsecutiveFailures { .. } => Some(RuleKind::ConsecutiveFailures),
+        TripKind::FailureCount { .. } => Some(RuleKind::FailureCount),
+        TripKind::FailureRate { .. } => Some(RuleKind::FailureRate),
+        TripKind::SlowCallRate { .. } => Some(RuleKind::SlowCallRate),
+        _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod document;
 mod explanation;
+mod file;
 mod format;
 mod live;
 mod load;

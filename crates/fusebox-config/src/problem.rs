@@ -70,6 +70,11 @@ impl Problem {
         Problem { help: Some(help.into()), ..self }
     }
 
+    /// What is wrong, whatever it is called that is.
+    fn says(&self) -> String {
+        if self.path.is_empty() { self.message.clone() } else { self.message.replace(&self.path, "") }
+    }
+
     /// Whether the document can be used all the same.
     pub fn severity(&self) -> Severity {
         self.severity
@@ -181,7 +186,8 @@ pub fn tally(problems: &[Problem]) -> String {
     if told.is_empty() { "no problems".into() } else { told.join(", ") }
 }
 
-/// In the order of the document, each once: what is wrong in `defaults` is met again in every breaker.
+/// In the order of the document, each once: what is wrong in `defaults`, or under an anchor, is met again
+/// in every breaker.
 pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     let key = |problem: &Problem| {
         let place = problem.place.as_ref();
@@ -193,8 +199,9 @@ pub(crate) fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_cached_key(key);
     let mut told: Vec<Problem> = Vec::new();
     for problem in problems {
-        let same = |other: &Problem| other.place.is_some() && other.place == problem.place;
-        if !told.iter().rev().take(16).any(|other| same(other) && other.message == problem.message) {
+        let at_this_place =
+            told.iter().rev().take_while(|other| other.place.is_some() && other.place == problem.place);
+        if !at_this_place.into_iter().any(|other| other.says() == problem.says()) {
             told.push(problem);
         }
     }

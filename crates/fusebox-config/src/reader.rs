@@ -49,6 +49,11 @@ impl<'p> Reader<'p> {
         read
     }
 
+    /// How many problems there are so far.
+    pub(crate) fn told(&self) -> usize {
+        self.problems.len()
+    }
+
     pub(crate) fn tell(&mut self, problem: Problem) {
         self.problems.push(problem);
     }
@@ -156,7 +161,7 @@ impl<'n> Fields<'n> {
     }
 
     /// The keys that somebody has asked for.
-    #[cfg(all(test, feature = "schema"))]
+    #[cfg(test)]
     pub(crate) fn known(&self) -> std::collections::BTreeSet<&'static str> {
         self.known.iter().copied().collect()
     }
@@ -177,12 +182,12 @@ impl<'n> Fields<'n> {
     }
 
     /// The same, where `elsewhere` knows what to do with a key that has its place elsewhere.
-    pub(crate) fn finish_with(self, reader: &mut Reader<'_>, elsewhere: impl Fn(&str) -> Option<String>) {
+    pub(crate) fn finish_with(self, reader: &mut Reader<'_>, elsewhere: impl Fn(&Entry) -> Option<String>) {
         for entry in &self.entries {
             let path = reader.path();
             let subject = if path.is_empty() { "the document".into() } else { format!("`{path}`") };
             let key = &entry.key;
-            let (mut message, mut help) = (format!("{subject} has no key `{key}`"), elsewhere(key));
+            let (mut message, mut help) = (format!("{subject} has no key `{key}`"), elsewhere(entry));
             if help.is_none() {
                 if let Some(near) = suggest::nearest(key, self.known.iter().copied()) {
                     message.push_str(&format!("; did you mean `{near}`?"));

@@ -25,7 +25,10 @@ pub(crate) enum SourceKind {
 
 impl Source {
     pub(crate) fn new(kind: SourceKind, name: impl Into<String>, text: impl Into<String>) -> Arc<Source> {
-        Arc::new(Source { kind, name: name.into(), text: text.into() })
+        let text: String = text.into();
+        // A mark that some editors put before a text is no part of it, and not every format takes it.
+        let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+        Arc::new(Source { kind, name: name.into(), text })
     }
 }
 

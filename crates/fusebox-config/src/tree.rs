@@ -56,7 +56,8 @@ impl Node {
             Value::Null => "nothing".into(),
             Value::Bool(on) => format!("{on}"),
             Value::Integer(number) => format!("{number}"),
-            Value::Float(number) => format!("{number}"),
+            // As a number with a point: 5.0 is no whole number.
+            Value::Float(number) => format!("{number:?}"),
             Value::Text(text) => format!("{text:?}"),
             Value::List(_) => "a list".into(),
             Value::Map(_) => "a map".into(),

@@ -101,6 +101,7 @@ impl serde::Serialize for Statuses {
     }
 }
 
+/// In the order of their numbers, from 1.
 pub(crate) const CODES: [(&str, GrpcCode); 16] = [
     ("CANCELLED", GrpcCode::Cancelled),
     ("UNKNOWN", GrpcCode::Unknown),
@@ -127,20 +128,38 @@ impl Code {
     }
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Code> {
-        let folded = |text: &str| text.chars().filter(|c| *c != '_').collect::<String>().to_ascii_uppercase();
-        let Value::Text(text) = &node.value else {
-            return reader.wrong(node, "a gRPC code such as UNAVAILABLE");
-        };
-        let known = CODES.iter().find(|(name, _)| folded(name) == folded(text));
-        if let Some((_, code)) = known {
-            return Some(Code(*code));
+        let expected = "a gRPC code such as UNAVAILABLE";
+        match &node.value {
+            Value::Text(text) => match CODES.iter().find(|(name, _)| Code::is(name, text)) {
+                Some((_, code)) => Some(Code(*code)),
+                None => reader.wrong_because(node, expected, Code::advice(text)),
+            },
+            Value::Integer(number) => {
+                let known =
+                    usize::try_from(*number).ok().and_then(|number| CODES.get(number.checked_sub(1)?));
+                let why = known.map(|(name, _)| format!("{number} is {name}"));
+                reader.wrong_because(node, expected, why)
+            }
+            _ => reader.wrong(node, expected),
         }
-        let why = match folded(text).as_str() {
-            "OK" => Some("OK is always a success".to_owned()),
-            _ => suggest::nearest(text, CODES.iter().map(|(name, _)| *name))
-                .map(|near| format!("did you mean {near}?")),
-        };
-        reader.wrong_because(node, "a gRPC code such as UNAVAILABLE", why)
+    }
+
+    /// Whether a text is this name, in capitals or not, with `_`, `-` or nothing between its words.
+    fn is(name: &str, text: &str) -> bool {
+        let text = text.to_ascii_uppercase();
+        let mut rest = text.as_str();
+        name.split('_').enumerate().all(|(place, word)| {
+            let begun = if place == 0 { rest } else { rest.strip_prefix(['_', '-']).unwrap_or(rest) };
+            begun.strip_prefix(word).map(|after| rest = after).is_some()
+        }) && rest.is_empty()
+    }
+
+    fn advice(text: &str) -> Option<String> {
+        if Code::is("OK", text) {
+            return Some("OK is always a success".to_owned());
+        }
+        let near = suggest::nearest(text, CODES.iter().map(|(name, _)| *name));
+        near.map(|near| format!("did you mean {near}?"))
     }
 
     fn name(self) -> &'static str {

@@ -1,6 +1,6 @@
 //! The flat keys of older documents: each says what a key of a group says.
 
-use super::{CircuitType, RuleKind, Section};
+use super::{RuleKind, Section};
 use crate::reader::{Fields, Reader, scalar};
 use crate::written::Written;
 use crate::{Period, Problem};
@@ -9,6 +9,31 @@ use crate::{Period, Problem};
 const MULTIPLIER: f64 = 2.0;
 /// Its limit, in seconds.
 const MAX_BACKOFF: u64 = 300;
+
+/// Every key that is read here.
+pub(crate) const KEYS: &[&str] = &[
+    "failure_threshold",
+    "failure_rate_threshold",
+    "minimum_calls",
+    "min_requests_for_rate",
+    "sliding_window_size",
+    "failure_window_seconds",
+    "interval",
+    "timeout",
+    "timeout_seconds",
+    "timeout_duration",
+    "open_duration",
+    "hint_max",
+    "backoff",
+    "exponential_backoff",
+    "backoff_multiplier",
+    "max_backoff_seconds",
+    "success_threshold",
+    "half_open_max_calls",
+    "max_requests",
+    "priority",
+    "service_category",
+];
 
 pub(super) fn read(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     trip(section, fields, reader);
@@ -48,7 +73,7 @@ fn twice<T>(flat: &Written<T>, first: &str, reader: &mut Reader<'_>) {
 }
 
 fn trip(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
-    if let Some(failures) = fields.take("failure_threshold", reader, scalar::count) {
+    if let Some(failures) = fields.take("failure_threshold", reader, scalar::some) {
         let slot = &mut section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures;
         put(slot, Some(failures), "trip.consecutive_failures", reader);
     }
@@ -57,22 +82,15 @@ fn trip(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>)
         put(slot, Some(threshold), "trip.failure_rate.threshold", reader);
     }
     for key in ["minimum_calls", "min_requests_for_rate"] {
-        let minimum = fields.take(key, reader, scalar::count);
+        let minimum = fields.take(key, reader, scalar::some);
         put(&mut section.trip.minimum_calls, minimum, "trip.minimum_calls", reader);
     }
 }
 
 fn windows(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
-    let calls = fields.take("sliding_window_size", reader, scalar::count);
+    let calls = fields.take("sliding_window_size", reader, scalar::some);
     let time = fields.take("failure_window_seconds", reader, Period::read_seconds);
     let interval = fields.take("interval", reader, Period::read_seconds);
-    let kind = section.circuit_type.as_ref().map(|kind| kind.value);
-    // A document that gives all numbers lets its `circuit_type` say which window counts.
-    let (calls, time) = match (kind, calls, time) {
-        (Some(CircuitType::TimeBased), Some(_), Some(time)) => (None, Some(time)),
-        (Some(CircuitType::PercentageBased), Some(calls), Some(_)) => (Some(calls), None),
-        (_, calls, time) => (calls, time),
-    };
     let window = &mut section.window;
     put(&mut window.last_calls, calls, "window.last_calls", reader);
     put(&mut window.last.duration, time, "window.last.duration", reader);
@@ -137,25 +155,29 @@ fn backoff(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'
 
 fn half_open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     let half_open = &mut section.half_open;
-    let successes = fields.take("success_threshold", reader, scalar::count);
+    let successes = fields.take("success_threshold", reader, scalar::some);
     put(&mut half_open.success_threshold, successes, "half_open.success_threshold", reader);
     for key in ["half_open_max_calls", "max_requests"] {
-        let calls = fields.take(key, reader, scalar::count);
+        let calls = fields.take(key, reader, scalar::some);
         put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
     }
 }
 
-/// Every key that is read here.
-#[cfg(all(test, feature = "schema"))]
-pub(crate) fn known() -> std::collections::BTreeSet<&'static str> {
+#[cfg(test)]
+mod tests {
+    use super::*;
     use crate::source::{Place, Source, SourceKind};
     use crate::tree::{Node, Value};
 
-    let source = Source::new(SourceKind::Code, "", "");
-    let nothing = Node { value: Value::Null, place: Place::whole(&source) };
-    let mut problems = Vec::new();
-    let mut reader = Reader::new(crate::Layer::Breaker, &[], &mut problems);
-    let mut fields = reader.fields(&nothing, "keys");
-    read(&mut Section::default(), &mut fields, &mut reader);
-    fields.known()
+    #[test]
+    fn the_keys_are_those_that_are_read() {
+        let source = Source::new(SourceKind::Code, "", "");
+        let nothing = Node { value: Value::Null, place: Place::whole(&source) };
+        let mut problems = Vec::new();
+        let mut reader = Reader::new(crate::Layer::Breaker, &[], &mut problems);
+        let mut fields = reader.fields(&nothing, "keys");
+        read(&mut Section::default(), &mut fields, &mut reader);
+        let known: std::collections::BTreeSet<&str> = KEYS.iter().copied().collect();
+        assert_eq!(fields.known(), known);
+    }
 }

@@ -4,7 +4,8 @@
 pub(crate) type Visit<'v> = &'v mut dyn FnMut(&str, &crate::Origin);
 
 /// Defines a group. `values` are single values with their reader, `groups` are groups in it; `instead`
-/// says which keys of a lower layer a key takes the place of; `also` reads more keys into it.
+/// says which keys of a lower layer a key takes the place of; `also` reads more keys into it, and `elsewhere`
+/// says where a key belongs that is none of its own.
 macro_rules! group {
     (
         $(#[$meta:meta])*
@@ -13,6 +14,7 @@ macro_rules! group {
         $( groups { $( $(#[$inner_doc:meta])* $inner:ident: $inner_type:ty = $inner_read:expr, )* } )?
         $( instead { $( $one:ident of $($other:ident)+, )* } )?
         $( also $also:expr )?
+        $( , elsewhere $elsewhere:expr )?
     ) => {
         #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -33,6 +35,9 @@ macro_rules! group {
         }
 
         impl $crate::document::group::Group for $name {
+            const KEYS: &'static [&'static str] =
+                &[$( stringify!($key), )* $( $( stringify!($inner), )* )?];
+
             fn read(node: &$crate::tree::Node, reader: &mut $crate::reader::Reader<'_>) -> $name {
                 let mut fields = reader.fields(node, $expected);
                 #[allow(unused_mut, reason = "for groups with more keys than fields")]
@@ -41,7 +46,9 @@ macro_rules! group {
                     $( $( $inner: fields.group(stringify!($inner), reader, $inner_read), )* )?
                 };
                 $( $also(&mut group, &mut fields, reader); )?
-                fields.finish(reader);
+                #[allow(unused_variables, reason = "for groups that know of no other place")]
+                let path = reader.path();
+                fields.finish_with(reader, |_entry| None $( .or_else(|| $elsewhere(&path, &_entry.key)) )?);
                 group
             }
 
@@ -71,6 +78,9 @@ pub(crate) use group;
 
 /// What every group can do.
 pub(crate) trait Group: Sized {
+    /// Its keys, but for those that `also` reads.
+    const KEYS: &'static [&'static str];
+
     /// Reads it, telling what is wrong.
     fn read(node: &crate::tree::Node, reader: &mut crate::reader::Reader<'_>) -> Self;
 

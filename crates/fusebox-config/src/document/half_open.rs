@@ -8,10 +8,10 @@ group! {
     values {
         /// How many probes may be on their way at once; 1 if nothing is said.
         #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-        max_calls: u32 = scalar::count,
+        max_calls: u32 = scalar::some,
         /// How many probes must succeed to close; 1 if nothing is said.
         #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-        success_threshold: u32 = scalar::count,
+        success_threshold: u32 = scalar::some,
         /// How many probes may fail before it opens again; 0 if nothing is said.
         max_failures: u32 = scalar::count,
         /// Instead of the two: from which share of failures among `max_calls` probes on it opens again.

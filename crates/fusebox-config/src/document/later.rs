@@ -40,7 +40,7 @@ group! {
 fn at_least_one(node: &Node, reader: &mut Reader<'_>) -> Option<u32> {
     match &node.value {
         Value::Integer(0) => reader.wrong(node, "at least 1"),
-        _ => scalar::count(node, reader),
+        _ => scalar::some(node, reader),
     }
 }
 

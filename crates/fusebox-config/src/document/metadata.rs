@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::group::{Group, group};
 use crate::reader::{Reader, scalar};
+use crate::source::Place;
 use crate::tree::{Entry, Node, Value};
 use crate::written::Written;
 use crate::{Problem, suggest};
@@ -68,8 +69,21 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Metadata {
     let origin = reader.origin(node.place.clone());
     let own = Node { value: Value::Map(own), place: node.place.clone() };
     let notes = metadata.notes.get_or_insert_with(|| Written::new(BTreeMap::new(), origin));
-    notes.value.extend(self::notes(&own, reader).unwrap_or_default());
+    for (key, text) in self::notes(&own, reader).unwrap_or_default() {
+        if notes.value.contains_key(&key) {
+            let path = reader.within(&key, |reader| reader.path());
+            let message =
+                format!("`{path}` says the same as the note `{key}` beside it; keep one of the two");
+            reader.tell(Problem::error(path, message).at(place_of(&own, &key)));
+        }
+        notes.value.insert(key, text);
+    }
     metadata
+}
+
+fn place_of(map: &Node, key: &str) -> Place {
+    let Value::Map(entries) = &map.value else { return map.place.clone() };
+    entries.iter().find(|entry| entry.key == key).map_or(&map.place, |entry| &entry.key_place).clone()
 }
 
 fn warn_of_a_slip(entry: &Entry, reader: &mut Reader<'_>) {

@@ -10,6 +10,7 @@ mod later;
 mod metadata;
 mod open;
 mod root;
+mod rule;
 mod section;
 mod trip;
 mod window;
@@ -22,13 +23,15 @@ pub use later::{Bulkhead, HealthCheck};
 pub use metadata::Metadata;
 pub use open::{Backoff, Open};
 pub use root::{Document, Template};
+pub use rule::{Rule, RuleKind};
 pub use section::Section;
-pub use trip::{Rule, RuleKind, Trip};
+pub use trip::Trip;
 pub use window::{Last, Window};
 
 #[cfg(feature = "schema")]
 pub(crate) use classify::CODES;
 pub(crate) use group::Group;
+pub(crate) use root::read_name;
 
 #[cfg(all(test, feature = "schema"))]
-pub(crate) use flat::known as flat_keys;
+pub(crate) use flat::KEYS as FLAT_KEYS;

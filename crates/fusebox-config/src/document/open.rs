@@ -32,7 +32,7 @@ group! {
         max: Period = Period::read,
         /// The share by which a wait is made shorter or longer at random, from 0 to below 1; 0.2 if nothing is said.
         #[cfg_attr(feature = "schema", schemars(extend("minimum" = 0, "exclusiveMaximum" = 1)))]
-        jitter: f64 = scalar::number,
+        jitter: f64 = scalar::fraction,
         /// How long the breaker must stay closed until one opening is forgotten; if nothing is said, all are as soon as it closes.
         forget_after: Period = Period::read,
     }

@@ -8,7 +8,7 @@ use crate::reader::{Fields, Reader, scalar};
 use crate::source::{Place, Source, SourceKind};
 use crate::tree::{self, Entry, Node, Value};
 use crate::written::{Layer, Written};
-use crate::{DocumentError, Format, Problem, problem};
+use crate::{DocumentError, Format, Problem, problem, suggest};
 
 /// A document as it is written: what it says of breakers, and where.
 ///
@@ -54,6 +54,8 @@ pub struct Template {
     #[serde(flatten)]
     pub section: Section,
 }
+
+const EXPECTED: &str = "a map with the keys defaults, templates, environments and breakers";
 
 impl PartialEq for Document {
     fn eq(&self, other: &Document) -> bool {
@@ -114,14 +116,20 @@ impl Document {
         let is_named = |entries: &[Entry]| entries.iter().any(|entry| entry.key == "name");
         match &root.value {
             Value::Map(entries) if is_named(entries) => Document::of_one(root, &mut reader),
+            // Half a document that says nothing would release every breaker of a program that follows it.
+            Value::Null => {
+                let nothing = Node { value: Value::Null, place: Place::whole(root.place.source()) };
+                let instead = "write `breakers` with nothing in it if there are none";
+                reader.wrong_because::<()>(&nothing, EXPECTED, Some(instead.into()));
+                Document::default()
+            }
             _ => Document::of_many(root, &mut reader),
         }
     }
 
     fn of_many(root: &Node, reader: &mut Reader<'_>) -> Document {
         let mut document = Document::default();
-        let mut fields =
-            reader.fields(root, "a map with the keys defaults, templates, environments and breakers");
+        let mut fields = reader.fields(root, EXPECTED);
         document.defaults = fields.group("defaults", reader, Section::read);
         let names = &mut document.names;
         let templates = fields.node("templates");
@@ -137,9 +145,7 @@ impl Document {
             reader.as_layer(Layer::Breaker, |reader| Section::read(node, reader))
         });
         fields.forget(|key| key == "$schema" || key.starts_with("x-"));
-        fields.finish_with(reader, |key| {
-            is_section_key(key).then(|| format!("`{key}` belongs to a breaker: write it in `breakers.NAME`, in `defaults`, or put `name: NAME` beside it for a document of one breaker"))
-        });
+        fields.finish_with(reader, elsewhere);
         document
     }
 
@@ -189,12 +195,12 @@ fn named<T>(
 ) -> BTreeMap<String, T> {
     let Some(node) = node else { return BTreeMap::new() };
     reader.within(key, |reader| {
-        let entries = reader.fields(node, "a map of names").rest();
+        let entries = reader.fields(node, &format!("a map whose keys are the names of {key}")).rest();
         let read = entries.into_iter().filter_map(|entry| {
             places.insert(format!("{key}.{}", entry.key), entry.key_place.clone());
             reader.within(&entry.key, |reader| {
                 let named = Node { value: Value::Text(entry.key.clone()), place: entry.key_place.clone() };
-                name_of(&named, key == "breakers", reader)?;
+                read_name(&named, key == "breakers", reader)?;
                 Some((entry.key.clone(), read(&entry.node, reader)))
             })
         });
@@ -205,11 +211,11 @@ fn named<T>(
 fn name(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     let name = scalar::text(node, reader)?;
     let text = Node { value: Value::Text(name), place: node.place.clone() };
-    name_of(&text, true, reader)
+    read_name(&text, true, reader)
 }
 
 /// A name; of a breaker it may end with a star.
-fn name_of(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) -> Option<String> {
+pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) -> Option<String> {
     let Value::Text(name) = &node.value else { return None };
     let stem = if is_pattern { name.strip_suffix('*').unwrap_or(name) } else { name };
     if name.is_empty() {
@@ -228,14 +234,17 @@ fn root_key(root: &Node, key: &str) -> Option<Place> {
     entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.place.clone())
 }
 
-/// Whether a breaker would know the key.
-fn is_section_key(key: &str) -> bool {
-    let mut problems = Vec::new();
-    let source = Source::new(SourceKind::Code, "", "");
-    let place = Place::whole(&source);
-    let node = Node { value: Value::Null, place: place.clone() };
-    let entry = Entry { key: key.to_owned(), key_place: place.clone(), node };
-    let map = Node { value: Value::Map(vec![entry]), place };
-    Section::read(&map, &mut Reader::new(Layer::Breaker, &[], &mut problems));
-    !problems.iter().any(|problem| problem.message().contains("has no key"))
+/// Where a key belongs that a document does not have itself.
+fn elsewhere(entry: &Entry) -> Option<String> {
+    let key = &entry.key;
+    let is_of_a_breaker = |key: &str| Section::keys().any(|known| known == key);
+    if is_of_a_breaker(key) {
+        return Some(format!(
+            "`{key}` belongs to a breaker: write it in `breakers.NAME`, in `defaults`, or put `name: NAME` beside it for a document of one breaker"
+        ));
+    }
+    let Value::Map(entries) = &entry.node.value else { return None };
+    let is_slip = suggest::nearest(key, ["defaults", "templates", "environments", "breakers"]).is_some();
+    let is_breaker = !is_slip && entries.iter().any(|entry| is_of_a_breaker(&entry.key));
+    is_breaker.then(|| format!("`{key}` looks like a breaker: write it below `breakers`"))
 }

@@ -1,9 +1,11 @@
-use super::group::group;
+use super::group::{Group, group};
 use super::{
-    Abandoned, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Metadata, Open, Trip, Window,
+    Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Last, Metadata, Open, Trip,
+    Window,
 };
 use super::{flat, metadata, window};
 use crate::reader::{Reader, scalar};
+use crate::suggest;
 use crate::tree::Node;
 use crate::written::Written;
 
@@ -50,7 +52,42 @@ group! {
         /// How the dependency is asked whether it is well; kept, and not acted on yet.
         health_check_config: HealthCheck = HealthCheck::read,
     }
-    also flat::read
+    also flat::read,
+    elsewhere home
+}
+
+/// Where a key belongs that a section at this path does not have itself.
+fn home(path: &str, key: &str) -> Option<String> {
+    const HOMES: [(&str, &[&str]); 8] = [
+        ("trip", Trip::KEYS),
+        ("window", Window::KEYS),
+        ("window.last", Last::KEYS),
+        ("open", Open::KEYS),
+        ("open.backoff", Backoff::KEYS),
+        ("half_open", HalfOpen::KEYS),
+        ("classify", Classify::KEYS),
+        ("metadata", Metadata::KEYS),
+    ];
+    if path.starts_with("templates.") && suggest::nearest(key, ["extends"]).is_some() {
+        return Some("did you mean `extends`?".into());
+    }
+    match key {
+        "name" => return Some("the name of a breaker is the key that this lies under".into()),
+        "extends" => {
+            return Some("only a template extends another; a breaker names one with `template`".into());
+        }
+        _ => {}
+    }
+    let mut homes = HOMES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(group, _)| *group).peekable();
+    homes.peek()?;
+    let name = path.rsplit('.').next().unwrap_or_default();
+    if homes.clone().any(|group| group == name) {
+        return Some(format!(
+            "`{name}` is a name here; to be the group, it must lie below the name of a breaker"
+        ));
+    }
+    let homes: Vec<_> = homes.map(|group| format!("`{group}`")).collect();
+    Some(format!("`{key}` belongs to the group {}", homes.join(" or ")))
 }
 
 fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<String>>> {
@@ -58,6 +95,11 @@ fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<String
 }
 
 impl Section {
+    /// Every key that a breaker may have, those of older documents included.
+    pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
+        Section::KEYS.iter().chain(flat::KEYS).copied()
+    }
+
     /// The template it names, as a setting or in its metadata.
     pub(crate) fn template_name(&self) -> Option<&Written<String>> {
         self.template.as_ref().or(self.metadata.template.as_ref())

@@ -1,13 +1,12 @@
-use std::fmt;
-
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::group::{Group, Visit};
+use super::rule::{Alone, Rule, RuleKind};
+use crate::Problem;
 use crate::reader::{Fields, Reader, scalar};
 use crate::tree::{Node, Value};
-use crate::written::{Origin, Written};
-use crate::{Period, Problem};
+use crate::written::Written;
 
 /// The group `trip`: the rules that open a breaker; any one that holds does.
 ///
@@ -23,141 +22,11 @@ pub struct Trip {
     pub minimum_calls: Option<Written<u32>>,
     /// Whether the rules were a list, which takes the place of all rules of lower layers.
     pub alone: bool,
-}
-
-/// One rule as far as it is written; what is missing may come from a lower layer.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Rule {
-    /// Which rule.
-    pub kind: RuleKind,
-    /// Whether it says `off`, which takes away the rule of lower layers.
-    pub off: bool,
-    /// Of a rule that counts failures: how many.
-    pub failures: Option<Written<u32>>,
-    /// Of a rate: from which share of the calls on.
-    pub threshold: Option<Written<f64>>,
-    /// Of the slow-call rate: when a call is slow.
-    pub slow_after: Option<Written<Period>>,
-    /// Of a rate: how many calls there must be.
-    pub minimum_calls: Option<Written<u32>>,
-}
-
-/// The rules there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleKind {
-    /// So many failures, one after the other.
-    ConsecutiveFailures,
-    /// So many failures in the window.
-    FailureCount,
-    /// Such a share of failures in the window.
-    FailureRate,
-    /// Such a share of slow calls in the window.
-    SlowCallRate,
+    /// Whether something in it could not be read, which is told already: what then seems to be missing is not.
+    pub(crate) unclear: bool,
 }
 
 const EXPECTED: &str = "trip rules such as { failure_rate: { threshold: 0.5 } }";
-
-impl RuleKind {
-    /// All of them.
-    pub const ALL: [RuleKind; 4] = [
-        RuleKind::ConsecutiveFailures,
-        RuleKind::FailureCount,
-        RuleKind::FailureRate,
-        RuleKind::SlowCallRate,
-    ];
-
-    /// Its key.
-    pub fn key(self) -> &'static str {
-        match self {
-            RuleKind::ConsecutiveFailures => "consecutive_failures",
-            RuleKind::FailureCount => "failure_count",
-            RuleKind::FailureRate => "failure_rate",
-            RuleKind::SlowCallRate => "slow_call_rate",
-        }
-    }
-
-    pub(crate) fn is_rate(self) -> bool {
-        match self {
-            RuleKind::FailureRate | RuleKind::SlowCallRate => true,
-            RuleKind::ConsecutiveFailures | RuleKind::FailureCount => false,
-        }
-    }
-
-    fn expected(self) -> &'static str {
-        match self {
-            RuleKind::ConsecutiveFailures | RuleKind::FailureCount => {
-                "a number of failures such as 5, or off"
-            }
-            RuleKind::FailureRate => "a failure rate such as { threshold: 0.5, minimum_calls: 20 }, or off",
-            RuleKind::SlowCallRate => {
-                "a slow-call rate such as { threshold: 0.8, slow_after: 500ms }, or off"
-            }
-        }
-    }
-}
-
-impl fmt::Display for RuleKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.key())
-    }
-}
-
-impl Rule {
-    pub(crate) fn new(kind: RuleKind) -> Rule {
-        Rule { kind, off: false, failures: None, threshold: None, slow_after: None, minimum_calls: None }
-    }
-
-    fn read(kind: RuleKind, node: &Node, reader: &mut Reader<'_>) -> Rule {
-        let mut rule = Rule::new(kind);
-        match &node.value {
-            Value::Text(word) if word == "off" => rule.off = true,
-            Value::Bool(false) => rule.off = true,
-            Value::Map(_) if kind.is_rate() => rule.read_rate(node, reader),
-            Value::Integer(_) if !kind.is_rate() => {
-                let origin = reader.origin(node.place.clone());
-                rule.failures = scalar::count(node, reader).map(|failures| Written::new(failures, origin));
-            }
-            _ => {
-                reader.wrong::<()>(node, kind.expected());
-            }
-        }
-        rule
-    }
-
-    fn read_rate(&mut self, node: &Node, reader: &mut Reader<'_>) {
-        let mut fields = reader.fields(node, self.kind.expected());
-        self.threshold = fields.take("threshold", reader, scalar::share);
-        if self.kind == RuleKind::SlowCallRate {
-            self.slow_after = fields.take("slow_after", reader, Period::read);
-        }
-        self.minimum_calls = fields.take("minimum_calls", reader, scalar::count);
-        fields.finish(reader);
-    }
-
-    fn overlay(&mut self, upper: &Rule) {
-        self.off = upper.off;
-        let counts = [(&mut self.failures, &upper.failures), (&mut self.minimum_calls, &upper.minimum_calls)];
-        for (mine, upper) in counts {
-            if upper.is_some() {
-                mine.clone_from(upper);
-            }
-        }
-        if upper.threshold.is_some() {
-            self.threshold.clone_from(&upper.threshold);
-        }
-        if upper.slow_after.is_some() {
-            self.slow_after.clone_from(&upper.slow_after);
-        }
-    }
-
-    /// Where any part of it is written.
-    pub(crate) fn origin(&self) -> Option<&Origin> {
-        let slow_after = self.slow_after.as_ref().map(Written::origin);
-        let counts = self.failures.as_ref().or(self.minimum_calls.as_ref()).map(Written::origin);
-        self.threshold.as_ref().map(Written::origin).or(slow_after).or(counts)
-    }
-}
 
 impl Trip {
     /// The rule of this kind, made if there is none.
@@ -174,12 +43,23 @@ impl Trip {
         self.rules.iter().filter(move |rule| rule.kind == kind)
     }
 
+    /// The path within the group of each rule of these kinds: its key, with its place in the list before it where
+    /// another rule has the same key.
+    pub(crate) fn paths(kinds: &[RuleKind]) -> Vec<String> {
+        let is_alone = |kind| kinds.iter().filter(|other| **other == kind).count() == 1;
+        let path = |(place, kind): (usize, &RuleKind)| match is_alone(*kind) {
+            true => kind.to_string(),
+            false => format!("{place}.{kind}"),
+        };
+        kinds.iter().enumerate().map(path).collect()
+    }
+
     fn read_map(node: &Node, reader: &mut Reader<'_>) -> Trip {
         let mut fields = reader.fields(node, EXPECTED);
         let rules = read_rules(&mut fields, reader);
-        let minimum_calls = fields.take("minimum_calls", reader, scalar::count);
+        let minimum_calls = fields.take("minimum_calls", reader, scalar::some);
         fields.finish(reader);
-        Trip { rules, minimum_calls, alone: false }
+        Trip { rules, minimum_calls, ..Trip::default() }
     }
 
     fn read_list(items: &[Node], reader: &mut Reader<'_>) -> Trip {
@@ -196,7 +76,7 @@ impl Trip {
                 rules.extend(read.into_iter().filter(|rule| !rule.off));
             });
         }
-        Trip { rules, minimum_calls: None, alone: true }
+        Trip { rules, alone: true, ..Trip::default() }
     }
 
     fn merge(&mut self, upper: &Rule) {
@@ -226,11 +106,16 @@ fn read_rules(fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Vec<Rule> {
 }
 
 impl Group for Trip {
+    const KEYS: &'static [&'static str] =
+        &["consecutive_failures", "failure_count", "failure_rate", "slow_call_rate", "minimum_calls"];
+
     fn read(node: &Node, reader: &mut Reader<'_>) -> Trip {
-        match &node.value {
+        let told = reader.told();
+        let trip = match &node.value {
             Value::List(items) => Trip::read_list(items, reader),
             _ => Trip::read_map(node, reader),
-        }
+        };
+        Trip { unclear: reader.told() > told, ..trip }
     }
 
     fn overlay(&mut self, upper: &Trip) {
@@ -238,6 +123,7 @@ impl Group for Trip {
             self.clone_from(upper);
             return;
         }
+        self.unclear |= upper.unclear;
         if upper.minimum_calls.is_some() {
             self.minimum_calls.clone_from(&upper.minimum_calls);
             for rule in self.rules.iter_mut().filter(|rule| rule.kind.is_rate()) {
@@ -254,8 +140,13 @@ impl Group for Trip {
     }
 
     fn visit(&self, path: &str, visit: Visit<'_>) {
-        for rule in &self.rules {
-            let path = format!("{path}.{}", rule.kind);
+        if let Some(minimum) = &self.minimum_calls {
+            visit(&format!("{path}.minimum_calls"), minimum.origin());
+        }
+        let rules: Vec<&Rule> = self.rules.iter().filter(|rule| !rule.off).collect();
+        let paths = Trip::paths(&rules.iter().map(|rule| rule.kind).collect::<Vec<_>>());
+        for (rule, own) in rules.into_iter().zip(paths) {
+            let path = format!("{path}.{own}");
             if let Some(failures) = &rule.failures {
                 visit(&path, failures.origin());
             }
@@ -281,37 +172,6 @@ impl Serialize for Trip {
         let mut map = serializer.serialize_map(None)?;
         for rule in &self.rules {
             map.serialize_entry(rule.kind.key(), rule)?;
-        }
-        if let Some(minimum) = &self.minimum_calls {
-            map.serialize_entry("minimum_calls", minimum)?;
-        }
-        map.end()
-    }
-}
-
-/// A rule with its key, as a list has it.
-struct Alone<'a>(&'a Rule);
-
-impl Serialize for Alone<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map([(self.0.kind.key(), self.0)])
-    }
-}
-
-impl Serialize for Rule {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.off {
-            return serializer.serialize_str("off");
-        }
-        if let Some(failures) = &self.failures {
-            return failures.serialize(serializer);
-        }
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(threshold) = &self.threshold {
-            map.serialize_entry("threshold", threshold)?;
-        }
-        if let Some(slow_after) = &self.slow_after {
-            map.serialize_entry("slow_after", slow_after)?;
         }
         if let Some(minimum) = &self.minimum_calls {
             map.serialize_entry("minimum_calls", minimum)?;

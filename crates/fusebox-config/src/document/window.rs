@@ -11,11 +11,12 @@ group! {
     values {
         /// The last so many calls, from 1 to 1000000.
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
-        last_calls: u32 = scalar::count,
+        last_calls: u32 = scalar::some,
         /// All calls since the last multiple of this time.
         tumbling: Period = Period::read,
         /// All calls since the breaker closed.
-        unbounded: bool = scalar::boolean,
+        #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
+        unbounded: bool = only_true,
     }
     groups {
         /// The calls of the last so much time.
@@ -37,7 +38,18 @@ group! {
         duration: Period = Period::read,
         /// Into how many parts the time is divided, from 1 to 1000; 10 if nothing is said.
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
-        buckets: u32 = scalar::count,
+        buckets: u32 = scalar::some,
+    }
+}
+
+/// What is not unbounded is some other window, and only that window's key says which.
+fn only_true(node: &Node, reader: &mut Reader<'_>) -> Option<bool> {
+    match &node.value {
+        Value::Bool(false) => {
+            let instead = "name the window instead, such as `last_calls: 100` or `last: { duration: 10s }`";
+            reader.wrong_because(node, "true", Some(instead.into()))
+        }
+        _ => scalar::boolean(node, reader),
     }
 }
 

@@ -4,35 +4,38 @@ use std::sync::Arc;
 
 use fusebox::Registry;
 
-use super::{Difference, State};
-use crate::{Configuration, DocumentError, Loader, Settings};
+use super::Difference;
+use crate::{Configuration, Settings};
 
-impl State {
-    /// Goes over to what the loader says now, or changes nothing.
-    pub(super) fn take(&mut self, registry: &Registry, loader: Loader) -> Result<Difference, DocumentError> {
-        let next = Arc::new(loader.load()?);
-        let before = std::mem::replace(&mut self.configuration, next);
-        let difference = Difference::between(&before, &self.configuration);
-        self.loader = loader;
-        for name in difference.removed().iter().filter(|name| !name.ends_with('*')) {
-            registry.remove(name);
-        }
-        registry.replace_rules(&self.configuration.registry());
-        let is_new = |settings: &&Settings| {
-            // In the order of the names, as everything the configuration tells.
-            let created = difference.created();
-            created.binary_search_by(|name| name.as_str().cmp(settings.name())).is_ok()
-        };
-        self.configuration.all().filter(is_new).for_each(|settings| put(registry, settings));
-        self.tell(&difference);
-        Ok(difference)
+/// From one configuration to the next.
+#[derive(Debug)]
+pub(super) struct Step {
+    after: Arc<Configuration>,
+    pub(super) difference: Difference,
+}
+
+impl Step {
+    pub(super) fn between(before: &Configuration, after: Arc<Configuration>) -> Step {
+        Step { difference: Difference::between(before, &after), after }
     }
 
-    /// Sends it to those who still receive.
-    fn tell(&mut self, difference: &Difference) {
-        if !difference.is_empty() {
-            self.subscribers.retain(|subscriber| subscriber.send(difference.clone()).is_ok());
+    /// Takes the registry over. Its listeners are called, and may do what they like.
+    pub(super) fn apply(&self, registry: &Registry) {
+        let removed = self.difference.removed().iter().filter(|name| !name.ends_with('*'));
+        // One whose name a beginning still fits goes on under that, and keeps what it knows.
+        for name in removed.filter(|name| self.after.named(name).is_none()) {
+            registry.remove(name);
         }
+        registry.replace_rules(&self.after.registry());
+        self.after
+            .all()
+            .filter(|settings| self.is_new(settings))
+            .for_each(|settings| put(registry, settings));
+    }
+
+    fn is_new(&self, settings: &Settings) -> bool {
+        // In the order of the names, as everything the configuration tells.
+        self.difference.created().binary_search_by(|name| name.as_str().cmp(settings.name())).is_ok()
     }
 }
 

@@ -2,11 +2,14 @@
 
 mod apply;
 mod difference;
+mod turn;
 
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
 
 use fusebox::{CircuitBreaker, Registry};
+
+use self::turn::Turns;
 
 pub use difference::{Changed, Difference};
 
@@ -37,16 +40,7 @@ use crate::{Configuration, DocumentError, Format, Loader, Partial, Settings};
 #[derive(Clone, Debug)]
 pub struct Live {
     registry: Registry,
-    /// Whoever applies holds it; no call through a breaker does.
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Debug)]
-struct State {
-    loader: Loader,
-    configuration: Arc<Configuration>,
-    /// Who hears what changed; sent to under the lock, so that all hear it in order.
-    subscribers: Vec<Sender<Difference>>,
+    turns: Arc<Turns>,
 }
 
 impl Live {
@@ -70,8 +64,7 @@ impl Live {
     pub fn in_registry(registry: Registry, loader: Loader) -> Result<Live, DocumentError> {
         let configuration = Arc::new(loader.load()?);
         apply::fill(&registry, &configuration);
-        let state = State { loader, configuration, subscribers: Vec::new() };
-        Ok(Live { registry, state: Arc::new(Mutex::new(state)) })
+        Ok(Live { registry, turns: Arc::new(Turns::new(loader, configuration)) })
     }
 
     /// The registry.
@@ -81,36 +74,39 @@ impl Live {
 
     /// What holds now.
     pub fn configuration(&self) -> Arc<Configuration> {
-        Arc::clone(&self.lock().configuration)
+        Arc::clone(&self.turns.lock().configuration)
     }
 
     /// Takes a new text of the document, and says what is different.
     ///
     /// A breaker whose numbers are the same is left alone; one whose numbers changed keeps its state; one
-    /// that is gone leaves the registry, and whoever holds it can go on using it; a new one is made. What
-    /// an operator has set by hand stays. `enabled: false` holds for breakers that come later too, however they
-    /// come; one whose `enabled` is the same as before is left as it is.
+    /// that is gone leaves the registry, unless a beginning such as `db-*` still fits its name, and whoever
+    /// holds it can go on using it; a new one is made. What an operator has set by hand stays.
+    /// `enabled: false` holds for breakers that come later too, however they come; one whose `enabled` is the
+    /// same as before is left as it is. The same text again is not even read.
+    ///
+    /// A listener of the registry may call this, [`update`](Self::update) and every look-up; what it brings is
+    /// applied when the change it was told of is.
     ///
     /// # Errors
     ///
     /// As [`Loader::load`]; nothing is changed then.
     pub fn apply(&self, format: Format, text: &str) -> Result<Difference, DocumentError> {
-        let mut state = self.lock();
-        let loader = state.loader.with_text(format, text);
-        state.take(&self.registry, loader)
+        self.turns.go_over(&self.registry, |loader| {
+            (!loader.says(format, text)).then(|| loader.with_text(format, text))
+        })
     }
 
     /// Sets values of one name or beginning while the program runs, checked like those of a document.
     ///
-    /// They go before the document's, those of later documents included.
+    /// They go before the document's, those of later documents included. A name that the document has only
+    /// as a beginning keeps what is said of that, and is one of its own from now on.
     ///
     /// # Errors
     ///
     /// As [`Loader::load`]; nothing is changed then.
     pub fn update(&self, name: &str, values: Partial) -> Result<Difference, DocumentError> {
-        let mut state = self.lock();
-        let loader = state.loader.clone().set(name, values);
-        state.take(&self.registry, loader)
+        self.turns.go_over(&self.registry, |loader| Some(loader.clone().set(name, values)))
     }
 
     /// What changes from now on, a [`Difference`] for each document or update that was applied and changed
@@ -135,7 +131,7 @@ impl Live {
     /// ```
     pub fn changes(&self) -> Receiver<Difference> {
         let (sender, receiver) = mpsc::channel();
-        self.lock().subscribers.push(sender);
+        self.turns.lock().subscribers.push(sender);
         receiver
     }
 
@@ -177,9 +173,5 @@ impl Live {
         let mut all = self.registry.breakers();
         all.retain(|breaker| wanted(breaker, configuration.settings(breaker.name())));
         all
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,12 +21,16 @@ impl Configuration {
     /// What holds for this name: under the name itself, under the longest beginning that fits, or else
     /// the defaults.
     pub fn settings(&self, name: &str) -> &Settings {
-        self.settings.get(name).unwrap_or_else(|| {
+        self.named(name).unwrap_or(&self.rest)
+    }
+
+    /// The same, unless it is what holds where the document names nobody.
+    pub(crate) fn named(&self, name: &str) -> Option<&Settings> {
+        self.settings.get(name).or_else(|| {
             let fits = |settings: &&Settings| {
                 settings.name().strip_suffix('*').is_some_and(|beginning| name.starts_with(beginning))
             };
-            let patterns = self.settings.values().filter(fits);
-            patterns.max_by_key(|settings| settings.name().len()).unwrap_or(&self.rest)
+            self.settings.values().filter(fits).max_by_key(|settings| settings.name().len())
         })
     }
 

@@ -1,11 +1,13 @@
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 
 use super::{Configuration, Partial, variables};
+use crate::document::{Group, Section};
+use crate::file::{self, NotUtf8};
 use crate::resolve::{Layers, REST};
-use crate::source::{Source, SourceKind};
-use crate::{Document, DocumentError, Format, Problem, problem};
+use crate::source::{Place, Source, SourceKind};
+use crate::{Document, DocumentError, Format, Layer, Origin, Problem, Written, problem};
 
 /// Puts a [`Configuration`] together: a document, the environment, variables, and the program's own
 /// values, of which each goes before those named before it.
@@ -39,9 +41,12 @@ use crate::{Document, DocumentError, Format, Problem, problem};
 #[must_use = "a loader does nothing until it loads"]
 pub struct Loader {
     document: Option<Given>,
-    environment: Option<String>,
+    environment: Option<Written<String>>,
     variables: BTreeMap<String, String>,
-    code: BTreeMap<String, Vec<Partial>>,
+    /// What the program says of each name, read when it is said: what is said again and again does not grow.
+    code: BTreeMap<String, Section>,
+    /// What is wrong with that.
+    wrong: Vec<Problem>,
 }
 
 /// The document, or why there is none.
@@ -67,7 +72,7 @@ impl Loader {
     /// It is read now; a file that cannot be read is an error of [`load`](Self::load).
     pub fn file(self, path: impl AsRef<Path>) -> Loader {
         let name = path.as_ref().display().to_string();
-        let given = match (Format::of_path(&path), fs::read_to_string(&path)) {
+        let given = match (Format::of_path(&path), file::text(path.as_ref())) {
             (Some(format), Ok(text)) => Given::Text { name, format, text },
             (None, _) => {
                 let message = format!(
@@ -75,9 +80,7 @@ impl Loader {
                 );
                 Given::Nothing(Problem::error("", message))
             }
-            (Some(_), Err(error)) => {
-                Given::Nothing(Problem::error("", format!("`{name}` cannot be read: {error}")))
-            }
+            (Some(_), Err(error)) => Given::Nothing(unreadable(&name, &error)),
         };
         Loader { document: Some(given), ..self }
     }
@@ -86,14 +89,19 @@ impl Loader {
     ///
     /// Goes before the variable `FUSEBOX_ENVIRONMENT` and before `defaults.environment`.
     pub fn environment(self, name: impl Into<String>) -> Loader {
-        Loader { environment: Some(name.into()), ..self }
+        let name = name.into();
+        let source = Source::new(SourceKind::Code, "environment", format!("environment = {name}"));
+        let place = Place::new(&source, source.text.len() - name.len(), source.text.len());
+        let origin = Origin::new(Layer::Code, "environment".into(), place);
+        Loader { environment: Some(Written::new(name, origin)), ..self }
     }
 
     /// Takes environment variables: `FUSEBOX_PAYMENTS__OPEN__DURATION=10s` sets `open.duration` of
     /// `payments`, `FUSEBOX_ENVIRONMENT` the environment.
     ///
     /// A name of the document is written in capitals, with `_` for every sign; a beginning such as `db-*`
-    /// without what follows its last letter. Variables without `FUSEBOX_` or without `__` are left alone.
+    /// without what follows its last letter. A variable without `FUSEBOX_` is left alone, and so is one
+    /// without `__` that does not look like a slip, which is a warning.
     pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Loader {
         self.variables.extend(variables);
         self
@@ -107,8 +115,13 @@ impl Loader {
     }
 
     /// Sets values of a name or beginning, before everything else; a later value before an earlier one.
+    ///
+    /// A name that the document has only as a beginning, such as `db-orders` where it says `db-*`, keeps what
+    /// is written of that. As in the document, a beginning says nothing of names that stand there themselves.
     pub fn set(mut self, name: impl Into<String>, values: Partial) -> Loader {
-        self.code.entry(name.into()).or_default().push(values);
+        let name = name.into();
+        let section = values.into_section(&name, &mut self.wrong);
+        self.code.entry(name).or_default().overlay(&section);
         self
     }
 
@@ -141,27 +154,26 @@ impl Loader {
             None => Document::default(),
         };
         let variables = variables::read(&self.variables, &document, problems);
-        let mut code = BTreeMap::new();
-        for (name, partials) in &self.code {
-            use crate::document::{Group, Section};
-            let mut section = Section::default();
-            partials.iter().for_each(|partial| section.overlay(&partial.section(name, problems)));
-            code.insert(name.clone(), section);
-        }
+        problems.extend_from_slice(&self.wrong);
         let layers = Layers {
             document: &document,
-            environment: self.environment.as_deref().or(variables.environment.as_deref()),
+            environment: self.environment.as_ref().or(variables.environment.as_ref()),
             variables: &variables.sections,
-            code: &code,
+            code: &self.code,
         };
         layers.judge_the_unused(problems);
-        let names = document.breakers.keys().chain(code.keys());
+        let names: BTreeSet<_> = document.breakers.keys().chain(self.code.keys()).collect();
         let mut settings = BTreeMap::new();
         for name in names {
             settings.extend(layers.settings(name, problems).map(|settings| (name.clone(), settings)));
         }
         let rest = settings.get(REST).cloned().or_else(|| layers.settings(REST, problems))?;
         Some(Configuration { document, settings, rest, warnings: Vec::new() })
+    }
+
+    /// Whether this is the text it has already.
+    pub(crate) fn says(&self, other: Format, words: &str) -> bool {
+        matches!(&self.document, Some(Given::Text { format, text, .. }) if *format == other && text == words)
     }
 
     /// The loader with another text of the same document.
@@ -171,6 +183,17 @@ impl Loader {
             Some(Given::Nothing(_)) | None => "document",
         };
         self.clone().text(name, format, text)
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problem {
+    let problem = Problem::error("", format!("`{name}` cannot be read: {error}"));
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<NotUtf8>()) {
+        Some(NotUtf8 { shown, at, .. }) => {
+            let source = Source::new(SourceKind::File, name, shown);
+            problem.at(Place::new(&source, *at, at + 1)).help("write it anew as UTF-8")
+        }
+        None => problem,
     }
 }
 

@@ -1,6 +1,7 @@
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::document::{Group, Section};
+use crate::document::{Group, Section, read_name};
 use crate::reader::{Reader, scalar};
 use crate::source::{Place, Source, SourceKind};
 use crate::tree::{self, Entry, Node, Value};
@@ -55,33 +56,55 @@ impl Partial {
         self
     }
 
-    /// What it says, all of it read for its form.
-    pub(crate) fn section(&self, name: &str, problems: &mut Vec<Problem>) -> Section {
+    /// What it says of this name, all of it read for its form.
+    pub(crate) fn into_section(self, name: &str, problems: &mut Vec<Problem>) -> Section {
+        check_name(name, problems);
         let mut section = Section::default();
-        for (format, text) in &self.texts {
-            match tree::parse(*format, &Source::new(SourceKind::Code, format!("values of `{name}`"), text)) {
+        for (format, text) in self.texts {
+            match tree::parse(format, &Source::new(SourceKind::Code, format!("values of `{name}`"), text)) {
                 Ok(node) => {
                     section.overlay(&Section::read(&node, &mut Reader::new(Layer::Code, &[name], problems)));
                 }
                 Err(unreadable) => problems.extend(unreadable),
             }
         }
-        for (key, value) in &self.values {
+        for (key, value) in self.values {
             let text = format!("{key} = {value}");
-            let source = Source::new(SourceKind::Code, key, &text);
+            let source = Source::new(SourceKind::Code, &key, &text);
             let place = Place::new(&source, key.len() + 3, text.len());
-            let node = nested(key.split('.'), value, &place);
+            let node = nested(&keys(&key, ".", &source, 0), &value, &place);
             section.overlay(&Section::read(&node, &mut Reader::new(Layer::Code, &[name], problems)));
         }
         section
     }
 }
 
+fn check_name(name: &str, problems: &mut Vec<Problem>) {
+    let place = Place::new(&Source::new(SourceKind::Code, "name of a breaker", name), 0, name.len());
+    let node = Node { value: Value::Text(name.to_owned()), place };
+    read_name(&node, true, &mut Reader::new(Layer::Code, &[name], problems));
+}
+
+/// The keys of a path, each with its place in the source, in which the path begins at `start`.
+pub(super) fn keys(
+    path: &str,
+    between: &str,
+    source: &Arc<Source>,
+    mut start: usize,
+) -> Vec<(String, Place)> {
+    let parts = path.split(between).map(|key| {
+        let place = Place::new(source, start, start + key.len());
+        start += key.len() + between.len();
+        (key.to_owned(), place)
+    });
+    parts.collect()
+}
+
 /// A value below keys.
-pub(super) fn nested<'a>(keys: impl DoubleEndedIterator<Item = &'a str>, value: &str, place: &Place) -> Node {
+pub(super) fn nested(keys: &[(String, Place)], value: &str, place: &Place) -> Node {
     let value = Node { value: scalar::plain(value), place: place.clone() };
-    keys.rev().fold(value, |node, key| {
-        let entry = Entry { key: key.to_owned(), key_place: place.clone(), node };
+    keys.iter().rev().fold(value, |node, (key, key_place)| {
+        let entry = Entry { key: key.clone(), key_place: key_place.clone(), node };
         Node { value: Value::Map(vec![entry]), place: place.clone() }
     })
 }

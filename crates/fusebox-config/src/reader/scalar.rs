@@ -10,27 +10,55 @@ use crate::written::Written;
 const DURATION: &str = "a duration such as 30s, 500ms or 1m30s";
 
 pub(crate) fn boolean(node: &Node, reader: &mut Reader<'_>) -> Option<bool> {
-    match &node.value {
-        Value::Bool(on) => Some(*on),
-        _ => reader.wrong(node, "true or false"),
+    let Value::Bool(on) = &node.value else {
+        return reader.wrong_because(node, "true or false", truth(node).or_else(|| unquoted(node)));
+    };
+    Some(*on)
+}
+
+/// What older YAML takes for a truth.
+fn truth(node: &Node) -> Option<String> {
+    let Value::Text(word) = &node.value else { return None };
+    match word.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "y" => Some("write true".into()),
+        "no" | "off" | "n" => Some("write false".into()),
+        _ => None,
     }
 }
 
-/// A number of calls or the like. Which numbers make sense is the breaker's to say.
+/// A number of calls or the like that may be zero. Which numbers make sense is the breaker's to say.
 pub(crate) fn count(node: &Node, reader: &mut Reader<'_>) -> Option<u32> {
-    let expected = "a whole number from 0 to 4294967295";
+    count_or(node, reader, "a whole number from 0 to 4294967295")
+}
+
+/// The same of what cannot be zero, which the breaker says itself if it is.
+pub(crate) fn some(node: &Node, reader: &mut Reader<'_>) -> Option<u32> {
+    count_or(node, reader, "a whole number from 1 to 4294967295")
+}
+
+fn count_or(node: &Node, reader: &mut Reader<'_>, expected: &str) -> Option<u32> {
     match &node.value {
         Value::Integer(number) => u32::try_from(*number).ok().or_else(|| reader.wrong(node, expected)),
-        _ => reader.wrong(node, expected),
+        _ => reader.wrong_because(node, expected, as_count(node)),
     }
+}
+
+/// How to write what is a whole number but for its form.
+pub(crate) fn as_count(node: &Node) -> Option<String> {
+    // As a template engine writes it.
+    if let Value::Float(number) = &node.value {
+        let is_count = number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number);
+        return is_count.then(|| format!("write {number}"));
+    }
+    unquoted(node)
 }
 
 pub(crate) fn whole(node: &Node, reader: &mut Reader<'_>) -> Option<i64> {
     match &node.value {
         Value::Integer(number) => {
-            i64::try_from(*number).ok().or_else(|| reader.wrong(node, "a whole number"))
+            i64::try_from(*number).ok().or_else(|| reader.wrong(node, "a whole number of 64 bits"))
         }
-        _ => reader.wrong(node, "a whole number"),
+        _ => reader.wrong_because(node, "a whole number", unquoted(node)),
     }
 }
 
@@ -38,22 +66,59 @@ pub(crate) fn number(node: &Node, reader: &mut Reader<'_>) -> Option<f64> {
     match &node.value {
         Value::Integer(number) => Some(*number as f64),
         Value::Float(number) => Some(*number),
-        _ => reader.wrong(node, "a number"),
+        _ => reader.wrong_because(node, "a number", unquoted(node)),
     }
+}
+
+/// A number or a truth in quotes is a text.
+fn unquoted(node: &Node) -> Option<String> {
+    let Value::Text(text) = &node.value else { return None };
+    let text = text.trim();
+    let is_value = !matches!(plain(text), Value::Text(_));
+    is_value.then(|| format!("write {text} without quotes"))
 }
 
 /// A share of calls, as a number; what a person writes as a percentage is answered with the number.
 pub(crate) fn share(node: &Node, reader: &mut Reader<'_>) -> Option<f64> {
-    let expected = "a share of calls such as 0.5, above 0 and at most 1";
-    let percent = match &node.value {
-        Value::Text(text) => text.trim().strip_suffix('%').and_then(|text| text.trim().parse::<f64>().ok()),
+    fraction_or(node, reader, "a share of calls such as 0.5, above 0 and at most 1")
+}
+
+/// A part of something else, so answered too.
+pub(crate) fn fraction(node: &Node, reader: &mut Reader<'_>) -> Option<f64> {
+    fraction_or(node, reader, "a share such as 0.2, from 0 to below 1")
+}
+
+fn fraction_or(node: &Node, reader: &mut Reader<'_>, expected: &str) -> Option<f64> {
+    let why = match (percentage(node), &node.value) {
+        (None, Value::Integer(_) | Value::Float(_)) => return number(node, reader),
+        (None, _) => unquoted(node),
+        (Some(percent), _) => Some(format!("for {percent} % write {}", hundredth(percent))),
+    };
+    reader.wrong_because(node, expected, why)
+}
+
+/// The share that is meant, as a number or a percentage.
+pub(crate) fn share_of(node: &Node) -> Option<f64> {
+    let number = match &node.value {
+        Value::Integer(1) => Some(1.0),
+        Value::Float(share) if *share > 0.0 && *share <= 1.0 => Some(*share),
+        _ => None,
+    };
+    number.or_else(|| percentage(node).map(hundredth))
+}
+
+fn percentage(node: &Node) -> Option<f64> {
+    match &node.value {
+        Value::Text(text) => text.trim().strip_suffix('%').and_then(|text| text.trim().parse().ok()),
         Value::Integer(percent @ 2..=100) => Some(*percent as f64),
         Value::Float(percent) if *percent > 1.0 && *percent <= 100.0 => Some(*percent),
-        Value::Integer(_) | Value::Float(_) => return number(node, reader),
-        Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => None,
-    };
-    let why = percent.map(|percent| format!("for {percent} % write {}", percent / 100.0));
-    reader.wrong_because(node, expected, why)
+        _ => None,
+    }
+}
+
+/// By its digits: 33.3 / 100 has a few more of them.
+fn hundredth(percent: f64) -> f64 {
+    format!("{percent}e-2").parse().unwrap_or(percent / 100.0)
 }
 
 /// Calls a second: a number above zero.
@@ -62,7 +127,7 @@ pub(crate) fn rate(node: &Node, reader: &mut Reader<'_>) -> Option<f64> {
     match &node.value {
         Value::Integer(number) if *number > 0 => Some(*number as f64),
         Value::Float(number) if *number > 0.0 && number.is_finite() => Some(*number),
-        _ => reader.wrong(node, expected),
+        _ => reader.wrong_because(node, expected, unquoted(node)),
     }
 }
 
@@ -122,7 +187,10 @@ pub(crate) fn list<T>(
             parts = split(&node.place);
             &parts
         }
-        _ => return reader.wrong(node, expected),
+        Value::Text(_) | Value::Bool(_) | Value::Integer(_) | Value::Float(_) => {
+            return reader.wrong_because(node, expected, Some(format!("write [{}]", node.place.text())));
+        }
+        Value::Null | Value::Map(_) => return reader.wrong(node, expected),
     };
     let mut all = Vec::new();
     for (place, item) in items.iter().enumerate() {

@@ -6,7 +6,7 @@ use fusebox::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem};
 
 use crate::document::{Abandoned, Backoff, HalfOpen, Rule, RuleKind, Section, Trip, Window};
 use crate::resolve::settings::Origins;
-use crate::{Period, Problem, Written};
+use crate::{Origin, Period, Problem, Written};
 
 /// The library's own threshold of a failure rate.
 const THRESHOLD: f64 = 0.5;
@@ -59,9 +59,11 @@ fn value<T: Clone>(written: &Option<Written<T>>) -> Option<T> {
 /// What the core says of a number, at the place where the number is written.
 fn told(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
     let field = field_of(problem.field());
-    let origin = origins.near(&field);
+    let origin = origins.near(&field).or_else(|| origins.of_a_rule(&field, problem.value()));
     let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
-    let message = format!("`{path}` is {}, must be {}", problem.value(), problem.range());
+    // The core speaks to who writes Rust.
+    let range = problem.range().replace("`Abandoned::Failure`", "`failure`");
+    let message = format!("`{path}` is {}, must be {range}", problem.value());
     let told = Problem::error(path, message);
     match origin.and_then(|origin| origin.place()) {
         Some(place) => told.at(place.clone()),
@@ -108,6 +110,8 @@ fn rule(rule: &Rule, trip: &Trip, subject: &str, problems: &mut Vec<Problem>) ->
         }
         RuleKind::SlowCallRate => match (value(&rule.threshold), value(&rule.slow_after)) {
             (Some(threshold), Some(after)) => Some(fusebox::Trip::slow_call_rate(threshold, after.0)),
+            // What could not be read is told, and is not missing.
+            _ if trip.unclear => None,
             (threshold, _) => {
                 let missing = if threshold.is_none() { "threshold" } else { "slow_after" };
                 problems.push(incomplete(rule, subject, missing));
@@ -133,14 +137,15 @@ fn incomplete(rule: &Rule, subject: &str, missing: &str) -> Problem {
 
 fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option<fusebox::Window> {
     let named = [
-        window.last_calls.as_ref().map(|calls| ("last_calls", calls.origin())),
-        window.last.duration.as_ref().or(None).map(|time| ("last", time.origin())),
-        window.tumbling.as_ref().map(|time| ("tumbling", time.origin())),
-        window.unbounded.as_ref().filter(|on| on.value).map(|on| ("unbounded", on.origin())),
+        window.last_calls.as_ref().map(Written::origin),
+        window.last.duration.as_ref().map(Written::origin),
+        window.tumbling.as_ref().map(Written::origin),
+        window.unbounded.as_ref().map(Written::origin),
     ];
     let named: Vec<_> = named.into_iter().flatten().collect();
-    if let [(first, _), (second, origin), ..] = named.as_slice() {
+    if let [first, origin, ..] = named.as_slice() {
         let path = format!("{subject}.window");
+        let (first, second) = (key_of_window(first), key_of_window(origin));
         let message = format!("`{path}` is both `{first}` and `{second}`, must be one of them");
         let problem = Problem::error(path, message);
         problems.push(match origin.place() {
@@ -155,7 +160,7 @@ fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option
     if let Some(interval) = value(&window.tumbling) {
         return Some(fusebox::Window::tumbling(interval.0));
     }
-    if value(&window.unbounded) == Some(true) {
+    if window.unbounded.is_some() {
         return Some(fusebox::Window::unbounded());
     }
     let buckets = value(&window.last.buckets);
@@ -165,6 +170,12 @@ fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option
     }
     let last = fusebox::Window::last(duration.unwrap_or(Duration::from_secs(10)));
     Some(buckets.map_or(last, |buckets| last.buckets(buckets)))
+}
+
+/// What names a window: its key, or the flat key for it.
+fn key_of_window(origin: &Origin) -> &str {
+    let path = origin.path();
+    path.strip_suffix(".last.duration").map_or_else(|| origin.key(), |_| "last")
 }
 
 fn backoff(written: &Backoff, problems: &mut Vec<Problem>) -> fusebox::Backoff {

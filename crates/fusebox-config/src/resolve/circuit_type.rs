@@ -1,6 +1,6 @@
 //! `circuit_type`: which of the thresholds counts, and the window that goes with it.
 
-use crate::document::{CircuitType, RuleKind, Section};
+use crate::document::{CircuitType, Group, RuleKind, Section};
 use crate::{Origin, Period, Problem, Written};
 
 /// What the older documents mean where they say nothing.
@@ -10,36 +10,48 @@ const SECONDS: u64 = 60;
 const CALLS: u32 = 100;
 
 /// Takes the type at its word.
+///
+/// Here and not where keys are read: the type may come from another layer than the numbers.
 pub(super) fn apply(section: &mut Section, name: &str, problems: &mut Vec<Problem>) {
     let Some(kind) = section.circuit_type.clone() else { return };
     match kind.value {
-        CircuitType::CountBased => {
-            drop_rule(section, RuleKind::FailureRate, &kind, problems);
-            if section.trip.of(RuleKind::ConsecutiveFailures).next().is_none() {
-                section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures = Some(kind.map(|_| FAILURES));
-            }
-        }
-        CircuitType::TimeBased => {
-            rate_over(section, &kind, problems);
-            let window = &mut section.window;
-            if let Some(calls) = window.last_calls.take() {
-                no_effect(calls.origin(), &kind, problems);
-            }
-            if window.last_calls.is_none() && window.tumbling.is_none() && window.unbounded.is_none() {
-                window.last.duration.get_or_insert_with(|| kind.map(|_| Period::seconds(SECONDS)));
-            }
-        }
-        CircuitType::PercentageBased => {
-            rate_over(section, &kind, problems);
-            let window = &mut section.window;
-            if let Some(time) = std::mem::take(&mut window.last).duration {
-                no_effect(time.origin(), &kind, problems);
-            }
-            if window.tumbling.is_none() && window.unbounded.is_none() {
-                window.last_calls.get_or_insert_with(|| kind.map(|_| CALLS));
-            }
-        }
+        CircuitType::CountBased => count_based(section, &kind, problems),
+        CircuitType::TimeBased => time_based(section, &kind, problems),
+        CircuitType::PercentageBased => percentage_based(section, &kind, problems),
         CircuitType::Adaptive => problems.push(adaptive(&kind, name)),
+    }
+}
+
+fn count_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+    drop_rule(section, RuleKind::FailureRate, kind, problems);
+    if section.trip.of(RuleKind::ConsecutiveFailures).next().is_none() {
+        section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures = Some(kind.map(|_| FAILURES));
+    }
+    let runs_only =
+        section.trip.rules.iter().all(|rule| rule.off || rule.kind == RuleKind::ConsecutiveFailures);
+    if runs_only {
+        let window = std::mem::take(&mut section.window);
+        window.visit("window", &mut |_, origin| no_effect(origin, kind, problems));
+    }
+}
+
+fn time_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+    rate_over(section, kind, problems);
+    let window = &mut section.window;
+    if let Some(calls) = window.last_calls.take() {
+        no_effect(calls.origin(), kind, problems);
+    }
+    if window.tumbling.is_none() && window.unbounded.is_none() {
+        window.last.duration.get_or_insert_with(|| kind.map(|_| Period::seconds(SECONDS)));
+    }
+}
+
+fn percentage_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+    rate_over(section, kind, problems);
+    let window = &mut section.window;
+    std::mem::take(&mut window.last).visit("window.last", &mut |_, origin| no_effect(origin, kind, problems));
+    if window.tumbling.is_none() && window.unbounded.is_none() {
+        window.last_calls.get_or_insert_with(|| kind.map(|_| CALLS));
     }
 }
 
@@ -74,7 +86,12 @@ fn no_effect(unused: &Origin, kind: &Written<CircuitType>, problems: &mut Vec<Pr
     }
     let path = unused.path();
     let message = format!("`{path}` has no effect: `circuit_type` is {}", kind.value.name());
-    problems.push(super::judge::at(Problem::warning(path, message), unused));
+    let problem = super::judge::at(Problem::warning(path, message), unused);
+    problems.push(if unused.layer() == kind.origin().layer() {
+        problem
+    } else {
+        problem.help(format!("it is said by {}", kind.origin()))
+    });
 }
 
 fn adaptive(kind: &Written<CircuitType>, name: &str) -> Problem {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fusebox::{BackoffKind, Trip, TripKind, WindowKind, format_duration};
 
 use crate::resolve::settings::Settings;
-use crate::{Origin, Problem};
+use crate::{Layer, Origin, Period, Problem, Written};
 
 pub(super) fn at(problem: Problem, origin: &Origin) -> Problem {
     match origin.place() {
@@ -20,8 +20,15 @@ pub(super) fn judge(settings: &Settings, subject: &str, problems: &mut Vec<Probl
     problems.extend(judge.never_opens());
     problems.extend(settings.config.trip().iter().flat_map(|rule| judge.rule(*rule)));
     problems.extend(judge.window_without_rule());
+    problems.extend(judge.minimum_without_rate());
     problems.extend(judge.waits());
+    problems.extend(judge.limits_of_no_growth());
     problems.extend(judge.kept());
+}
+
+/// Whether a value is said of this breaker: one that many share has an effect on others.
+fn is_own<T>(written: &Written<T>) -> bool {
+    written.origin().layer() > Layer::Environment
 }
 
 struct Judge<'a> {
@@ -41,7 +48,8 @@ impl Judge<'_> {
 
     fn never_opens(&self) -> Option<Problem> {
         let name = &self.settings.name;
-        self.settings.config.trip().is_empty().then(|| {
+        let leaves_none = self.settings.config.trip().is_empty() && !self.settings.section.trip.unclear;
+        leaves_none.then(|| {
             self.warn("trip", |path| {
                 format!("`{path}` leaves no rule: nothing but an operator opens `{name}`")
             })
@@ -125,6 +133,45 @@ impl Judge<'_> {
                 )
             })
         })
+    }
+
+    /// The breaker itself names a minimum, and has no rate.
+    fn minimum_without_rate(&self) -> Option<Problem> {
+        let trip = &self.settings.section.trip;
+        let is_own = is_own(trip.minimum_calls.as_ref()?);
+        let mut rules = trip.rules.iter().filter(|rule| !rule.off).peekable();
+        let idle = rules.peek().is_some() && rules.all(|rule| !rule.kind.is_rate());
+        (is_own && idle && !trip.unclear).then(|| {
+            self.warn("trip.minimum_calls", |path| {
+                format!("`{path}` has no effect: only a rate waits for calls, and no rule is one")
+            })
+        })
+    }
+
+    /// The breaker itself limits or forgets a growth that it has not.
+    fn limits_of_no_growth(&self) -> Vec<Problem> {
+        let config = &self.settings.config;
+        if !matches!(config.backoff().kind(), BackoffKind::Fixed) {
+            return Vec::new();
+        }
+        let backoff = &self.settings.section.open.backoff;
+        // A multiplier of 1 over a template's limit has switched its growth off.
+        let layer = backoff.multiplier.as_ref().map(|multiplier| multiplier.origin().layer());
+        let is_meant = |written: &&Written<Period>| {
+            is_own(written) && layer.as_ref().is_none_or(|layer| *layer == written.origin().layer())
+        };
+        let longest = config.open_duration().as_secs_f64() * (1.0 + config.backoff().jitter_fraction());
+        let cuts = |written: &&Written<Period>| written.value.0.as_secs_f64() < longest;
+        let limits = [
+            ("open.backoff.max", backoff.max.as_ref().filter(|max| !cuts(max))),
+            ("open.backoff.forget_after", backoff.forget_after.as_ref()),
+        ];
+        let idle = limits.into_iter().filter(|(_, written)| written.as_ref().is_some_and(is_meant));
+        idle.map(|(path, _)| {
+            self.warn(path, |path| format!("`{path}` has no effect: the waits do not grow"))
+                .help("give a `multiplier` or `delays`")
+        })
+        .collect()
     }
 
     fn waits(&self) -> Vec<Problem> {

@@ -2,15 +2,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::document::{Document, Group, Section};
+use crate::resolve::named::unknown;
 use crate::resolve::settings::{Origins, Settings};
 use crate::resolve::{build, circuit_type, judge};
-use crate::{Problem, Written, shipped, suggest};
+use crate::{Problem, Written, suggest};
 
 /// Everything that has a say, from the document to the program.
 pub(crate) struct Layers<'a> {
     pub(crate) document: &'a Document,
     /// The environment the program runs in.
-    pub(crate) environment: Option<&'a str>,
+    pub(crate) environment: Option<&'a Written<String>>,
     /// What environment variables say of a name or pattern.
     pub(crate) variables: &'a BTreeMap<String, Section>,
     /// What the program says.
@@ -23,36 +24,64 @@ pub(crate) const REST: &str = "*";
 impl Layers<'_> {
     /// What holds for this name or pattern; nothing after telling why it cannot.
     pub(crate) fn settings(&self, name: &str, problems: &mut Vec<Problem>) -> Option<Settings> {
-        let own = self.document.breakers.get(name);
-        let closer = [self.code.get(name), self.variables.get(name), own, Some(&self.document.defaults)];
-        let closer = || closer.iter().flatten();
-        let template = closer().find_map(|section| section.template_name());
-        let environment =
-            closer().take(3).find_map(|section| section.environment_name().filter(|_| own.is_some()));
-        let fallback = self.document.defaults.environment_name();
+        let own = self.own(name);
+        let template = self.nearest(&own, Section::template_name);
+        let named = own.iter().rev().find_map(|section| section.environment_name());
+        let environment = named.or(self.environment).or_else(|| self.document.defaults.environment_name());
 
         let mut section = self.document.defaults.clone();
-        let template_name = template.and_then(|template| self.lay_template(template, &mut section, problems));
-        let environment_name = match (environment, self.environment, fallback) {
-            (Some(written), _, _) | (None, None, Some(written)) => {
-                self.lay_written(written, &mut section, problems)
-            }
-            (None, Some(chosen), _) => {
-                self.environment(chosen).into_iter().for_each(|environment| section.overlay(environment));
-                Some(chosen.to_owned())
-            }
-            (None, None, None) => None,
-        };
-        for upper in [own, self.variables.get(name), self.code.get(name)].into_iter().flatten() {
-            section.overlay(upper);
+        let template = template.and_then(|template| self.lay_template(template, &mut section, problems));
+        let chosen = environment.map(|environment| {
+            self.lay_environment(environment, &mut section, problems);
+            environment.value.clone()
+        });
+        own.into_iter().for_each(|upper| section.overlay(upper));
+        if named.is_none() {
+            // The document does not have it, and an explanation must.
+            section.environment = environment.cloned();
         }
-        let subject = if own.is_some() { format!("breakers.{name}") } else { "defaults".into() };
-        let (template, environment) = (template_name, environment_name);
-        self.finish(name, &subject, section, problems).map(|settings| Settings {
-            template,
-            environment,
-            ..settings
-        })
+        let settings = self.finish(name, &self.subject(name), section, problems)?;
+        Some(Settings { template, environment: chosen, ..settings })
+    }
+
+    /// What is said of this name by itself, the lowest first: by the document, variables, the program.
+    ///
+    /// A name that only the program knows has what the document says of the beginning that fits it.
+    fn own(&self, name: &str) -> Vec<&Section> {
+        let mut own = match self.document.breakers.get(name) {
+            Some(section) => vec![section],
+            None => self.beginning(name).map_or_else(Vec::new, |wider| self.own(wider)),
+        };
+        own.extend([self.variables.get(name), self.code.get(name)].into_iter().flatten());
+        own
+    }
+
+    /// The longest beginning that a name, or a longer beginning, has.
+    fn beginning(&self, name: &str) -> Option<&str> {
+        let stem = name.strip_suffix('*').unwrap_or(name);
+        let all = self.document.breakers.keys().chain(self.code.keys()).map(String::as_str);
+        let fits = |other: &&str| {
+            *other != name && other.strip_suffix('*').is_some_and(|wide| stem.starts_with(wide))
+        };
+        all.filter(fits).max_by_key(|other| other.len())
+    }
+
+    fn nearest<'s>(
+        &'s self,
+        own: &[&'s Section],
+        named: impl Fn(&'s Section) -> Option<&'s Written<String>>,
+    ) -> Option<&'s Written<String>> {
+        own.iter().copied().rev().chain([&self.document.defaults]).find_map(named)
+    }
+
+    /// What messages call a name where nothing is written that they could point to.
+    fn subject(&self, name: &str) -> String {
+        let is_written = |name: &&str| self.document.breakers.contains_key(*name);
+        match Some(name).filter(is_written).or_else(|| self.beginning(name).filter(is_written)) {
+            Some(written) => format!("breakers.{written}"),
+            None if self.code.contains_key(name) => name.to_owned(),
+            None => "defaults".into(),
+        }
     }
 
     /// Judges what no breaker may ever use: every template, every environment.
@@ -70,11 +99,23 @@ impl Layers<'_> {
             section.overlay(environment);
             self.finish(name, &format!("environments.{name}"), section, problems);
         }
-        if let Some(chosen) = self.environment.filter(|chosen| self.environment(chosen).is_none()) {
-            let known = || self.known_environments();
-            let message = format!("there is no environment `{chosen}`{}", meant(chosen, known()));
-            problems.push(Problem::error("environments", message).help(known_here(known())));
+        if let Some(chosen) = self.environment.filter(|chosen| self.environment(&chosen.value).is_none()) {
+            problems.push(unknown("environment", chosen, self.known_environments()));
         }
+        problems.extend(self.code.keys().filter_map(|name| self.unknown_name(name)));
+    }
+
+    /// A warning for a name that only the program knows, and that looks like one of the document.
+    fn unknown_name(&self, name: &str) -> Option<Problem> {
+        let known = &self.document.breakers;
+        if known.contains_key(name) || self.beginning(name).is_some() {
+            return None;
+        }
+        let near =
+            suggest::nearest(name, known.keys().map(String::as_str)).filter(|_| !name.contains('*'))?;
+        let message =
+            format!("`{name}` is named by the program and not by the document; did you mean `{near}`?");
+        Some(Problem::warning(name, message))
     }
 
     /// A warning for a template of the document that nobody is made from and none extends; a document
@@ -97,92 +138,6 @@ impl Layers<'_> {
         Some(Problem::warning(path.as_str(), message).at_least_at(document.place(&path)))
     }
 
-    /// Lays a template, and the one it extends, over what is there; its name if there is one.
-    fn lay_template(
-        &self,
-        named: &Written<String>,
-        section: &mut Section,
-        problems: &mut Vec<Problem>,
-    ) -> Option<String> {
-        let name = named.value.as_str();
-        let Some((parent, own)) = self.template(name) else {
-            problems.push(self.no_template(named));
-            // A label of somebody's own, in metadata that may hold anything.
-            return (named.origin().path().contains(".metadata.")).then(|| name.to_owned());
-        };
-        if let Some(extends) = parent {
-            self.lay_parent(name, extends, section, problems)?;
-        }
-        section.overlay(own);
-        Some(name.to_owned())
-    }
-
-    fn lay_parent(
-        &self,
-        child: &str,
-        extends: &Written<String>,
-        section: &mut Section,
-        problems: &mut Vec<Problem>,
-    ) -> Option<()> {
-        let name = extends.value.as_str();
-        // A template that takes the place of a shipped one may build on it.
-        let found = if name == child { shipped::template(name) } else { self.template(name) };
-        let Some((grandparent, parent)) = found else {
-            problems.push(self.no_template(extends));
-            return None;
-        };
-        if let Some(grandparent) = grandparent {
-            let path = extends.origin().path();
-            let message = format!(
-                "`{path}` is `{name}`, which extends `{}` itself; a template may extend only one that stands alone",
-                grandparent.value
-            );
-            problems.push(judge::at(Problem::error(path, message), extends.origin()));
-            return None;
-        }
-        section.overlay(parent);
-        Some(())
-    }
-
-    fn template(&self, name: &str) -> Option<(Option<&Written<String>>, &Section)> {
-        let own = self.document.templates.get(name);
-        own.map(|template| (template.extends.as_ref(), &template.section)).or_else(|| shipped::template(name))
-    }
-
-    fn environment(&self, name: &str) -> Option<&Section> {
-        self.document.environments.get(name).or_else(|| shipped::environment(name))
-    }
-
-    fn lay_written(
-        &self,
-        named: &Written<String>,
-        section: &mut Section,
-        problems: &mut Vec<Problem>,
-    ) -> Option<String> {
-        let name = named.value.as_str();
-        match self.environment(name) {
-            Some(environment) => {
-                section.overlay(environment);
-                Some(name.to_owned())
-            }
-            None => {
-                problems.push(unknown("environment", named, self.known_environments()));
-                Some(name.to_owned())
-            }
-        }
-    }
-
-    fn no_template(&self, named: &Written<String>) -> Problem {
-        let mut known: Vec<&str> = self.document.templates.keys().map(String::as_str).collect();
-        known.extend(shipped::templates().map(|name| name as &str));
-        unknown("template", named, known)
-    }
-
-    fn known_environments(&self) -> Vec<&str> {
-        let mut known: Vec<&str> = self.document.environments.keys().map(String::as_str).collect();
-        known.extend(shipped::environments().map(|name| name as &str));
-        known
-    }
     /// Takes the layers together, and tells what is wrong at the place of the name if at no other.
     fn finish(
         &self,
@@ -197,31 +152,6 @@ impl Layers<'_> {
         problems.extend(found.into_iter().map(|problem| problem.at_least_at(home)));
         settings
     }
-}
-
-/// A label in the metadata may be anything; a setting must be there.
-fn unknown(what: &str, named: &Written<String>, known: Vec<&str>) -> Problem {
-    let (path, name) = (named.origin().path(), &named.value);
-    let meant = meant(name, known.clone());
-    let problem = if path.contains(".metadata.") {
-        let message = format!(
-            "`{path}` is `{name}`, which is no {what}: it is kept as a label and changes no number{meant}"
-        );
-        Problem::warning(path, message)
-    } else {
-        Problem::error(path, format!("`{path}` is `{name}`, but there is no such {what}{meant}"))
-    };
-    judge::at(problem.help(known_here(known)), named.origin())
-}
-
-fn meant(name: &str, known: Vec<&str>) -> String {
-    suggest::nearest(name, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
-}
-
-fn known_here(mut known: Vec<&str>) -> String {
-    known.sort_unstable();
-    known.dedup();
-    format!("known here: {}", known.join(", "))
 }
 
 fn taken_together(

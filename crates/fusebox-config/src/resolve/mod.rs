@@ -4,6 +4,7 @@ mod build;
 mod circuit_type;
 mod judge;
 mod layers;
+mod named;
 mod settings;
 
 pub(crate) use layers::{Layers, REST};

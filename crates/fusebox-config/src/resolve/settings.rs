@@ -98,6 +98,16 @@ impl Origins {
         self.0.get(path)
     }
 
+    /// Where this value of a rule is written, where the rules are a list that has its kind twice.
+    pub(crate) fn of_a_rule(&self, path: &str, value: &str) -> Option<&Origin> {
+        let rule = path.strip_prefix("trip")?;
+        let mut all = self.0.iter().filter(|(path, _)| path.starts_with("trip.") && path.ends_with(rule));
+        let says =
+            |(_, origin): &(&String, &Origin)| origin.place().is_some_and(|place| place.text() == value);
+        let found = all.clone().find(says).or_else(|| all.next());
+        found.map(|(_, origin)| origin)
+    }
+
     /// Where this is written, or what it belongs to or consists of.
     pub(crate) fn near(&self, path: &str) -> Option<&Origin> {
         self.get(path).or_else(|| {

@@ -82,6 +82,6 @@ mod tests {
         let flat = super::super::of::<Flat>();
         let described: std::collections::BTreeSet<&str> =
             flat.get("properties").and_then(Value::as_object).unwrap().keys().map(String::as_str).collect();
-        assert_eq!(described, document::flat_keys());
+        assert_eq!(described, document::FLAT_KEYS.iter().copied().collect());
     }
 }

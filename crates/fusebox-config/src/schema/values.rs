@@ -64,5 +64,15 @@ values! {
         "anyOf": [{ "type": "integer", "minimum": 100, "maximum": 599 }, { "type": "string", "pattern": STATUSES }],
         "examples": [503, "500-599", "5xx"],
     });
-    Code, "Code": json_schema!({ "enum": CODES.map(|(name, _)| name) });
+    Code, "Code": json_schema!({ "anyOf": [{ "enum": CODES.map(|(name, _)| name) }, { "type": "string", "pattern": codes() }] });
+}
+
+/// Every code in capitals or not, with `_`, `-` or nothing between its words.
+fn codes() -> String {
+    let either = |letter: char| match letter {
+        '_' => "[_-]?".to_owned(),
+        letter => format!("[{letter}{}]", letter.to_ascii_lowercase()),
+    };
+    let names = CODES.map(|(name, _)| name.chars().map(either).collect::<String>());
+    format!("^({})$", names.join("|"))
 }

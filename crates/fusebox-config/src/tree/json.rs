@@ -13,6 +13,9 @@ use crate::{Format, Problem};
 
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     let document = source.text.as_str();
+    if document.trim().is_empty() {
+        return Ok(Node { value: Value::Null, place: Place::whole(source) });
+    }
     let root: &RawValue = read(source, document, 0)?;
     node(source, root, 0)
 }

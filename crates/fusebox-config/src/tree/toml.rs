@@ -11,9 +11,15 @@ use crate::{Format, Problem};
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     if errors.is_empty() {
+        if root.get_ref().is_empty() {
+            // A table has no braces here that an empty one could be told by.
+            return Ok(Node { value: Value::Null, place: Place::whole(source) });
+        }
         return table(source, root.into_inner(), Place::whole(source), 0);
     }
-    Err(errors.iter().map(|error| problem(source, error)).collect())
+    // What could be read says where the first of two is.
+    let read = table(source, root.into_inner(), Place::whole(source), 0).ok();
+    Err(errors.iter().map(|error| problem(source, error, read.as_ref())).collect())
 }
 
 fn table(source: &Arc<Source>, read: DeTable<'_>, place: Place, depth: usize) -> Result<Node, Vec<Problem>> {
@@ -54,11 +60,31 @@ fn node(source: &Arc<Source>, read: Spanned<DeValue<'_>>, depth: usize) -> Resul
     Ok(Node { value, place })
 }
 
-fn problem(source: &Arc<Source>, error: &Error) -> Problem {
+fn problem(source: &Arc<Source>, error: &Error, read: Option<&Node>) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let place = Place::new(source, span.start, span.end);
-    if error.message() == "duplicate key" {
-        return Problem::error("", format!("`{}` is written twice", place.text())).at(place);
+    if error.message() != "duplicate key" {
+        return unreadable(Format::Toml, place, error.message());
     }
-    unreadable(Format::Toml, place, error.message())
+    let key = place.text().trim_matches(['"', '\'']);
+    let found = read.and_then(|root| last_until(root, key, &place, ""));
+    let first = match &found {
+        Some((_, line)) if *line < place.line() => format!("; the first is in line {line}"),
+        // Of two tables only the second is kept.
+        Some(_) | None => String::new(),
+    };
+    let path = found.map_or_else(|| key.to_owned(), |(path, _)| path);
+    Problem::error(&path, format!("`{path}` is written twice{first}")).at(place).help("keep one of the two")
+}
+
+/// The path and line of the last key of this name up to a place.
+fn last_until(node: &Node, key: &str, place: &Place, path: &str) -> Option<(String, usize)> {
+    let Value::Map(entries) = &node.value else { return None };
+    let until = entries.iter().filter(|entry| entry.key_place.start() <= place.start());
+    let found = until.filter_map(|entry| {
+        let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+        let below = last_until(&entry.node, key, place, &path);
+        below.or_else(|| (entry.key == key).then(|| (path, entry.key_place.line())))
+    });
+    found.max_by_key(|(_, line)| *line)
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::budget::BudgetBreach;
-use serde_saphyr::options::DuplicateKeyPolicy;
+use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Location, Spanned};
 
 use super::{Entry, Node, Value, too_deep, unreadable};
@@ -20,6 +20,8 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
         // `off` and `no` are words.
         strict_booleans: true,
         with_snippet: false,
+        // What cannot be used is told by its key.
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         // The parser recurses before there is a tree to measure; a level that aliases repeat counts too.
         budget: serde_saphyr::budget! {
             max_depth: super::DEPTH + 1,
@@ -94,8 +96,21 @@ fn problem(source: &Arc<Source>, error: &Error) -> Problem {
             let said = other.to_string();
             // The position is the problem's own.
             let why = said.split(" at line ").next().unwrap_or(&said);
-            unreadable(Format::Yaml, place, why)
+            unreadable(Format::Yaml, place, plainly(why))
         }
+    }
+}
+
+/// What the parser says in the words of its trade.
+fn plainly(why: &str) -> &str {
+    match why {
+        _ if why.starts_with("tabs disallowed") => "a tab indents this line, must be spaces",
+        "while parsing a block mapping, did not find expected key" => {
+            "this does not stand under the keys around it, or one of them lacks its colon"
+        }
+        "expected string scalar" => "a key must be a word, no list or map",
+        "alias references unknown anchor" => "no anchor of this name stands before it",
+        why => why,
     }
 }
 

@@ -37,7 +37,11 @@ impl Events {
             let mut some = false;
             for event in events {
                 some = true;
-                // The directory itself is gone; one of its name may come again.
+                // The directory itself is gone or moved away; one of its name may come again.
+                if event.mask.contains(EventMask::MOVE_SELF) {
+                    // It is told as `IGNORED` that this watch has ended.
+                    let _ = self.inotify.watches().remove(event.wd);
+                }
                 if event.mask.contains(EventMask::IGNORED) {
                     self.watched = false;
                 }
@@ -56,6 +60,7 @@ impl Events {
             | WatchMask::CREATE
             | WatchMask::DELETE
             | WatchMask::MOVE
+            | WatchMask::MOVE_SELF
             | WatchMask::ATTRIB
             | WatchMask::ONLYDIR;
         self.watched = self.inotify.watches().add(&self.directory, mask).is_ok();
@@ -110,6 +115,23 @@ mod tests {
         assert!(events.any());
         fs::create_dir(&directory).unwrap();
         assert!(events.any());
+        fs::write(directory.join("breakers.yaml"), "a").unwrap();
+        assert!(events.any());
+    }
+
+    #[test]
+    fn a_directory_that_takes_the_place_of_another_is_watched_instead() {
+        let parent = tempfile::tempdir().unwrap();
+        let (directory, away) = (parent.path().join("etc"), parent.path().join("etc.old"));
+        fs::create_dir(&directory).unwrap();
+        let mut events = Events::near(&directory.join("breakers.yaml")).unwrap();
+        fs::rename(&directory, &away).unwrap();
+        fs::create_dir(&directory).unwrap();
+        assert!(events.any(), "it was moved away");
+        assert!(events.any(), "there is another");
+        assert!(!events.any());
+        fs::write(away.join("breakers.yaml"), "a").unwrap();
+        assert!(!events.any(), "the old one is nothing to us");
         fs::write(directory.join("breakers.yaml"), "a").unwrap();
         assert!(events.any());
     }

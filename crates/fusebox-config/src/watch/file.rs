@@ -2,8 +2,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::read;
 use super::steady::{News, Seen, Steady};
+use crate::file;
 
 /// Watches one file by looking at it now and then and comparing a hash of its content.
 ///
@@ -102,7 +102,7 @@ impl FileWatch {
             return None;
         }
         self.looked = Some(now);
-        let found = read::text(&self.path);
+        let found = file::text(&self.path);
         let news = self.steady.saw(Seen::of(&found), now);
         self.due = match news {
             News::AskAt(then) => then,

@@ -8,7 +8,6 @@ mod driver;
 mod events;
 mod file;
 mod live;
-mod read;
 mod steady;
 
 pub use driver::Watching;

@@ -102,16 +102,19 @@ fn parse(text: &str) -> Result<Duration, String> {
         let (digits, tail) = split(rest, |c| c.is_ascii_digit());
         let (unit, tail) = split(tail.trim_start(), |c| c.is_alphabetic());
         if digits.is_empty() {
-            return Err(format!("`{rest}` does not begin with a whole number"));
+            return Err(match rest.strip_prefix('-') {
+                Some(_) => format!("`{rest}` is negative, which no duration is"),
+                None => format!("`{rest}` does not begin with a whole number"),
+            });
         }
         if unit.is_empty() && !tail.is_empty() {
-            return Err(format!("after {digits} comes `{tail}`, which is no unit"));
+            return Err(fraction(digits, tail)
+                .unwrap_or_else(|| format!("after {digits} comes `{tail}`, which is no unit")));
         }
         if unit.is_empty() {
             return Err(format!("{digits} has no unit; write `{digits}s` for seconds"));
         }
-        let nanos =
-            nanos_of(unit).ok_or_else(|| format!("`{unit}` is none of the units d, h, m, s, ms, us, ns"))?;
+        let nanos = nanos_of(unit).ok_or_else(|| no_unit(digits, unit))?;
         let part = digits.parse::<u128>().ok().and_then(|count| count.checked_mul(nanos));
         total = part
             .and_then(|part| total.checked_add(part))
@@ -132,6 +135,41 @@ fn nanos_of(unit: &str) -> Option<u128> {
         "µs" | "μs" => Some(1_000),
         _ => UNITS.iter().find(|(name, _)| *name == unit).map(|&(_, nanos)| nanos),
     }
+}
+
+fn no_unit(digits: &str, unit: &str) -> String {
+    let why = format!("`{unit}` is none of the units d, h, m, s, ms, us, ns");
+    match meant_by(unit) {
+        Some(meant) => format!("{why}; write `{digits}{meant}`"),
+        None => why,
+    }
+}
+
+/// The unit that a word means.
+fn meant_by(word: &str) -> Option<&'static str> {
+    const WORDS: [(&str, &str); 7] = [
+        ("d", "day days"),
+        ("h", "hr hrs hour hours"),
+        ("m", "min mins minute minutes"),
+        ("s", "sec secs second seconds"),
+        ("ms", "msec msecs millis millisecond milliseconds"),
+        ("us", "usec usecs micros microsecond microseconds"),
+        ("ns", "nsec nsecs nanos nanosecond nanoseconds"),
+    ];
+    let word = word.to_lowercase();
+    let is_meant =
+        |(unit, words): &&(&str, &str)| word == *unit || words.split(' ').any(|other| other == word);
+    WORDS.iter().find(is_meant).map(|(unit, _)| *unit)
+}
+
+/// What to write for a number with a point, such as `1.5m`.
+fn fraction(digits: &str, tail: &str) -> Option<String> {
+    let (decimals, unit) = split(tail.strip_prefix(['.', ','])?, |c| c.is_ascii_digit());
+    let nanos = nanos_of(unit.trim())?;
+    let scale = 10_u128.checked_pow(u32::try_from(decimals.len()).ok()?)?;
+    let parts = format!("{digits}{decimals}").parse::<u128>().ok()?.checked_mul(nanos)?;
+    let total = from_nanos(parts / scale);
+    Some(format!("{digits}{tail} is no whole number; write `{}`", print(total)))
 }
 
 fn from_nanos(nanos: u128) -> Duration {
@@ -216,9 +254,12 @@ mod tests {
         let why = |text: &str| parse(text).unwrap_err();
         assert_eq!(why(""), "it is empty");
         assert_eq!(why("30"), "30 has no unit; write `30s` for seconds");
-        assert_eq!(why("1.5s"), "after 1 comes `.5s`, which is no unit");
-        assert_eq!(why("-5s"), "`-5s` does not begin with a whole number");
-        assert_eq!(why("5 sec"), "`sec` is none of the units d, h, m, s, ms, us, ns");
+        assert_eq!(why("1.5m"), "1.5m is no whole number; write `1m30s`");
+        assert_eq!(why("1.x"), "after 1 comes `.x`, which is no unit");
+        assert_eq!(why("-5s"), "`-5s` is negative, which no duration is");
+        assert_eq!(why("5 sec"), "`sec` is none of the units d, h, m, s, ms, us, ns; write `5s`");
+        assert_eq!(why("5S"), "`S` is none of the units d, h, m, s, ms, us, ns; write `5s`");
+        assert_eq!(why("5w"), "`w` is none of the units d, h, m, s, ms, us, ns");
         assert_eq!(why("99999999999999999999d"), "it is longer than can be counted");
         assert_eq!(
             why(&"9".repeat(60)),

@@ -1,0 +1,188 @@
+//! One rule of a `trip` group.
+
+use std::fmt;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::Period;
+use crate::reader::{Reader, scalar};
+use crate::tree::{Node, Value};
+use crate::written::{Origin, Written};
+
+/// One rule as far as it is written; what is missing may come from a lower layer.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Rule {
+    /// Which rule.
+    pub kind: RuleKind,
+    /// Whether it says `off`, which takes away the rule of lower layers.
+    pub off: bool,
+    /// Of a rule that counts failures: how many.
+    pub failures: Option<Written<u32>>,
+    /// Of a rate: from which share of the calls on.
+    pub threshold: Option<Written<f64>>,
+    /// Of the slow-call rate: when a call is slow.
+    pub slow_after: Option<Written<Period>>,
+    /// Of a rate: how many calls there must be.
+    pub minimum_calls: Option<Written<u32>>,
+}
+
+/// The rules there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleKind {
+    /// So many failures, one after the other.
+    ConsecutiveFailures,
+    /// So many failures in the window.
+    FailureCount,
+    /// Such a share of failures in the window.
+    FailureRate,
+    /// Such a share of slow calls in the window.
+    SlowCallRate,
+}
+
+impl RuleKind {
+    /// All of them.
+    pub const ALL: [RuleKind; 4] = [
+        RuleKind::ConsecutiveFailures,
+        RuleKind::FailureCount,
+        RuleKind::FailureRate,
+        RuleKind::SlowCallRate,
+    ];
+
+    /// Its key.
+    pub fn key(self) -> &'static str {
+        match self {
+            RuleKind::ConsecutiveFailures => "consecutive_failures",
+            RuleKind::FailureCount => "failure_count",
+            RuleKind::FailureRate => "failure_rate",
+            RuleKind::SlowCallRate => "slow_call_rate",
+        }
+    }
+
+    pub(crate) fn is_rate(self) -> bool {
+        match self {
+            RuleKind::FailureRate | RuleKind::SlowCallRate => true,
+            RuleKind::ConsecutiveFailures | RuleKind::FailureCount => false,
+        }
+    }
+
+    /// For a rate that is written as a number, and a number that is written as something else.
+    fn advice(self, node: &Node) -> Option<String> {
+        if !self.is_rate() {
+            return scalar::as_count(node);
+        }
+        let share = scalar::share_of(node)?;
+        match self {
+            RuleKind::SlowCallRate => Some(format!(
+                "write `slow_call_rate: {{ threshold: {share}, slow_after: 500ms }}`, with the time from which on a call is slow"
+            )),
+            _ => Some(format!("write `{self}: {{ threshold: {share} }}`")),
+        }
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            RuleKind::ConsecutiveFailures | RuleKind::FailureCount => {
+                "a number of failures such as 5, or off"
+            }
+            RuleKind::FailureRate => "a failure rate such as { threshold: 0.5, minimum_calls: 20 }, or off",
+            RuleKind::SlowCallRate => {
+                "a slow-call rate such as { threshold: 0.8, slow_after: 500ms }, or off"
+            }
+        }
+    }
+}
+
+impl fmt::Display for RuleKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+impl Rule {
+    pub(crate) fn new(kind: RuleKind) -> Rule {
+        Rule { kind, off: false, failures: None, threshold: None, slow_after: None, minimum_calls: None }
+    }
+
+    pub(super) fn read(kind: RuleKind, node: &Node, reader: &mut Reader<'_>) -> Rule {
+        let mut rule = Rule::new(kind);
+        match &node.value {
+            Value::Text(word) if word == "off" => rule.off = true,
+            Value::Bool(false) => rule.off = true,
+            Value::Map(_) if kind.is_rate() => rule.read_rate(node, reader),
+            Value::Integer(_) if !kind.is_rate() => {
+                let origin = reader.origin(node.place.clone());
+                rule.failures = scalar::some(node, reader).map(|failures| Written::new(failures, origin));
+            }
+            _ => {
+                reader.wrong_because::<()>(node, kind.expected(), kind.advice(node));
+            }
+        }
+        rule
+    }
+
+    fn read_rate(&mut self, node: &Node, reader: &mut Reader<'_>) {
+        let mut fields = reader.fields(node, self.kind.expected());
+        self.threshold = fields.take("threshold", reader, scalar::share);
+        if self.kind == RuleKind::SlowCallRate {
+            self.slow_after = fields.take("slow_after", reader, Period::read);
+        }
+        self.minimum_calls = fields.take("minimum_calls", reader, scalar::some);
+        fields.finish(reader);
+    }
+
+    pub(super) fn overlay(&mut self, upper: &Rule) {
+        self.off = upper.off;
+        let counts = [(&mut self.failures, &upper.failures), (&mut self.minimum_calls, &upper.minimum_calls)];
+        for (mine, upper) in counts {
+            if upper.is_some() {
+                mine.clone_from(upper);
+            }
+        }
+        if upper.threshold.is_some() {
+            self.threshold.clone_from(&upper.threshold);
+        }
+        if upper.slow_after.is_some() {
+            self.slow_after.clone_from(&upper.slow_after);
+        }
+    }
+
+    /// Where any part of it is written.
+    pub(crate) fn origin(&self) -> Option<&Origin> {
+        let slow_after = self.slow_after.as_ref().map(Written::origin);
+        let counts = self.failures.as_ref().or(self.minimum_calls.as_ref()).map(Written::origin);
+        self.threshold.as_ref().map(Written::origin).or(slow_after).or(counts)
+    }
+}
+
+/// A rule with its key, as a list has it.
+pub(super) struct Alone<'a>(pub(super) &'a Rule);
+
+impl Serialize for Alone<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(self.0.kind.key(), self.0)])
+    }
+}
+
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.off {
+            return serializer.serialize_str("off");
+        }
+        if let Some(failures) = &self.failures {
+            return failures.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(threshold) = &self.threshold {
+            map.serialize_entry("threshold", threshold)?;
+        }
+        if let Some(slow_after) = &self.slow_after {
+            map.serialize_entry("slow_after", slow_after)?;
+        }
+        if let Some(minimum) = &self.minimum_calls {
+            map.serialize_entry("minimum_calls", minimum)?;
+        }
+        map.end()
+    }
+}

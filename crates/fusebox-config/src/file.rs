@@ -1,0 +1,50 @@
+//! Reading a document's file.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+use std::{error, fmt};
+
+/// No document is that long; what is was named by mistake, and shall not fill the memory.
+const LONGEST: u64 = 16 << 20;
+
+/// The text of a file.
+pub(crate) fn text(path: &Path) -> io::Result<String> {
+    // Asked first: opening a pipe waits for its writer.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        let why = format!("is longer than {} MiB", LONGEST >> 20);
+        return Err(io::Error::new(ErrorKind::FileTooLarge, why));
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| io::Error::new(ErrorKind::InvalidData, NotUtf8::of(error.as_bytes())))
+}
+
+/// Bytes that are no text, with what can be shown of them.
+#[derive(Debug)]
+pub(crate) struct NotUtf8 {
+    pub(crate) shown: String,
+    /// Where in that the first byte stands that is none of a text.
+    pub(crate) at: usize,
+    line: usize,
+}
+
+impl NotUtf8 {
+    fn of(bytes: &[u8]) -> NotUtf8 {
+        let at = std::str::from_utf8(bytes).err().map_or(bytes.len(), |error| error.valid_up_to());
+        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        NotUtf8 { shown: String::from_utf8_lossy(bytes).into_owned(), at, line }
+    }
+}
+
+impl fmt::Display for NotUtf8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "is not UTF-8 in line {}", self.line)
+    }
+}
+
+impl error::Error for NotUtf8 {}

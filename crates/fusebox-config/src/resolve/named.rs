@@ -1,0 +1,124 @@
+//! What layers call by name: templates and environments, of the document or shipped.
+
+use super::judge;
+use super::layers::Layers;
+use crate::document::{Group, Section};
+use crate::{Problem, Written, shipped, suggest};
+
+impl Layers<'_> {
+    /// Lays a template, and the one it extends, over what is there; its name if there is one.
+    pub(super) fn lay_template(
+        &self,
+        named: &Written<String>,
+        section: &mut Section,
+        problems: &mut Vec<Problem>,
+    ) -> Option<String> {
+        let name = named.value.as_str();
+        let Some((parent, own)) = self.template(name) else {
+            problems.push(self.no_template(named));
+            // A label of somebody's own, in metadata that may hold anything.
+            return (named.origin().path().contains(".metadata.")).then(|| name.to_owned());
+        };
+        if let Some(extends) = parent {
+            self.lay_parent(name, extends, section, problems)?;
+        }
+        section.overlay(own);
+        Some(name.to_owned())
+    }
+
+    fn lay_parent(
+        &self,
+        child: &str,
+        extends: &Written<String>,
+        section: &mut Section,
+        problems: &mut Vec<Problem>,
+    ) -> Option<()> {
+        let name = extends.value.as_str();
+        // A template that takes the place of a shipped one may build on it.
+        let found = if name == child { shipped::template(name) } else { self.template(name) };
+        let Some((grandparent, parent)) = found else {
+            if name == child {
+                problems.push(extends_itself(extends));
+                return None;
+            }
+            problems.push(self.no_template(extends));
+            return None;
+        };
+        if let Some(grandparent) = grandparent {
+            let path = extends.origin().path();
+            let message = format!(
+                "`{path}` is `{name}`, which extends `{}` itself; a template may extend only one that stands alone",
+                grandparent.value
+            );
+            problems.push(judge::at(Problem::error(path, message), extends.origin()));
+            return None;
+        }
+        section.overlay(parent);
+        Some(())
+    }
+
+    fn template(&self, name: &str) -> Option<(Option<&Written<String>>, &Section)> {
+        let own = self.document.templates.get(name);
+        own.map(|template| (template.extends.as_ref(), &template.section)).or_else(|| shipped::template(name))
+    }
+
+    pub(super) fn environment(&self, name: &str) -> Option<&Section> {
+        self.document.environments.get(name).or_else(|| shipped::environment(name))
+    }
+
+    pub(super) fn lay_environment(
+        &self,
+        named: &Written<String>,
+        section: &mut Section,
+        problems: &mut Vec<Problem>,
+    ) {
+        match self.environment(&named.value) {
+            Some(environment) => section.overlay(environment),
+            None => problems.push(unknown("environment", named, self.known_environments())),
+        }
+    }
+
+    fn no_template(&self, named: &Written<String>) -> Problem {
+        let mut known: Vec<&str> = self.document.templates.keys().map(String::as_str).collect();
+        known.extend(shipped::templates().map(|name| name as &str));
+        unknown("template", named, known)
+    }
+
+    pub(super) fn known_environments(&self) -> Vec<&str> {
+        let mut known: Vec<&str> = self.document.environments.keys().map(String::as_str).collect();
+        known.extend(shipped::environments().map(|name| name as &str));
+        known
+    }
+}
+
+fn extends_itself(extends: &Written<String>) -> Problem {
+    let path = extends.origin().path();
+    let message =
+        format!("`{path}` is `{}`, the template itself; a template may extend only another", extends.value);
+    judge::at(Problem::error(path, message), extends.origin())
+}
+
+/// A label in the metadata may be anything; a setting must be there.
+pub(super) fn unknown(what: &str, named: &Written<String>, known: Vec<&str>) -> Problem {
+    let (path, name) = (named.origin().path(), &named.value);
+    let meant = meant(name, known.clone());
+    let problem = if path.contains(".metadata.") {
+        let message = format!(
+            "`{path}` is `{name}`, which is no {what}: it is kept as a label and changes no number{meant}"
+        );
+        Problem::warning(path, message)
+    } else {
+        Problem::error(path, format!("`{path}` is `{name}`, but there is no such {what}{meant}"))
+    };
+    judge::at(problem.help(known_here(known)), named.origin())
+}
+
+fn meant(name: &str, known: Vec<&str>) -> String {
+    suggest::nearest(name, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+}
+
+fn known_here(mut known: Vec<&str>) -> String {
+    known.sort_unstable();
+    known.dedup();
+    format!("known here: {}", known.join(", "))
+}
