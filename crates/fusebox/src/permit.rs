@@ -245,15 +245,23 @@ fn classified<T, E, C: Classify<T, E> + ?Sized>(
     result: &Result<T, E>,
     classify: &C,
 ) -> Ending {
-    let answer = catch_unwind(AssertUnwindSafe(|| match classify.classify(result) {
+    let Some(outcome) = caught(inner, || classify.classify(result)) else {
+        return if result.is_ok() { Ending::Success } else { Ending::Failure { hint: None } };
+    };
+    match outcome {
         Outcome::Success => Ending::Success,
         Outcome::Ignored => Ending::Ignored,
-        Outcome::Failure => Ending::Failure { hint: classify.retry_after(result).map(nanos) },
-    }));
-    answer.unwrap_or_else(|_| {
-        inner.count_panic();
-        if result.is_ok() { Ending::Success } else { Ending::Failure { hint: None } }
-    })
+        Outcome::Failure => {
+            let hint = caught(inner, || classify.retry_after(result)).flatten();
+            Ending::Failure { hint: hint.map(nanos) }
+        }
+    }
+}
+
+/// What user code says; none if it panicked, which is counted (S4).
+#[inline]
+fn caught<T>(inner: &Inner, ask: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(ask)).inspect_err(|_| inner.count_panic()).ok()
 }
 
 impl fmt::Debug for Permit<'_> {
