@@ -180,14 +180,19 @@ impl Listeners {
     fn tell(&self, breaker: &CircuitBreaker, event: &Event, wanted: impl Fn(&Ear) -> bool) {
         let list = Arc::clone(&lock(&self.list));
         for ear in list.iter().filter(|ear| wanted(ear)) {
-            if !ear.listening.load(Ordering::Acquire) {
-                continue;
-            }
-            let told = catch_unwind(AssertUnwindSafe(|| ear.listener.on_event(breaker, event)));
-            if told.is_err() {
-                breaker.inner().count_panic();
+            if ear.listening.load(Ordering::Acquire) {
+                guarded(breaker, || ear.listener.on_event(breaker, event));
             }
         }
+        // A listener that has left meanwhile is dropped here, and its `Drop` is user code as well.
+        guarded(breaker, move || drop(list));
+    }
+}
+
+/// Runs user code; a panic is caught and counted, and whoever tells goes on telling.
+fn guarded(breaker: &CircuitBreaker, user_code: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(user_code)).is_err() {
+        breaker.inner().count_panic();
     }
 }
 
