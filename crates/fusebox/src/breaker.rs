@@ -173,8 +173,8 @@ impl CircuitBreaker {
         self.look(|_, _| ()).0
     }
 
-    /// A snapshot, and what else the machine knows at the same moment.
-    pub(crate) fn look<T>(&self, more: impl FnOnce(&Machine, Tick) -> T) -> (Snapshot, T) {
+    /// A snapshot, and what else is known at the same moment.
+    pub(crate) fn look<T>(&self, more: impl FnOnce(&Control, Tick) -> T) -> (Snapshot, T) {
         let now = self.0.clock.now();
         let control = lock(&self.0.control);
         let view = control.machine.view(now);
@@ -193,7 +193,7 @@ impl CircuitBreaker {
             last_trip: past.and_then(|past| past.last_trip.clone()),
             totals,
         };
-        (snapshot, more(&control.machine, now))
+        (snapshot, more(&control, now))
     }
 
     // ---- listening ----------------------------------------------------------------------------

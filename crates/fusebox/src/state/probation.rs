@@ -42,6 +42,9 @@ pub(crate) enum HalfOpenEnd {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probes {
     pub(crate) recovery: Recovery,
+    /// The slow-call rule's threshold.
+    pub(crate) slow_ppb: Option<u32>,
+    pub(crate) tally: Tally,
     pub(crate) out: u64,
     /// How long the first of them has left.
     pub(crate) due_in: Duration,
@@ -124,6 +127,8 @@ impl Probation {
     pub(super) fn probes(&self, now: Tick) -> Probes {
         Probes {
             recovery: self.recovery,
+            slow_ppb: self.slow_ppb,
+            tally: self.tally,
             out: self.out.len() as u64,
             due_in: self.due().map_or(Duration::ZERO, |due| Duration::from_nanos(due.since(now))),
             has_slot: self.has_slot(),
