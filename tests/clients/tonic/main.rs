@@ -7,6 +7,7 @@ mod answers;
 mod balance;
 mod client;
 mod connect;
+mod contract;
 mod deadline;
 mod errors;
 mod inner;
@@ -14,6 +15,9 @@ mod interceptor;
 mod peer;
 mod probe;
 mod rejected;
+#[path = "../../support/inner.rs"]
+#[expect(dead_code, reason = "the layer for any service asks for more of it")]
+mod scripted;
 mod serve;
 mod shop;
 mod streams;
