@@ -3,7 +3,8 @@
 //! The breaker's clock and tokio's are both stopped and moved together.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use fusebox::{CircuitBreaker, State};
@@ -132,6 +133,33 @@ async fn a_wait_of_no_time_is_not_waited_for() {
     assert!(waiter.is_ready());
     assert_eq!(finish(waiter.service.call(Do::Succeed)).unwrap(), Done);
     assert_eq!(world.breaker.state(), State::Closed);
+}
+
+// What time has ended between two questions is no event: whoever asked has to be woken all the same.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_ends_while_it_is_asked_about_is_not_missed() {
+    let world = World::new();
+    for _ in 0..2_000 {
+        world.breaker.reset();
+        world.breaker.trip();
+        let (mut waiter, moved) = (Waiter::on(&world), AtomicBool::new(false));
+        let is_ready = thread::scope(|scope| {
+            scope.spawn(|| {
+                world.clock.advance(WAIT);
+                moved.store(true, Ordering::SeqCst);
+            });
+            loop {
+                let is_ready = waiter.is_ready();
+                if is_ready || moved.load(Ordering::SeqCst) {
+                    break is_ready;
+                }
+            }
+        });
+        if !is_ready {
+            pass(&world, WAIT + ALMOST).await;
+            assert!(waiter.was_woken());
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,8 +164,7 @@ impl CircuitBreaker {
     /// first probe has left while half-open; none elsewhere.
     pub fn changes_in(&self) -> Option<Duration> {
         let now = self.0.clock.now();
-        let next = lock(&self.0.control).machine.view(now).next;
-        (next != Tick::NEVER).then(|| Duration::from_nanos(next.since(now)))
+        lock(&self.0.control).machine.view(now).changes_in(now)
     }
 
     /// The breaker at this moment; changes nothing.

@@ -340,7 +340,7 @@ fn half_open_by_a_rate() {
 fn half_open_a_slow_success_is_no_success() {
     let half_open = HalfOpen::new().success_threshold(2).max_failures(2);
     let slow = Trip::slow_call_rate(0.8, SECOND).minimum_calls(1);
-    let (breaker, hands) = breaker(plain().trip(slow.clone()).half_open(half_open));
+    let (breaker, hands) = breaker(plain().trip(slow).half_open(half_open));
     breaker.trip();
     hands.advance(2 * SECOND);
     breaker.try_acquire().unwrap().record_after(Outcome::Success, SECOND);

@@ -1,5 +1,7 @@
 //! What an admission would find, and what a person is told: questions, which change nothing.
 
+use std::time::Duration;
+
 use super::{Admission, Machine, refuse};
 use crate::clock::Tick;
 use crate::state::Cause;
@@ -19,8 +21,15 @@ pub(crate) struct View {
     /// Whether this is what the state word says, or what time has made of it since.
     pub(crate) moved: bool,
     /// When time alone will change it.
-    pub(crate) next: Tick,
+    pub(super) next: Tick,
     has_slot: bool,
+}
+
+impl View {
+    /// How long until time alone changes it; none if it does not.
+    pub(crate) fn changes_in(&self, now: Tick) -> Option<Duration> {
+        (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.since(now)))
+    }
 }
 
 /// An opening that has happened, or that time has brought about and nobody has noted yet.
