@@ -37,7 +37,7 @@ impl CircuitBreaker {
             (control.machine.why(now), control.machine.probes(now), control.is_disabled_by_rule())
         });
         let config = self.config();
-        let has_own_rule = self.inner().custom().is_some();
+        let has_own_rule = !self.inner().custom().is_empty();
         Explanation { snapshot: &snapshot, config: &config, cause, probes, is_disabled_by_rule, has_own_rule }
             .to_string()
     }

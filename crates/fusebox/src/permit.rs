@@ -13,7 +13,9 @@ use crate::{CircuitBreaker, Classify, Outcome, State};
 /// Say how the call ended with [`success`](Self::success), [`failure`](Self::failure) or
 /// [`record`](Self::record). A permit that is dropped instead is counted as abandoned and gives a
 /// probe's slot back, so a cancelled call never leaves a breaker half-open for ever. A permit that
-/// is dropped by a panic in its own thread is a failure.
+/// is dropped by a panic in its own thread is a failure. One that is leaked
+/// ([`mem::forget`](std::mem::forget)) is counted nowhere; if it was a probe's, the breaker opens
+/// again when its [`probe_timeout`](crate::HalfOpen::probe_timeout) is over.
 ///
 /// # Examples
 ///

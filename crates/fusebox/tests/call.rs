@@ -1,5 +1,7 @@
 //! Calls that are rejected, cancelled, leaked, or that panic: what the caller gets, and what is counted.
 
+#![cfg(feature = "test-util")]
+
 use std::cell::Cell;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
