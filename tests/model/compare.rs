@@ -40,7 +40,7 @@ impl Heard {
     pub(crate) fn note(&mut self, event: &Event) {
         match event {
             Event::StateChanged(to) => {
-                self.queued.push((to.sequence, Queued::Changed(change(to, self.started))))
+                self.queued.push((to.sequence, Queued::Changed(change(to, self.started))));
             }
             Event::WouldTrip { reasons: why, counts: of, sequence } => {
                 self.queued

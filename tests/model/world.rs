@@ -170,10 +170,10 @@ impl World {
         same("is_probe()", modelled.is_probe(), permit.is_probe())?;
         same("elapsed()", modelled.age(self.now), permit.elapsed().map(nanos))?;
         self.turn += 1;
-        if self.turn % 2 == 0 {
-            end(permit, finish)
+        if self.turn.is_multiple_of(2) {
+            end(permit, finish);
         } else {
-            end_in_detail(permit, finish)
+            end_in_detail(permit, finish);
         }
         self.model.finish(modelled, finish);
         Ok(())
@@ -183,7 +183,7 @@ impl World {
         match (self.breaker.check(), self.model.check()) {
             (Err(rejected), Err((why, retry_after))) => {
                 self.turn += 1;
-                match self.breaker.refusal().filter(|_| self.turn % 2 == 0) {
+                match self.breaker.refusal().filter(|_| self.turn.is_multiple_of(2)) {
                     Some(refusal) => {
                         let told = self.breaker.reject(refusal).to_string();
                         same("reject()", rejected.to_string(), told)?;

@@ -1,6 +1,6 @@
 //! Calls that are rejected, cancelled, leaked, or that panic: what the caller gets, and what is counted.
-
 #![cfg(feature = "test-util")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::cell::Cell;
 use std::future::{Future, pending, ready};
@@ -205,7 +205,7 @@ fn a_classifier_that_panics_over_the_hint_alone_has_said_what_the_result_means()
 fn who_was_admitted_gets_the_result_whatever_the_breaker_does_meanwhile() {
     let changes: [fn(&CircuitBreaker); 4] =
         [CircuitBreaker::trip, CircuitBreaker::force_open, CircuitBreaker::reset, |breaker| {
-            breaker.set_config(CircuitBreakerConfig::aggressive())
+            breaker.set_config(CircuitBreakerConfig::aggressive());
         }];
     for change in changes {
         let (breaker, _) = breaker();

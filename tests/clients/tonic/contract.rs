@@ -48,7 +48,7 @@ impl Service<Request<Do>> for Spoken {
 fn each(claim: impl Fn(&Scene, &Journal, Layered)) {
     let half_open = HalfOpen::new().probe_timeout(60 * SECOND);
     for layer in [one, per_method, per_service] {
-        let scene = Scene::with(|config| config.half_open(half_open.clone()));
+        let scene = Scene::with(|config| config.half_open(half_open));
         let journal = Journal::default();
         let layered = layer(scene.breaker.clone(), Spoken(journal.service()));
         claim(&scene, &journal, layered);
