@@ -410,6 +410,36 @@ fn a_slow_listener_holds_up_no_call() {
     assert_eq!(*changes.lock().unwrap(), [State::Open, State::HalfOpen, State::Closed]);
 }
 
+#[test]
+fn a_listener_that_panics_when_it_is_dropped_stops_no_other() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("a listener's own trouble"));
+        }
+    }
+    let (breaker, clock) = breaker(one_failure_opens());
+    let own: Arc<Mutex<Option<fusebox::Subscription>>> = Arc::default();
+    let (slot, bomb) = (Arc::clone(&own), Bomb);
+    let subscription = breaker.on_event(move |_, _| {
+        let _part_of_the_listener = &bomb;
+        drop(slot.lock().unwrap().take());
+    });
+    *own.lock().unwrap() = Some(subscription);
+    let heard = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&heard);
+    let _other = breaker.on_event(move |_, _| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+
+    fail(&breaker);
+    clock.advance(WAIT);
+    succeed(&breaker);
+
+    assert_eq!(heard.load(Ordering::Relaxed), 3, "opened, half-open, closed");
+    assert_eq!(breaker.snapshot().totals.panics, 1);
+}
+
 // ---- helpers ------------------------------------------------------------------------------------
 
 fn failures_until_open(healthy: u32) -> u32 {

@@ -1,6 +1,6 @@
 //! What is compared after every step.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fusebox::{CircuitBreaker, Event};
 
@@ -9,8 +9,10 @@ use crate::translate::{change, counts, ended, nanos, reasons, rejection, state, 
 use crate::world::same;
 
 /// What a listener heard, in two streams: those of the queue, and those told at once (S27).
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub(crate) struct Heard {
+    /// When the clock began.
+    started: SystemTime,
     queued: Vec<(u64, Queued)>,
     told: Vec<Told>,
     /// Probes that ended without a verdict: those who wait for a slot are told.
@@ -26,9 +28,20 @@ pub(crate) struct Log {
 }
 
 impl Heard {
+    pub(crate) fn since(started: SystemTime) -> Self {
+        Heard { started, queued: Vec::new(), told: Vec::new(), slots_back: 0, unknown: 0 }
+    }
+
+    /// What was heard since this was asked last.
+    pub(crate) fn take(&mut self) -> Heard {
+        std::mem::replace(self, Heard::since(self.started))
+    }
+
     pub(crate) fn note(&mut self, event: &Event) {
         match event {
-            Event::StateChanged(to) => self.queued.push((to.sequence, Queued::Changed(change(to)))),
+            Event::StateChanged(to) => {
+                self.queued.push((to.sequence, Queued::Changed(change(to, self.started))));
+            }
             Event::WouldTrip { reasons: why, counts: of, sequence } => {
                 self.queued
                     .push((*sequence, Queued::WouldTrip { reasons: reasons(why), counts: counts(of) }));
@@ -42,6 +55,7 @@ impl Heard {
             Event::Recorded { ended: how, slow, took } => {
                 self.told.push(Told::Recorded { ended: ended(*how), slow: *slow, took: took.map(nanos) });
             }
+            Event::WindowRolled { counts: of } => self.told.push(Told::Rolled { counts: counts(of) }),
             Event::ProbeEnded => self.slots_back += 1,
             _ => self.unknown += 1,
         }
@@ -68,7 +82,11 @@ pub(crate) fn events(
 }
 
 /// Every pure question.
-pub(crate) fn answers(breaker: &CircuitBreaker, model: &mut reference::Breaker) -> Result<(), String> {
+pub(crate) fn answers(
+    breaker: &CircuitBreaker,
+    model: &mut reference::Breaker,
+    started: SystemTime,
+) -> Result<(), String> {
     let snapshot = breaker.snapshot();
     model.hear_of_wait(nanos(snapshot.open_duration))?;
     let expected = model.view();
@@ -81,12 +99,14 @@ pub(crate) fn answers(breaker: &CircuitBreaker, model: &mut reference::Breaker) 
         open_duration: nanos(snapshot.open_duration),
         in_state_for: nanos(snapshot.in_state_for),
         totals: totals(&snapshot.totals),
-        last_trip: snapshot.last_trip.as_ref().map(change),
+        last_trip: snapshot.last_trip.as_ref().map(|trip| change(trip, started)),
     };
     same("snapshot()", expected.clone(), got)?;
     same("state()", expected.state, state(breaker.state()))?;
     same("check()", model.check(), breaker.check().map_err(|rejected| rejection(&rejected)))?;
     let is = |states: &[State]| states.contains(&expected.state);
+    same("refusal()", model.check().is_err(), breaker.refusal().is_some())?;
+    same("changes_in()", model.time_left(), breaker.changes_in().map(nanos))?;
     same("is_closed()", is(&[State::Closed, State::Disabled, State::MetricsOnly]), breaker.is_closed())?;
     same("is_open()", is(&[State::Open, State::ForcedOpen]), breaker.is_open())?;
     same("is_half_open()", is(&[State::HalfOpen]), breaker.is_half_open())?;

@@ -108,6 +108,8 @@ fn overrides() -> impl Strategy<Value = Step> {
         2 => Just(Step::MetricsOnly),
         3 => Just(Step::ForceClosed),
         3 => Just(Step::Reset),
+        1 => Just(Step::SetEnabled(false)),
+        2 => Just(Step::SetEnabled(true)),
     ]
 }
 

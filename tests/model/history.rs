@@ -37,6 +37,8 @@ pub(crate) enum Step {
     Disable,
     MetricsOnly,
     Reset,
+    /// `enabled` of a configuration, against the operator's word.
+    SetEnabled(bool),
     /// The window before it stays, if so drawn: then the settings hold it already.
     SetConfig(Box<Settings>, bool),
     /// What an adapter does with the no of a `check()`.

@@ -25,7 +25,7 @@ fn histories_reach_all_there_is() {
     assert!(missed.is_empty(), "hardly ever reached: {missed:?}; seen: {seen:#?}");
 }
 
-const EXPECTED: [&str; 41] = [
+const EXPECTED: [&str; 42] = [
     "Closed to Open",
     "Open to HalfOpen",
     "HalfOpen to Open",
@@ -67,6 +67,7 @@ const EXPECTED: [&str; 41] = [
     "ended: Failure, slow",
     "a success opens",
     "Open to ForcedOpen",
+    "a window rolls",
 ];
 
 fn queued(queued: &Queued) -> Vec<String> {
@@ -92,6 +93,7 @@ fn queued(queued: &Queued) -> Vec<String> {
 
 fn told(told: &Told) -> String {
     match told {
+        Told::Rolled { .. } => "a window rolls".into(),
         Told::Rejected { why, .. } => format!("rejected: {why:?}"),
         Told::Recorded { ended, slow: true, .. } => format!("ended: {ended:?}, slow"),
         Told::Recorded { ended, slow: false, .. } => format!("ended: {ended:?}"),

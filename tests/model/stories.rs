@@ -193,6 +193,22 @@ fn metrics_only_tells_a_rule_once_until_none_holds() {
     );
 }
 
+#[test]
+fn a_configuration_disables_and_enables_but_never_over_an_operators_word() {
+    let (off, on) = (Step::SetEnabled(false), Step::SetEnabled(true));
+    let call = || Step::Calls(1, Finish::Failure);
+    play(&plain(), &[on.clone(), call(), off.clone(), off.clone(), call(), on.clone(), call(), on.clone()]);
+    for word in [Step::ForceOpen, Step::Disable, Step::MetricsOnly, Step::ForceClosed, Step::Reset] {
+        let (word, again) = (|| word.clone(), |step: &Step| step.clone());
+        play(&plain(), &[word(), again(&off), call(), again(&on), call()]);
+        play(&plain(), &[again(&off), word(), again(&on), call(), Step::Reset, again(&on), call()]);
+    }
+    // While open, and while a probe is overdue: what was going on has ended.
+    play(&plain(), &[Step::Trip, off.clone(), Step::ToInstant(0), call(), on.clone(), call()]);
+    let overdue = [Step::Trip, Step::ToInstant(0), Step::Acquire, Step::Advance(1_000 * MS)];
+    play(&plain(), &[overdue.as_slice(), &[off, Step::Trip, Step::OpenFor(MS), on, call()]].concat());
+}
+
 fn play(settings: &Settings, steps: &[Step]) {
     for watched in [false, true] {
         let build = Build { settings: settings.clone(), custom: false, watched };

@@ -1,6 +1,6 @@
 //! Between the model's words and the crate's.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use fusebox::{CircuitBreakerConfig, RejectReason, Rejected, StateChange, TripReason};
 
@@ -183,11 +183,13 @@ fn reason(reason: TripReason) -> Reason {
     }
 }
 
-pub(crate) fn change(change: &StateChange) -> Change {
+/// `started` is when the clock of the history began.
+pub(crate) fn change(change: &StateChange, started: SystemTime) -> Change {
     Change {
         from: state(change.from),
         to: state(change.to),
         reasons: reasons(&change.reasons),
         counts: counts(&change.counts),
+        at: nanos(change.at.duration_since(started).expect("nothing happens before the clock began")),
     }
 }

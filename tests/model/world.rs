@@ -2,14 +2,14 @@
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use fusebox::{CircuitBreaker, Clock, Event, Listener, ManualClock, Outcome, OwnedPermit};
+use fusebox::{CircuitBreaker, Clock, Event, Listener, ManualClock, Outcome, OwnedPermit, Rejected};
 
 use crate::compare::{self, Heard, Log};
 use crate::history::{Build, Step};
-use crate::reference::{self, Finish, Nanos};
-use crate::translate::{breaker_settings, own_rule, own_rule_of_the_model, rejection};
+use crate::reference::{self, Finish, Nanos, State};
+use crate::translate::{breaker_settings, nanos, own_rule, own_rule_of_the_model, rejection};
 
 pub(crate) struct World {
     breaker: CircuitBreaker,
@@ -18,6 +18,10 @@ pub(crate) struct World {
     now: Nanos,
     calls: Vec<(OwnedPermit, reference::Permit)>,
     ear: Arc<Ear>,
+    /// When the clock began.
+    started: SystemTime,
+    /// Grows with every call, so that calls go by all doors and ways out.
+    turn: usize,
     log: Log,
 }
 
@@ -35,12 +39,18 @@ impl Listener for Ear {
     fn wants_calls(&self) -> bool {
         self.wants_calls
     }
+
+    fn wants_window_rolls(&self) -> bool {
+        self.wants_calls
+    }
 }
 
 impl World {
     pub(crate) fn new(build: &Build) -> Self {
         let (clock, hands) = Clock::manual();
-        let ear = Arc::new(Ear { wants_calls: build.watched, heard: Mutex::default() });
+        let started = start_of(&clock);
+        let heard = Mutex::new(Heard::since(started));
+        let ear = Arc::new(Ear { wants_calls: build.watched, heard });
         let mut builder = CircuitBreaker::builder("modelled")
             .config(breaker_settings(&build.settings))
             .clock(clock)
@@ -56,6 +66,8 @@ impl World {
             now: 0,
             calls: Vec::new(),
             ear,
+            started,
+            turn: 0,
             log: Log::default(),
         }
     }
@@ -63,13 +75,13 @@ impl World {
     pub(crate) fn take(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Acquire => self.acquire()?,
-            Step::Finish(place, finish) => self.finish(*place, *finish),
+            Step::Finish(place, finish) => self.finish(*place, *finish)?,
             Step::Calls(times, finish) => {
                 for _ in 0..*times {
                     let before = self.calls.len();
                     self.acquire()?;
                     if self.calls.len() > before {
-                        self.finish(before, *finish);
+                        self.finish(before, *finish)?;
                     }
                     self.compare()?;
                 }
@@ -90,6 +102,10 @@ impl World {
             Step::Disable => self.both(CircuitBreaker::disable, reference::Breaker::disable),
             Step::MetricsOnly => self.both(CircuitBreaker::metrics_only, reference::Breaker::metrics_only),
             Step::Reset => self.both(CircuitBreaker::reset, reference::Breaker::reset),
+            Step::SetEnabled(enabled) => {
+                let (modelled, real) = (self.model.set_enabled(*enabled), self.breaker.set_enabled(*enabled));
+                same("set_enabled()", modelled, real)?;
+            }
             Step::SetConfig(settings, _) => self.both(
                 |breaker| breaker.set_config(breaker_settings(settings)),
                 |model| model.set_config((**settings).clone()),
@@ -101,9 +117,10 @@ impl World {
 
     /// All that can be seen from outside.
     pub(crate) fn compare(&mut self) -> Result<(), String> {
-        let heard = std::mem::take(&mut *self.ear.heard.lock().expect("no listener panics"));
+        let heard = self.ear.heard.lock().expect("no listener panics").take();
         compare::events(heard, &mut self.model, self.ear.wants_calls, &mut self.log)?;
-        compare::answers(&self.breaker, &mut self.model)
+        same("now()", self.now, nanos(self.breaker.now()))?;
+        compare::answers(&self.breaker, &mut self.model, self.started)
     }
 
     pub(crate) fn into_log(self) -> Log {
@@ -122,7 +139,8 @@ impl World {
     }
 
     fn acquire(&mut self) -> Result<(), String> {
-        match (self.breaker.try_acquire_owned(), self.model.acquire()) {
+        let answer = self.enter()?;
+        match (answer, self.model.acquire()) {
             (Ok(permit), Ok(modelled)) => self.calls.push((permit, modelled)),
             (Err(rejected), Err(modelled)) => same("the rejection", modelled, rejection(&rejected))?,
             (Ok(_), Err(modelled)) => return Err(format!("permitted; the model rejects: {modelled:?}")),
@@ -131,34 +149,89 @@ impl World {
         Ok(())
     }
 
-    fn finish(&mut self, place: usize, finish: Finish) {
+    /// By one of the doors that lead to a permit of its own.
+    fn enter(&mut self) -> Result<Result<OwnedPermit, Rejected>, String> {
+        self.turn += 1;
+        match self.turn % 3 {
+            0 => return Ok(self.breaker.try_acquire_owned()),
+            1 => return Ok(self.breaker.clone().into_permit()),
+            _ => {}
+        }
+        let permit = self.breaker.acquire_if_closed();
+        same("acquire_if_closed()", self.model.view().state == State::Closed, permit.is_some())?;
+        Ok(permit.map_or_else(|| self.breaker.try_acquire_owned(), Ok))
+    }
+
+    fn finish(&mut self, place: usize, finish: Finish) -> Result<(), String> {
         if self.calls.is_empty() {
-            return;
+            return Ok(());
         }
         let (permit, modelled) = self.calls.swap_remove(place % self.calls.len());
-        match finish {
-            Finish::Success => permit.success(),
-            Finish::Failure => permit.failure(),
-            Finish::Ignored => permit.ignore(),
-            Finish::Dropped => drop(permit),
-            Finish::FailureWithHint(hint) => permit.failure_with_hint(Duration::from_nanos(hint)),
-            Finish::SuccessAfter(took) => permit.record_after(Outcome::Success, Duration::from_nanos(took)),
-            Finish::FailureAfter(took) => permit.record_after(Outcome::Failure, Duration::from_nanos(took)),
-            Finish::IgnoredAfter(took) => permit.record_after(Outcome::Ignored, Duration::from_nanos(took)),
+        same("is_probe()", modelled.is_probe(), permit.is_probe())?;
+        same("elapsed()", modelled.age(self.now), permit.elapsed().map(nanos))?;
+        self.turn += 1;
+        if self.turn.is_multiple_of(2) {
+            end(permit, finish);
+        } else {
+            end_in_detail(permit, finish);
         }
         self.model.finish(modelled, finish);
+        Ok(())
     }
 
     fn count_rejection(&mut self) -> Result<(), String> {
         match (self.breaker.check(), self.model.check()) {
             (Err(rejected), Err((why, retry_after))) => {
-                self.breaker.count_rejection(&rejected);
+                self.turn += 1;
+                match self.breaker.refusal().filter(|_| self.turn.is_multiple_of(2)) {
+                    Some(refusal) => {
+                        let told = self.breaker.reject(refusal).to_string();
+                        same("reject()", rejected.to_string(), told)?;
+                    }
+                    None => self.breaker.count_rejection(&rejected),
+                }
                 self.model.count_rejection(why, retry_after);
                 Ok(())
             }
             (real, modelled) => same("check()", modelled, real.map_err(|rejected| rejection(&rejected))),
         }
     }
+}
+
+/// When a clock that stands at its beginning began: the one way to hear it is a change at that moment.
+fn start_of(clock: &Clock) -> SystemTime {
+    let first = CircuitBreaker::builder("first").clock(clock.clone()).build();
+    first.trip();
+    first.snapshot().last_trip.expect("it was tripped").at
+}
+
+fn end(permit: OwnedPermit, finish: Finish) {
+    match finish {
+        Finish::Success => permit.success(),
+        Finish::Failure => permit.failure(),
+        Finish::Ignored => permit.ignore(),
+        Finish::Dropped => drop(permit),
+        Finish::FailureWithHint(hint) => permit.failure_with_hint(Duration::from_nanos(hint)),
+        Finish::SuccessAfter(took) => permit.record_after(Outcome::Success, Duration::from_nanos(took)),
+        Finish::FailureAfter(took) => permit.record_after(Outcome::Failure, Duration::from_nanos(took)),
+        Finish::IgnoredAfter(took) => permit.record_after(Outcome::Ignored, Duration::from_nanos(took)),
+    }
+}
+
+/// The same in other words: a hint counts for a failure alone.
+fn end_in_detail(permit: OwnedPermit, finish: Finish) {
+    let unheard = Some(Nanos::MAX);
+    let (outcome, took, hint) = match finish {
+        Finish::Success => (Outcome::Success, None, unheard),
+        Finish::Failure => (Outcome::Failure, None, None),
+        Finish::Ignored => (Outcome::Ignored, None, unheard),
+        Finish::Dropped => return permit.abandon(),
+        Finish::FailureWithHint(hint) => (Outcome::Failure, None, Some(hint)),
+        Finish::SuccessAfter(took) => (Outcome::Success, Some(took), unheard),
+        Finish::FailureAfter(took) => (Outcome::Failure, Some(took), None),
+        Finish::IgnoredAfter(took) => (Outcome::Ignored, Some(took), unheard),
+    };
+    permit.record_with(outcome, took.map(Duration::from_nanos), hint.map(Duration::from_nanos));
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "both sides are made to be compared")]

@@ -223,6 +223,31 @@ fn a_panic_in_a_classifier_is_counted_and_the_result_goes_out() {
     assert_eq!(outcome(&world), Outcome::Failure);
 }
 
+/// The default classifier walks the error's sources, and those are user code.
+#[test]
+fn an_error_that_panics_when_it_is_looked_into_is_a_failure_and_goes_out() {
+    #[derive(Debug)]
+    struct Touchy;
+    impl fmt::Display for Touchy {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("touchy")
+        }
+    }
+    impl Error for Touchy {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            panic_any("in the error")
+        }
+    }
+    let world = World::new();
+    let layer = CircuitBreakerLayer::new(world.breaker.clone());
+
+    let error = finish(layer.layer(Fails(|| Touchy)).oneshot(())).unwrap_err();
+
+    assert!(error.is::<Touchy>());
+    assert_eq!(world.totals().panics, 1);
+    assert_eq!(outcome(&world), Outcome::Failure);
+}
+
 #[test]
 fn a_canned_response_is_no_success_of_the_service() {
     let world = World::new();

@@ -10,6 +10,7 @@ mod contract;
 #[path = "../support/inner.rs"]
 mod inner;
 mod keyed;
+mod meanwhile;
 mod modes;
 mod rejecting;
 mod saturated;

@@ -1,7 +1,7 @@
 //! `wait_while_open` with all the probes out: woken at the verdict, at a slot that is given back, and at
 //! the earliest probe timeout.
 
-use fusebox::{HalfOpen, State};
+use fusebox::{CircuitBreaker, HalfOpen, State};
 use tower::Service;
 
 use crate::inner::Do;
@@ -87,4 +87,44 @@ async fn the_earliest_probe_timeout_wakes_and_so_does_the_wait_that_follows_it()
     assert!(waiter.was_woken());
     assert!(waiter.is_ready());
     drop(probe);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_who_admits_all_wakes_who_waits_for_a_probes_slot() {
+    for word in [CircuitBreaker::disable, CircuitBreaker::metrics_only, CircuitBreaker::reset] {
+        let (world, probe, mut waiter) = saturated();
+
+        word(&world.breaker);
+
+        assert!(waiter.was_woken());
+        assert!(waiter.is_ready());
+        finish(probe).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_who_rejects_all_is_waited_for_though_the_probe_comes_home() {
+    let (world, probe, mut waiter) = saturated();
+
+    world.breaker.force_open();
+    finish(probe).unwrap();
+    pass(&world, PROBE_TIMEOUT).await;
+
+    assert!(!waiter.is_ready());
+    world.breaker.reset();
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_probes_by_new_numbers_are_for_the_next_visit() {
+    let (world, probe, mut waiter) = saturated();
+
+    let more = HalfOpen::new().max_calls(5);
+    world.breaker.set_config(world.breaker.config().to_builder().half_open(more).build().unwrap());
+
+    assert!(!waiter.is_ready());
+    finish(probe).unwrap();
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
 }

@@ -3,10 +3,11 @@
 //! The breaker's clock and tokio's are both stopped and moved together.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use fusebox::State;
+use fusebox::{CircuitBreaker, State};
 use tower::{Service, ServiceExt};
 
 use crate::inner::{Do, Done, Readiness};
@@ -49,11 +50,14 @@ async fn the_end_of_the_wait_wakes() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_by_hand_wakes() {
-    for close in [
-        fusebox::CircuitBreaker::reset,
-        fusebox::CircuitBreaker::force_closed,
-        fusebox::CircuitBreaker::disable,
-    ] {
+    let ways: [fn(&CircuitBreaker); 5] = [
+        CircuitBreaker::reset,
+        CircuitBreaker::force_closed,
+        CircuitBreaker::disable,
+        CircuitBreaker::metrics_only,
+        |breaker| assert!(breaker.set_enabled(false)),
+    ];
+    for close in ways {
         let world = open();
         let mut waiter = Waiter::on(&world);
         assert!(!waiter.is_ready());
@@ -118,6 +122,62 @@ async fn a_wait_without_end_is_no_overflow() {
     world.breaker.open_for(Duration::MAX);
 
     assert!(!Waiter::on(&world).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_of_no_time_is_not_waited_for() {
+    let world = World::new();
+    world.breaker.open_for(Duration::ZERO);
+    let mut waiter = Waiter::on(&world);
+
+    assert!(waiter.is_ready());
+    assert_eq!(finish(waiter.service.call(Do::Succeed)).unwrap(), Done);
+    assert_eq!(world.breaker.state(), State::Closed);
+}
+
+// What time has ended between two questions is no event: whoever asked has to be woken all the same.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_ends_while_it_is_asked_about_is_not_missed() {
+    let world = World::new();
+    for _ in 0..200 {
+        world.breaker.reset();
+        world.breaker.trip();
+        let (mut waiter, moved) = (Waiter::on(&world), AtomicBool::new(false));
+        let is_ready = thread::scope(|scope| {
+            scope.spawn(|| {
+                world.clock.advance(WAIT);
+                moved.store(true, Ordering::SeqCst);
+            });
+            loop {
+                let is_ready = waiter.is_ready();
+                if is_ready || moved.load(Ordering::SeqCst) {
+                    break is_ready;
+                }
+            }
+        });
+        if !is_ready {
+            pass(&world, WAIT + ALMOST).await;
+            assert!(waiter.was_woken());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_numbers_do_not_shorten_the_wait_that_is_going_on() {
+    let world = open();
+    let mut waiter = Waiter::on(&world);
+    assert!(!waiter.is_ready());
+
+    let shorter = world.breaker.config().to_builder().open_duration(ALMOST).build().unwrap();
+    world.breaker.set_config(shorter);
+    assert!(!waiter.is_ready());
+    waiter.was_woken();
+
+    pass(&world, WAIT - ALMOST).await;
+    assert!(!waiter.was_woken());
+    pass(&world, 2 * ALMOST).await;
+    assert!(waiter.was_woken());
+    assert!(waiter.is_ready());
 }
 
 #[tokio::test(start_paused = true)]

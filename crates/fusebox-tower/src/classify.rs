@@ -1,3 +1,5 @@
+use std::convert::Infallible;
+
 use fusebox::{Classify, Outcome, OwnedPermit};
 
 use crate::mode::{ErrorMode, SeeRejection};
@@ -58,7 +60,13 @@ impl<T, E, M: ErrorMode<E>, C: Classify<T, E>> Judge<T, E, M> for Custom<C> {
 #[inline(never)]
 fn failed<E, M: SeeRejection<E>>(permit: OwnedPermit, error: E) -> M::Error {
     // The mode first: a boxed error can be looked into whatever it was before.
-    let error = M::inner(error);
-    permit.record(if M::holds_rejection(&error) { Outcome::Ignored } else { Outcome::Failure });
-    error
+    let result = Err::<Infallible, _>(M::inner(error));
+    permit.settle(&result, &|result: &Result<Infallible, M::Error>| match result {
+        Err(error) if M::holds_rejection(error) => Outcome::Ignored,
+        Ok(_) | Err(_) => Outcome::Failure,
+    });
+    match result {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
 }

@@ -23,7 +23,8 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropped before it is done, the call is abandoned: it counts as the breaker's `Abandoned` policy
-    /// says (by default not at all), and a probe gives its slot back.
+    /// says (by default not at all), and a probe gives its slot back. Leaked, it keeps the slot until the
+    /// probe's time is over, which opens the breaker again.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, C, M, T, E> {
         #[pin]

@@ -7,7 +7,6 @@ use crate::error::Refusal;
 use crate::listeners::Listeners;
 use crate::permit::Ticket;
 use crate::state::{Admission, Cause, Word};
-use crate::sync::lock;
 use crate::totals::Ledger;
 use crate::{CircuitBreaker, Event, OwnedPermit, Permit, RejectReason, Rejected, State};
 
@@ -164,54 +163,6 @@ impl CircuitBreaker {
         answer.map(|()| Ticket::timed(word, now))
     }
 
-    /// Asks without taking: would a call be admitted now?
-    ///
-    /// Changes nothing and counts nothing; the answer may be outdated as soon as it is given.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_acquire`](Self::try_acquire).
-    pub fn check(&self) -> Result<(), Rejected> {
-        match self.refusal() {
-            Some(refusal) => Err(self.inner().rejected(refusal)),
-            None => Ok(()),
-        }
-    }
-
-    /// The same as [`check`](Self::check), for adapters that give the no to a call made later.
-    #[inline]
-    pub fn refusal(&self) -> Option<Refusal> {
-        let word = self.inner().word.load();
-        if word.is_closed() { None } else { self.refusal_otherwise(word) }
-    }
-
-    // Inline for the same reason as `refused`.
-    #[inline]
-    fn refusal_otherwise(&self, word: Word) -> Option<Refusal> {
-        if word.state() == State::Open {
-            let refusal = self.inner().refusal_while_open(word, |_, _| true);
-            if refusal.is_some() {
-                return refusal;
-            }
-        }
-        self.refusal_at_length(word)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refusal_at_length(&self, word: Word) -> Option<Refusal> {
-        match word.state() {
-            State::Closed | State::Disabled | State::MetricsOnly => return None,
-            State::Open | State::HalfOpen | State::ForcedOpen => {}
-        }
-        let now = self.inner().clock.now();
-        let answer = lock(&self.inner().control).machine.check(now);
-        match answer {
-            Admission::Permitted => None,
-            Admission::Refused { reason, left, cause } => Some(refusal(reason, left, cause)),
-        }
-    }
-
     /// Gives a no that was said before to a call: counts the rejection and tells the listeners.
     #[inline]
     pub fn reject(&self, refusal: Refusal) -> Rejected {
@@ -253,7 +204,11 @@ impl Inner {
     /// `count` is given what the count of rejections was before the visit was looked at; where it
     /// fails, somebody else was quicker and all is looked at again.
     #[inline(always)]
-    fn refusal_while_open(&self, word: Word, count: impl Fn(&Ledger, u64) -> bool) -> Option<Refusal> {
+    pub(crate) fn refusal_while_open(
+        &self,
+        word: Word,
+        count: impl Fn(&Ledger, u64) -> bool,
+    ) -> Option<Refusal> {
         let aside = self.aside.get()?;
         loop {
             let seen = aside.ledger.rejections()?;
@@ -273,13 +228,13 @@ impl Inner {
     }
 
     #[inline]
-    fn rejected(&self, refusal: Refusal) -> Rejected {
+    pub(crate) fn rejected(&self, refusal: Refusal) -> Rejected {
         Rejected::new(Arc::clone(&self.name), refusal)
     }
 }
 
 /// What the machine said, as it is told.
-fn refusal(reason: RejectReason, left: u64, cause: Cause) -> Refusal {
+pub(crate) fn refusal(reason: RejectReason, left: u64, cause: Cause) -> Refusal {
     match reason {
         RejectReason::Open => Refusal::open(left, cause.to_words()),
         RejectReason::HalfOpenSaturated => Refusal::saturated(),

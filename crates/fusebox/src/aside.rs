@@ -13,14 +13,14 @@ pub(crate) struct Aside {
     pub(crate) timing: Timing,
     pub(crate) ledger: Ledger,
     pub(crate) listeners: OnceLock<Box<Listeners>>,
-    pub(crate) custom: Option<CustomRule>,
+    pub(crate) custom: Box<[CustomRule]>,
     /// While open: when the wait is over, and why it opened; written before the word is published.
     deadline: AtomicU64,
     cause: [AtomicU64; 2],
 }
 
 impl Aside {
-    pub(crate) fn new(custom: Option<CustomRule>) -> Aside {
+    pub(crate) fn new(custom: Box<[CustomRule]>) -> Aside {
         Aside {
             timing: Timing::default(),
             ledger: Ledger::default(),

@@ -64,7 +64,7 @@ impl CircuitBreaker {
         config: CircuitBreakerConfig,
         clock: Clock,
         seed: u64,
-        custom: Option<CustomRule>,
+        custom: Vec<CustomRule>,
     ) -> CircuitBreaker {
         let now = clock.now();
         let machine = Machine::new(config, seed, now);
@@ -73,7 +73,11 @@ impl CircuitBreaker {
             window: Window::new(machine.epoch(), machine.config(), now),
             clock,
             name,
-            aside: custom.map_or_else(OnceLock::new, |rule| Box::new(Aside::new(Some(rule))).into()),
+            aside: if custom.is_empty() {
+                OnceLock::new()
+            } else {
+                Box::new(Aside::new(custom.into())).into()
+            },
             control: Mutex::new(Control::new(machine)),
         };
         // The models do not see what a `OnceLock` orders, so there it is made before any race.
@@ -164,8 +168,7 @@ impl CircuitBreaker {
     /// first probe has left while half-open; none elsewhere.
     pub fn changes_in(&self) -> Option<Duration> {
         let now = self.0.clock.now();
-        let next = lock(&self.0.control).machine.view(now).next;
-        (next != Tick::NEVER).then(|| Duration::from_nanos(next.since(now)))
+        lock(&self.0.control).machine.view(now).changes_in(now)
     }
 
     /// The breaker at this moment; changes nothing.
@@ -173,8 +176,8 @@ impl CircuitBreaker {
         self.look(|_, _| ()).0
     }
 
-    /// A snapshot, and what else the machine knows at the same moment.
-    pub(crate) fn look<T>(&self, more: impl FnOnce(&Machine, Tick) -> T) -> (Snapshot, T) {
+    /// A snapshot, and what else is known at the same moment.
+    pub(crate) fn look<T>(&self, more: impl FnOnce(&Control, Tick) -> T) -> (Snapshot, T) {
         let now = self.0.clock.now();
         let control = lock(&self.0.control);
         let view = control.machine.view(now);
@@ -193,7 +196,7 @@ impl CircuitBreaker {
             last_trip: past.and_then(|past| past.last_trip.clone()),
             totals,
         };
-        (snapshot, more(&control.machine, now))
+        (snapshot, more(&control, now))
     }
 
     // ---- listening ----------------------------------------------------------------------------
@@ -240,7 +243,7 @@ impl CircuitBreaker {
 impl Inner {
     /// What is made when it is first needed.
     pub(crate) fn aside(&self) -> &Aside {
-        self.aside.get_or_init(|| Box::new(Aside::new(None)))
+        self.aside.get_or_init(|| Box::new(Aside::new(Box::default())))
     }
 
     /// Who listens; none if nobody ever has.
@@ -267,9 +270,9 @@ impl Inner {
         }
     }
 
-    /// The user's own rule.
-    pub(crate) fn custom(&self) -> Option<&CustomRule> {
-        self.aside.get()?.custom.as_ref()
+    /// The user's own rules.
+    pub(crate) fn custom(&self) -> &[CustomRule] {
+        self.aside.get().map_or(&[], |aside| &aside.custom)
     }
 
     fn totals(&self, control: &Control) -> Totals {
@@ -379,7 +382,7 @@ impl Inner {
             // Made here, so that no call makes it.
             self.aside();
         }
-        let weighed = self.custom().is_some() || machine.state() == State::MetricsOnly;
+        let weighed = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
         let word = Word::new(machine.epoch(), machine.state())
             .with_generation(generation)
             .with_timed(timed)

@@ -25,7 +25,7 @@ pub struct CircuitBreakerBuilder {
     name: Arc<str>,
     config: CircuitBreakerConfig,
     clock: Clock,
-    custom: Option<CustomRule>,
+    custom: Vec<CustomRule>,
     listeners: Vec<Box<dyn Listener>>,
     start_in: State,
     seed: Option<u64>,
@@ -37,7 +37,7 @@ impl CircuitBreakerBuilder {
             name,
             config: CircuitBreakerConfig::default(),
             clock: Clock::system(),
-            custom: None,
+            custom: Vec::new(),
             listeners: Vec::new(),
             start_in: State::Closed,
             seed: None,
@@ -60,12 +60,9 @@ impl CircuitBreakerBuilder {
     /// opens); for a breaker with this rule alone see
     /// [`no_trip_rules`](crate::CircuitBreakerConfigBuilder::no_trip_rules). A panic in it is caught,
     /// counted and taken for false. Given twice, either rule opens.
-    pub fn ready_to_trip(self, rule: impl Fn(&Counts) -> bool + Send + Sync + 'static) -> Self {
-        let custom: CustomRule = match self.custom {
-            None => Box::new(rule),
-            Some(first) => Box::new(move |counts| first(counts) || rule(counts)),
-        };
-        Self { custom: Some(custom), ..self }
+    pub fn ready_to_trip(mut self, rule: impl Fn(&Counts) -> bool + Send + Sync + 'static) -> Self {
+        self.custom.push(Box::new(rule));
+        self
     }
 
     /// A listener that listens as long as the breaker lives.

@@ -197,7 +197,8 @@ pub enum Event {
 /// State changes, resets, would-trips and configuration changes reach every listener one at a time,
 /// in the order of their `sequence`, after the change is made and outside every lock: a listener may
 /// call the breaker. Rejections and recorded calls are told at once by the thread that caused them
-/// and have no order among threads. A panic in a listener is caught and counted
+/// and have no order among threads; a listener that hears them and causes another of their kind is told of it
+/// within its own call, so it must know when to stop. A panic in a listener is caught and counted
 /// ([`Totals::panics`](crate::Totals::panics)); the other listeners still hear the event.
 ///
 /// Any `Fn(&CircuitBreaker, &Event)` is a listener.

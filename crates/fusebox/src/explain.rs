@@ -33,10 +33,13 @@ impl CircuitBreaker {
     /// );
     /// ```
     pub fn explain(&self) -> String {
-        let (snapshot, (cause, probes)) = self.look(|machine, now| (machine.why(now), machine.probes(now)));
+        let (snapshot, (cause, probes, is_disabled_by_rule)) = self.look(|control, now| {
+            (control.machine.why(now), control.machine.probes(now), control.is_disabled_by_rule())
+        });
         let config = self.config();
-        let has_own_rule = self.inner().custom().is_some();
-        Explanation { snapshot: &snapshot, config: &config, cause, probes, has_own_rule }.to_string()
+        let has_own_rule = !self.inner().custom().is_empty();
+        Explanation { snapshot: &snapshot, config: &config, cause, probes, is_disabled_by_rule, has_own_rule }
+            .to_string()
     }
 }
 
@@ -47,6 +50,8 @@ struct Explanation<'a> {
     /// Why it opened last.
     cause: Cause,
     probes: Probes,
+    /// By a configuration, and no operator has spoken since.
+    is_disabled_by_rule: bool,
     has_own_rule: bool,
 }
 
@@ -102,12 +107,12 @@ impl Explanation<'_> {
             write!(f, "This is the {nth} opening in a row; its wait is {wait}. ")?;
         }
         write!(f, "In {} the next call passes as a probe. ", Brief(retry_after.unwrap_or_default()))?;
-        self.verdict(f, &Counts::default(), None)?;
+        self.verdict(f, None)?;
         f.write_str(" If the dependency is known to be well, `reset()` closes the breaker at once.")
     }
 
     fn half_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Snapshot { counts, rejected, open_duration, in_state_for, .. } = self.snapshot;
+        let Snapshot { rejected, open_duration, in_state_for, .. } = self.snapshot;
         f.write_str("half-open: a few calls pass as probes, to see whether the dependency is well again. It had opened ")?;
         self.why(f)?;
         f.write_str(". ")?;
@@ -126,7 +131,7 @@ impl Explanation<'_> {
                 write!(f, "Until then every other call is rejected ({rejected} so far). ")?;
             }
         }
-        self.verdict(f, counts, Some(*open_duration))
+        self.verdict(f, Some(*open_duration))
     }
 
     fn forced_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,7 +140,15 @@ impl Explanation<'_> {
     }
 
     fn disabled(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "disabled by an operator: every call passes, and it cannot open. {UNTIL_RESET}")
+        let (who, until) = if self.is_disabled_by_rule {
+            (
+                "its configuration",
+                "It stays so until the configuration enables it, or somebody calls `reset()`.",
+            )
+        } else {
+            ("an operator", UNTIL_RESET)
+        };
+        write!(f, "disabled by {who}: every call passes, and it cannot open. {until}")
     }
 
     fn metrics_only(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -209,22 +222,29 @@ impl Explanation<'_> {
     }
 
     /// What the probes must show, and what they have shown so far.
-    fn verdict(&self, f: &mut fmt::Formatter<'_>, seen: &Counts, wait: Option<Duration>) -> fmt::Result {
+    fn verdict(&self, f: &mut fmt::Formatter<'_>, wait: Option<Duration>) -> fmt::Result {
         let again = wait.map_or_else(String::new, |wait| format!(" for {}", Brief(wait)));
         let so_far = |n: u64| if n == 0 { String::new() } else { format!(" ({n} so far)") };
-        match self.probes.recovery {
+        let Probes { recovery, slow_ppb, tally, .. } = self.probes;
+        match recovery {
             Recovery::Counts { success_threshold, max_failures, .. } => {
                 let passes = Many(success_threshold, "success", "successes");
-                let fails = Many(u64::from(max_failures) + 1, "failure", "failures");
-                let (passed, failed) = (so_far(seen.successes), so_far(seen.failures));
+                let (one, several) = match slow_ppb {
+                    Some(_) => ("failure or slow success", "failures or slow successes"),
+                    None => ("failure", "failures"),
+                };
+                let fails = Many(u64::from(max_failures) + 1, one, several);
+                let (passed, failed) = (so_far(tally.passed), so_far(tally.failed()));
                 write!(f, "It closes after {passes}{passed} and opens again{again} after {fails}{failed}.")
             }
             Recovery::Rate { max_calls, threshold_ppb } => {
                 let (probes, limit) = (Many(max_calls, "probe", "probes"), percent(threshold_ppb));
-                let recorded = so_far(seen.calls);
+                let recorded = so_far(tally.calls());
+                let slow = slow_ppb.map_or_else(String::new, |ppb| format!(" or {} were slow", percent(ppb)));
                 write!(
                     f,
-                    "After {probes}{recorded} it opens again{again} if {limit} of them failed, and closes if not."
+                    "After {probes}{recorded} it opens again{again} if {limit} of them failed{slow}, and closes if \
+                     not."
                 )
             }
         }

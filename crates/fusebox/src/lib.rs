@@ -81,6 +81,7 @@ mod aside;
 mod breaker;
 mod builder;
 mod call;
+mod check;
 mod classify;
 mod clock;
 mod config;

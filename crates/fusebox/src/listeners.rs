@@ -84,6 +84,10 @@ impl Listeners {
 
     fn adopt(&self, ear: &Arc<Ear>) {
         let mut list = lock(&self.list);
+        if list.is_empty() {
+            // Left by a thread that found everybody gone: no news for who comes now.
+            lock(&self.queue).waiting.clear();
+        }
         *list = list.iter().cloned().chain([Arc::clone(ear)]).collect();
         self.note(&list);
     }
@@ -180,14 +184,19 @@ impl Listeners {
     fn tell(&self, breaker: &CircuitBreaker, event: &Event, wanted: impl Fn(&Ear) -> bool) {
         let list = Arc::clone(&lock(&self.list));
         for ear in list.iter().filter(|ear| wanted(ear)) {
-            if !ear.listening.load(Ordering::Acquire) {
-                continue;
-            }
-            let told = catch_unwind(AssertUnwindSafe(|| ear.listener.on_event(breaker, event)));
-            if told.is_err() {
-                breaker.inner().count_panic();
+            if ear.listening.load(Ordering::Acquire) {
+                guarded(breaker, || ear.listener.on_event(breaker, event));
             }
         }
+        // A listener that has left meanwhile is dropped here, and its `Drop` is user code as well.
+        guarded(breaker, move || drop(list));
+    }
+}
+
+/// Runs user code; a panic is caught and counted, and whoever tells goes on telling.
+fn guarded(breaker: &CircuitBreaker, user_code: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(user_code)).is_err() {
+        breaker.inner().count_panic();
     }
 }
 
@@ -278,5 +287,32 @@ impl Inner {
     pub(crate) fn unsubscribe(&self, ear: &Arc<Ear>) {
         self.aside().listeners().remove(ear);
         self.republish();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_after_everybody_has_gone_hears_nothing_of_before() {
+        let breaker = CircuitBreaker::builder("left").build();
+        let listeners = Listeners::new();
+        let gone = listeners.add(Box::new(|_: &CircuitBreaker, _: &Event| {}));
+        // Put in line, and before its thread drains the line the only listener leaves.
+        listeners.enqueue(Event::Reset { sequence: 1 });
+        listeners.remove(&gone);
+        listeners.drain(&breaker);
+
+        let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let notes = Arc::clone(&heard);
+        listeners.add(Box::new(move |_: &CircuitBreaker, event: &Event| {
+            notes.lock().unwrap().push(event.clone());
+        }));
+        listeners.enqueue(Event::Reset { sequence: 2 });
+        listeners.drain(&breaker);
+
+        let heard = heard.lock().unwrap();
+        assert!(matches!(heard[..], [Event::Reset { sequence: 2 }]), "{heard:?}");
     }
 }

@@ -13,7 +13,9 @@ use crate::{CircuitBreaker, Classify, Outcome, State};
 /// Say how the call ended with [`success`](Self::success), [`failure`](Self::failure) or
 /// [`record`](Self::record). A permit that is dropped instead is counted as abandoned and gives a
 /// probe's slot back, so a cancelled call never leaves a breaker half-open for ever. A permit that
-/// is dropped by a panic in its own thread is a failure.
+/// is dropped by a panic in its own thread is a failure. One that is leaked
+/// ([`mem::forget`](std::mem::forget)) is counted nowhere; if it was a probe's, the breaker opens
+/// again when its [`probe_timeout`](crate::HalfOpen::probe_timeout) is over.
 ///
 /// # Examples
 ///
@@ -245,15 +247,23 @@ fn classified<T, E, C: Classify<T, E> + ?Sized>(
     result: &Result<T, E>,
     classify: &C,
 ) -> Ending {
-    let answer = catch_unwind(AssertUnwindSafe(|| match classify.classify(result) {
+    let Some(outcome) = caught(inner, || classify.classify(result)) else {
+        return if result.is_ok() { Ending::Success } else { Ending::Failure { hint: None } };
+    };
+    match outcome {
         Outcome::Success => Ending::Success,
         Outcome::Ignored => Ending::Ignored,
-        Outcome::Failure => Ending::Failure { hint: classify.retry_after(result).map(nanos) },
-    }));
-    answer.unwrap_or_else(|_| {
-        inner.count_panic();
-        if result.is_ok() { Ending::Success } else { Ending::Failure { hint: None } }
-    })
+        Outcome::Failure => {
+            let hint = caught(inner, || classify.retry_after(result)).flatten();
+            Ending::Failure { hint: hint.map(nanos) }
+        }
+    }
+}
+
+/// What user code says; none if it panicked, which is counted (S4).
+#[inline]
+fn caught<T>(inner: &Inner, ask: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(ask)).inspect_err(|_| inner.count_panic()).ok()
 }
 
 impl fmt::Debug for Permit<'_> {

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use crate::breaker::CustomRule;
 use crate::clock::{Moment, nanos};
 use crate::config::Abandoned;
 use crate::permit::{Ending, Ticket};
@@ -220,13 +221,11 @@ impl CircuitBreaker {
     fn ask_rules(&self, counts: &Counts) -> Option<Cause> {
         let inner = self.inner();
         let fired = inner.window.with_config(|config| trip::fired(config.rules(), counts));
-        let Some(custom) = inner.custom() else { return fired };
-        let answer = catch_unwind(AssertUnwindSafe(|| custom(counts)));
-        let holds = answer.unwrap_or_else(|_| {
-            inner.count_panic();
-            false
-        });
-        if holds { Some(trip::with_custom(fired, counts)) } else { fired }
+        let holds = |rule: &CustomRule| {
+            let answer = catch_unwind(AssertUnwindSafe(|| rule(counts)));
+            answer.inspect_err(|_| inner.count_panic()).unwrap_or(false)
+        };
+        if inner.custom().iter().any(holds) { Some(trip::with_custom(fired, counts)) } else { fired }
     }
 
     /// Metrics-only: told once when a rule begins to hold, and again only after none did.

@@ -117,8 +117,8 @@ fn open_by_several_rules() {
         &breaker,
         "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
          because 5 calls in a row failed (the limit is 5), and because 100% of 5 calls failed. In 2s the \
-         next call passes as a probe. It closes after 1 success and opens again after 1 failure. If the \
-         dependency is known to be well, `reset()` closes the breaker at once.",
+         next call passes as a probe. It closes after 1 success and opens again after 1 failure or slow \
+         success. If the dependency is known to be well, `reset()` closes the breaker at once.",
     );
 }
 
@@ -133,8 +133,8 @@ fn open_by_slow_calls() {
         &breaker,
         "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
          because 100% of 2 calls were slow (the limit is 80%). In 2s the next call passes as a probe. It \
-         closes after 1 success and opens again after 1 failure. If the dependency is known to be well, \
-         `reset()` closes the breaker at once.",
+         closes after 1 success and opens again after 1 failure or slow success. If the dependency is \
+         known to be well, `reset()` closes the breaker at once.",
     );
 }
 
@@ -223,8 +223,8 @@ fn open_because_a_probe_was_slow() {
         &breaker,
         "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
          because a probe was slow. This is the 2nd opening in a row; its wait is 2s. In 2s the next call \
-         passes as a probe. It closes after 1 success and opens again after 1 failure. If the dependency \
-         is known to be well, `reset()` closes the breaker at once.",
+         passes as a probe. It closes after 1 success and opens again after 1 failure or slow success. If \
+         the dependency is known to be well, `reset()` closes the breaker at once.",
     );
 }
 
@@ -337,6 +337,30 @@ fn half_open_by_a_rate() {
 }
 
 #[test]
+fn half_open_a_slow_success_is_no_success() {
+    let half_open = HalfOpen::new().success_threshold(2).max_failures(2);
+    let slow = Trip::slow_call_rate(0.8, SECOND).minimum_calls(1);
+    let (breaker, hands) = breaker(plain().trip(slow).half_open(half_open));
+    breaker.trip();
+    hands.advance(2 * SECOND);
+    breaker.try_acquire().unwrap().record_after(Outcome::Success, SECOND);
+    reads(
+        &breaker,
+        "Circuit breaker `payments` is half-open: a few calls pass as probes, to see whether the \
+         dependency is well again. It had opened because somebody opened it by hand. No probe is out; the \
+         next call passes as one. It closes after 2 successes and opens again for 2s after 3 failures or \
+         slow successes (1 so far).",
+    );
+    let rate = HalfOpen::new().max_calls(10).failure_rate(0.3);
+    breaker.set_config(plain().trip(slow).half_open(rate).build().unwrap());
+    breaker.reset();
+    breaker.trip();
+    assert!(breaker.explain().contains(
+        "After 10 probes it opens again if 30% of them failed or 80% were slow, and closes if not."
+    ));
+}
+
+#[test]
 fn forced_open() {
     let (breaker, _) = breaker(plain());
     breaker.force_open();
@@ -356,6 +380,17 @@ fn disabled() {
         &breaker,
         "Circuit breaker `payments` is disabled by an operator: every call passes, and it cannot open. \
          It stays so until somebody calls `reset()` or `force_closed()`.",
+    );
+}
+
+#[test]
+fn disabled_by_its_configuration() {
+    let (breaker, _) = breaker(plain());
+    breaker.set_enabled(false);
+    reads(
+        &breaker,
+        "Circuit breaker `payments` is disabled by its configuration: every call passes, and it cannot \
+         open. It stays so until the configuration enables it, or somebody calls `reset()`.",
     );
 }
 

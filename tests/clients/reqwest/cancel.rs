@@ -1,8 +1,9 @@
 //! Requests that never come to their end.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-use fusebox::State;
+use fusebox::{CircuitBreaker, State};
 use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -10,7 +11,7 @@ use reqwest::Request;
 use reqwest_middleware::{Next, Result};
 
 use crate::server::Server;
-use crate::world::{Guarded, stack};
+use crate::world::{Guarded, SECOND, stack};
 
 #[tokio::test]
 async fn a_request_that_is_dropped_is_abandoned() {
@@ -61,4 +62,68 @@ async fn a_panic_further_in_is_a_failure_and_goes_on() {
     let guarded = Guarded::stack(|breaker| stack().with(CircuitBreakerMiddleware::new(breaker)).with(panics));
     assert!(AssertUnwindSafe(guarded.get(&server, "/whole")).catch_unwind().await.is_err());
     assert_eq!(guarded.ended(), "failure");
+}
+
+#[tokio::test]
+async fn a_panic_elsewhere_in_the_task_abandons_a_healthy_request() {
+    let server = Server::start().await;
+    for whole in [false, true] {
+        let guarded = Guarded::with(|breaker| if whole { breaker.until_body_end() } else { breaker });
+        let mut healthy = Box::pin(guarded.get(&server, "/silent"));
+        assert!(healthy.as_mut().now_or_never().is_none());
+        let task = catch_unwind(AssertUnwindSafe(move || {
+            let _healthy = healthy;
+            panic!("elsewhere in the task");
+        }));
+        assert!(task.is_err());
+        assert_eq!(guarded.ended(), "abandoned");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_before_the_trip_decides_no_half_open_visit() {
+    let server = Server::start().await;
+    let guarded = Guarded::new();
+    let mut early = Box::pin(guarded.get(&server, "/whole"));
+    assert!(early.as_mut().now_or_never().is_none());
+    guarded.about_to_probe();
+    let mut probe = Box::pin(guarded.get(&server, "/silent"));
+    assert!(probe.as_mut().now_or_never().is_none());
+
+    assert_eq!(early.await.unwrap().status(), 200);
+
+    assert_eq!((guarded.ended().as_str(), guarded.breaker.state()), ("late", State::HalfOpen));
+    assert!(guarded.breaker.check().is_err(), "nor does it give back the probe's slot");
+}
+
+#[tokio::test]
+async fn a_probe_whose_future_is_leaked_reopens_in_time() {
+    let server = Server::start().await;
+    let guarded = Guarded::new();
+    guarded.about_to_probe();
+    let mut leaked = Box::pin(guarded.get(&server, "/silent"));
+    assert!(leaked.as_mut().now_or_never().is_none());
+    std::mem::forget(leaked);
+
+    // The default time of a probe, and the wait after it.
+    guarded.hands.advance(Duration::from_secs(60));
+    assert_eq!(guarded.breaker.state(), State::Open);
+    guarded.hands.advance(SECOND);
+    guarded.get(&server, "/whole").await.unwrap();
+    assert_eq!(guarded.breaker.state(), State::Closed);
+}
+
+#[tokio::test]
+async fn an_answer_goes_out_whatever_becomes_of_the_breaker() {
+    let server = Server::start().await;
+    for change in
+        [CircuitBreaker::trip, CircuitBreaker::force_open, CircuitBreaker::disable, CircuitBreaker::reset]
+    {
+        let guarded = Guarded::new();
+        let mut request = Box::pin(guarded.get(&server, "/whole"));
+        assert!(request.as_mut().now_or_never().is_none());
+        change(&guarded.breaker);
+        assert_eq!(request.await.unwrap().status(), 200);
+        assert_eq!(guarded.ended(), "late");
+    }
 }

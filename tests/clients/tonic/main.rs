@@ -9,6 +9,7 @@ mod client;
 #[path = "../../support/clocked.rs"]
 mod clocked;
 mod connect;
+mod contract;
 mod deadline;
 mod errors;
 mod inner;
@@ -16,6 +17,9 @@ mod interceptor;
 mod peer;
 mod probe;
 mod rejected;
+#[path = "../../support/inner.rs"]
+#[expect(dead_code, reason = "the layer for any service asks for more of it")]
+mod scripted;
 mod serve;
 mod shop;
 mod streams;

@@ -37,7 +37,7 @@ impl Breaker {
     /// What the door says as things stand. S19: nobody knows when a saturated or a forced-open breaker lets in.
     pub(super) fn answer(&self) -> Result<(), (Why, Option<Nanos>)> {
         match &self.phase {
-            Phase::Closed(_) | Phase::Disabled | Phase::MetricsOnly { .. } => Ok(()),
+            Phase::Closed(_) | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => Ok(()),
             Phase::Open { deadline, .. } if self.now < *deadline => {
                 Err((Why::Open, Some(deadline - self.now)))
             }
@@ -56,7 +56,7 @@ impl Breaker {
 
     pub(crate) fn finish(&mut self, permit: Permit, finish: Finish) {
         self.catch_up();
-        let timed = permit.acquired.map(|acquired| self.now.saturating_sub(acquired));
+        let timed = permit.age(self.now);
         let (ended, took, hint) = match finish {
             Finish::Success => (Ended::Success, timed, None),
             Finish::Failure => (Ended::Failure, timed, None),
@@ -123,15 +123,16 @@ impl Breaker {
         let now = self.now;
         match &mut self.phase {
             Phase::Closed(memory) => {
-                memory.record(failure, slow, now);
-                let fired = self.settings.fired(&memory.counts(now), self.custom);
+                let (rolls, counts) = (memory.record(failure, slow, now), memory.counts(now));
+                self.told.extend(rolls.then_some(Told::Rolled { counts }));
+                let fired = self.settings.fired(&counts, self.custom);
                 if !fired.is_empty() {
                     self.open(now, &fired, wait);
                 }
             }
             Phase::MetricsOnly { memory, holding } => {
-                memory.record(failure, slow, now);
-                let counts = memory.counts(now);
+                let (rolls, counts) = (memory.record(failure, slow, now), memory.counts(now));
+                self.told.extend(rolls.then_some(Told::Rolled { counts }));
                 let fired = self.settings.fired(&counts, self.custom);
                 if !fired.is_empty() && !*holding {
                     self.totals.would_trip += 1;
@@ -153,7 +154,7 @@ impl Breaker {
                 }
             }
             // S2: no window there, only totals.
-            Phase::Disabled | Phase::ForcedOpen | Phase::Open { .. } => {}
+            Phase::Disabled { .. } | Phase::ForcedOpen | Phase::Open { .. } => {}
         }
     }
 }

@@ -42,7 +42,10 @@ pub(super) enum Phase {
     },
     HalfOpen(Visit),
     ForcedOpen,
-    Disabled,
+    /// `by_rule`: by a configuration, and no operator has spoken since.
+    Disabled {
+        by_rule: bool,
+    },
     /// `holding`: a rule held at the last recorded outcome.
     MetricsOnly {
         memory: Memory,
@@ -68,6 +71,17 @@ pub(crate) struct Permit {
     pub(super) epoch: u64,
     pub(super) probe: Option<u64>,
     pub(super) acquired: Option<Nanos>,
+}
+
+impl Permit {
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// How long ago it was given, if anything needs to know.
+    pub(crate) fn age(&self, now: Nanos) -> Option<Nanos> {
+        self.acquired.map(|acquired| now.saturating_sub(acquired))
+    }
 }
 
 /// How long an opening lasts.
@@ -130,7 +144,7 @@ impl Breaker {
             Phase::Open { .. } => State::Open,
             Phase::HalfOpen(_) => State::HalfOpen,
             Phase::ForcedOpen => State::ForcedOpen,
-            Phase::Disabled => State::Disabled,
+            Phase::Disabled { .. } => State::Disabled,
             Phase::MetricsOnly { .. } => State::MetricsOnly,
         }
     }
@@ -141,7 +155,7 @@ impl Breaker {
             Phase::Closed(memory) | Phase::MetricsOnly { memory, .. } => memory.counts(self.now),
             Phase::Open { counts, .. } => *counts,
             Phase::HalfOpen(visit) => visit.counts,
-            Phase::ForcedOpen | Phase::Disabled => Counts::default(),
+            Phase::ForcedOpen | Phase::Disabled { .. } => Counts::default(),
         }
     }
 
@@ -152,7 +166,7 @@ impl Breaker {
         self.since = at;
         self.epoch += 1;
         self.rejected = 0;
-        let change = Change { from, to: self.state(), reasons: in_order(reasons), counts };
+        let change = Change { from, to: self.state(), reasons: in_order(reasons), counts, at };
         if change.to == State::Open {
             self.totals.trips += 1;
             self.last_trip = Some(change.clone());

@@ -37,7 +37,26 @@ impl Breaker {
     }
 
     pub(crate) fn disable(&mut self) {
-        self.set_override(Phase::Disabled);
+        self.set_override(Phase::Disabled { by_rule: false });
+    }
+
+    /// What a configuration says: no operator's word, so it disables only where there is none, and enables only what
+    /// it has disabled itself. Says whether that changed anything.
+    pub(crate) fn set_enabled(&mut self, enabled: bool) -> bool {
+        let own = matches!(self.phase, Phase::Disabled { by_rule: true });
+        match self.state() {
+            State::Disabled if own && enabled => self.force_closed(),
+            State::Closed | State::Open | State::HalfOpen if !enabled => {
+                self.set_override(Phase::Disabled { by_rule: true });
+            }
+            State::Closed
+            | State::Open
+            | State::HalfOpen
+            | State::ForcedOpen
+            | State::Disabled
+            | State::MetricsOnly => return false,
+        }
+        true
     }
 
     pub(crate) fn metrics_only(&mut self) {

@@ -47,7 +47,7 @@ impl Breaker {
     fn next_opening(&self) -> u64 {
         match self.phase {
             Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Open { .. } => self.epoch + 1,
-            Phase::ForcedOpen | Phase::Disabled | Phase::MetricsOnly { .. } => self.epoch + 2,
+            Phase::ForcedOpen | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => self.epoch + 2,
         }
     }
 }

@@ -26,9 +26,11 @@ impl Memory {
         Self { window, anchor: now, samples: Vec::new(), run: Counts::default(), run_at: now }
     }
 
-    /// S13: an outcome belongs to the moment it completed. S26: a window never goes back to an earlier bucket.
-    pub(crate) fn record(&mut self, failure: bool, slow: bool, now: Nanos) {
+    /// S13: an outcome belongs to the moment it completed. S26: a window never goes back to an earlier bucket. Says
+    /// whether it is the first in its bucket or interval.
+    pub(crate) fn record(&mut self, failure: bool, slow: bool, now: Nanos) -> bool {
         let now = self.no_earlier(now);
+        let rolls = self.has_rolled(now);
         let before = self.counts(now);
         self.run = Counts {
             consecutive_failures: before.consecutive_failures,
@@ -39,6 +41,16 @@ impl Memory {
         self.run_at = now;
         self.samples.push(Sample { at: now, failure, slow });
         self.drop_gone(now);
+        rolls
+    }
+
+    fn has_rolled(&self, now: Nanos) -> bool {
+        match self.window {
+            Window::Last { bucket: length, .. } | Window::Tumbling(length) => {
+                self.step(now, length) > self.step(self.run_at, length)
+            }
+            Window::LastCalls(_) | Window::Unbounded => false,
+        }
     }
 
     /// What lies in no window from now on is not kept: histories are long.

@@ -49,8 +49,12 @@ impl Breaker {
             Phase::HalfOpen(visit) => {
                 visit.probes.values().min().map(|oldest| oldest.saturating_add(visit.policy.probe_timeout))
             }
-            Phase::Closed(_) | Phase::ForcedOpen | Phase::Disabled | Phase::MetricsOnly { .. } => None,
+            Phase::Closed(_) | Phase::ForcedOpen | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => None,
         }
+    }
+
+    pub(crate) fn time_left(&self) -> Option<Nanos> {
+        self.next_instant().map(|instant| instant - self.now)
     }
 
     pub(super) fn effective(&self) -> Breaker {
@@ -64,7 +68,9 @@ impl Breaker {
         match self.phase {
             Phase::Open { deadline, .. } => Some(deadline - self.now),
             Phase::ForcedOpen => None,
-            Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Disabled | Phase::MetricsOnly { .. } => Some(0),
+            Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => {
+                Some(0)
+            }
         }
     }
 

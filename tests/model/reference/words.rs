@@ -89,6 +89,8 @@ pub(crate) struct Change {
     pub(crate) to: State,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) counts: Counts,
+    /// When it was due, which may be before anybody noticed (S18, S24).
+    pub(crate) at: Nanos,
 }
 
 /// What goes through the queue, in the order of its sequence (S27).
@@ -105,6 +107,7 @@ pub(crate) enum Queued {
 pub(crate) enum Told {
     Rejected { why: Why, retry_after: Option<Nanos> },
     Recorded { ended: Ended, slow: bool, took: Option<Nanos> },
+    Rolled { counts: Counts },
 }
 
 pub(crate) fn in_order(reasons: &BTreeSet<Reason>) -> Vec<Reason> {

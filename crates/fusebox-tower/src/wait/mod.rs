@@ -50,18 +50,19 @@ impl<Request> Admission<Request> for Waiting {
             if let Some(wait) = &self.wait {
                 wait.wake.register(cx.waker());
             }
-            // Asked after the waker was left: a change from now on wakes it.
-            if self.breaker.check().is_ok() {
+            // Asked after the waker was left: a change from now on wakes it. With the time, in one question:
+            // a wait that was over by the second of two would be neither waited for nor told.
+            let Some((_, time_left)) = self.breaker.refusal_for() else {
                 self.wait = None;
                 return Poll::Ready(Door::Pass);
-            }
+            };
             let Some(wait) = &mut self.wait else {
                 // The answer may have changed before anybody listened, so it is asked for again.
                 self.wait = Some(Wait { wake: Wake::new(&self.breaker), alarm: Alarm::new() });
                 continue;
             };
             // The end of the wait, or of the time a probe has: neither is an event until somebody asks.
-            ready!(wait.alarm.poll_in(self.breaker.changes_in(), cx));
+            ready!(wait.alarm.poll_in(time_left, cx));
         }
     }
 

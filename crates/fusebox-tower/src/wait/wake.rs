@@ -37,14 +37,15 @@ impl Slot {
 }
 
 impl Listener for WakeOnEvent {
-    fn on_event(&self, _: &CircuitBreaker, event: &Event) {
-        // A rejection makes nobody admissible. Everything else may: a state change, a probe's slot
-        // given back, a reset, a shorter wait.
-        if matches!(event, Event::Rejected(_)) {
-            return;
-        }
+    fn on_event(&self, _: &CircuitBreaker, _: &Event) {
         if let Some(waker) = self.0.replace(None) {
             waker.wake();
         }
+    }
+
+    // A rejection makes nobody admissible. Everything else may: a state change, a probe's slot given back, a
+    // reset, a shorter wait.
+    fn wants_rejections(&self) -> bool {
+        false
     }
 }

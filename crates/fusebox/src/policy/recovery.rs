@@ -14,6 +14,11 @@ impl Tally {
     pub(crate) fn calls(&self) -> u64 {
         self.successes + self.failures
     }
+
+    /// Probes that did not pass: failures, and successes that were slow where a slow-call rule looks.
+    pub(crate) fn failed(&self) -> u64 {
+        self.calls() - self.passed
+    }
 }
 
 /// What the probes have shown.
@@ -42,7 +47,7 @@ pub(crate) fn judge(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally) ->
         Recovery::Counts { success_threshold, max_failures, .. } => {
             if tally.passed >= u64::from(success_threshold) {
                 Finding::Recovered
-            } else if tally.calls() - tally.passed > u64::from(max_failures) {
+            } else if tally.failed() > u64::from(max_failures) {
                 Finding::StillSick
             } else {
                 Finding::Undecided

@@ -1,7 +1,10 @@
 //! What the machine tells of itself: the waits to come, the moments at which time moves it, the reasons.
 
+use std::time::Duration;
+
 use super::*;
-use crate::state::Reasons;
+use crate::config::Recovery;
+use crate::state::{Probes, Reasons};
 use crate::{Backoff, HalfOpen, Trip};
 
 const SECOND: u64 = 1_000_000_000;

@@ -12,10 +12,12 @@
 
 mod change;
 mod machine;
+mod probation;
 mod word;
 
 pub(crate) use change::{Cause, Change, Entry, Log, Percent, Reasons};
-pub(crate) use machine::{Admission, HalfOpenEnd, Machine, Probes, Verdict, View};
+pub(crate) use machine::{Admission, Machine, Verdict, View};
+pub(crate) use probation::{HalfOpenEnd, Probes};
 pub(crate) use word::{StateWord, Word};
 
 /// What the breaker does with a call.
