@@ -69,7 +69,7 @@ impl TransitionCount {
 fn foreseen(breaker: &CircuitBreaker) -> Vec<(State, State, &'static str)> {
     let config = breaker.config();
     let rules = config.trip().iter().map(|rule| reason_of(rule.kind()));
-    let own = breaker.inner().custom().map(|_| TripReason::Custom);
+    let own = breaker.inner().custom().first().map(|_| TripReason::Custom);
     let opens = rules.chain(own).map(|reason| (State::Closed, State::Open, reason.as_str()));
     let recovers = [
         (State::Open, State::HalfOpen, WAIT_OVER),
