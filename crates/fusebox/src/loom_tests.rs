@@ -7,6 +7,7 @@ mod admission;
 mod config;
 mod listeners;
 mod probes;
+pub(crate) mod race;
 mod totals;
 mod windows;
 
