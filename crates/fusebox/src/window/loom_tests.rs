@@ -2,6 +2,8 @@
 //!
 //! Each model says what it protects; the mutation named with it makes it fail.
 
+mod time;
+
 use super::ring::Ring;
 use super::*;
 use crate::clock::Clock;
@@ -231,22 +233,6 @@ fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
         };
         let longest = failures.into_iter().map(run).max();
         assert!(longest >= Some(2), "{longest:?}");
-    });
-}
-
-/// Two threads that find the bucket over: the window rolls once and keeps both outcomes.
-///
-/// Fails if a mark is written when the window stands at that bucket already.
-#[test]
-fn a_bucket_rolls_once() {
-    race(|start| {
-        let shared = Race::new(last(10));
-        shared.record(FAILURE, 0);
-        start.two(shared.racer(|race| race.record(SUCCESS, 6)), shared.racer(|race| race.record(FAILURE, 5)));
-        let at = |now| (shared.counts(now).calls, shared.counts(now).failures);
-        assert_eq!(at(9), (3, 2));
-        assert_eq!(at(10), (2, 1), "the first bucket has left");
-        assert_eq!(at(15), (0, 0));
     });
 }
 
