@@ -236,6 +236,25 @@ fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
     });
 }
 
+/// Successes that pass a failure: they come before it or follow it, so one of the two runs goes on, and one alone.
+///
+/// Fails if the run of successes is broken by the writer of the failure after its step instead of with it,
+/// or if `counts` looks for successes in a row where there is a failure in a row.
+#[test]
+fn a_failure_and_successes_follow_each_other() {
+    for window in [crate::Window::unbounded(), crate::Window::last_calls(3)] {
+        race(move |start| {
+            let shared = Race::new(window);
+            let failure = shared.racer(|race| race.record(FAILURE, 0));
+            let successes = shared.racer(|race| [race.record(SUCCESS, 0), race.record(SUCCESS, 0)]);
+            start.two(failure, successes);
+            let counts = shared.counts(0);
+            let runs = (counts.consecutive_failures, counts.consecutive_successes);
+            assert!(matches!(runs, (0, 1 | 2) | (1, 0)), "{runs:?}");
+        });
+    }
+}
+
 /// A configuration swapped under a running call: its outcome is in the new window or forgotten with
 /// the old one, the run is kept, and nothing is counted twice.
 ///

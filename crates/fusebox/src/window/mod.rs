@@ -246,7 +246,7 @@ impl Window {
                     return Recorded::Quiet;
                 }
                 if !kind.is_plain() || !head.calm() {
-                    self.note_trouble(frame, next, kind, &after);
+                    self.note_trouble(frame, next, &after);
                 }
                 return Recorded::Counts(self.weigh(frame, next, kind, &after, run, moment));
             }
@@ -280,10 +280,7 @@ impl Window {
     ///
     /// Also after a success that ends a run of failures: whoever wrote the last of them may have got no
     /// further than making it a step.
-    fn note_trouble(&self, frame: &Frame, head: Head, kind: Kind, after: &Sums) {
-        if kind.failure {
-            self.streak_base.fetch_max(after.successes.wrapping_add(self.plain.sum()), Ordering::AcqRel);
-        }
+    fn note_trouble(&self, frame: &Frame, head: Head, after: &Sums) {
         if self.weighs_successes(frame, after) {
             self.trouble.fetch_max(head.ticket(), Ordering::SeqCst);
             crate::sync::model_fence();
@@ -358,13 +355,27 @@ impl Window {
                     let total = || sums.recorded().wrapping_add(self.plain.sum());
                     ring.note(head.turn(), kind, total, unmoved)?;
                 }
-                if !kind.failure {
+                if kind.failure {
+                    self.break_streak(&sums, unmoved)?;
+                } else {
                     self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
                 }
             }
             Step::Roll => self.finish_roll(head, frame, &sums, unmoved)?,
         }
         unmoved().then_some(sums)
+    }
+
+    /// A failure ends a run of successes, before any success can begin the next.
+    fn break_streak(&self, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
+        let successes = sums.successes.wrapping_add(self.plain.sum());
+        if !unmoved() {
+            return None;
+        }
+        if self.streak_base.load(Ordering::Acquire) < successes {
+            self.streak_base.fetch_max(successes, Ordering::AcqRel);
+        }
+        Some(())
     }
 
     fn finish_roll(&self, head: Head, frame: &Frame, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
@@ -423,7 +434,8 @@ impl Window {
             let unmoved = || self.load() == head;
             let counts = frame.counts(head, &sums, || self.plain.sum(), || moment.get(), unmoved);
             let Some(counts) = counts else { continue };
-            let streak = self.streak(&sums);
+            // A success that has passed the last failure comes before it, as it does not end its run.
+            let streak = if run == 0 { self.streak(&sums) } else { 0 };
             if self.load() != head {
                 continue;
             }
