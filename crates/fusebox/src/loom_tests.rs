@@ -5,6 +5,7 @@
 
 mod admission;
 mod config;
+mod control;
 mod listeners;
 mod probes;
 pub(crate) mod race;

@@ -42,6 +42,32 @@ fn a_sample_survives_new_rules() {
     }
 }
 
+/// Rules that come while calls run: what lies in the window is weighed by them from then on, whenever it
+/// came in.
+///
+/// Fails if `change_rules` does not `suspect` what lies there.
+#[test]
+fn new_rules_are_asked_of_what_lies_in_the_window() {
+    for window in [Window::unbounded(), Window::last(2 * WAIT).buckets(2), Window::last_calls(4)] {
+        race(move |start| {
+            let (breaker, _hands) = probing(Trip::failure_count(9), window, HalfOpen::new());
+            let permit = || breaker.try_acquire_owned().unwrap();
+            let (failed, first, second, third) = (permit(), permit(), permit(), permit());
+            let quarter = Trip::failure_rate(0.25).minimum_calls(4);
+            let rules = breaker.config().to_builder().no_trip_rules().trip(quarter).build().unwrap();
+            let other = breaker.clone();
+            let calls = || {
+                failed.failure();
+                first.success();
+            };
+            start.two(move || other.set_config(rules), calls);
+            second.success();
+            third.success();
+            assert_eq!(breaker.snapshot().totals.trips, 1);
+        });
+    }
+}
+
 /// A half-open visit whose numbers are swapped while its probe ends: judged by those it began with.
 ///
 /// Fails if `set_config` gives a visit under way the new numbers.

@@ -58,6 +58,30 @@ fn an_overdue_probe_reopens_once() {
     });
 }
 
+/// A probe that is dropped when its time is over: either its slot is free, or the breaker has reopened
+/// and the probe is late.
+///
+/// Fails if `settle` does not catch up before it takes a probe back.
+#[test]
+fn a_probe_is_given_back_or_overdue() {
+    race(|start| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(WAIT);
+        let probe = breaker.try_acquire_owned().unwrap();
+        let other = breaker.clone();
+        let next = move || {
+            hands.advance(Duration::from_secs(10));
+            other.try_acquire_owned().ok()
+        };
+        let (next, ()) = start.two(next, || drop(probe));
+        let snapshot = breaker.snapshot();
+        let totals = snapshot.totals;
+        let expected = if next.is_some() { (State::HalfOpen, 1, 1, 0) } else { (State::Open, 2, 0, 1) };
+        assert_eq!((snapshot.state, totals.trips, totals.abandoned, totals.late), expected);
+    });
+}
+
 /// A probe's permit that is handed to another thread ends once, and its slot is there once.
 ///
 /// Fails if `OwnedPermit::end` leaves its ticket in place (its drop ends the call once more).

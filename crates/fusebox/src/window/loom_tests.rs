@@ -261,18 +261,20 @@ fn a_failure_and_successes_follow_each_other() {
 /// Fails if the frame before is not kept until the head is turned (the call waits for ever).
 #[test]
 fn a_call_survives_a_change_of_its_window() {
-    race(|start| {
-        let shared = Race::new(crate::Window::last_calls(2));
-        let change = shared.racer(|race| {
-            let config = config(crate::Window::unbounded());
-            let odd = race.window.reconfigure(&config, &Moment::at(&race.clock, Tick(0)));
-            race.state.publish(Word::new(1, State::Closed).with_generation(odd));
+    for kind in [FAILURE, SUCCESS] {
+        race(move |start| {
+            let shared = Race::new(crate::Window::last_calls(2));
+            let change = shared.racer(|race| {
+                let config = config(crate::Window::unbounded());
+                let odd = race.window.reconfigure(&config, &Moment::at(&race.clock, Tick(0)));
+                race.state.publish(Word::new(1, State::Closed).with_generation(odd));
+            });
+            let ((), recorded) = start.two(change, shared.racer(move |race| race.record(kind, 0)));
+            assert_ne!(recorded, Recorded::Late);
+            let (failed, counts) = (u64::from(kind.failure), shared.counts(0));
+            assert!(counts.calls <= 1 && counts.failures == failed * counts.calls);
+            assert_eq!((counts.consecutive_failures, counts.consecutive_successes), (failed, 1 - failed));
+            assert_eq!(shared.window.totals(), (1 - failed, failed, 0));
         });
-        let ((), recorded) = start.two(change, shared.racer(|race| race.record(FAILURE, 0)));
-        assert_ne!(recorded, Recorded::Late);
-        let counts = shared.counts(0);
-        assert!(counts.calls <= 1 && counts.calls == counts.failures);
-        assert_eq!(counts.consecutive_failures, 1);
-        assert_eq!(shared.window.totals(), (0, 1, 0));
-    });
+    }
 }
