@@ -242,7 +242,9 @@ impl Window {
             if self.swap(head, next) {
                 // If the head has moved on already, somebody else has applied it.
                 let _ = self.finish(next, frame);
-                if kind.is_plain() && !word.weighed() && !self.weighs_successes(frame, &before) {
+                // Trouble may also come of rules that nothing in the window has been asked about (S30).
+                let asked = word.weighed() || self.weighs_successes(frame, &before) || self.trouble() != 0;
+                if kind.is_plain() && !asked {
                     return Recorded::Quiet;
                 }
                 if !kind.is_plain() || !head.calm() {
