@@ -61,7 +61,7 @@ fn an_overdue_probe_reopens_once() {
 /// A probe that is dropped when its time is over: either its slot is free, or the breaker has reopened
 /// and the probe is late.
 ///
-/// Fails if `settle` does not catch up before it takes a probe back.
+/// Fails if `admit` does not catch up before it looks for a slot.
 #[test]
 fn a_probe_is_given_back_or_overdue() {
     race(|start| {

@@ -236,7 +236,8 @@ fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
     });
 }
 
-/// Successes that pass a failure: they come before it or follow it, so one of the two runs goes on, and one alone.
+/// A failure and two successes follow each other in some order, so one of the two runs goes on, and one
+/// alone; the successes that begin when the failure is there are both in their run.
 ///
 /// Fails if the run of successes is broken by the writer of the failure after its step instead of with it,
 /// or if `counts` looks for successes in a row where there is a failure in a row.
@@ -245,12 +246,24 @@ fn a_failure_and_successes_follow_each_other() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(3)] {
         race(move |start| {
             let shared = Race::new(window);
-            let failure = shared.racer(|race| race.record(FAILURE, 0));
-            let successes = shared.racer(|race| [race.record(SUCCESS, 0), race.record(SUCCESS, 0)]);
-            start.two(failure, successes);
-            let counts = shared.counts(0);
-            let runs = (counts.consecutive_failures, counts.consecutive_successes);
-            assert!(matches!(runs, (0, 1 | 2) | (1, 0)), "{runs:?}");
+            let runs = |race: &Race| {
+                let counts = race.counts(0);
+                (counts.consecutive_failures, counts.consecutive_successes)
+            };
+            let failure = shared.racer(move |race| {
+                race.record(FAILURE, 0);
+                let runs = runs(race);
+                assert!(runs.0 == 0 || runs.1 == 0, "{runs:?}");
+            });
+            let successes = shared.racer(|race| {
+                let after = race.counts(0).failures == 1;
+                race.record(SUCCESS, 0);
+                race.record(SUCCESS, 0);
+                after
+            });
+            let ((), after) = start.two(failure, successes);
+            let runs = runs(&shared);
+            assert!(if after { runs == (0, 2) } else { matches!(runs, (0, 1 | 2) | (1, 0)) }, "{runs:?}");
         });
     }
 }
