@@ -5,8 +5,10 @@
 
 mod admission;
 mod config;
+mod control;
 mod listeners;
 mod probes;
+pub(crate) mod race;
 mod totals;
 mod windows;
 

@@ -1,7 +1,6 @@
 //! The state word: who is let in, in which visit an outcome counts, and what is told of a visit.
 
-use loom::thread;
-
+use super::race::race;
 use super::{WAIT, breaker};
 use crate::{RejectReason, State};
 
@@ -10,14 +9,11 @@ use crate::{RejectReason, State};
 /// Fails if `Machine::trip` asks neither for the epoch nor for the state.
 #[test]
 fn an_epoch_has_one_transition() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
-        let other = breaker.clone();
         let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
-        let racer = thread::spawn(move || first.failure());
-        second.failure();
-        racer.join().unwrap();
-        let snapshot = other.snapshot();
+        start.two(|| first.failure(), || second.failure());
+        let snapshot = breaker.snapshot();
         assert_eq!((snapshot.state, snapshot.totals.trips), (State::Open, 1));
         assert_eq!(snapshot.totals.failures + snapshot.totals.late, 2);
         assert_eq!(snapshot.counts.calls, snapshot.counts.failures);
@@ -30,12 +26,11 @@ fn an_epoch_has_one_transition() {
 /// Fails if `Machine::trip` does not ask for the epoch, or if `record_step` does not for its frame's.
 #[test]
 fn a_result_of_before_is_late() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let before = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || before.failure());
-        breaker.reset();
-        racer.join().unwrap();
+        let other = breaker.clone();
+        start.two(move || other.reset(), || before.failure());
         let snapshot = breaker.snapshot();
         assert_eq!(
             (snapshot.state, snapshot.counts.calls, snapshot.counts.consecutive_failures),
@@ -50,12 +45,11 @@ fn a_result_of_before_is_late() {
 /// Fails if `add_plain` reads the stripe after the state.
 #[test]
 fn a_success_of_before_is_late() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(2);
         let before = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || before.success());
-        breaker.reset();
-        racer.join().unwrap();
+        let other = breaker.clone();
+        start.two(move || other.reset(), || before.success());
         let snapshot = breaker.snapshot();
         assert_eq!((snapshot.state, snapshot.counts.calls), (State::Closed, 0));
         assert_eq!(snapshot.totals.successes + snapshot.totals.late, 1);
@@ -68,13 +62,12 @@ fn a_success_of_before_is_late() {
 /// while a visit ends (either way a no of the visit before is counted in the next).
 #[test]
 fn a_rejection_counts_in_the_visit_that_refused_it() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         breaker.trip();
-        let other = breaker.clone();
-        let racer = thread::spawn(move || other.try_acquire().map(drop).unwrap_err().reason());
-        breaker.force_open();
-        let reason = racer.join().unwrap();
+        let (one, other) = (breaker.clone(), breaker.clone());
+        let refused = move || other.try_acquire().map(drop).unwrap_err().reason();
+        let ((), reason) = start.two(move || one.force_open(), refused);
         let snapshot = breaker.snapshot();
         assert_eq!(snapshot.totals.rejected, 1);
         assert_eq!(snapshot.rejected, u64::from(reason == RejectReason::ForcedOpen));
@@ -86,18 +79,17 @@ fn a_rejection_counts_in_the_visit_that_refused_it() {
 /// Fails if the word is published before the deadline and the cause, or without releasing them.
 #[test]
 fn who_sees_it_open_sees_why() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
-        let other = breaker.clone();
-        let racer = thread::spawn(move || {
+        let (one, other) = (breaker.clone(), breaker.clone());
+        let look = move || {
             if let Err(rejected) = other.check() {
                 assert_eq!(rejected.retry_after(), Some(WAIT));
                 let told = rejected.to_string();
                 assert!(told.contains("1 failure in a row, the limit is 1"), "{told}");
             }
-        });
-        breaker.try_acquire().unwrap().failure();
-        racer.join().unwrap();
+        };
+        start.two(move || one.try_acquire().unwrap().failure(), look);
         assert!(breaker.check().is_err());
     });
 }
@@ -108,16 +100,14 @@ fn who_sees_it_open_sees_why() {
 /// Fails if `look` gives the transition lock back between the state and the rest.
 #[test]
 fn a_snapshot_is_of_one_visit() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let failed = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || failed.failure());
-        let snapshot = breaker.snapshot();
+        let (snapshot, ()) = start.two(move || breaker.snapshot(), || failed.failure());
         let trips = u64::from(snapshot.state == State::Open);
         assert_eq!(snapshot.totals.trips, trips, "{snapshot:?}");
         assert_eq!(snapshot.retry_after, Some(WAIT * trips as u32));
         let tripped = snapshot.last_trip.map(|change| change.counts);
         assert_eq!(tripped, (trips == 1).then_some(snapshot.counts));
-        racer.join().unwrap();
     });
 }

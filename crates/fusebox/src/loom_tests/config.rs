@@ -1,7 +1,6 @@
 //! `set_config`, and what else republishes the word, while calls run.
 
-use loom::thread;
-
+use super::race::race;
 use super::{WAIT, breaker, probing};
 use crate::{CircuitBreaker, CircuitBreakerConfig, Event, HalfOpen, Listener, State, Trip, Window};
 
@@ -11,14 +10,13 @@ use crate::{CircuitBreaker, CircuitBreakerConfig, Event, HalfOpen, Listener, Sta
 /// `record_step` takes a swap of the head that failed for one that succeeded.
 #[test]
 fn a_configuration_is_swapped_under_a_call() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let permit = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || permit.failure());
+        let other = breaker.clone();
         let never =
             CircuitBreakerConfig::builder().no_trip_rules().window(Window::last_calls(4)).build().unwrap();
-        breaker.set_config(never);
-        racer.join().unwrap();
+        start.two(move || other.set_config(never), || permit.failure());
         let totals = breaker.snapshot().totals;
         assert_eq!(totals.failures + totals.late, 1);
         assert!(totals.trips <= 1);
@@ -31,15 +29,40 @@ fn a_configuration_is_swapped_under_a_call() {
 #[test]
 fn a_sample_survives_new_rules() {
     for window in [Window::unbounded(), Window::last_calls(4)] {
-        loom::model(move || {
+        race(move |start| {
             let (breaker, _hands) = probing(Trip::consecutive_failures(2), window, HalfOpen::new());
             let permit = breaker.try_acquire_owned().unwrap();
-            let racer = thread::spawn(move || permit.success());
+            let other = breaker.clone();
             let rules = CircuitBreakerConfig::builder().trip(Trip::failure_count(3)).window(window);
-            breaker.set_config(rules.build().unwrap());
-            racer.join().unwrap();
+            let rules = rules.build().unwrap();
+            start.two(move || other.set_config(rules), || permit.success());
             let snapshot = breaker.snapshot();
             assert_eq!((snapshot.counts.calls, snapshot.totals.successes), (1, 1));
+        });
+    }
+}
+
+/// Rules that come while calls run: the next outcome asks them about all that lies in the window.
+///
+/// Fails if `change_rules` does not `suspect` what lies there, or if a success that is a step does not look
+/// for trouble.
+#[test]
+fn new_rules_are_asked_of_what_lies_in_the_window() {
+    for window in [Window::unbounded(), Window::last(2 * WAIT).buckets(2), Window::last_calls(4)] {
+        race(move |start| {
+            let (breaker, _hands) = probing(Trip::failure_count(9), window, HalfOpen::new());
+            let permit = || breaker.try_acquire_owned().unwrap();
+            let (failed, first, second) = (permit(), permit(), permit());
+            let quarter = Trip::failure_rate(0.25).minimum_calls(2);
+            let rules = breaker.config().to_builder().no_trip_rules().trip(quarter).build().unwrap();
+            let other = breaker.clone();
+            let calls = || {
+                failed.failure();
+                first.success();
+            };
+            start.two(move || other.set_config(rules), calls);
+            second.success();
+            assert_eq!(breaker.snapshot().totals.trips, 1);
         });
     }
 }
@@ -49,15 +72,15 @@ fn a_sample_survives_new_rules() {
 /// Fails if `set_config` gives a visit under way the new numbers.
 #[test]
 fn a_visit_is_judged_by_the_numbers_it_began_with() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, hands) = breaker(1);
         breaker.trip();
         hands.advance(WAIT);
         let probe = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || probe.success());
         let three = HalfOpen::new().max_calls(3).success_threshold(3);
-        breaker.set_config(breaker.config().to_builder().half_open(three).build().unwrap());
-        racer.join().unwrap();
+        let config = breaker.config().to_builder().half_open(three).build().unwrap();
+        let other = breaker.clone();
+        start.two(move || other.set_config(config), || probe.success());
         let snapshot = breaker.snapshot();
         assert_eq!((snapshot.state, snapshot.totals.successes), (State::Closed, 1));
     });
@@ -80,12 +103,10 @@ impl Listener for Watcher {
 /// Fails if `republish` changes the flags of a word that it loaded without the lock.
 #[test]
 fn flags_and_state_are_published_together() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
-        let other = breaker.clone();
-        let racer = thread::spawn(move || other.disable());
-        breaker.subscribe(Watcher).forget();
-        racer.join().unwrap();
+        let (one, other) = (breaker.clone(), breaker.clone());
+        start.two(move || one.subscribe(Watcher).forget(), move || other.disable());
         assert_eq!(breaker.state(), State::Disabled);
         assert!(breaker.try_acquire_owned().unwrap().elapsed().is_some(), "timed from now on");
     });

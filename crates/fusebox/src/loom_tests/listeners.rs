@@ -5,9 +5,9 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use loom::sync::{Arc, Mutex};
-use loom::thread;
 
 use super::breaker;
+use super::race::race;
 use crate::{CircuitBreaker, Event, State};
 
 /// Changes made by two threads are told one at a time, in the order of their sequence, each once.
@@ -15,7 +15,7 @@ use crate::{CircuitBreaker, Event, State};
 /// Fails if the queue's `draining` is cleared in a step of its own after the last event, or ignored.
 #[test]
 fn changes_are_told_in_order() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let told = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&told);
@@ -26,10 +26,8 @@ fn changes_are_told_in_order() {
                 }
             })
             .forget();
-        let other = breaker.clone();
-        let racer = thread::spawn(move || other.force_open());
-        breaker.disable();
-        racer.join().unwrap();
+        let (one, other) = (breaker.clone(), breaker.clone());
+        start.two(move || one.disable(), move || other.force_open());
         assert_eq!(*told.lock().unwrap(), [1, 2]);
     });
 }
@@ -39,22 +37,17 @@ fn changes_are_told_in_order() {
 /// Fails if `adopt` takes the list in one step and puts the longer one in its place in another.
 #[test]
 fn of_two_who_subscribe_at_once_none_is_lost() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let heard = Arc::new(AtomicU64::new(0));
-        let subscribe = |breaker: &CircuitBreaker, heard: &Arc<AtomicU64>| {
-            let heard = Arc::clone(heard);
+        let subscribe = || {
+            let (breaker, heard) = (breaker.clone(), Arc::clone(&heard));
             let count = move |_: &CircuitBreaker, _: &Event| {
                 heard.fetch_add(1, Ordering::SeqCst);
             };
-            breaker.on_event(count).forget();
+            move || breaker.on_event(count).forget()
         };
-        let racer = {
-            let (breaker, heard) = (breaker.clone(), Arc::clone(&heard));
-            thread::spawn(move || subscribe(&breaker, &heard))
-        };
-        subscribe(&breaker, &heard);
-        racer.join().unwrap();
+        start.two(subscribe(), subscribe());
         breaker.force_open();
         assert_eq!(heard.load(Ordering::SeqCst), 2);
     });
@@ -65,7 +58,7 @@ fn of_two_who_subscribe_at_once_none_is_lost() {
 /// Fails if `note` takes a list with one listener left for an empty one.
 #[test]
 fn a_subscription_ends_while_events_flow() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let (kept, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let count = |counter: &Arc<AtomicU64>| {
@@ -77,9 +70,7 @@ fn a_subscription_ends_while_events_flow() {
         breaker.on_event(count(&kept)).forget();
         let subscription = breaker.on_event(count(&ended));
         let other = breaker.clone();
-        let racer = thread::spawn(move || other.force_open());
-        drop(subscription);
-        racer.join().unwrap();
+        start.two(|| drop(subscription), move || other.force_open());
         assert_eq!(kept.load(Ordering::SeqCst), 1);
         assert!(ended.load(Ordering::SeqCst) <= 1);
     });
@@ -91,7 +82,7 @@ fn a_subscription_ends_while_events_flow() {
 /// Fails if `drain` does not look whether somebody is draining (it is told inside the other).
 #[test]
 fn a_listener_that_makes_a_change_is_not_told_inside_its_callback() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let (told, inside) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (notes, hearing) = (Arc::clone(&told), Arc::clone(&inside));
@@ -106,10 +97,8 @@ fn a_listener_that_makes_a_change_is_not_told_inside_its_callback() {
                 hearing.store(false, Ordering::SeqCst);
             })
             .forget();
-        let other = breaker.clone();
-        let racer = thread::spawn(move || other.force_open());
-        breaker.disable();
-        racer.join().unwrap();
+        let (one, other) = (breaker.clone(), breaker.clone());
+        start.two(move || one.disable(), move || other.force_open());
         assert_eq!(*told.lock().unwrap(), [1, 2, 3]);
         assert_eq!(breaker.snapshot().totals.panics, 0, "no assertion failed in the callback");
     });
@@ -121,22 +110,22 @@ fn a_listener_that_makes_a_change_is_not_told_inside_its_callback() {
 /// Fails if `drain` takes the list of listeners once for all it tells.
 #[test]
 fn who_has_subscribed_hears_what_comes_next() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         breaker.on_event(|_, _| {}).forget();
-        let other = breaker.clone();
-        let racer = thread::spawn(move || other.force_open());
+        let (one, other) = (breaker.clone(), breaker.clone());
         let heard = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&heard);
-        breaker
-            .on_event(move |_, event| {
-                if let Event::StateChanged(change) = event {
-                    notes.lock().unwrap().push((change.sequence, change.to));
-                }
-            })
-            .forget();
-        breaker.disable();
-        racer.join().unwrap();
+        let note = move |_: &CircuitBreaker, event: &Event| {
+            if let Event::StateChanged(change) = event {
+                notes.lock().unwrap().push((change.sequence, change.to));
+            }
+        };
+        let subscribe_and_disable = move || {
+            one.on_event(note).forget();
+            one.disable();
+        };
+        start.two(subscribe_and_disable, move || other.force_open());
         let heard = heard.lock().unwrap();
         assert!(heard.iter().any(|&(_, to)| to == State::Disabled), "{heard:?}");
         assert!(heard.is_sorted_by(|(one, _), (next, _)| one + 1 == *next), "{heard:?}");
@@ -157,15 +146,13 @@ impl Wake for Alarm {
 /// Fails if `poll_recv` leaves its waker in another step than it looks in.
 #[test]
 fn a_receiver_is_not_left_asleep() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = breaker(1);
         let mut events = breaker.events();
-        let other = breaker.clone();
-        let racer = thread::spawn(move || other.force_open());
         let alarm = StdArc::new(Alarm(AtomicU64::new(0)));
         let waker = Waker::from(StdArc::clone(&alarm));
-        let polled = events.poll_recv(&mut Context::from_waker(&waker));
-        racer.join().unwrap();
+        let poll = move || (events.poll_recv(&mut Context::from_waker(&waker)), events);
+        let ((polled, mut events), ()) = start.two(poll, move || breaker.force_open());
         match polled {
             Poll::Ready(event) => assert!(matches!(event, Some(Event::StateChanged(_))), "{event:?}"),
             Poll::Pending => {

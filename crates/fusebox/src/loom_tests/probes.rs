@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU64, Ordering};
-use loom::thread;
 
+use super::race::race;
 use super::{WAIT, breaker, probing};
-use crate::{CircuitBreaker, HalfOpen, State, Trip, Window};
+use crate::{HalfOpen, State, Trip, Window};
 
 /// Never more probes than allowed, and the slot of a dropped one is given back; who is refused is told
 /// of the visit that goes on, not of the wait that is over.
@@ -16,25 +16,23 @@ use crate::{CircuitBreaker, HalfOpen, State, Trip, Window};
 /// of the wait is overwritten while the word still says open.
 #[test]
 fn one_probe_at_a_time_and_none_is_lost() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, hands) = breaker(1);
         breaker.trip();
         hands.advance(WAIT);
         let out = Arc::new(AtomicU64::new(0));
-        let probe = |breaker: &CircuitBreaker, out: &AtomicU64| match breaker.try_acquire() {
-            Ok(permit) => {
-                assert_eq!(out.fetch_add(1, Ordering::SeqCst), 0, "two probes at once");
-                out.fetch_sub(1, Ordering::SeqCst);
-                drop(permit);
-            }
-            Err(rejected) => assert_eq!(rejected.retry_after(), None, "{rejected}"),
-        };
-        let racer = {
+        let probe = || {
             let (breaker, out) = (breaker.clone(), Arc::clone(&out));
-            thread::spawn(move || probe(&breaker, &out))
+            move || match breaker.try_acquire() {
+                Ok(permit) => {
+                    assert_eq!(out.fetch_add(1, Ordering::SeqCst), 0, "two probes at once");
+                    out.fetch_sub(1, Ordering::SeqCst);
+                    drop(permit);
+                }
+                Err(rejected) => assert_eq!(rejected.retry_after(), None, "{rejected}"),
+            }
         };
-        probe(&breaker, &out);
-        racer.join().unwrap();
+        start.two(probe(), probe());
         assert!(breaker.try_acquire().is_ok(), "the slot is free again");
     });
 }
@@ -45,18 +43,42 @@ fn one_probe_at_a_time_and_none_is_lost() {
 /// it is noticed.
 #[test]
 fn an_overdue_probe_reopens_once() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, hands) = breaker(1);
         breaker.trip();
         hands.advance(WAIT);
         let probe = breaker.try_acquire_owned().unwrap();
         hands.advance(Duration::from_millis(10_500));
-        let racer = thread::spawn(move || probe.success());
-        assert!(breaker.try_acquire().is_err());
-        racer.join().unwrap();
+        let other = breaker.clone();
+        let (refused, ()) = start.two(move || other.try_acquire().is_err(), || probe.success());
+        assert!(refused);
         let snapshot = breaker.snapshot();
         assert_eq!((snapshot.state, snapshot.totals.trips, snapshot.totals.late), (State::Open, 2, 1));
         assert_eq!(snapshot.retry_after, Some(Duration::from_millis(500)));
+    });
+}
+
+/// A probe that is dropped when its time is over: either its slot is free, or the breaker has reopened
+/// and the probe is late.
+///
+/// Fails if `admit` does not catch up before it looks for a slot.
+#[test]
+fn a_probe_is_given_back_or_overdue() {
+    race(|start| {
+        let (breaker, hands) = breaker(1);
+        breaker.trip();
+        hands.advance(WAIT);
+        let probe = breaker.try_acquire_owned().unwrap();
+        let other = breaker.clone();
+        let next = move || {
+            hands.advance(Duration::from_secs(10));
+            other.try_acquire_owned().ok()
+        };
+        let (next, ()) = start.two(next, || drop(probe));
+        let snapshot = breaker.snapshot();
+        let totals = snapshot.totals;
+        let expected = if next.is_some() { (State::HalfOpen, 1, 1, 0) } else { (State::Open, 2, 0, 1) };
+        assert_eq!((snapshot.state, totals.trips, totals.abandoned, totals.late), expected);
     });
 }
 
@@ -65,14 +87,13 @@ fn an_overdue_probe_reopens_once() {
 /// Fails if `OwnedPermit::end` leaves its ticket in place (its drop ends the call once more).
 #[test]
 fn a_probe_that_is_handed_over_ends_once() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, hands) = breaker(1);
         breaker.trip();
         hands.advance(WAIT);
         let probe = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || probe.ignore());
-        let another = breaker.try_acquire();
-        racer.join().unwrap();
+        let other = breaker.clone();
+        let (another, ()) = start.two(move || other.try_acquire_owned(), || probe.ignore());
         let totals = breaker.snapshot().totals;
         assert_eq!((totals.ignored, totals.calls()), (1, 1));
         assert_eq!(breaker.try_acquire().is_ok(), another.is_err(), "one slot");
@@ -85,16 +106,15 @@ fn a_probe_that_is_handed_over_ends_once() {
 /// Fails if admission catches up in a step of its own, on what it saw before.
 #[test]
 fn two_who_find_a_probe_overdue_make_its_transitions_once() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, hands) = breaker(1);
         breaker.trip();
         hands.advance(WAIT);
         let overdue = breaker.try_acquire_owned().unwrap();
         hands.advance(Duration::from_secs(11));
-        let other = breaker.clone();
-        let racer = thread::spawn(move || other.try_acquire_owned().ok());
-        let here = breaker.try_acquire_owned().ok();
-        let there = racer.join().unwrap();
+        let (one, other) = (breaker.clone(), breaker.clone());
+        let (here, there) =
+            start.two(move || one.try_acquire_owned().ok(), move || other.try_acquire_owned().ok());
         assert!(here.is_some() != there.is_some(), "one new probe");
         overdue.success();
         let snapshot = breaker.snapshot();
@@ -107,15 +127,13 @@ fn two_who_find_a_probe_overdue_make_its_transitions_once() {
 /// Fails if `settle` does not ask for the epoch.
 #[test]
 fn a_probe_that_comes_after_the_verdict_is_late() {
-    loom::model(|| {
+    race(|start| {
         let two = HalfOpen::new().max_calls(2);
         let (breaker, hands) = probing(Trip::consecutive_failures(1), Window::unbounded(), two);
         breaker.trip();
         hands.advance(WAIT);
         let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
-        let racer = thread::spawn(move || first.success());
-        second.failure();
-        racer.join().unwrap();
+        start.two(|| first.success(), || second.failure());
         let snapshot = breaker.snapshot();
         let totals = snapshot.totals;
         assert_eq!((totals.successes + totals.failures, totals.late), (1, 1));

@@ -1,7 +1,6 @@
 //! Rules that are asked by several threads at once, over each kind of window.
 
-use loom::thread;
-
+use super::race::race;
 use super::{WAIT, probing};
 use crate::{HalfOpen, Trip, Window};
 
@@ -13,13 +12,12 @@ use crate::{HalfOpen, Trip, Window};
 fn a_success_that_completes_the_minimum_opens() {
     let rolling = Window::last(2 * WAIT).buckets(2);
     for window in [Window::unbounded(), rolling, Window::tumbling(WAIT), Window::last_calls(2)] {
-        loom::model(move || {
+        race(move |start| {
             let half = Trip::failure_rate(0.5).minimum_calls(2);
             let (breaker, _hands) = probing(half, window, HalfOpen::new());
-            let (success, failure) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire().unwrap());
-            let racer = thread::spawn(move || success.success());
-            failure.failure();
-            racer.join().unwrap();
+            let permit = || breaker.try_acquire_owned().unwrap();
+            let (success, failure) = (permit(), permit());
+            start.two(|| success.success(), || failure.failure());
             assert_eq!(breaker.snapshot().totals.trips, 1);
         });
     }
@@ -32,15 +30,13 @@ fn a_success_that_completes_the_minimum_opens() {
 /// before it.
 #[test]
 fn of_two_failures_in_a_new_bucket_one_opens() {
-    loom::model(|| {
+    race(|start| {
         let window = Window::last(2 * WAIT).buckets(2);
         let (breaker, hands) = probing(Trip::failure_count(3), window, HalfOpen::new());
         breaker.try_acquire().unwrap().failure();
         let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
         hands.advance(WAIT);
-        let racer = thread::spawn(move || first.failure());
-        second.failure();
-        racer.join().unwrap();
+        start.two(|| first.failure(), || second.failure());
         let snapshot = breaker.snapshot();
         assert_eq!((snapshot.totals.trips, snapshot.totals.failures), (1, 3));
         assert_eq!(snapshot.counts.failures, 3);
@@ -53,15 +49,13 @@ fn of_two_failures_in_a_new_bucket_one_opens() {
 /// Fails if a helper who comes late adds to a sum once more.
 #[test]
 fn a_full_count_window_keeps_its_size() {
-    loom::model(|| {
+    race(|start| {
         let (breaker, _hands) = probing(Trip::failure_count(2), Window::last_calls(2), HalfOpen::new());
         for _ in 0..2 {
             breaker.try_acquire().unwrap().success();
         }
-        let success = breaker.try_acquire_owned().unwrap();
-        let racer = thread::spawn(move || success.success());
-        breaker.try_acquire().unwrap().failure();
-        racer.join().unwrap();
+        let (success, other) = (breaker.try_acquire_owned().unwrap(), breaker.clone());
+        start.two(|| success.success(), move || other.try_acquire().unwrap().failure());
         let counts = breaker.snapshot().counts;
         assert_eq!((counts.calls, counts.failures), (2, 1));
         for _ in 0..2 {

@@ -5,7 +5,7 @@ use super::sums::Sums;
 /// ```text
 ///   63                       11  10   9    8    7 6        4 3    2  1  0
 ///  ┌────────────────────────────┬───┬────┬────┬─┬──────────┬──────┬──────┐
-///  │ ticket (53 bits)           │odd│calm│turn│-│ parities │ s, f │ kind │
+///  │ ticket (53 bits)           │odd│calm│turn│r│ parities │ s, f │ kind │
 ///  └────────────────────────────┴───┴────┴────┴─┴──────────┴──────┴──────┘
 /// ```
 ///
@@ -55,6 +55,7 @@ const TICKET: u64 = 1 << 11;
 const ODD: u64 = 1 << 10;
 const CALM: u64 = 1 << 9;
 const TURN: u64 = 1 << 8;
+const ROLLED: u64 = 1 << 7;
 const PARITY_SHIFT: u32 = 4;
 const KIND_SHIFT: u32 = 2;
 const RECORD: u64 = 1;
@@ -68,14 +69,15 @@ impl Head {
     /// The head after one more step, with the sums that it leaves.
     pub(super) fn next(self, step: Step, sums: &Sums, calm: bool) -> Head {
         let ticket = (self.0 & !(TICKET - 1)).wrapping_add(TICKET);
-        let (step, marked) = match step {
-            Step::Begin => (0, false),
-            Step::Record(kind) => (RECORD | kind.bits() << KIND_SHIFT, !kind.is_plain()),
-            Step::Roll => (ROLL, false),
+        let (step, turned) = match step {
+            Step::Begin => (0, 0),
+            Step::Record(kind) if kind.is_plain() => (RECORD, 0),
+            Step::Record(kind) => (RECORD | kind.bits() << KIND_SHIFT, TURN),
+            Step::Roll => (ROLL, ROLLED),
         };
         let calm = if calm { CALM } else { 0 };
-        let turn = if marked { TURN } else { 0 };
-        Head(ticket | self.0 & ODD | (self.0 & TURN ^ turn) | calm | sums.parities() << PARITY_SHIFT | step)
+        let kept = self.0 & (ODD | TURN | ROLLED) ^ turned;
+        Head(ticket | kept | calm | sums.parities() << PARITY_SHIFT | step)
     }
 
     pub(super) fn turned(self) -> Head {
@@ -99,6 +101,11 @@ impl Head {
     /// Changes with every outcome that is no plain success.
     pub(super) fn turn(self) -> bool {
         self.0 & TURN != 0
+    }
+
+    /// Changes with every roll.
+    pub(super) fn rolled(self) -> bool {
+        self.0 & ROLLED != 0
     }
 
     /// Which step it is of all.
@@ -136,6 +143,7 @@ mod tests {
         assert!(!head.calm());
         assert_eq!([0, 1, 2].map(|place| head.parity(place)), [0, 1, 1]);
         assert!(head.turn() && head.next(Step::Roll, &sums, true).turn());
+        assert!(!head.rolled() && head.next(Step::Roll, &sums, true).rolled());
         assert_eq!(head.next(Step::Roll, &sums, true).step(), Step::Roll);
     }
 

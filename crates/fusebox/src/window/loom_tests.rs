@@ -2,12 +2,12 @@
 //!
 //! Each model says what it protects; the mutation named with it makes it fail.
 
-use loom::sync::Arc;
-use loom::thread;
+mod time;
 
 use super::ring::Ring;
 use super::*;
 use crate::clock::Clock;
+use crate::loom_tests::race::{race, race_of_three};
 use crate::state::{StateWord, Word};
 use crate::{State, Trip};
 
@@ -31,6 +31,12 @@ impl Race {
             state: StateWord::new(Word::new(1, State::Closed)),
             window: Window::new(1, config, Tick(0)),
         })
+    }
+
+    /// What a racer does with it.
+    fn racer<T>(self: &Arc<Race>, act: impl FnOnce(&Race) -> T + 'static) -> impl FnOnce() -> T + 'static {
+        let race = Arc::clone(self);
+        move || act(&race)
     }
 
     fn record(&self, kind: Kind, now: u64) -> Recorded {
@@ -71,15 +77,15 @@ fn last(nanos: u64) -> crate::Window {
 fn an_outcome_is_in_no_window_of_a_later_epoch() {
     for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
         for kind in [SUCCESS, FAILURE] {
-            loom::model(move || {
-                let race = Race::new(window);
-                let other = Arc::clone(&race);
-                let late = thread::spawn(move || other.record(kind, 0));
-                race.begin(2, window);
-                assert_eq!(race.counts(0), Counts::default(), "the new window is empty");
-                let recorded = late.join().unwrap();
-                assert_eq!(race.counts(0), Counts::default(), "and stays so");
-                let (successes, failures, _) = race.window.totals();
+            race(move |start| {
+                let shared = Race::new(window);
+                let begin = shared.racer(move |race| {
+                    race.begin(2, window);
+                    assert_eq!(race.counts(0), Counts::default(), "the new window is empty");
+                });
+                let ((), recorded) = start.two(begin, shared.racer(move |race| race.record(kind, 0)));
+                assert_eq!(shared.counts(0), Counts::default(), "and stays so");
+                let (successes, failures, _) = shared.window.totals();
                 assert_eq!(successes + failures, u64::from(recorded != Recorded::Late));
             });
         }
@@ -92,12 +98,10 @@ fn an_outcome_is_in_no_window_of_a_later_epoch() {
 /// nothing into the ring is held by a unit test beside the ring.)
 #[test]
 fn two_steps_at_once_are_two_steps_in_some_order() {
-    loom::model(|| {
-        let race = Race::new(crate::Window::last_calls(2));
-        let other = Arc::clone(&race);
-        let first = thread::spawn(move || other.record(FAILURE, 0));
-        let second = race.record(FAILURE, 0);
-        let first = first.join().unwrap();
+    race(|start| {
+        let shared = Race::new(crate::Window::last_calls(2));
+        let failure = || shared.racer(|race| race.record(FAILURE, 0));
+        let (first, second) = start.two(failure(), failure());
         let calls = |recorded| match recorded {
             Recorded::Counts(counts) => (counts.calls, counts.failures, counts.consecutive_failures),
             Recorded::Quiet | Recorded::Late => panic!("a failure is always weighed"),
@@ -105,8 +109,8 @@ fn two_steps_at_once_are_two_steps_in_some_order() {
         let mut seen = [calls(first), calls(second)];
         seen.sort_unstable();
         assert_eq!(seen, [(1, 1, 1), (2, 2, 2)]);
-        race.record(SUCCESS, 0);
-        assert_eq!((race.counts(0).calls, race.counts(0).failures), (2, 1), "the older one slides out");
+        shared.record(SUCCESS, 0);
+        assert_eq!((shared.counts(0).calls, shared.counts(0).failures), (2, 1), "the older one slides out");
     });
 }
 
@@ -118,12 +122,11 @@ fn two_steps_at_once_are_two_steps_in_some_order() {
 #[test]
 fn of_a_success_and_a_failure_one_sees_both() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(2)] {
-        loom::model(move || {
-            let race = Race::by(&half_of(2, window));
-            let other = Arc::clone(&race);
-            let success = thread::spawn(move || other.record(SUCCESS, 0));
-            let failure = race.record(FAILURE, 0);
-            let both = [success.join().unwrap(), failure];
+        race(move |start| {
+            let shared = Race::by(&half_of(2, window));
+            let record = |kind| shared.racer(move |race| race.record(kind, 0));
+            let (failure, success) = start.two(record(FAILURE), record(SUCCESS));
+            let both = [success, failure];
             let saw_both = both.iter().any(|recorded| match recorded {
                 Recorded::Counts(counts) => counts.calls == 2 && counts.failures == 1,
                 Recorded::Quiet | Recorded::Late => false,
@@ -140,12 +143,11 @@ fn of_a_success_and_a_failure_one_sees_both() {
 #[test]
 fn of_a_failure_and_two_successes_after_it_one_sees_all() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(3)] {
-        loom::model(move || {
-            let race = Race::by(&half_of(3, window));
-            let other = Arc::clone(&race);
-            let successes = thread::spawn(move || [other.record(SUCCESS, 0), other.record(SUCCESS, 0)]);
-            let failure = race.record(FAILURE, 0);
-            let [first, second] = successes.join().unwrap();
+        race(move |start| {
+            let shared = Race::by(&half_of(3, window));
+            let failure = shared.racer(|race| race.record(FAILURE, 0));
+            let successes = shared.racer(|race| [race.record(SUCCESS, 0), race.record(SUCCESS, 0)]);
+            let (failure, [first, second]) = start.two(failure, successes);
             let all = [failure, first, second];
             let saw_all = all.iter().any(|recorded| match recorded {
                 Recorded::Counts(counts) => counts.calls == 3 && counts.failures == 1,
@@ -162,17 +164,15 @@ fn of_a_failure_and_two_successes_after_it_one_sees_all() {
 /// Fails if a helper writes what it has counted out without asking whether the head is unmoved.
 #[test]
 fn what_slides_out_is_counted_out_once() {
-    loom::model(|| {
-        let race = Race::new(crate::Window::last_calls(2));
-        race.record(FAILURE, 0);
-        race.record(SUCCESS, 0);
-        let other = Arc::clone(&race);
-        let first = thread::spawn(move || other.record(FAILURE, 0));
-        race.record(FAILURE, 0);
-        first.join().unwrap();
-        assert_eq!((race.counts(0).calls, race.counts(0).failures), (2, 2));
-        race.record(SUCCESS, 0);
-        assert_eq!((race.counts(0).calls, race.counts(0).failures), (2, 1));
+    race(|start| {
+        let shared = Race::new(crate::Window::last_calls(2));
+        shared.record(FAILURE, 0);
+        shared.record(SUCCESS, 0);
+        let failure = || shared.racer(|race| race.record(FAILURE, 0));
+        start.two(failure(), failure());
+        assert_eq!((shared.counts(0).calls, shared.counts(0).failures), (2, 2));
+        shared.record(SUCCESS, 0);
+        assert_eq!((shared.counts(0).calls, shared.counts(0).failures), (2, 1));
     });
 }
 
@@ -181,23 +181,17 @@ fn what_slides_out_is_counted_out_once() {
 /// Fails if a helper whose place is not the one that was decided goes on with its own.
 #[test]
 fn helpers_agree_where_a_failure_lies() {
-    loom::model(|| {
+    race_of_three(|start| {
         let total = Arc::new(AtomicU64::new(1));
         let (none, one) = (Sums::default(), Sums::default().with(FAILURE));
         let ring = Ring::new(2, 0, &none);
         ring.note(true, FAILURE, || 1, || true).unwrap();
-        let (other, count) = (ring.clone(), Arc::clone(&total));
-        let note = move |ring: &Ring, count: &AtomicU64| {
-            ring.note(false, FAILURE, || count.load(Ordering::Acquire) + 1, || true).unwrap();
+        let helper = || {
+            let (ring, total) = (ring.clone(), Arc::clone(&total));
+            move || ring.note(false, FAILURE, || total.load(Ordering::Acquire) + 1, || true).unwrap()
         };
-        let helper = thread::spawn(move || note(&other, &count));
-        let passing = {
-            let total = Arc::clone(&total);
-            thread::spawn(move || total.fetch_add(1, Ordering::AcqRel))
-        };
-        note(&ring, &total);
-        helper.join().unwrap();
-        passing.join().unwrap();
+        let passing = Arc::clone(&total);
+        start.three(helper(), helper(), move || passing.fetch_add(1, Ordering::AcqRel));
         let lying = ring.lying(false, &one.with(FAILURE), 3);
         assert_eq!(lying.failures, 1, "of the last two outcomes one failed");
     });
@@ -209,19 +203,17 @@ fn helpers_agree_where_a_failure_lies() {
 #[test]
 fn new_trouble_is_not_settled_with_the_old() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(9)] {
-        loom::model(move || {
-            let race = Race::by(&half_of(9, window));
-            race.record(FAILURE, 0);
-            race.record(SUCCESS, 0);
-            race.record(SUCCESS, 0);
-            let other = Arc::clone(&race);
-            let settling = thread::spawn(move || {
-                let moment = Moment::at(&other.clock, Tick(0));
-                other.window.settle_trouble(&moment, |_, counts| counts.failures * 2 >= counts.calls);
+        race(move |start| {
+            let shared = Race::by(&half_of(9, window));
+            shared.record(FAILURE, 0);
+            shared.record(SUCCESS, 0);
+            shared.record(SUCCESS, 0);
+            let settle = shared.racer(|race| {
+                let moment = Moment::at(&race.clock, Tick(0));
+                race.window.settle_trouble(&moment, |_, counts| counts.failures * 2 >= counts.calls);
             });
-            race.record(FAILURE, 0);
-            settling.join().unwrap();
-            assert_ne!(race.window.trouble(), 0);
+            start.two(shared.racer(|race| race.record(FAILURE, 0)), settle);
+            assert_ne!(shared.window.trouble(), 0);
         });
     }
 }
@@ -232,38 +224,49 @@ fn new_trouble_is_not_settled_with_the_old() {
 /// Fails if the run is read after the step instead of with it.
 #[test]
 fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
-    loom::model(|| {
-        let race = Race::new(crate::Window::unbounded());
-        let other = Arc::clone(&race);
-        let success = thread::spawn(move || other.record(SUCCESS, 0));
-        let longest = (0..3)
-            .map(|_| match race.record(FAILURE, 0) {
-                Recorded::Counts(counts) => counts.consecutive_failures,
-                Recorded::Quiet | Recorded::Late => 0,
-            })
-            .max();
-        success.join().unwrap();
+    race(|start| {
+        let shared = Race::new(crate::Window::unbounded());
+        let failures = shared.racer(|race| [(); 3].map(|()| race.record(FAILURE, 0)));
+        let (failures, _) = start.two(failures, shared.racer(|race| race.record(SUCCESS, 0)));
+        let run = |recorded| match recorded {
+            Recorded::Counts(counts) => counts.consecutive_failures,
+            Recorded::Quiet | Recorded::Late => 0,
+        };
+        let longest = failures.into_iter().map(run).max();
         assert!(longest >= Some(2), "{longest:?}");
     });
 }
 
-/// Two threads that find the bucket over: the window rolls once and keeps both outcomes.
+/// A failure and two successes follow each other in some order, so one of the two runs goes on, and one
+/// alone; the successes that begin when the failure is there are both in their run.
 ///
-/// Fails if a mark is written when the window stands at that bucket already.
+/// Fails if the run of successes is broken by the writer of the failure after its step instead of with it,
+/// or if `counts` looks for successes in a row where there is a failure in a row.
 #[test]
-fn a_bucket_rolls_once() {
-    loom::model(|| {
-        let race = Race::new(last(10));
-        race.record(FAILURE, 0);
-        let other = Arc::clone(&race);
-        let first = thread::spawn(move || other.record(FAILURE, 5));
-        race.record(SUCCESS, 6);
-        first.join().unwrap();
-        let at = |now| (race.counts(now).calls, race.counts(now).failures);
-        assert_eq!(at(9), (3, 2));
-        assert_eq!(at(10), (2, 1), "the first bucket has left");
-        assert_eq!(at(15), (0, 0));
-    });
+fn a_failure_and_successes_follow_each_other() {
+    for window in [crate::Window::unbounded(), crate::Window::last_calls(3)] {
+        race(move |start| {
+            let shared = Race::new(window);
+            let runs = |race: &Race| {
+                let counts = race.counts(0);
+                (counts.consecutive_failures, counts.consecutive_successes)
+            };
+            let failure = shared.racer(move |race| {
+                race.record(FAILURE, 0);
+                let runs = runs(race);
+                assert!(runs.0 == 0 || runs.1 == 0, "{runs:?}");
+            });
+            let successes = shared.racer(|race| {
+                let after = race.counts(0).failures == 1;
+                race.record(SUCCESS, 0);
+                race.record(SUCCESS, 0);
+                after
+            });
+            let ((), after) = start.two(failure, successes);
+            let runs = runs(&shared);
+            assert!(if after { runs == (0, 2) } else { matches!(runs, (0, 1 | 2) | (1, 0)) }, "{runs:?}");
+        });
+    }
 }
 
 /// A configuration swapped under a running call: its outcome is in the new window or forgotten with
@@ -272,17 +275,20 @@ fn a_bucket_rolls_once() {
 /// Fails if the frame before is not kept until the head is turned (the call waits for ever).
 #[test]
 fn a_call_survives_a_change_of_its_window() {
-    loom::model(|| {
-        let race = Race::new(crate::Window::last_calls(2));
-        let other = Arc::clone(&race);
-        let call = thread::spawn(move || other.record(FAILURE, 0));
-        let odd =
-            race.window.reconfigure(&config(crate::Window::unbounded()), &Moment::at(&race.clock, Tick(0)));
-        race.state.publish(Word::new(1, State::Closed).with_generation(odd));
-        assert_ne!(call.join().unwrap(), Recorded::Late);
-        let counts = race.counts(0);
-        assert!(counts.calls <= 1 && counts.calls == counts.failures);
-        assert_eq!(counts.consecutive_failures, 1);
-        assert_eq!(race.window.totals(), (0, 1, 0));
-    });
+    for kind in [FAILURE, SUCCESS] {
+        race(move |start| {
+            let shared = Race::new(crate::Window::last_calls(2));
+            let change = shared.racer(|race| {
+                let config = config(crate::Window::unbounded());
+                let odd = race.window.reconfigure(&config, &Moment::at(&race.clock, Tick(0)));
+                race.state.publish(Word::new(1, State::Closed).with_generation(odd));
+            });
+            let ((), recorded) = start.two(change, shared.racer(move |race| race.record(kind, 0)));
+            assert_ne!(recorded, Recorded::Late);
+            let (failed, counts) = (u64::from(kind.failure), shared.counts(0));
+            assert!(counts.calls <= 1 && counts.failures == failed * counts.calls);
+            assert_eq!((counts.consecutive_failures, counts.consecutive_successes), (failed, 1 - failed));
+            assert_eq!(shared.window.totals(), (1 - failed, failed, 0));
+        });
+    }
 }

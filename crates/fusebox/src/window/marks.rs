@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::head::Head;
 use super::sums::Sums;
 use crate::clock::Tick;
 use crate::sync::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ pub(super) struct Marks {
     buckets: u32,
     /// Whether slow calls are marked: where no rule asks there are none.
     slow: bool,
-    /// Two words of all, then each mark.
+    /// Four words of all, then each mark.
     words: Arc<[AtomicU64]>,
 }
 
@@ -28,7 +29,9 @@ struct Mark<'a>(&'a [AtomicU64]);
 /// Words before the first mark.
 const CURRENT: usize = 0;
 const TARGET: usize = 1;
-const MARKS: usize = 2;
+/// Two take turns, so that the one before stands while the next is decided.
+const BEGUN: usize = 2;
+const MARKS: usize = 4;
 
 /// No clock gets as far as this bucket; twice its index still fits a word.
 const LAST: u64 = 1 << 62;
@@ -131,10 +134,20 @@ impl Marks {
         self.words[TARGET].fetch_max(index, Ordering::AcqRel);
     }
 
-    /// Notes that the bucket aimed at began with these sums. Told by several helpers, all agree but
-    /// for successes that came in between, and the later number holds.
-    pub(super) fn roll(&self, sums: &Sums, successes: u64) {
+    /// Notes that the bucket aimed at began with these sums, and says after how many successes; none if
+    /// others have gone on meanwhile.
+    ///
+    /// Helpers may count differently, as plain successes come in; the first decides, so that none is
+    /// taken out of the bucket it came in.
+    pub(super) fn roll(
+        &self,
+        head: Head,
+        sums: &Sums,
+        successes: impl Fn() -> u64,
+        unmoved: impl Fn() -> bool,
+    ) -> Option<u64> {
         let index = self.words[TARGET].load(Ordering::Acquire);
+        let successes = self.decide(head, successes, unmoved)?;
         let mark = self.mark(index);
         mark.index().fetch_max((2 * index).saturating_sub(1), Ordering::AcqRel);
         mark.successes().fetch_max(successes, Ordering::AcqRel);
@@ -144,6 +157,30 @@ impl Marks {
         }
         mark.index().fetch_max(2 * index, Ordering::AcqRel);
         self.words[CURRENT].fetch_max(index, Ordering::AcqRel);
+        Some(successes)
+    }
+
+    /// After how many successes the roll of this head was made.
+    ///
+    /// What is written is more with every roll, as the head's ticket is added to it: so a helper who comes
+    /// late, and has loaded it before the head was seen unmoved, swaps nothing.
+    fn decide(&self, head: Head, successes: impl Fn() -> u64, unmoved: impl Fn() -> bool) -> Option<u64> {
+        let begun = |turn: bool| &self.words[BEGUN + usize::from(turn)];
+        let (before, now) = (begun(!head.rolled()), begun(head.rolled()));
+        let (last, seen) = (before.load(Ordering::Acquire), now.load(Ordering::Acquire));
+        let next = successes().wrapping_add(head.ticket());
+        if !unmoved() {
+            return None;
+        }
+        let decided = if seen > last {
+            seen
+        } else {
+            match now.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => next,
+                Err(other) => unmoved().then_some(other)?,
+            }
+        };
+        Some(decided.wrapping_sub(head.ticket()))
     }
 
     /// The sums at the beginning of the window that ends at `now`.

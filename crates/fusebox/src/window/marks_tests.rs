@@ -1,5 +1,6 @@
 //! Where buckets begin and end, and what a reader finds whose mark was written over.
 
+use super::super::head::Step;
 use super::*;
 
 fn marks(nanos: u64, buckets: u32) -> Marks {
@@ -26,8 +27,26 @@ fn a_mark_that_was_written_over_says_so_and_one_never_written_says_nothing() {
     assert!(matches!(marks.mark(0).read(0), Found::Since(_)));
     assert_eq!(marks.mark(1).read(1), Found::Nothing);
     marks.aim(2);
-    marks.roll(&Sums { failures: 4, ..Sums::default() }, 9);
+    let sums = Sums { failures: 4, ..Sums::default() };
+    let head = Head::first(true).next(Step::Roll, &sums, true);
+    assert_eq!(marks.roll(head, &sums, || 9, || true), Some(9));
     assert_eq!(marks.mark(0).read(0), Found::Moved);
     assert_eq!(marks.mark(0).read(2), Found::Since(Since { successes: 9, failures: 4, slow: 0 }));
     assert_eq!(marks.mark(0).read(4), Found::Nothing);
+}
+
+#[test]
+fn the_first_to_mark_a_bucket_decides_how_many_successes_came_before_it() {
+    let (marks, sums) = (marks(10, 2), Sums::default());
+    let first = Head::first(true).next(Step::Roll, &sums, true);
+    marks.aim(1);
+    assert_eq!(marks.roll(first, &sums, || 4, || true), Some(4));
+    assert_eq!(marks.roll(first, &sums, || 7, || true), Some(4), "three have come since");
+    assert_eq!(marks.mark(1).read(1), Found::Since(Since { successes: 4, failures: 0, slow: 0 }));
+
+    let second = first.next(Step::Roll, &sums, true);
+    marks.aim(2);
+    assert_eq!(marks.roll(second, &sums, || 7, || true), Some(7));
+    assert_eq!(marks.roll(first, &sums, || 9, || false), None, "others have gone on");
+    assert_eq!(marks.roll(second, &sums, || 9, || true), Some(7));
 }

@@ -149,7 +149,8 @@ impl Window {
             let unmoved = || self.load() == head;
             let counts = frame.counts(head, &sums, || self.plain.sum(), || moment.get(), unmoved);
             let Some(counts) = counts else { continue };
-            let streak = self.streak(&sums);
+            // A success that has passed the last failure comes before it, as it does not end its run.
+            let streak = if run == 0 { self.streak(&sums) } else { 0 };
             if self.load() != head {
                 continue;
             }

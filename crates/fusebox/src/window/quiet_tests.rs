@@ -209,3 +209,20 @@ fn a_window_that_marks_slow_calls_from_now_on_keeps_its_samples() {
         assert_eq!(bench.window.counts(&moment).calls, 2);
     }
 }
+
+/// They were not asked by a success where the new rules, for all that is to come, weigh none.
+#[test]
+fn new_rules_are_asked_at_the_next_outcome_whatever_it_is() {
+    let rules = [Trip::failure_count(1), Trip::failure_rate(0.25).minimum_calls(1)];
+    for window in [crate::Window::unbounded(), crate::Window::last_calls(4), short()] {
+        for rule in rules {
+            let bench = Bench::new(window, Trip::failure_count(9));
+            bench.record(FAILURE, 0);
+            let config = CircuitBreakerConfig::builder().trip(rule).window(window).build();
+            let moment = Moment::at(&bench.clock, Tick(0));
+            let odd = bench.window.reconfigure(&config.expect("a valid window"), &moment);
+            bench.state.publish(Word::new(1, State::Closed).with_generation(odd));
+            assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(_)), "{window:?}");
+        }
+    }
+}

@@ -117,7 +117,7 @@ impl Window {
                     return Recorded::Quiet;
                 }
                 if !kind.is_plain() || !head.calm() {
-                    self.note_trouble(frame, next, kind, &after);
+                    self.note_trouble(frame, next, &after);
                 }
                 return Recorded::Counts(self.weigh(frame, next, kind, &after, run, moment));
             }

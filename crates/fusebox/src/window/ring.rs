@@ -99,11 +99,13 @@ impl Ring {
         unmoved: impl Fn() -> bool,
     ) -> Option<()> {
         let (before, now) = (self.cut(!turn), self.cut(turn));
-        let last = before.end().load(Ordering::Acquire);
-        let end = now.decide(last, total);
+        let (last, seen) = (before.end().load(Ordering::Acquire), now.end().load(Ordering::Acquire));
+        let end = if seen > last { seen } else { total() };
+        // Asked after both are loaded: a place never comes twice, so who is late from here on decides nothing.
         if !unmoved() {
             return None;
         }
+        let end = now.decide(seen, end);
         // The mark comes last: where it stands, all of this has been done.
         if self.is_marked(end - 1, kind) {
             return Some(());
@@ -207,13 +209,11 @@ impl Cut<'_> {
         &self.0[2]
     }
 
-    /// Where the outcome lies whose turn it is: beyond `last`, where the one before it lies.
-    fn decide(&self, last: u64, total: impl Fn() -> u64) -> u64 {
-        let seen = self.end().load(Ordering::Acquire);
-        if seen > last {
-            return seen;
+    /// Where the outcome lies whose turn it is, `end` unless it has been decided.
+    fn decide(&self, seen: u64, end: u64) -> u64 {
+        if seen == end {
+            return end;
         }
-        let end = total();
         // A failure means that somebody else has decided.
         self.end()
             .compare_exchange(seen, end, Ordering::AcqRel, Ordering::Acquire)

@@ -83,6 +83,18 @@ fn a_helper_who_finds_others_gone_on_leaves_the_cuts_alone() {
 }
 
 #[test]
+fn a_helper_who_finds_others_gone_on_decides_no_place() {
+    let mut bench = Bench::new(2, 0);
+    bench.record(FAILURE);
+    bench.record(FAILURE);
+    // Of the failure before, and it has seen successes that came since.
+    assert_eq!(bench.ring.note(!bench.turn, FAILURE, || 9, || false), None);
+    assert_eq!(bench.ring.note(bench.turn, FAILURE, || 10, || true), Some(()));
+    bench.total += 1;
+    assert_eq!(bench.lying(), (1, 0), "one place each");
+}
+
+#[test]
 fn an_emptied_window_remembers_nothing() {
     let mut bench = Bench::new(12, 0);
     for _ in 0..5 {

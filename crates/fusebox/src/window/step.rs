@@ -20,23 +20,34 @@ impl Window {
                     let total = || sums.recorded().wrapping_add(self.plain.sum());
                     ring.note(head.turn(), kind, total, unmoved)?;
                 }
-                if !kind.failure {
+                if kind.failure {
+                    self.break_streak(&sums, unmoved)?;
+                } else {
                     self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
                 }
             }
-            Step::Roll => self.finish_roll(frame, &sums, unmoved)?,
+            Step::Roll => self.finish_roll(head, frame, &sums, unmoved)?,
         }
         unmoved().then_some(sums)
     }
 
-    fn finish_roll(&self, frame: &Frame, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
-        let marks = frame.marks()?;
-        let edge = self.edge.load(Ordering::Acquire);
+    /// A failure ends a run of successes, before any success can begin the next.
+    fn break_streak(&self, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
         let successes = sums.successes.wrapping_add(self.plain.sum());
         if !unmoved() {
             return None;
         }
-        marks.roll(sums, successes);
+        if self.streak_base.load(Ordering::Acquire) < successes {
+            self.streak_base.fetch_max(successes, Ordering::AcqRel);
+        }
+        Some(())
+    }
+
+    fn finish_roll(&self, head: Head, frame: &Frame, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
+        let marks = frame.marks()?;
+        let edge = self.edge.load(Ordering::Acquire);
+        let successes = || sums.successes.wrapping_add(self.plain.sum());
+        let successes = marks.roll(head, sums, successes, unmoved)?;
         if frame.tumbles() {
             self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
             self.streak_base.fetch_max(successes, Ordering::AcqRel);

@@ -2,7 +2,7 @@
 
 use super::Window;
 use super::frame::Frame;
-use super::head::{Head, Kind};
+use super::head::Head;
 use super::sums::Sums;
 use crate::Counts;
 use crate::clock::Moment;
@@ -24,10 +24,7 @@ impl Window {
     ///
     /// Also after a success that ends a run of failures: whoever wrote the last of them may have got no
     /// further than making it a step.
-    pub(super) fn note_trouble(&self, frame: &Frame, head: Head, kind: Kind, after: &Sums) {
-        if kind.failure {
-            self.streak_base.fetch_max(after.successes.wrapping_add(self.plain.sum()), Ordering::AcqRel);
-        }
+    pub(super) fn note_trouble(&self, frame: &Frame, head: Head, after: &Sums) {
         if self.weighs_successes(frame, after) {
             self.trouble.fetch_max(head.ticket(), Ordering::SeqCst);
             crate::sync::model_fence();
