@@ -5,6 +5,7 @@
 use loom::sync::Arc;
 use loom::thread;
 
+use super::marks::{Found, Marks, Since};
 use super::ring::Ring;
 use super::*;
 use crate::clock::Clock;
@@ -249,5 +250,50 @@ fn a_call_survives_a_change_of_its_window() {
         assert!(counts.calls <= 1 && counts.calls == counts.failures);
         assert_eq!(counts.consecutive_failures, 1);
         assert_eq!(race.window.totals(), (0, 1, 0));
+    });
+}
+
+/// A mark that is written over while it is looked at is found as it was, or to have moved.
+///
+/// Fails if a mark that is written over does not say so before anything else.
+#[test]
+fn a_mark_is_found_as_it_was_or_to_have_moved() {
+    loom::model(|| {
+        let sums = [1, 2, 3].map(|n| Sums { successes: n, failures: n, slow: n });
+        let since = |n| Since { successes: n, failures: n, slow: n };
+        let marks = Marks::new(Tick(0), 10, 2, true, &sums[0], 1);
+        marks.aim(1);
+        marks.roll(&sums[1], 2);
+        let other = marks.clone();
+        let rolling = thread::spawn(move || {
+            other.aim(2);
+            other.roll(&sums[2], 3);
+        });
+        match marks.since(Tick(5)) {
+            Found::Since(found) => assert!([since(1), since(2)].contains(&found), "{found:?}"),
+            found => assert_eq!(found, Found::Moved),
+        }
+        rolling.join().unwrap();
+        assert_eq!(marks.since(Tick(10)), Found::Since(since(2)));
+    });
+}
+
+/// Helpers of one roll for which somebody has aimed further meanwhile: wherever each of them goes, no
+/// half of a mark is taken for the beginning.
+///
+/// Fails if a mark says that it is whole before it is.
+#[test]
+fn helpers_who_roll_to_different_buckets_leave_no_mark_half_written() {
+    loom::model(|| {
+        let sums = Sums { successes: 1, failures: 1, slow: 1 };
+        let marks = Marks::new(Tick(0), 10, 2, true, &Sums::default(), 0);
+        marks.aim(1);
+        let other = marks.clone();
+        let helper = thread::spawn(move || other.roll(&sums, 1));
+        marks.aim(2);
+        marks.roll(&sums, 1);
+        let since = Since { successes: 1, failures: 1, slow: 1 };
+        assert_eq!(marks.since(Tick(10)), Found::Since(since));
+        helper.join().unwrap();
     });
 }

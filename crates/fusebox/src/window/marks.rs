@@ -171,12 +171,10 @@ fn width(slow: bool) -> usize {
     if slow { 4 } else { 3 }
 }
 
-/// The words of a window without a bucket. The index of a mark is no bucket's: odd, and less than any
-/// that could be asked for in its place.
+/// The words of a window without a bucket: the first mark is written at once, and what is looked for in
+/// any other place has an index above zero.
 fn unused(buckets: u32, slow: bool) -> Arc<[AtomicU64]> {
-    let width = width(slow);
-    let first = |word: usize| word >= MARKS && (word - MARKS) % width == 0;
-    (0..MARKS + buckets as usize * width).map(|word| AtomicU64::new(first(word).into())).collect()
+    (0..MARKS + buckets as usize * width(slow)).map(|_| AtomicU64::new(0)).collect()
 }
 
 impl Mark<'_> {
@@ -210,8 +208,10 @@ impl Mark<'_> {
 
     fn read(&self, index: u64) -> Found {
         let before = self.index().load(Ordering::Acquire);
-        if before != 2 * index {
-            return if before > 2 * index { Found::Moved } else { Found::Nothing };
+        match before.cmp(&(2 * index)) {
+            std::cmp::Ordering::Less => return Found::Nothing,
+            std::cmp::Ordering::Equal => {}
+            std::cmp::Ordering::Greater => return Found::Moved,
         }
         let since = Since {
             successes: self.successes().load(Ordering::Acquire),

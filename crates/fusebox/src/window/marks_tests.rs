@@ -31,3 +31,11 @@ fn a_mark_that_was_written_over_says_so_and_one_never_written_says_nothing() {
     assert_eq!(marks.mark(0).read(2), Found::Since(Since { successes: 9, failures: 4, slow: 0 }));
     assert_eq!(marks.mark(0).read(4), Found::Nothing);
 }
+
+#[test]
+fn a_bucket_takes_three_words_and_one_more_where_slow_calls_are_marked() {
+    for (slow, width) in [(false, 3), (true, 4)] {
+        let marks = Marks::new(Tick(0), 10, 5, slow, &Sums::default(), 0);
+        assert_eq!(marks.words.len(), 2 + 5 * width);
+    }
+}

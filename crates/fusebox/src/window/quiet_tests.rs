@@ -198,3 +198,17 @@ fn a_window_that_marks_slow_calls_from_now_on_keeps_its_samples() {
         assert_eq!(bench.window.counts(&moment).calls, 2);
     }
 }
+
+#[test]
+fn a_window_that_never_rolls_asks_for_no_time() {
+    for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
+        let bench = Bench::new(window, rate());
+        bench.record(FAILURE, 0);
+        let (frame, head) = (bench.window.frame.load(), bench.window.load());
+        let sums = bench.window.sums.glance();
+        let now = || unreachable!("the time is asked for");
+        let counts = frame.counts(head, &sums, || 0, now, || true).expect("nobody else is there");
+        assert_eq!((counts.calls, counts.failures), (1, 1), "{window:?}");
+        assert!(frame.is_settled(&sums, 0, now, &counts, |_| false), "{window:?}");
+    }
+}

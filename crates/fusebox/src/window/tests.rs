@@ -89,13 +89,14 @@ impl Random {
 
 #[test]
 fn any_history_gives_the_counts_of_the_plain_arithmetic() {
-    for seed in 0..400 {
+    let (seeds, steps) = if cfg!(miri) { (8, 100) } else { (400, 400) };
+    for seed in 0..seeds {
         let mut random = Random(seed);
         let first = random.window();
         let mut bench = Bench::new(first);
         let mut oracle = Oracle::new(config(first).form(), Tick(0));
         let calm = random.below(5) + 1;
-        for step in 0..400 {
+        for step in 0..steps {
             match random.below(40) {
                 0 => {
                     let window = random.window();
@@ -178,7 +179,7 @@ fn after_any_number_of_successes_half_a_window_of_failures_is_half_the_rate() {
 
 #[test]
 fn threads_lose_and_double_nothing() {
-    const EACH: u64 = 20_000;
+    const EACH: u64 = if cfg!(miri) { 40 } else { 20_000 };
     for form in
         [crate::Window::last_calls(16), crate::Window::last(nanos(u64::MAX / 2)), crate::Window::unbounded()]
     {
