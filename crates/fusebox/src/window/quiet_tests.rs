@@ -134,6 +134,12 @@ fn successes_that_leave_before_the_failures_do_not_settle_them() {
     times(&bench, FAILURE, 3, 5);
     times(&bench, SUCCESS, 1, 5);
     assert!(!bench.settle(5), "three of four, once the first bucket has left");
+    times(&bench, SUCCESS, 4, 9);
+    assert!(bench.settle(9), "three of eight, and it can only become less");
+    let bench = Bench::new(short(), rate());
+    times(&bench, FAILURE, 3, 0);
+    times(&bench, SUCCESS, 1, 5);
+    assert!(!bench.settle(5), "none of one, and three of four with the bucket before it");
     let bench = Bench::new(crate::Window::last_calls(8), rate());
     times(&bench, SUCCESS, 5, 0);
     times(&bench, FAILURE, 3, 0);
@@ -187,8 +193,11 @@ fn a_window_that_marks_slow_calls_from_now_on_keeps_its_samples() {
         }
         let moment = Moment::at(&bench.clock, Tick(1));
         let record = |kind| bench.window.record(&bench.state, bench.state.load(), kind, &moment);
+        let marks_slow = || bench.window.frame.load().marks().expect("a window over time").marks_slow();
         record(FAILURE);
+        assert!(!marks_slow(), "no rule asks");
         publish(bench.window.reconfigure(&slow, &moment));
+        assert!(marks_slow());
         assert_eq!(bench.window.config(), slow);
         let Recorded::Counts(counts) = record(SLOW) else { panic!("a slow call is a step") };
         assert_eq!((counts.calls, counts.failures, counts.slow), (2, 1, 1));

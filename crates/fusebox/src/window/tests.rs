@@ -149,6 +149,17 @@ fn an_outcome_of_an_earlier_visit_is_written_nowhere() {
 }
 
 #[test]
+fn until_a_visit_has_its_first_step_the_head_belongs_to_the_one_before() {
+    let bench = Bench::new(crate::Window::last_calls(3));
+    let (before, head) = (Arc::clone(&bench.window.frame.load()), bench.window.load());
+    assert!(before.of(head.turned()).is_none(), "nothing follows yet");
+    let next = before.widened(before.config.clone(), &Sums::default());
+    let both = Arc::new(Frame { previous: Some(Arc::clone(&before)), ..next });
+    assert!(Arc::ptr_eq(both.of(head).expect("the one before"), &before));
+    assert!(Arc::ptr_eq(both.of(head.turned()).expect("the next"), &both));
+}
+
+#[test]
 fn a_full_healthy_window_is_not_written_to() {
     let bench = Bench::new(crate::Window::last_calls(4));
     for _ in 0..4 {
