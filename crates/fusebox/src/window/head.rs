@@ -170,5 +170,6 @@ mod tests {
         assert_ne!(first, second);
         assert_ne!(second, second.next(Step::Begin, &sums, true));
         assert!(second.turned().odd());
+        assert_eq!(second.turned().turned(), second);
     }
 }

@@ -160,6 +160,41 @@ fn until_a_visit_has_its_first_step_the_head_belongs_to_the_one_before() {
 }
 
 #[test]
+fn a_call_is_slow_from_the_limit_on_and_never_where_no_rule_asks() {
+    const SECOND: u64 = 1_000_000_000;
+    let never = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(3)).build().expect("valid");
+    let from_a_second = config(crate::Window::unbounded());
+    let is_right = |window: &Window| {
+        let limit = window.with_config(CircuitBreakerConfig::slow_after_nanos);
+        match limit {
+            None => !window.is_slow(SECOND) && !window.is_slow(u64::MAX),
+            Some(limit) => limit == SECOND && !window.is_slow(SECOND - 1) && window.is_slow(SECOND),
+        }
+    };
+    let clock = Clock::system();
+    let moment = Moment::at(&clock, Tick(0));
+    for (first, second) in [(&never, &from_a_second), (&from_a_second, &never)] {
+        let window = Window::new(1, first, Tick(0));
+        assert!(is_right(&window), "from the first");
+        window.reconfigure(second, &moment);
+        assert!(is_right(&window), "by a change");
+        window.begin(2, first, Tick(0));
+        assert!(is_right(&window), "by a visit");
+    }
+}
+
+#[test]
+fn time_is_added_up_apart_once_threads_have_met() {
+    let bench = Bench::new(crate::Window::unbounded());
+    assert!(bench.window.timing().is_none());
+    bench.window.plain.contended();
+    bench.window.timing().expect("there are stripes now").time(5);
+    let mut totals = Totals::default();
+    bench.window.add_timing_to(&mut totals);
+    assert_eq!((totals.timed, totals.response_time.as_nanos()), (1, 5));
+}
+
+#[test]
 fn a_full_healthy_window_is_not_written_to() {
     let bench = Bench::new(crate::Window::last_calls(4));
     for _ in 0..4 {
