@@ -38,8 +38,8 @@ impl Bench {
 
 #[test]
 fn what_was_marked_slides_out_after_as_many_outcomes_as_the_window_holds() {
-    for size in [1, 2, 5, 6, 7, 12, 13, 100] {
-        let mut bench = Bench::new(size, 5);
+    for (size, before) in [(1, 5), (2, 0), (5, 6), (6, 5), (7, 1 << 50), (12, 5), (13, 5), (100, 5)] {
+        let mut bench = Bench::new(size, before);
         let mut history = Vec::new();
         for place in 0..PLACES {
             let kind = Kind { failure: place % 7 == 3, slow: place % 11 < 2 && place % 400 > 150 };
@@ -69,8 +69,8 @@ fn a_late_helper_marks_nothing() {
 
 #[test]
 fn a_window_has_an_ending_from_each_mark_on_the_youngest_first() {
-    for size in [1, 5, 6, 7, 13, 100] {
-        let mut bench = Bench::new(size, 5);
+    for (size, before) in [(1, 5), (5, 6), (6, 5), (7, 0), (13, 1 << 50), (100, 5)] {
+        let mut bench = Bench::new(size, before);
         let mut history = Vec::new();
         for place in 0..PLACES {
             let kind = Kind { failure: place % 7 == 3, slow: place % 5 == 1 };
