@@ -112,13 +112,26 @@ impl Frame {
         matches!(self.config.form(), Form::Tumbling { .. })
     }
 
-    /// Whether a plain success can make a rule fire, by bringing the calls up to a minimum or by
-    /// being the first to look after others have slid out.
-    pub(super) fn weighs_successes(&self) -> bool {
-        self.config
-            .rules()
-            .iter()
-            .any(|rule| matches!(rule, Rule::FailureRate { .. } | Rule::SlowCallRate { .. }))
+    /// Whether a plain success that comes after `total` outcomes can make a rate rule fire: by bringing
+    /// the calls up to a minimum or, where what is old leaves with time, by looking after others have left.
+    pub(super) fn weighs_successes(&self, total: u64) -> bool {
+        self.config.rules().iter().any(|rule| match *rule {
+            Rule::FailureRate { minimum_calls, .. } | Rule::SlowCallRate { minimum_calls, .. } => {
+                !self.has_held(total, minimum_calls)
+            }
+            Rule::ConsecutiveFailures(_) | Rule::FailureCount(_) => false,
+        })
+    }
+
+    /// Whether this is a window of calls that has had so many.
+    ///
+    /// From then on no success makes a rate in it higher: each is one more, or takes the place of another
+    /// outcome.
+    fn has_held(&self, total: u64, minimum_calls: u32) -> bool {
+        match &self.store {
+            Store::Ring(ring, _) => total.wrapping_sub(ring.base()) >= u64::from(minimum_calls),
+            Store::Marks(_) => false,
+        }
     }
 
     /// Moves the beginning of a window that nobody records into yet.
@@ -186,12 +199,8 @@ impl Frame {
         // rest need not be.
         let rest = |calls| reached(&Counts { calls, ..*whole });
         match &self.store {
-            Store::Ring(ring, _) => ring
-                .endings(sums.recorded().wrapping_add(plain))
-                .take_while(|(calls, _)| rest(*calls))
-                .all(|(calls, Marked { failures, slow })| {
-                    !reached(&counts(calls.saturating_sub(failures), failures, slow))
-                }),
+            // A success takes no rate up, be it one more or in place of another outcome.
+            Store::Ring(..) => !reached(whole) || !self.weighs_successes(sums.recorded().wrapping_add(plain)),
             Store::Marks(marks) => {
                 let now = if marks.rolls() { now() } else { Tick::default() };
                 let all = sums.successes.wrapping_add(plain);

@@ -22,10 +22,14 @@ struct Race {
 
 impl Race {
     fn new(window: crate::Window) -> Arc<Race> {
+        Race::by(&config(window))
+    }
+
+    fn by(config: &CircuitBreakerConfig) -> Arc<Race> {
         Arc::new(Race {
             clock: Clock::system(),
             state: StateWord::new(Word::new(1, State::Closed)),
-            window: Window::new(1, &config(window), Tick(0)),
+            window: Window::new(1, config, Tick(0)),
         })
     }
 
@@ -46,7 +50,11 @@ impl Race {
 }
 
 fn config(window: crate::Window) -> CircuitBreakerConfig {
-    let rate = Trip::failure_rate(0.5).minimum_calls(1);
+    half_of(1, window)
+}
+
+fn half_of(minimum_calls: u32, window: crate::Window) -> CircuitBreakerConfig {
+    let rate = Trip::failure_rate(0.5).minimum_calls(minimum_calls);
     CircuitBreakerConfig::builder().trip(rate).window(window).build().unwrap()
 }
 
@@ -102,7 +110,8 @@ fn two_steps_at_once_are_two_steps_in_some_order() {
     });
 }
 
-/// A plain success and a failure that pass each other: at least one of them weighs both.
+/// A plain success and a failure that pass each other and are enough for a rule together: at least one of
+/// them weighs both.
 ///
 /// Fails without the fence between the write of the stripe and the look around (sequentially
 /// consistent accesses, for which it stands, outside the models).
@@ -110,7 +119,7 @@ fn two_steps_at_once_are_two_steps_in_some_order() {
 fn of_a_success_and_a_failure_one_sees_both() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(2)] {
         loom::model(move || {
-            let race = Race::new(window);
+            let race = Race::by(&half_of(2, window));
             let other = Arc::clone(&race);
             let success = thread::spawn(move || other.record(SUCCESS, 0));
             let failure = race.record(FAILURE, 0);
@@ -120,6 +129,29 @@ fn of_a_success_and_a_failure_one_sees_both() {
                 Recorded::Quiet | Recorded::Late => false,
             });
             assert!(saw_both, "{both:?}");
+        });
+    }
+}
+
+/// A failure whose writer is held up, the success that ends its run, and another success: one of the three
+/// weighs them all.
+///
+/// Fails if the success that is a step is no trouble for the one after it.
+#[test]
+fn of_a_failure_and_two_successes_after_it_one_sees_all() {
+    for window in [crate::Window::unbounded(), crate::Window::last_calls(3)] {
+        loom::model(move || {
+            let race = Race::by(&half_of(3, window));
+            let other = Arc::clone(&race);
+            let successes = thread::spawn(move || [other.record(SUCCESS, 0), other.record(SUCCESS, 0)]);
+            let failure = race.record(FAILURE, 0);
+            let [first, second] = successes.join().unwrap();
+            let all = [failure, first, second];
+            let saw_all = all.iter().any(|recorded| match recorded {
+                Recorded::Counts(counts) => counts.calls == 3 && counts.failures == 1,
+                Recorded::Quiet | Recorded::Late => false,
+            });
+            assert!(saw_all, "{all:?}");
         });
     }
 }
@@ -176,20 +208,22 @@ fn helpers_agree_where_a_failure_lies() {
 /// Fails if the trouble is forgotten whatever it is by then, or read after the counts it is judged by.
 #[test]
 fn new_trouble_is_not_settled_with_the_old() {
-    loom::model(|| {
-        let race = Race::new(crate::Window::unbounded());
-        race.record(FAILURE, 0);
-        race.record(SUCCESS, 0);
-        race.record(SUCCESS, 0);
-        let other = Arc::clone(&race);
-        let settling = thread::spawn(move || {
-            let moment = Moment::at(&other.clock, Tick(0));
-            other.window.settle_trouble(&moment, |_, counts| counts.failures * 2 >= counts.calls);
+    for window in [crate::Window::unbounded(), crate::Window::last_calls(9)] {
+        loom::model(move || {
+            let race = Race::by(&half_of(9, window));
+            race.record(FAILURE, 0);
+            race.record(SUCCESS, 0);
+            race.record(SUCCESS, 0);
+            let other = Arc::clone(&race);
+            let settling = thread::spawn(move || {
+                let moment = Moment::at(&other.clock, Tick(0));
+                other.window.settle_trouble(&moment, |_, counts| counts.failures * 2 >= counts.calls);
+            });
+            race.record(FAILURE, 0);
+            settling.join().unwrap();
+            assert_ne!(race.window.trouble(), 0);
         });
-        race.record(FAILURE, 0);
-        settling.join().unwrap();
-        assert_ne!(race.window.trouble(), 0);
-    });
+    }
 }
 
 /// Wherever a success falls among three failures, two of them follow each other, and one of the

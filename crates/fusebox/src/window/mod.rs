@@ -224,7 +224,8 @@ impl Window {
         loop {
             let head = self.load();
             let loaded = self.frame.load();
-            if !state.load().same_epoch(ticket) {
+            let word = state.load();
+            if !word.same_epoch(ticket) {
                 return Recorded::Late;
             }
             let Some(frame) = loaded.of(head) else { continue };
@@ -241,12 +242,23 @@ impl Window {
             if self.swap(head, next) {
                 // If the head has moved on already, somebody else has applied it.
                 let _ = self.finish(next, frame);
+                if kind.is_plain() && !word.weighed() && !self.weighs_successes(frame, &before) {
+                    return Recorded::Quiet;
+                }
+                if !kind.is_plain() || !head.calm() {
+                    self.note_trouble(frame, next, kind, &after);
+                }
                 return Recorded::Counts(self.weigh(frame, next, kind, &after, run, moment));
             }
         }
     }
 
-    /// The counts right after an outcome that has been made a step, and what follows from it.
+    /// Whether a plain success that comes after these sums can make a rule fire.
+    fn weighs_successes(&self, frame: &Frame, sums: &Sums) -> bool {
+        frame.weighs_successes(sums.recorded().wrapping_add(self.plain.sum()))
+    }
+
+    /// The counts right after an outcome that has been made a step.
     fn weigh(
         &self,
         frame: &Frame,
@@ -256,9 +268,6 @@ impl Window {
         run: u64,
         moment: &Moment<'_>,
     ) -> Counts {
-        if !kind.is_plain() {
-            self.note_trouble(frame, head, kind, after);
-        }
         let counts = self.counts_after(frame, head, after, moment);
         Counts {
             consecutive_failures: if kind.failure { run + 1 } else { 0 },
@@ -268,11 +277,14 @@ impl Window {
     }
 
     /// From here on plain successes are weighed, if any rule could fire on one.
+    ///
+    /// Also after a success that ends a run of failures: whoever wrote the last of them may have got no
+    /// further than making it a step.
     fn note_trouble(&self, frame: &Frame, head: Head, kind: Kind, after: &Sums) {
         if kind.failure {
             self.streak_base.fetch_max(after.successes.wrapping_add(self.plain.sum()), Ordering::AcqRel);
         }
-        if frame.weighs_successes() {
+        if self.weighs_successes(frame, after) {
             self.trouble.fetch_max(head.ticket(), Ordering::SeqCst);
             crate::sync::model_fence();
         }

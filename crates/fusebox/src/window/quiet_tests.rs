@@ -31,6 +31,12 @@ impl Bench {
         self.window.record(&self.state, Word::new(1, State::Closed), kind, &moment)
     }
 
+    fn times(&self, times: u32, kind: Kind, now: u64) {
+        (0..times).for_each(|_| {
+            self.record(kind, now);
+        });
+    }
+
     fn counts(&self, now: u64) -> (u64, u64) {
         let counts = self.window.counts(&Moment::at(&self.clock, Tick(now)));
         (counts.calls, counts.failures)
@@ -112,7 +118,7 @@ impl Bench {
 #[test]
 fn a_success_is_weighed_after_a_failure_until_none_can_fire() {
     for window in [short(), crate::Window::last_calls(5), crate::Window::unbounded()] {
-        let bench = Bench::new(window, rate());
+        let bench = Bench::new(window, Trip::failure_rate(0.5).minimum_calls(4));
         bench.record(FAILURE, 0);
         bench.record(SUCCESS, 3);
         assert!(!bench.settle(3), "one of two");
@@ -124,28 +130,31 @@ fn a_success_is_weighed_after_a_failure_until_none_can_fire() {
 
 #[test]
 fn successes_that_leave_before_the_failures_do_not_settle_them() {
-    let times = |bench: &Bench, kind, n, now| {
-        (0..n).for_each(|_| {
-            bench.record(kind, now);
-        });
-    };
     let bench = Bench::new(short(), rate());
-    times(&bench, SUCCESS, 90, 0);
-    times(&bench, FAILURE, 3, 5);
-    times(&bench, SUCCESS, 1, 5);
+    bench.times(90, SUCCESS, 0);
+    bench.times(3, FAILURE, 5);
+    bench.times(1, SUCCESS, 5);
     assert!(!bench.settle(5), "three of four, once the first bucket has left");
-    times(&bench, SUCCESS, 4, 9);
+    bench.times(4, SUCCESS, 9);
     assert!(bench.settle(9), "three of eight, and it can only become less");
     let bench = Bench::new(short(), rate());
-    times(&bench, FAILURE, 3, 0);
-    times(&bench, SUCCESS, 1, 5);
+    bench.times(3, FAILURE, 0);
+    bench.times(1, SUCCESS, 5);
     assert!(!bench.settle(5), "none of one, and three of four with the bucket before it");
-    let bench = Bench::new(crate::Window::last_calls(8), rate());
-    times(&bench, SUCCESS, 5, 0);
-    times(&bench, FAILURE, 3, 0);
-    assert!(!bench.settle(0));
-    times(&bench, SUCCESS, 4, 0);
-    assert!(bench.settle(0), "three of the last seven");
+}
+
+#[test]
+fn among_the_last_calls_no_success_is_weighed_once_the_minimum_is_reached() {
+    let bench = Bench::new(crate::Window::last_calls(8), Trip::failure_rate(0.5).minimum_calls(4));
+    bench.times(2, FAILURE, 0);
+    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(_)));
+    assert!(!bench.settle(0), "two of three, and the next call makes them count");
+    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(_)));
+    assert!(bench.settle(0), "two of four: it has been asked");
+    bench.times(3, FAILURE, 0);
+    for _ in 0..20 {
+        assert_eq!(bench.record(SUCCESS, 0), Recorded::Quiet);
+    }
 }
 
 #[test]

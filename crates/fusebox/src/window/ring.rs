@@ -104,6 +104,10 @@ impl Ring {
         if !unmoved() {
             return None;
         }
+        // The mark comes last: where it stands, all of this has been done.
+        if self.is_marked(end - 1, kind) {
+            return Some(());
+        }
         let gone = self.marked(self.from(last)..self.from(end).min(last));
         let (failures, slow) =
             (before.failures().load(Ordering::Acquire), before.slow().load(Ordering::Acquire));
@@ -132,25 +136,6 @@ impl Ring {
         }
     }
 
-    /// What lies from each marked outcome on, up to `total`, the youngest first: how many, and of what.
-    pub(super) fn endings(&self, total: u64) -> impl Iterator<Item = (u64, Marked)> {
-        let from = self.from(total);
-        let mut so_far = Marked::default();
-        (from / LANES..=total / LANES)
-            .rev()
-            .flat_map(move |number| {
-                let word = self.block(number).load(Ordering::Acquire);
-                let word = if word >> NUMBER_SHIFT == number { word } else { 0 };
-                (0..LANES).rev().map(move |lane| (number * LANES + lane, Kind::from_bits(word >> (2 * lane))))
-            })
-            .filter(move |(place, kind)| *place >= from && !kind.is_plain())
-            .map(move |(place, kind)| {
-                so_far.failures += u64::from(kind.failure);
-                so_far.slow += u64::from(kind.slow);
-                (total.saturating_sub(place), so_far)
-            })
-    }
-
     fn block(&self, number: u64) -> &AtomicU64 {
         let blocks = &self.words[BLOCKS..];
         &blocks[(number % blocks.len() as u64) as usize]
@@ -177,6 +162,12 @@ impl Ring {
             marked.slow += u64::from((bits & FAILURES << 1).count_ones());
         }
         marked
+    }
+
+    fn is_marked(&self, place: u64, kind: Kind) -> bool {
+        let (number, lane) = (place / LANES, place % LANES);
+        let word = self.block(number).load(Ordering::Acquire);
+        word >> NUMBER_SHIFT == number && word >> (2 * lane) & 0b11 == kind.bits()
     }
 
     fn mark(&self, place: u64, kind: Kind) {

@@ -68,29 +68,6 @@ fn a_late_helper_marks_nothing() {
 }
 
 #[test]
-fn a_window_has_an_ending_from_each_mark_on_the_youngest_first() {
-    for (size, before) in [(1, 5), (5, 6), (6, 5), (7, 0), (13, 1 << 50), (100, 5)] {
-        let mut bench = Bench::new(size, before);
-        let mut history = Vec::new();
-        for place in 0..PLACES {
-            let kind = Kind { failure: place % 7 == 3, slow: place % 5 == 1 };
-            bench.record(kind);
-            history.push(kind);
-            let mut so_far = Marked::default();
-            let mut expected = Vec::new();
-            for (calls, kind) in (1..).zip(history.iter().rev().take(size as usize)) {
-                so_far.failures += u64::from(kind.failure);
-                so_far.slow += u64::from(kind.slow);
-                if !kind.is_plain() {
-                    expected.push((calls, so_far));
-                }
-            }
-            assert_eq!(bench.ring.endings(bench.total).collect::<Vec<_>>(), expected, "{size} {place}");
-        }
-    }
-}
-
-#[test]
 fn helpers_who_count_differently_keep_to_the_place_that_was_decided() {
     let mut bench = Bench::new(2, 0);
     bench.record(FAILURE);
