@@ -1,6 +1,7 @@
 use super::*;
 
 const FAILURE: Kind = Kind { failure: true, slow: false };
+const SUCCESS: Kind = Kind { failure: false, slow: false };
 const SLOW: Kind = Kind { failure: false, slow: true };
 
 /// Enough to leave every window behind; where each step is interpreted, all but the longest.
@@ -65,6 +66,9 @@ fn a_late_helper_marks_nothing() {
     let place = bench.total - 1;
     bench.ring.mark(place, SLOW);
     assert_eq!(bench.lying(), (0, 2), "and twice is once");
+    bench.record(SUCCESS);
+    bench.record(SUCCESS);
+    assert_eq!(bench.lying(), (0, 0), "also when it slides out");
 }
 
 #[test]
@@ -75,6 +79,20 @@ fn helpers_who_count_differently_keep_to_the_place_that_was_decided() {
     // Successes have come in since, and would have pushed both out.
     assert_eq!(bench.ring.note(bench.turn, FAILURE, || 9, || true), Some(()));
     assert_eq!(bench.lying(), (2, 0));
+}
+
+#[test]
+fn a_helper_who_finds_the_outcome_marked_counts_nothing_out() {
+    let mut bench = Bench::new(20, 3);
+    for kind in [FAILURE, SLOW, SUCCESS, Kind { failure: true, slow: true }, SUCCESS, SUCCESS, FAILURE] {
+        bench.record(kind);
+        let asked = std::cell::Cell::new(0);
+        let unmoved = || asked.replace(asked.get() + 1) < 9;
+        if !kind.is_plain() {
+            assert_eq!(bench.ring.note(bench.turn, kind, || 99, unmoved), Some(()));
+            assert_eq!(asked.get(), 1, "and not again after counting");
+        }
+    }
 }
 
 #[test]
