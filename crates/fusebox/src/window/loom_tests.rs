@@ -9,6 +9,7 @@ use super::marks::{Found, Marks, Since};
 use super::ring::Ring;
 use super::*;
 use crate::clock::Clock;
+use crate::state::{StateWord, Word};
 use crate::{State, Trip};
 
 const SUCCESS: Kind = Kind { failure: false, slow: false };

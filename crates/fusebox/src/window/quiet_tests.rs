@@ -3,6 +3,8 @@
 
 use super::*;
 use crate::clock::Clock;
+use crate::config::Rule;
+use crate::state::{StateWord, Word};
 use crate::{State, Trip};
 
 const SUCCESS: Kind = Kind { failure: false, slow: false };

@@ -4,6 +4,7 @@ use super::oracle::Oracle;
 use super::*;
 use crate::clock::Clock;
 use crate::config::Form;
+use crate::state::{StateWord, Word};
 use crate::{State, Trip};
 
 /// A breaker's window alone: no machine, one epoch unless a test turns it.
