@@ -73,6 +73,25 @@ fn a_plain_success_in_a_calm_bucket_is_no_step() {
 }
 
 #[test]
+fn on_the_shortest_way_a_success_is_written_in_its_own_calm_bucket_or_nowhere() {
+    let bench = Bench::new(short(), rate());
+    let ticket = bench.state.load();
+    let add = |ticket, now| bench.window.add_plain(&bench.state, ticket, Some(Tick(now)));
+    assert_eq!((add(ticket, 0), add(ticket, 4)), (Added::Quietly, Added::Quietly));
+    assert_eq!(add(ticket, 5), Added::NotWritten, "its bucket is over");
+    assert_eq!(add(Word::new(2, State::Closed), 4), Added::NotWritten, "of another visit");
+    bench.state.publish(ticket.with_generation(true));
+    assert_eq!(add(bench.state.load(), 4), Added::NotWritten, "of another frame");
+    bench.state.publish(ticket);
+    assert_eq!(bench.counts(4), (2, 0));
+    bench.record(FAILURE, 4);
+    assert_eq!(add(ticket, 4), Added::NotWritten, "it ends a run of failures");
+    bench.record(SUCCESS, 4);
+    assert_eq!(add(ticket, 4), Added::ToWeigh);
+    assert_eq!(bench.counts(4), (5, 1));
+}
+
+#[test]
 fn after_a_roll_the_window_is_calm_again_up_to_the_next_edge() {
     let bench = Bench::new(short(), rate());
     bench.record(SUCCESS, 0);

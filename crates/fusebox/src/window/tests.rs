@@ -1,5 +1,7 @@
 //! The lock-free windows against the plain arithmetic they stand for.
 
+use std::sync::Arc;
+
 use super::oracle::Oracle;
 use super::*;
 use crate::clock::Clock;
