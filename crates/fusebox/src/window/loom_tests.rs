@@ -177,6 +177,25 @@ fn what_slides_out_is_counted_out_once() {
     });
 }
 
+/// A writer who is held up while two others go on in a full window is told what lies in it by then.
+///
+/// Fails if it takes the window for unmoved: the two cuts of that time have been written over.
+#[test]
+fn a_writer_who_is_held_up_is_told_of_no_more_than_the_window_holds() {
+    loom::model(|| {
+        let race = Race::new(crate::Window::last_calls(2));
+        race.record(SUCCESS, 0);
+        race.record(SUCCESS, 0);
+        let other = Arc::clone(&race);
+        let held_up = thread::spawn(move || other.record(FAILURE, 0));
+        race.record(FAILURE, 0);
+        race.record(FAILURE, 0);
+        let Recorded::Counts(counts) = held_up.join().unwrap() else { panic!("a failure is always weighed") };
+        assert_eq!(counts.calls, 2);
+        assert!((1..=2).contains(&counts.failures), "{counts:?}");
+    });
+}
+
 /// A plain success that passes a failure: wherever the failure lies, all who help agree.
 ///
 /// Fails if a helper whose place is not the one that was decided goes on with its own.
