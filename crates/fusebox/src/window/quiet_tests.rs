@@ -239,6 +239,24 @@ fn a_window_that_marks_slow_calls_from_now_on_keeps_its_samples() {
 }
 
 #[test]
+fn after_a_change_of_rules_the_next_success_is_weighed_whatever_lies_in_the_window() {
+    for window in [short(), crate::Window::last_calls(9), crate::Window::unbounded()] {
+        for calm in [true, false] {
+            let bench = Bench::new(window, Trip::failure_rate(0.9).minimum_calls(2));
+            bench.times(3, FAILURE, 0);
+            bench.times(if calm { 2 } else { 0 }, SUCCESS, 0);
+            let stricter = CircuitBreakerConfig::builder().trip(rate()).window(window).build().expect("valid");
+            let odd = bench.window.reconfigure(&stricter, &Moment::at(&bench.clock, Tick(0)));
+            bench.state.publish(bench.state.load().with_generation(odd));
+            for success in 0..3 {
+                let recorded = bench.record(SUCCESS, 0);
+                assert!(matches!(recorded, Recorded::Counts(_)), "{window:?}, {calm}, success {success}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_window_that_never_rolls_asks_for_no_time() {
     for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
         let bench = Bench::new(window, rate());
