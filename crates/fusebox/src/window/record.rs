@@ -113,7 +113,7 @@ impl Window {
             if self.swap(head, next) {
                 // If the head has moved on already, somebody else has applied it.
                 let _ = self.finish(next, frame);
-                if kind.is_plain() && !word.weighed() && !self.weighs_successes(frame, &before) {
+                if kind.is_plain() && !word.weighed() && !self.is_to_be_weighed(frame, &before) {
                     return Recorded::Quiet;
                 }
                 if !kind.is_plain() || !head.calm() {

@@ -11,8 +11,13 @@ use crate::sync::Ordering;
 
 impl Window {
     /// Whether a plain success that comes after these sums can make a rule fire.
-    pub(super) fn weighs_successes(&self, frame: &Frame, sums: &Sums) -> bool {
+    fn weighs_successes(&self, frame: &Frame, sums: &Sums) -> bool {
         frame.weighs_successes(sums.recorded().wrapping_add(self.plain.sum()))
+    }
+
+    /// Whether a success that is a step after these sums is to be weighed.
+    pub(super) fn is_to_be_weighed(&self, frame: &Frame, before: &Sums) -> bool {
+        self.trouble() != 0 || self.weighs_successes(frame, before)
     }
 
     /// From here on plain successes are weighed, if any rule could fire on one.
