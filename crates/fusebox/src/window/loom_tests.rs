@@ -286,6 +286,23 @@ fn a_bucket_rolls_once() {
     });
 }
 
+/// A writer whose bucket is written over by somebody who is held up finishes all the same.
+///
+/// Fails if it waits for them (for ever).
+#[test]
+fn a_writer_waits_for_nobody_who_rolls_the_window_on() {
+    loom::model(|| {
+        let race = Race::new(last(10));
+        let other = Arc::clone(&race);
+        let rolling = thread::spawn(move || other.record(FAILURE, 10));
+        assert_ne!(race.record(FAILURE, 0), Recorded::Late);
+        assert_ne!(rolling.join().unwrap(), Recorded::Late);
+        // Before the roll it lies in a bucket that has left by now, after it in the current one.
+        let counts = race.counts(10);
+        assert!((1..=2).contains(&counts.failures) && counts.calls == counts.failures, "{counts:?}");
+    });
+}
+
 /// A configuration swapped under a running call: its outcome is in the new window or forgotten with
 /// the old one, the run is kept, and nothing is counted twice.
 ///

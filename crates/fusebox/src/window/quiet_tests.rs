@@ -162,6 +162,11 @@ fn successes_that_leave_before_the_failures_do_not_settle_them() {
     bench.times(3, FAILURE, 0);
     bench.times(1, SUCCESS, 5);
     assert!(!bench.settle(5), "none of one, and three of four with the bucket before it");
+    let bench = Bench::new(crate::Window::last(nanos(15)).buckets(3), rate());
+    bench.times(90, SUCCESS, 0);
+    bench.times(3, FAILURE, 5);
+    bench.times(1, SUCCESS, 10);
+    assert!(!bench.settle(10), "few of all there are, and three of four once the first bucket has left");
 }
 
 #[test]
@@ -245,7 +250,8 @@ fn after_a_change_of_rules_the_next_success_is_weighed_whatever_lies_in_the_wind
             let bench = Bench::new(window, Trip::failure_rate(0.9).minimum_calls(2));
             bench.times(3, FAILURE, 0);
             bench.times(if calm { 2 } else { 0 }, SUCCESS, 0);
-            let stricter = CircuitBreakerConfig::builder().trip(rate()).window(window).build().expect("valid");
+            let stricter =
+                CircuitBreakerConfig::builder().trip(rate()).window(window).build().expect("valid");
             let odd = bench.window.reconfigure(&stricter, &Moment::at(&bench.clock, Tick(0)));
             bench.state.publish(bench.state.load().with_generation(odd));
             for success in 0..3 {
