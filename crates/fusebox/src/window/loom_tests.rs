@@ -187,10 +187,9 @@ fn a_writer_who_is_held_up_is_told_of_no_more_than_the_window_holds() {
         race.record(SUCCESS, 0);
         race.record(SUCCESS, 0);
         let other = Arc::clone(&race);
-        let held_up = thread::spawn(move || other.record(FAILURE, 0));
-        race.record(FAILURE, 0);
-        race.record(FAILURE, 0);
-        let Recorded::Counts(counts) = held_up.join().unwrap() else { panic!("a failure is always weighed") };
+        let others = thread::spawn(move || [other.record(FAILURE, 0), other.record(FAILURE, 0)]);
+        let Recorded::Counts(counts) = race.record(FAILURE, 0) else { panic!("a failure is always weighed") };
+        others.join().unwrap();
         assert_eq!(counts.calls, 2);
         assert!((1..=2).contains(&counts.failures), "{counts:?}");
     });

@@ -252,7 +252,10 @@ fn after_a_change_of_rules_the_next_success_is_weighed_whatever_lies_in_the_wind
             bench.times(if calm { 2 } else { 0 }, SUCCESS, 0);
             let stricter =
                 CircuitBreakerConfig::builder().trip(rate()).window(window).build().expect("valid");
-            let odd = bench.window.reconfigure(&stricter, &Moment::at(&bench.clock, Tick(0)));
+            let moment = Moment::at(&bench.clock, Tick(0));
+            bench.window.settle_trouble(&moment, |_, _| false);
+            assert_eq!(bench.window.trouble(), 0);
+            let odd = bench.window.reconfigure(&stricter, &moment);
             bench.state.publish(bench.state.load().with_generation(odd));
             for success in 0..3 {
                 let recorded = bench.record(SUCCESS, 0);
