@@ -144,10 +144,7 @@ impl Ring {
     /// The marks at these places, which are no more than the window holds.
     fn marked(&self, places: std::ops::Range<u64>) -> Marked {
         let mut marked = Marked::default();
-        if places.is_empty() {
-            return marked;
-        }
-        for number in places.start / LANES..=(places.end - 1) / LANES {
+        for number in places.start / LANES..places.end.div_ceil(LANES) {
             let word = self.block(number).load(Ordering::Acquire);
             if word >> NUMBER_SHIFT != number {
                 continue;
