@@ -19,7 +19,7 @@ pub(super) struct Frame {
     pub(super) visit: u64,
     pub(super) config: CircuitBreakerConfig,
     pub(super) store: Store,
-    /// The frame that the head belongs to until this one's first step is made.
+    /// The frame that the head belongs to until this one's first step is made, of the other oddness.
     pub(super) previous: Option<Arc<Frame>>,
 }
 
@@ -97,7 +97,7 @@ impl Frame {
         if self.odd() == head.odd() {
             return Some(self);
         }
-        self.previous.as_ref().filter(|previous| previous.odd() == head.odd())
+        self.previous.as_ref()
     }
 
     pub(super) fn marks(&self) -> Option<&Marks> {

@@ -148,6 +148,29 @@ mod tests {
     }
 
     #[test]
+    fn a_step_changes_what_it_says_and_nothing_else() {
+        let kinds = [(true, false), (false, true), (true, true), (false, false)];
+        let records = kinds.map(|(failure, slow)| Step::Record(Kind { failure, slow }));
+        let steps = records.into_iter().chain([Step::Begin, Step::Roll]);
+        for first in [Head::first(false), Head::first(false).turned()] {
+            let mut head = first;
+            for (number, step) in (1..).zip(steps.clone().cycle().take(60)) {
+                let calm = number % 5 < 2;
+                let sums = Sums { successes: number / 4, failures: number / 2, slow: number };
+                let next = head.next(step, &sums, calm);
+                let marked = matches!(step, Step::Record(kind) if kind.failure || kind.slow);
+                assert_eq!((next.ticket(), next.step(), next.calm()), (number, step, calm));
+                assert_eq!((next.odd(), next.turn()), (first.odd(), head.turn() ^ marked));
+                assert!(next.is_calm_in(first.odd()) == calm && !next.is_calm_in(!first.odd()));
+                for (place, sum) in [sums.successes, sums.failures, sums.slow].into_iter().enumerate() {
+                    assert_eq!(next.parity(place), sum % 2);
+                }
+                head = next;
+            }
+        }
+    }
+
+    #[test]
     fn no_head_comes_twice() {
         let sums = Sums::default();
         let first = Head::first(true);
@@ -155,5 +178,6 @@ mod tests {
         assert_ne!(first, second);
         assert_ne!(second, second.next(Step::Begin, &sums, true));
         assert!(second.turned().odd());
+        assert_eq!(second.turned().turned(), second);
     }
 }

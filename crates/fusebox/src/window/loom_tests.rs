@@ -4,6 +4,8 @@
 
 mod time;
 
+use std::sync::Arc;
+
 use super::ring::Ring;
 use super::*;
 use crate::clock::Clock;
@@ -173,6 +175,25 @@ fn what_slides_out_is_counted_out_once() {
         assert_eq!((shared.counts(0).calls, shared.counts(0).failures), (2, 2));
         shared.record(SUCCESS, 0);
         assert_eq!((shared.counts(0).calls, shared.counts(0).failures), (2, 1));
+    });
+}
+
+/// A writer who is held up while two others go on in a full window is told what lies in it by then.
+///
+/// Fails if it takes the window for unmoved: the two cuts of that time have been written over.
+#[test]
+fn a_writer_who_is_held_up_is_told_of_no_more_than_the_window_holds() {
+    race(|start| {
+        let shared = Race::new(crate::Window::last_calls(2));
+        shared.record(SUCCESS, 0);
+        shared.record(SUCCESS, 0);
+        let held_up = shared.racer(|race| race.record(FAILURE, 0));
+        let others = shared.racer(|race| [race.record(FAILURE, 0), race.record(FAILURE, 0)]);
+        let (Recorded::Counts(counts), _) = start.two(held_up, others) else {
+            panic!("a failure is always weighed")
+        };
+        assert_eq!(counts.calls, 2);
+        assert!((1..=2).contains(&counts.failures), "{counts:?}");
     });
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Marks {
     buckets: u32,
     /// Whether slow calls are marked: where no rule asks there are none.
     slow: bool,
-    /// Four words of all, then each mark.
+    /// Three words of all, then each mark.
     words: Arc<[AtomicU64]>,
 }
 
@@ -29,9 +29,8 @@ struct Mark<'a>(&'a [AtomicU64]);
 /// Words before the first mark.
 const CURRENT: usize = 0;
 const TARGET: usize = 1;
-/// Two take turns, so that the one before stands while the next is decided.
 const BEGUN: usize = 2;
-const MARKS: usize = 4;
+const MARKS: usize = 3;
 
 /// No clock gets as far as this bucket; twice its index still fits a word.
 const LAST: u64 = 1 << 62;
@@ -162,25 +161,30 @@ impl Marks {
 
     /// After how many successes the roll of this head was made.
     ///
-    /// What is written is more with every roll, as the head's ticket is added to it: so a helper who comes
-    /// late, and has loaded it before the head was seen unmoved, swaps nothing.
+    /// Its lowest bit says which of two rolls in a row has decided. The rest is more with every roll, as the
+    /// head's ticket is added to it: so a helper who comes late, and has loaded it before the head was seen
+    /// unmoved, swaps nothing.
     fn decide(&self, head: Head, successes: impl Fn() -> u64, unmoved: impl Fn() -> bool) -> Option<u64> {
-        let begun = |turn: bool| &self.words[BEGUN + usize::from(turn)];
-        let (before, now) = (begun(!head.rolled()), begun(head.rolled()));
-        let (last, seen) = (before.load(Ordering::Acquire), now.load(Ordering::Acquire));
-        let next = successes().wrapping_add(head.ticket());
+        let (begun, turn) = (&self.words[BEGUN], u64::from(head.rolled()));
+        let seen = begun.load(Ordering::Acquire);
+        let next = successes().wrapping_add(head.ticket()) << 1 | turn;
         if !unmoved() {
             return None;
         }
-        let decided = if seen > last {
+        let decided = if seen & 1 == turn {
             seen
         } else {
-            match now.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+            match begun.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => next,
                 Err(other) => unmoved().then_some(other)?,
             }
         };
-        Some(decided.wrapping_sub(head.ticket()))
+        Some((decided >> 1).wrapping_sub(head.ticket()))
+    }
+
+    /// Says that the rolls before this head were those of other marks; changes nothing in marks that have rolled.
+    pub(super) fn begin_after(&self, head: Head) {
+        self.words[BEGUN].fetch_max(head.rolled().into(), Ordering::AcqRel);
     }
 
     /// The sums at the beginning of the window that ends at `now`.
@@ -208,12 +212,10 @@ fn width(slow: bool) -> usize {
     if slow { 4 } else { 3 }
 }
 
-/// The words of a window without a bucket. The index of a mark is no bucket's: odd, and less than any
-/// that could be asked for in its place.
+/// The words of a window without a bucket: the first mark is written at once, and what is looked for in
+/// any other place has an index above zero.
 fn unused(buckets: u32, slow: bool) -> Arc<[AtomicU64]> {
-    let width = width(slow);
-    let first = |word: usize| word >= MARKS && (word - MARKS) % width == 0;
-    (0..MARKS + buckets as usize * width).map(|word| AtomicU64::new(first(word).into())).collect()
+    (0..MARKS + buckets as usize * width(slow)).map(|_| AtomicU64::new(0)).collect()
 }
 
 impl Mark<'_> {
@@ -247,8 +249,10 @@ impl Mark<'_> {
 
     fn read(&self, index: u64) -> Found {
         let before = self.index().load(Ordering::Acquire);
-        if before != 2 * index {
-            return if before > 2 * index { Found::Moved } else { Found::Nothing };
+        match before.cmp(&(2 * index)) {
+            std::cmp::Ordering::Less => return Found::Nothing,
+            std::cmp::Ordering::Equal => {}
+            std::cmp::Ordering::Greater => return Found::Moved,
         }
         let since = Since {
             successes: self.successes().load(Ordering::Acquire),

@@ -50,3 +50,26 @@ fn the_first_to_mark_a_bucket_decides_how_many_successes_came_before_it() {
     assert_eq!(marks.roll(first, &sums, || 9, || false), None, "others have gone on");
     assert_eq!(marks.roll(second, &sums, || 9, || true), Some(7));
 }
+
+#[test]
+fn marks_begin_with_any_turn_of_the_rolls() {
+    let sums = Sums::default();
+    let mut head = Head::first(true);
+    for _ in 0..2 {
+        let marks = marks(10, 2);
+        marks.begin_after(head);
+        head = head.next(Step::Roll, &sums, true);
+        marks.aim(1);
+        assert_eq!(marks.roll(head, &sums, || 4, || true), Some(4));
+        marks.begin_after(head);
+        assert_eq!(marks.roll(head, &sums, || 5, || true), Some(4), "decided");
+    }
+}
+
+#[test]
+fn a_bucket_takes_three_words_and_one_more_where_slow_calls_are_marked() {
+    for (slow, width) in [(false, 3), (true, 4)] {
+        let marks = Marks::new(Tick(0), 10, 5, slow, &Sums::default(), 0);
+        assert_eq!(marks.words.len(), MARKS + 5 * width);
+    }
+}

@@ -73,6 +73,25 @@ fn a_plain_success_in_a_calm_bucket_is_no_step() {
 }
 
 #[test]
+fn on_the_shortest_way_a_success_is_written_in_its_own_calm_bucket_or_nowhere() {
+    let bench = Bench::new(short(), rate());
+    let ticket = bench.state.load();
+    let add = |ticket, now| bench.window.add_plain(&bench.state, ticket, Some(Tick(now)));
+    assert_eq!((add(ticket, 0), add(ticket, 4)), (Added::Quietly, Added::Quietly));
+    assert_eq!(add(ticket, 5), Added::NotWritten, "its bucket is over");
+    assert_eq!(add(Word::new(2, State::Closed), 4), Added::NotWritten, "of another visit");
+    bench.state.publish(ticket.with_generation(true));
+    assert_eq!(add(bench.state.load(), 4), Added::NotWritten, "of another frame");
+    bench.state.publish(ticket);
+    assert_eq!(bench.counts(4), (2, 0));
+    bench.record(FAILURE, 4);
+    assert_eq!(add(ticket, 4), Added::NotWritten, "it ends a run of failures");
+    bench.record(SUCCESS, 4);
+    assert_eq!(add(ticket, 4), Added::ToWeigh);
+    assert_eq!(bench.counts(4), (5, 1));
+}
+
+#[test]
 fn after_a_roll_the_window_is_calm_again_up_to_the_next_edge() {
     let bench = Bench::new(short(), rate());
     bench.record(SUCCESS, 0);
@@ -137,6 +156,17 @@ fn successes_that_leave_before_the_failures_do_not_settle_them() {
     bench.times(3, FAILURE, 5);
     bench.times(1, SUCCESS, 5);
     assert!(!bench.settle(5), "three of four, once the first bucket has left");
+    bench.times(4, SUCCESS, 9);
+    assert!(bench.settle(9), "three of eight, and it can only become less");
+    let bench = Bench::new(short(), rate());
+    bench.times(3, FAILURE, 0);
+    bench.times(1, SUCCESS, 5);
+    assert!(!bench.settle(5), "none of one, and three of four with the bucket before it");
+    let bench = Bench::new(crate::Window::last(nanos(15)).buckets(3), rate());
+    bench.times(90, SUCCESS, 0);
+    bench.times(3, FAILURE, 5);
+    bench.times(1, SUCCESS, 10);
+    assert!(!bench.settle(10), "few of all there are, and three of four once the first bucket has left");
 }
 
 #[test]
@@ -198,8 +228,11 @@ fn a_window_that_marks_slow_calls_from_now_on_keeps_its_samples() {
         }
         let moment = Moment::at(&bench.clock, Tick(1));
         let record = |kind| bench.window.record(&bench.state, bench.state.load(), kind, &moment);
+        let marks_slow = || bench.window.frame.load().marks().expect("a window over time").marks_slow();
         record(FAILURE);
+        assert!(!marks_slow(), "no rule asks");
         publish(bench.window.reconfigure(&slow, &moment));
+        assert!(marks_slow());
         assert_eq!(bench.window.config(), slow);
         let Recorded::Counts(counts) = record(SLOW) else { panic!("a slow call is a step") };
         assert_eq!((counts.calls, counts.failures, counts.slow), (2, 1, 1));
@@ -224,5 +257,41 @@ fn new_rules_are_asked_at_the_next_outcome_whatever_it_is() {
             bench.state.publish(Word::new(1, State::Closed).with_generation(odd));
             assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(_)), "{window:?}");
         }
+    }
+}
+
+#[test]
+fn after_a_change_of_rules_the_next_success_is_weighed_whatever_lies_in_the_window() {
+    for window in [short(), crate::Window::last_calls(9), crate::Window::unbounded()] {
+        for calm in [true, false] {
+            let bench = Bench::new(window, Trip::failure_rate(0.9).minimum_calls(2));
+            bench.times(3, FAILURE, 0);
+            bench.times(if calm { 2 } else { 0 }, SUCCESS, 0);
+            let stricter =
+                CircuitBreakerConfig::builder().trip(rate()).window(window).build().expect("valid");
+            let moment = Moment::at(&bench.clock, Tick(0));
+            bench.window.settle_trouble(&moment, |_, _| false);
+            assert_eq!(bench.window.trouble(), 0);
+            let odd = bench.window.reconfigure(&stricter, &moment);
+            bench.state.publish(bench.state.load().with_generation(odd));
+            for success in 0..3 {
+                let recorded = bench.record(SUCCESS, 0);
+                assert!(matches!(recorded, Recorded::Counts(_)), "{window:?}, {calm}, success {success}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_that_never_rolls_asks_for_no_time() {
+    for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
+        let bench = Bench::new(window, rate());
+        bench.record(FAILURE, 0);
+        let (frame, head) = (bench.window.frame.load(), bench.window.load());
+        let sums = bench.window.sums.glance();
+        let now = || unreachable!("the time is asked for");
+        let counts = frame.counts(head, &sums, || 0, now, || true).expect("nobody else is there");
+        assert_eq!((counts.calls, counts.failures), (1, 1), "{window:?}");
+        assert!(frame.is_settled(&sums, 0, now, &counts, |_| false), "{window:?}");
     }
 }

@@ -143,16 +143,10 @@ impl Ring {
         &blocks[(number % blocks.len() as u64) as usize]
     }
 
-    /// The marks at these places.
+    /// The marks at these places, which are no more than the window holds.
     fn marked(&self, places: std::ops::Range<u64>) -> Marked {
         let mut marked = Marked::default();
-        if places.is_empty() {
-            return marked;
-        }
-        // What is further back than the ring is long has been taken for other places.
-        let (first, last) = (places.start / LANES, (places.end - 1) / LANES);
-        let kept = (self.words.len() - BLOCKS) as u64;
-        for number in first.max((last + 1).saturating_sub(kept))..=last {
+        for number in places.start / LANES..places.end.div_ceil(LANES) {
             let word = self.block(number).load(Ordering::Acquire);
             if word >> NUMBER_SHIFT != number {
                 continue;

@@ -1,7 +1,11 @@
 use super::*;
 
 const FAILURE: Kind = Kind { failure: true, slow: false };
+const SUCCESS: Kind = Kind { failure: false, slow: false };
 const SLOW: Kind = Kind { failure: false, slow: true };
+
+/// Enough to leave every window behind; where each step is interpreted, all but the longest.
+const PLACES: u64 = if cfg!(miri) { 40 } else { 1000 };
 
 /// A ring with what the rest of a window keeps for it.
 struct Bench {
@@ -35,10 +39,10 @@ impl Bench {
 
 #[test]
 fn what_was_marked_slides_out_after_as_many_outcomes_as_the_window_holds() {
-    for size in [1, 2, 5, 6, 7, 12, 13, 100] {
-        let mut bench = Bench::new(size, 5);
+    for (size, before) in [(1, 5), (2, 0), (5, 6), (6, 5), (7, 1 << 50), (12, 5), (13, 5), (100, 5)] {
+        let mut bench = Bench::new(size, before);
         let mut history = Vec::new();
-        for place in 0_u64..1000 {
+        for place in 0..PLACES {
             let kind = Kind { failure: place % 7 == 3, slow: place % 11 < 2 && place % 400 > 150 };
             bench.record(kind);
             history.push(kind);
@@ -62,6 +66,9 @@ fn a_late_helper_marks_nothing() {
     let place = bench.total - 1;
     bench.ring.mark(place, SLOW);
     assert_eq!(bench.lying(), (0, 2), "and twice is once");
+    bench.record(SUCCESS);
+    bench.record(SUCCESS);
+    assert_eq!(bench.lying(), (0, 0), "also when it slides out");
 }
 
 #[test]
@@ -72,6 +79,24 @@ fn helpers_who_count_differently_keep_to_the_place_that_was_decided() {
     // Successes have come in since, and would have pushed both out.
     assert_eq!(bench.ring.note(bench.turn, FAILURE, || 9, || true), Some(()));
     assert_eq!(bench.lying(), (2, 0));
+}
+
+#[test]
+fn a_helper_who_finds_the_outcome_marked_counts_nothing_out() {
+    let mut bench = Bench::new(20, 3);
+    for kind in [FAILURE, SLOW, SUCCESS, Kind { failure: true, slow: true }, SUCCESS, SUCCESS, FAILURE] {
+        bench.record(kind);
+        if kind.is_plain() {
+            continue;
+        }
+        let asked = std::cell::Cell::new(0);
+        let unmoved = || {
+            asked.set(asked.get() + 1);
+            true
+        };
+        assert_eq!(bench.ring.note(bench.turn, kind, || 99, unmoved), Some(()));
+        assert_eq!(asked.get(), 1, "and not again after counting");
+    }
 }
 
 #[test]

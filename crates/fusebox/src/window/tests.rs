@@ -1,5 +1,7 @@
 //! The lock-free windows against the plain arithmetic they stand for.
 
+use std::sync::Arc;
+
 use super::oracle::Oracle;
 use super::*;
 use crate::clock::Clock;
@@ -90,13 +92,14 @@ impl Random {
 
 #[test]
 fn any_history_gives_the_counts_of_the_plain_arithmetic() {
-    for seed in 0..400 {
+    let (seeds, steps) = if cfg!(miri) { (8, 100) } else { (400, 400) };
+    for seed in 0..seeds {
         let mut random = Random(seed);
         let first = random.window();
         let mut bench = Bench::new(first);
         let mut oracle = Oracle::new(config(first).form(), Tick(0));
         let calm = random.below(5) + 1;
-        for step in 0..400 {
+        for step in 0..steps {
             match random.below(40) {
                 0 => {
                     let window = random.window();
@@ -149,6 +152,52 @@ fn an_outcome_of_an_earlier_visit_is_written_nowhere() {
 }
 
 #[test]
+fn until_a_visit_has_its_first_step_the_head_belongs_to_the_one_before() {
+    let bench = Bench::new(crate::Window::last_calls(3));
+    let (before, head) = (Arc::clone(&bench.window.frame.load()), bench.window.load());
+    assert!(before.of(head.turned()).is_none(), "nothing follows yet");
+    let next = before.widened(before.config.clone(), &Sums::default());
+    let both = Arc::new(Frame { previous: Some(Arc::clone(&before)), ..next });
+    assert!(Arc::ptr_eq(both.of(head).expect("the one before"), &before));
+    assert!(Arc::ptr_eq(both.of(head.turned()).expect("the next"), &both));
+}
+
+#[test]
+fn a_call_is_slow_from_the_limit_on_and_never_where_no_rule_asks() {
+    const SECOND: u64 = 1_000_000_000;
+    let never = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(3)).build().expect("valid");
+    let from_a_second = config(crate::Window::unbounded());
+    let is_right = |window: &Window| {
+        let limit = window.with_config(CircuitBreakerConfig::slow_after_nanos);
+        match limit {
+            None => !window.is_slow(SECOND) && !window.is_slow(u64::MAX),
+            Some(limit) => limit == SECOND && !window.is_slow(SECOND - 1) && window.is_slow(SECOND),
+        }
+    };
+    let clock = Clock::system();
+    let moment = Moment::at(&clock, Tick(0));
+    for (first, second) in [(&never, &from_a_second), (&from_a_second, &never)] {
+        let window = Window::new(1, first, Tick(0));
+        assert!(is_right(&window), "from the first");
+        window.reconfigure(second, &moment);
+        assert!(is_right(&window), "by a change");
+        window.begin(2, first, Tick(0));
+        assert!(is_right(&window), "by a visit");
+    }
+}
+
+#[test]
+fn time_is_added_up_apart_once_threads_have_met() {
+    let bench = Bench::new(crate::Window::unbounded());
+    assert!(bench.window.timing().is_none());
+    bench.window.plain.contended();
+    bench.window.timing().expect("there are stripes now").time(5);
+    let mut totals = Totals::default();
+    bench.window.add_timing_to(&mut totals);
+    assert_eq!((totals.timed, totals.response_time.as_nanos()), (1, 5));
+}
+
+#[test]
 fn a_full_healthy_window_is_not_written_to() {
     let bench = Bench::new(crate::Window::last_calls(4));
     for _ in 0..4 {
@@ -179,7 +228,7 @@ fn after_any_number_of_successes_half_a_window_of_failures_is_half_the_rate() {
 
 #[test]
 fn threads_lose_and_double_nothing() {
-    const EACH: u64 = 20_000;
+    const EACH: u64 = if cfg!(miri) { 40 } else { 20_000 };
     for form in
         [crate::Window::last_calls(16), crate::Window::last(nanos(u64::MAX / 2)), crate::Window::unbounded()]
     {

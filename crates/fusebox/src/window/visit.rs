@@ -92,6 +92,9 @@ impl Window {
             let head = self.load();
             let Some(sums) = self.finish(head, &before) else { continue };
             let frame = make(&before, &sums);
+            if let Some(marks) = frame.marks() {
+                marks.begin_after(head);
+            }
             // Until the step is made, the head belongs to the frame before.
             let both = Frame { previous: Some(Arc::clone(&before)), ..frame.clone() };
             self.frame.store(Arc::new(both));
