@@ -44,9 +44,11 @@ impl Slot {
         Slot { breaker, origin, used: AtomicU64::new(now.0), held_at: AtomicU64::new(0) }
     }
 
-    /// Notes a look-up; false if the breaker is being evicted.
+    /// Notes a look-up that has cloned the breaker; false if it is being evicted.
     #[inline]
     pub(super) fn touch(&self, now: Tick, idle: Idle) -> bool {
+        // Against `give_up`: either it sees the clone, or this sees that it has given up.
+        fence(Ordering::SeqCst);
         let mut used = self.used.load(Ordering::Acquire);
         loop {
             if used == GONE {
