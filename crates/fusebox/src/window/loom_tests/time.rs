@@ -6,7 +6,7 @@ use crate::window::marks::{Found, Marks, Since};
 
 /// Two threads that find the bucket over: the window rolls once and keeps both outcomes.
 ///
-/// Fails if a mark is written when the window stands at that bucket already.
+/// Fails if a roll does not say where it goes before it is a step (nobody gets on).
 #[test]
 fn a_bucket_rolls_once() {
     race(|start| {
