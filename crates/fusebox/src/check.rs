@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::admission::refusal;
+use crate::clock::Tick;
 use crate::error::Refusal;
-use crate::state::{Admission, Word};
+use crate::state::{Admission, Machine, Word};
 use crate::sync::lock;
 use crate::{CircuitBreaker, Rejected, State};
 
@@ -45,15 +46,22 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn refusal_at_length(&self, word: Word) -> Option<Refusal> {
+        self.refusal_and(word, |_, _| ()).map(|(refusal, ())| refusal)
+    }
+
+    /// What the machine refuses with, and what else it knows at the same moment.
+    fn refusal_and<T>(&self, word: Word, more: impl FnOnce(&Machine, Tick) -> T) -> Option<(Refusal, T)> {
         match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => return None,
             State::Open | State::HalfOpen | State::ForcedOpen => {}
         }
         let now = self.inner().clock.now();
-        let answer = lock(&self.inner().control).machine.check(now);
-        match answer {
+        let machine = &lock(&self.inner().control).machine;
+        match machine.check(now) {
             Admission::Permitted => None,
-            Admission::Refused { reason, left, cause } => Some(refusal(reason, left, cause)),
+            Admission::Refused { reason, left, cause } => {
+                Some((refusal(reason, left, cause), more(machine, now)))
+            }
         }
     }
 
@@ -80,16 +88,6 @@ impl CircuitBreaker {
     /// assert!(matches!(breaker.refusal_for(), Some((_, None))));
     /// ```
     pub fn refusal_for(&self) -> Option<(Refusal, Option<Duration>)> {
-        if self.is_closed() {
-            return None;
-        }
-        let now = self.inner().clock.now();
-        let control = lock(&self.inner().control);
-        match control.machine.check(now) {
-            Admission::Permitted => None,
-            Admission::Refused { reason, left, cause } => {
-                Some((refusal(reason, left, cause), control.machine.view(now).changes_in(now)))
-            }
-        }
+        self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in(now))
     }
 }

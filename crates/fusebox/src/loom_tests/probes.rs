@@ -7,7 +7,16 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 
 use super::race::race;
 use super::{WAIT, breaker, probing};
-use crate::{HalfOpen, State, Trip, Window};
+use crate::{CircuitBreaker, HalfOpen, ManualClock, OwnedPermit, State, Trip, Window};
+
+/// A half-open breaker whose one probe is out.
+fn with_a_probe_out() -> (CircuitBreaker, ManualClock, OwnedPermit) {
+    let (breaker, hands) = breaker(1);
+    breaker.trip();
+    hands.advance(WAIT);
+    let probe = breaker.try_acquire_owned().unwrap();
+    (breaker, hands, probe)
+}
 
 /// Never more probes than allowed, and the slot of a dropped one is given back; who is refused is told
 /// of the visit that goes on, not of the wait that is over.
@@ -44,10 +53,7 @@ fn one_probe_at_a_time_and_none_is_lost() {
 #[test]
 fn an_overdue_probe_reopens_once() {
     race(|start| {
-        let (breaker, hands) = breaker(1);
-        breaker.trip();
-        hands.advance(WAIT);
-        let probe = breaker.try_acquire_owned().unwrap();
+        let (breaker, hands, probe) = with_a_probe_out();
         hands.advance(Duration::from_millis(10_500));
         let other = breaker.clone();
         let (refused, ()) = start.two(move || other.try_acquire().is_err(), || probe.success());
@@ -65,10 +71,7 @@ fn an_overdue_probe_reopens_once() {
 #[test]
 fn a_probe_is_given_back_or_overdue() {
     race(|start| {
-        let (breaker, hands) = breaker(1);
-        breaker.trip();
-        hands.advance(WAIT);
-        let probe = breaker.try_acquire_owned().unwrap();
+        let (breaker, hands, probe) = with_a_probe_out();
         let other = breaker.clone();
         let next = move || {
             hands.advance(Duration::from_secs(10));
@@ -88,10 +91,7 @@ fn a_probe_is_given_back_or_overdue() {
 #[test]
 fn a_probe_that_is_handed_over_ends_once() {
     race(|start| {
-        let (breaker, hands) = breaker(1);
-        breaker.trip();
-        hands.advance(WAIT);
-        let probe = breaker.try_acquire_owned().unwrap();
+        let (breaker, _, probe) = with_a_probe_out();
         let other = breaker.clone();
         let (another, ()) = start.two(move || other.try_acquire_owned(), || probe.ignore());
         let totals = breaker.snapshot().totals;
@@ -107,10 +107,7 @@ fn a_probe_that_is_handed_over_ends_once() {
 #[test]
 fn two_who_find_a_probe_overdue_make_its_transitions_once() {
     race(|start| {
-        let (breaker, hands) = breaker(1);
-        breaker.trip();
-        hands.advance(WAIT);
-        let overdue = breaker.try_acquire_owned().unwrap();
+        let (breaker, hands, overdue) = with_a_probe_out();
         hands.advance(Duration::from_secs(11));
         let (one, other) = (breaker.clone(), breaker.clone());
         let (here, there) =

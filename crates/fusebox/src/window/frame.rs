@@ -107,6 +107,11 @@ impl Frame {
         }
     }
 
+    /// When the current bucket is over; never where there are no buckets.
+    pub(super) fn edge(&self) -> Tick {
+        self.marks().map_or(Tick::NEVER, |marks| marks.end(marks.current()))
+    }
+
     /// Whether the run of failures restarts with the window.
     pub(super) fn tumbles(&self) -> bool {
         matches!(self.config.form(), Form::Tumbling { .. })
@@ -180,9 +185,7 @@ impl Frame {
             }
         }
     }
-}
 
-impl Frame {
     /// Whether `reached` says no to every window that ends now and begins within this one, with these sums.
     ///
     /// Until an outcome comes that is no plain success, every window to come is one of these with more

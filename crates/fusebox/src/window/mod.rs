@@ -81,10 +81,9 @@ pub(crate) enum Added {
 impl Window {
     pub(crate) fn new(epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> Window {
         let frame = Frame::new(epoch, false, config.clone(), now, &Sums::default(), 0, None);
-        let edge = frame.marks().map_or(Tick::NEVER, |marks| marks.end(0));
         Window {
             head: AtomicU64::new(Head::first(true).0),
-            edge: AtomicU64::new(edge.0),
+            edge: AtomicU64::new(frame.edge().0),
             trouble: AtomicU64::new(0),
             slow_after: AtomicU64::new(slow_after(config)),
             run_base: AtomicU64::new(0),
@@ -165,7 +164,24 @@ impl Window {
 
     fn streak(&self, sums: &Sums) -> u64 {
         let base = self.streak_base.load(Ordering::Acquire);
-        sums.successes.wrapping_add(self.plain.sum()).saturating_sub(base)
+        self.successes(sums).saturating_sub(base)
+    }
+
+    /// All successes; in `sums` are those that were steps.
+    fn successes(&self, sums: &Sums) -> u64 {
+        sums.successes.wrapping_add(self.plain.sum())
+    }
+
+    /// All outcomes; in `sums` are those that were steps.
+    fn recorded(&self, sums: &Sums) -> u64 {
+        sums.recorded().wrapping_add(self.plain.sum())
+    }
+}
+
+/// Raises a number that only grows; mostly it stands there already.
+fn raise(word: &AtomicU64, value: u64) {
+    if word.load(Ordering::Acquire) < value {
+        word.fetch_max(value, Ordering::AcqRel);
     }
 }
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::head::Kind;
+use super::raise;
 use super::sums::Sums;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -218,13 +219,6 @@ impl Cut<'_> {
 /// The bits of the first lanes of a block.
 fn lanes(count: u64) -> u64 {
     (1 << (2 * count)) - 1
-}
-
-/// Raises a number that only grows; mostly it stands there already.
-fn raise(word: &AtomicU64, value: u64) {
-    if word.load(Ordering::Acquire) < value {
-        word.fetch_max(value, Ordering::AcqRel);
-    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,9 +1,9 @@
 //! How the steps of a window are applied, by whoever comes next.
 
-use super::Window;
 use super::frame::{Frame, Store};
 use super::head::{Head, Step};
 use super::sums::Sums;
+use super::{Window, raise};
 use crate::clock::{Moment, Tick};
 use crate::sync::Ordering;
 
@@ -17,7 +17,7 @@ impl Window {
             Step::Begin => {}
             Step::Record(kind) => {
                 if let (Store::Ring(ring, _), false) = (&frame.store, kind.is_plain()) {
-                    let total = || sums.recorded().wrapping_add(self.plain.sum());
+                    let total = || self.recorded(&sums);
                     ring.note(head.turn(), kind, total, unmoved)?;
                 }
                 if kind.failure {
@@ -33,26 +33,23 @@ impl Window {
 
     /// A failure ends a run of successes, before any success can begin the next.
     fn break_streak(&self, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
-        let successes = sums.successes.wrapping_add(self.plain.sum());
+        let successes = self.successes(sums);
         if !unmoved() {
             return None;
         }
-        if self.streak_base.load(Ordering::Acquire) < successes {
-            self.streak_base.fetch_max(successes, Ordering::AcqRel);
-        }
+        raise(&self.streak_base, successes);
         Some(())
     }
 
     fn finish_roll(&self, head: Head, frame: &Frame, sums: &Sums, unmoved: impl Fn() -> bool) -> Option<()> {
         let marks = frame.marks()?;
         let edge = self.edge.load(Ordering::Acquire);
-        let successes = || sums.successes.wrapping_add(self.plain.sum());
-        let successes = marks.roll(head, sums, successes, unmoved)?;
+        let successes = marks.roll(head, sums, || self.successes(sums), unmoved)?;
         if frame.tumbles() {
             self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
             self.streak_base.fetch_max(successes, Ordering::AcqRel);
         }
-        self.move_edge(edge, marks.end(marks.current()));
+        self.move_edge(edge, frame.edge());
         Some(())
     }
 

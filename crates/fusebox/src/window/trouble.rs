@@ -12,7 +12,7 @@ use crate::sync::Ordering;
 impl Window {
     /// Whether a plain success that comes after these sums can make a rule fire.
     fn weighs_successes(&self, frame: &Frame, sums: &Sums) -> bool {
-        frame.weighs_successes(sums.recorded().wrapping_add(self.plain.sum()))
+        frame.weighs_successes(self.recorded(sums))
     }
 
     /// Whether a success that is a step after these sums is to be weighed.

@@ -21,13 +21,13 @@ impl Window {
             Frame::new(epoch, !before.odd(), config.clone(), now, sums, 0, Some(before))
         });
         self.plain.bump();
-        let successes = sums.successes.wrapping_add(self.plain.sum());
+        let successes = self.successes(&sums);
         frame.begin_at(&sums, successes);
         self.run_base.fetch_max(sums.failures, Ordering::AcqRel);
         self.streak_base.fetch_max(successes, Ordering::AcqRel);
         self.trouble.store(0, Ordering::SeqCst);
         self.slow_after.store(slow_after(config), Ordering::Relaxed);
-        self.edge.store(frame.marks().map_or(Tick::NEVER, |marks| marks.end(0)).0, Ordering::Release);
+        self.edge.store(frame.edge().0, Ordering::Release);
         frame.odd()
     }
 
@@ -65,11 +65,10 @@ impl Window {
         self.roll_on(moment);
         let now = moment.get();
         let (_, frame) = self.turn(|before, sums| {
-            let successes = sums.successes.wrapping_add(self.plain.sum());
+            let successes = self.successes(sums);
             Frame::new(before.epoch(), !before.odd(), config.clone(), now, sums, successes, None)
         });
-        let end = frame.marks().map_or(Tick::NEVER, |marks| marks.end(marks.current()));
-        self.edge.store(end.0, Ordering::Release);
+        self.edge.store(frame.edge().0, Ordering::Release);
         frame.odd()
     }
 
