@@ -67,7 +67,7 @@ impl Callgrind {
     }
 
     fn run(&self, case: usize, calls: u64) -> io::Result<(u64, u64)> {
-        let out = env::temp_dir().join(format!("fusebox-callgrind.{}.{calls}", std::process::id()));
+        let out = env::temp_dir().join(format!("halfopen-callgrind.{}.{calls}", std::process::id()));
         let status = Command::new("valgrind")
             .args(["--tool=callgrind", "--dump-instr=yes", "--compress-strings=no", "--compress-pos=no"])
             .arg(format!("--callgrind-out-file={}", out.display()))

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, Trip, Window};
-use fusebox_tower::CircuitBreakerService;
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, Trip, Window};
+use halfopen_tower::CircuitBreakerService;
 
 use crate::services::{Failed, Inner};
 
@@ -42,18 +42,18 @@ pub(crate) fn slow() -> CircuitBreakerConfig {
     config(CircuitBreakerConfig::builder().trip(failures).trip(slow).window(window))
 }
 
-fn config(builder: fusebox::CircuitBreakerConfigBuilder) -> CircuitBreakerConfig {
+fn config(builder: halfopen::CircuitBreakerConfigBuilder) -> CircuitBreakerConfig {
     builder.open_duration(LONG).build().expect("the configurations here are valid")
 }
 
 /// Ours, each with its name in the table.
 pub(crate) fn ours() -> [(&'static str, CircuitBreakerConfig); 5] {
     [
-        ("fusebox, count 100", count()),
-        ("fusebox, consecutive 5", consecutive()),
-        ("fusebox, consecutive 5, unbounded", consecutive_unbounded()),
-        ("fusebox, default", CircuitBreakerConfig::default()),
-        ("fusebox, time + slow calls", slow()),
+        ("halfopen, count 100", count()),
+        ("halfopen, consecutive 5", consecutive()),
+        ("halfopen, consecutive 5, unbounded", consecutive_unbounded()),
+        ("halfopen, default", CircuitBreakerConfig::default()),
+        ("halfopen, time + slow calls", slow()),
     ]
 }
 

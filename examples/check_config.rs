@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use fusebox_config::{Loader, lint_file, tally};
+use halfopen_config::{Loader, lint_file, tally};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

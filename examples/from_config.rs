@@ -4,7 +4,7 @@
 //! `cargo run -p examples --example from_config`
 #![allow(clippy::print_stdout, reason = "showing it is what it is for")]
 
-use fusebox_config::{DocumentError, Format, Live, Loader};
+use halfopen_config::{DocumentError, Format, Live, Loader};
 
 const DOCUMENT: &str = include_str!("config/breakers.yaml");
 

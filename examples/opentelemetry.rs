@@ -8,7 +8,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use fusebox::{BoxError, Registry};
+use halfopen::{BoxError, Registry};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ResourceMetrics};
@@ -21,7 +21,7 @@ async fn main() -> Result<(), BoxError> {
     let provider = SdkMeterProvider::builder().with_reader(reader).build();
 
     let registry = Registry::new();
-    fusebox_opentelemetry::observe(&registry, &provider.meter("circuit-breakers"));
+    halfopen_opentelemetry::observe(&registry, &provider.meter("circuit-breakers"));
 
     let mut tick = tokio::time::interval(Duration::from_millis(100));
     for round in 0..55 {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::{Json, Router, routing::get};
-use fusebox::{BoxError, History, Registry};
-use fusebox_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names};
+use halfopen::{BoxError, History, Registry};
+use halfopen_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
@@ -61,7 +61,7 @@ async fn metrics_page(State(service): State<Service>) -> String {
 
 async fn health(State(service): State<Service>) -> (StatusCode, String) {
     let needed = NEEDED.iter().filter_map(|name| service.registry.get(name));
-    match needed.into_iter().find(fusebox::CircuitBreaker::is_open) {
+    match needed.into_iter().find(halfopen::CircuitBreaker::is_open) {
         Some(open) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready. {}\n", open.explain())),
         None => (StatusCode::OK, "ready\n".to_owned()),
     }

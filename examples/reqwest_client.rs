@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fusebox::{BoxError, CircuitBreakerConfig, Registry, Trip};
-use fusebox_reqwest::CircuitBreakerMiddleware;
+use halfopen::{BoxError, CircuitBreakerConfig, Registry, Trip};
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -45,7 +45,7 @@ async fn main() -> Result<(), BoxError> {
         for url in [format!("http://{search}/search?q=fuse"), format!("http://{prices}/prices/7")] {
             match client.get(&url).send().await {
                 Ok(response) => println!("{round:>3}  {url}  {}", response.status()),
-                Err(error) => match fusebox::rejection(&error) {
+                Err(error) => match halfopen::rejection(&error) {
                     Some(rejected) => println!("{round:>3}  {url}  not sent: {rejected}"),
                     None => println!("{round:>3}  {url}  failed: {error}"),
                 },

@@ -8,9 +8,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fusebox::{BoxError, CircuitBreaker, CircuitBreakerConfig, Trip};
-use fusebox_reqwest::ReqwestClassify;
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::{BoxError, CircuitBreaker, CircuitBreakerConfig, Trip};
+use halfopen_reqwest::ReqwestClassify;
+use halfopen_tower::CircuitBreakerLayer;
 use reqwest::{Method, Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,9 +29,9 @@ async fn main() -> Result<(), BoxError> {
     call(ServiceBuilder::new().layer(layer("with middleware")?).service(with_middleware), server).await
 }
 
-type Layer = CircuitBreakerLayer<fusebox_tower::Single, fusebox_tower::Custom<ReqwestClassify>>;
+type Layer = CircuitBreakerLayer<halfopen_tower::Single, halfopen_tower::Custom<ReqwestClassify>>;
 
-fn layer(name: &str) -> Result<Layer, fusebox::ConfigError> {
+fn layer(name: &str) -> Result<Layer, halfopen::ConfigError> {
     let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(2)).build()?;
     let breaker = CircuitBreaker::new(name.to_owned(), config);
     Ok(CircuitBreakerLayer::new(breaker).classify(ReqwestClassify::new()))

@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fusebox::{BoxError, CircuitBreaker, CircuitBreakerConfig, Event, Trip};
-use fusebox_tonic::GrpcCircuitBreakerLayer;
+use halfopen::{BoxError, CircuitBreaker, CircuitBreakerConfig, Event, Trip};
+use halfopen_tonic::GrpcCircuitBreakerLayer;
 use proto::inventory_client::InventoryClient;
 use proto::inventory_server::{Inventory, InventoryServer};
 use proto::{Article, Stock};
@@ -43,7 +43,7 @@ async fn main() -> Result<(), BoxError> {
         RESTARTING.store((3..9).contains(&article), Ordering::Relaxed);
         match client.count(Article { name: article.to_string() }).await {
             Ok(stock) => println!("{article:>4}  {} pieces", stock.into_inner().pieces),
-            Err(status) if fusebox::rejection(&status).is_some() => println!("{article:>4}  not tried"),
+            Err(status) if halfopen::rejection(&status).is_some() => println!("{article:>4}  not tried"),
             Err(status) => println!("{article:>4}  {:?}: {}", status.code(), status.message()),
         }
         tokio::time::sleep(Duration::from_millis(40)).await;

@@ -9,8 +9,8 @@ use std::future::{Ready, pending, ready};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fusebox::{Backoff, CircuitBreaker, CircuitBreakerConfig, Trip};
-use fusebox_tower::{BoxError, CircuitBreakerLayer};
+use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, Trip};
+use halfopen_tower::{BoxError, CircuitBreakerLayer};
 use tower::retry::{Policy, RetryLayer};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
@@ -30,7 +30,7 @@ async fn main() -> Result<(), BoxError> {
         .build()?;
     let breaker = CircuitBreaker::new("warehouse", config);
     let told = breaker.on_event(|_, event| {
-        if let fusebox::Event::StateChanged(change) = event {
+        if let halfopen::Event::StateChanged(change) = event {
             println!("      {} -> {}", change.from, change.to);
         }
     });
@@ -62,7 +62,7 @@ impl Policy<u32, u32, BoxError> for Again {
 
     fn retry(&mut self, _: &mut u32, result: &mut Result<u32, BoxError>) -> Option<Self::Future> {
         let error = result.as_ref().err()?;
-        if fusebox::rejection(&**error).is_some() {
+        if halfopen::rejection(&**error).is_some() {
             return None;
         }
         self.0 = self.0.checked_sub(1)?;

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use fusebox::{Backoff, BoxError, CircuitBreakerConfig, Registry, Trip};
-use fusebox_tracing::TracingListener;
+use halfopen::{Backoff, BoxError, CircuitBreakerConfig, Registry, Trip};
+use halfopen_tracing::TracingListener;
 use tracing_subscriber::EnvFilter;
 
 #[tokio::main(flavor = "current_thread")]

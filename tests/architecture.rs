@@ -7,21 +7,21 @@ use serde_json::Value;
 /// The floor of every package of the workspace, and of those whose place is already drawn.
 /// Dev-dependencies count as well: a test that reaches upwards is a circle like any other.
 const FLOORS: [(u8, &[&str]); 6] = [
-    (0, &["fusebox"]),
+    (0, &["halfopen"]),
     (
         1,
         &[
-            "fusebox-http",
-            "fusebox-metrics",
-            "fusebox-tracing",
-            "fusebox-opentelemetry",
-            "fusebox-limit",
-            "fusebox-macros",
+            "halfopen-http",
+            "halfopen-metrics",
+            "halfopen-tracing",
+            "halfopen-opentelemetry",
+            "halfopen-limit",
+            "halfopen-macros",
         ],
     ),
-    (2, &["fusebox-tower", "fusebox-config", "fusebox-health"]),
-    (3, &["fusebox-reqwest", "fusebox-tonic"]),
-    (4, &["fusebox-monitor"]),
+    (2, &["halfopen-tower", "halfopen-config", "halfopen-health"]),
+    (3, &["halfopen-reqwest", "halfopen-tonic"]),
+    (4, &["halfopen-monitor"]),
     (5, &["examples", "tests", "benches"]),
 ];
 

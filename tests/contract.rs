@@ -7,15 +7,15 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use fusebox::{
+use halfopen::{
     Abandoned, Backoff, BoxError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig,
     CircuitBreakerConfigBuilder, CircuitBreakerError, Classify, Clock, ConfigError, Counts, Ended, Event,
     HalfOpen, Listener, ManualClock, Outcome, OwnedPermit, Permit, Registry, RegistryBuilder, RegistryStatus,
     RejectReason, Rejected, Snapshot, State, StateChange, Subscription, Totals, Trip, TripReason, Window,
 };
-use fusebox_http::{GrpcClassify, HttpClassify, WatchedBody};
-use fusebox_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify, ResilientHttpClient};
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen_http::{GrpcClassify, HttpClassify, WatchedBody};
+use halfopen_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify, ResilientHttpClient};
+use halfopen_tower::CircuitBreakerLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 type Answer = Result<u32, std::io::Error>;
@@ -112,7 +112,7 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     let _: (&str, RejectReason, Option<Duration>) =
         (rejected.name(), rejected.reason(), rejected.retry_after());
     breaker.count_rejection(&rejected);
-    let found: Option<&Rejected> = fusebox::rejection(&rejected);
+    let found: Option<&Rejected> = halfopen::rejection(&rejected);
     assert!(found.is_some());
     breaker.force_closed();
     breaker.disable();
@@ -280,7 +280,7 @@ async fn a_layer() {
 #[test]
 fn http() {
     let _ = (HttpClassify::default(), GrpcClassify::default(), WatchedBody::unwatched(()));
-    let none: Option<Duration> = fusebox_http::retry_after(&http::HeaderMap::new(), SystemTime::UNIX_EPOCH);
+    let none: Option<Duration> = halfopen_http::retry_after(&http::HeaderMap::new(), SystemTime::UNIX_EPOCH);
     assert_eq!(none, None);
 }
 

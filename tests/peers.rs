@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use fusebox::{
+use halfopen::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event, HalfOpen, ManualClock,
     OwnedPermit, RejectReason, State, Trip, Window,
 };
@@ -352,7 +352,7 @@ fn a_listener_may_call_the_breaker() {
 #[test]
 fn a_listener_may_subscribe_and_unsubscribe_inside_its_own_call() {
     let (breaker, _clock) = breaker(one_failure_opens());
-    let own: Arc<Mutex<Option<fusebox::Subscription>>> = Arc::default();
+    let own: Arc<Mutex<Option<halfopen::Subscription>>> = Arc::default();
     let (slot, calls) = (Arc::clone(&own), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&calls);
     let subscription = breaker.on_event(move |breaker, _| {
@@ -419,7 +419,7 @@ fn a_listener_that_panics_when_it_is_dropped_stops_no_other() {
         }
     }
     let (breaker, clock) = breaker(one_failure_opens());
-    let own: Arc<Mutex<Option<fusebox::Subscription>>> = Arc::default();
+    let own: Arc<Mutex<Option<halfopen::Subscription>>> = Arc::default();
     let (slot, bomb) = (Arc::clone(&own), Bomb);
     let subscription = breaker.on_event(move |_, _| {
         let _part_of_the_listener = &bomb;
@@ -461,7 +461,7 @@ fn one_failure_opens() -> CircuitBreakerConfigBuilder {
     CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(1))
         .open_duration(WAIT)
-        .backoff(fusebox::Backoff::none())
+        .backoff(halfopen::Backoff::none())
 }
 
 fn breaker(config: CircuitBreakerConfigBuilder) -> (CircuitBreaker, ManualClock) {

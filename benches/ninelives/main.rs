@@ -19,7 +19,7 @@ mod services;
 #[path = "../table.rs"]
 mod table;
 
-use fusebox_tower::{CircuitBreakerLayer, CircuitBreakerService};
+use halfopen_tower::{CircuitBreakerLayer, CircuitBreakerService};
 use ninelives::{CircuitBreakerConfig, CircuitBreakerLayer as NinelivesLayer};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -32,7 +32,7 @@ use table::{Group, Row, Table};
 #[global_allocator]
 static ALLOCATOR: alloc::Watched = alloc::Watched;
 
-const OURS: &str = "fusebox, consecutive 5";
+const OURS: &str = "halfopen, consecutive 5";
 const THEIRS: &str = "ninelives 0.2, consecutive 5";
 
 fn main() -> std::io::Result<()> {

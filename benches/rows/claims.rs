@@ -16,9 +16,9 @@ const REQWEST: &str = "reqwest, closed, success";
 const TONIC: &str = "tonic, closed, success";
 const OVER_HTTP: &str = "loopback, reqwest";
 const OVER_GRPC: &str = "loopback, tonic";
-const COUNT: &str = "fusebox, count 100";
-const CONSECUTIVE: &str = "fusebox, consecutive 5";
-const SLOW: &str = "fusebox, time + slow calls";
+const COUNT: &str = "halfopen, count 100";
+const CONSECUTIVE: &str = "halfopen, consecutive 5";
+const SLOW: &str = "halfopen, time + slow calls";
 const STRIPED: &str = "load + striped fetch_add";
 
 use Bound::{AtLeast, AtMost};
@@ -121,7 +121,7 @@ impl Look<'_> {
     fn listening(&self) -> Vec<Claim> {
         let more = |title, name, than| Some(self.steady(title, name)? - self.steady(title, than)?);
         let left = more("Instructions, listeners", listeners::LEFT, listeners::NEVER);
-        let metrics = more("Watched: a direct call", "fusebox-metrics", "nobody listens");
+        let metrics = more("Watched: a direct call", "halfopen-metrics", "nobody listens");
         vec![
             claim("nobody listening any more, instructions", left, AtMost(0.0, None)),
             claim("metrics attached, ns", metrics, AtMost(10.0, Some(10.0))),
@@ -147,7 +147,7 @@ impl Look<'_> {
     }
 
     fn open(&self) -> Vec<Claim> {
-        let (direct, tower) = ("fusebox, direct", "fusebox, tower");
+        let (direct, tower) = ("halfopen, direct", "halfopen, tower");
         vec![
             claim("open, direct, x (clock + 3 locked)", self.base(OPEN, direct), AtMost(1.2, None)),
             claim(
@@ -169,7 +169,7 @@ impl Look<'_> {
 
     fn memory(&self) -> Vec<Claim> {
         let mut claims = Vec::new();
-        for name in ["fusebox, default", COUNT, "fusebox, time 10 buckets"] {
+        for name in ["halfopen, default", COUNT, "halfopen, time 10 buckets"] {
             let below = |what| self.0.find_below(MEMORY, name, what).map(Row::steady);
             let fresh = self.steady(MEMORY, name);
             let grown = |now: Option<f64>, before: Option<f64>| Some(now? - before?);
@@ -194,7 +194,7 @@ impl Look<'_> {
     fn windows(&self) -> Vec<Claim> {
         let mut claims = Vec::new();
         for failing in ["none failed", "1 % failed"] {
-            let name = |calls: u32| format!("fusebox, time, {calls} calls, {failing}");
+            let name = |calls: u32| format!("halfopen, time, {calls} calls, {failing}");
             let (few, many) = (name(1_000), name(1_000_000));
             let cost = self.share((WINDOW, &many), (WINDOW, &few));
             let bytes = self.share((WINDOW_BYTES, &many), (WINDOW_BYTES, &few));

@@ -23,7 +23,7 @@ pub(crate) fn cases() -> Vec<Case> {
         cases.push(case(name, move |n| breaker.call_blocking(|| answer(n)).is_ok()));
     }
     let breaker = configs::warm(&configs::count());
-    cases.push(case("fusebox, count 100, permit", move |n| {
+    cases.push(case("halfopen, count 100, permit", move |n| {
         breaker
             .try_acquire()
             .map(|permit| {

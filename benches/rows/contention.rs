@@ -37,7 +37,7 @@ fn direct_cases(callers: usize) -> Vec<Crowd<'static>> {
         cases.push(threads(name, callers, breaker, |it, n| it.call_blocking(|| answer(n)).is_ok()));
     }
     let mixed = configs::warm(&configs::count());
-    cases.push(threads("fusebox, count 100, 1 % fail", callers, mixed, |it, n| {
+    cases.push(threads("halfopen, count 100, 1 % fail", callers, mixed, |it, n| {
         it.call_blocking(|| if n % 100 == 7 { Err(Failed) } else { answer(n) }).is_ok() || n % 100 == 7
     }));
     cases.extend([

@@ -1,4 +1,4 @@
-use fusebox::State;
+use halfopen::State;
 use tower_service::Service;
 
 use crate::configs;
@@ -15,7 +15,7 @@ const ENOUGH: u64 = 3_000_000;
 pub(crate) fn group() -> Group {
     let mut group = Group::new("Detection: failing calls until open", "calls");
     for healthy in HEALTHY {
-        group.push(row("fusebox, count 100", healthy, ours(healthy)));
+        group.push(row("halfopen, count 100", healthy, ours(healthy)));
         group.push(row("recloser 1.4, count 100", healthy, recloser(healthy)));
         group.push(row("breaker 2, count 100", healthy, stack(peers::breaker_two(Inner), healthy)));
         group.push(row(

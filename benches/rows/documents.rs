@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use fusebox_config::{Format, Loader};
+use halfopen_config::{Format, Loader};
 
 use crate::harness::{median, timed};
 use crate::table::{Group, Row};

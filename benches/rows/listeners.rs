@@ -1,6 +1,6 @@
 use std::hint::black_box;
 
-use fusebox::{CircuitBreaker, Event, Listener};
+use halfopen::{CircuitBreaker, Event, Listener};
 
 use crate::configs;
 use crate::harness::{Case, measure};

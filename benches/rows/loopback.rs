@@ -3,8 +3,8 @@ mod servers;
 use std::hint::black_box;
 use std::rc::Rc;
 
-use fusebox_reqwest::CircuitBreakerMiddleware;
-use fusebox_tonic::GrpcCircuitBreakerLayer;
+use halfopen_reqwest::CircuitBreakerMiddleware;
+use halfopen_tonic::GrpcCircuitBreakerLayer;
 use reqwest_middleware::ClientBuilder;
 use tokio::runtime::{Builder, Runtime};
 use tonic::client::GrpcService;

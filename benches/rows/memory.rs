@@ -1,6 +1,6 @@
 use std::thread;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, State};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, State};
 
 use crate::alloc::watch;
 use crate::configs;
@@ -13,7 +13,7 @@ use crate::table::{Group, Row};
 pub(crate) fn group() -> Group {
     let mut group = Group::new("Memory of one breaker", "bytes");
     let mut configs = configs::ours().to_vec();
-    configs.push(("fusebox, time 10 buckets", configs::time()));
+    configs.push(("halfopen, time 10 buckets", configs::time()));
     for (name, config) in configs {
         group.push(made(name, || configs::breaker(&config)));
         group.push(after("  after 100,000 calls, 1 % failed", &config, traffic));

@@ -1,9 +1,9 @@
 use std::any::Any;
 use std::hint::black_box;
 
-use fusebox::{CircuitBreaker, Registry};
-use fusebox_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names::CALL_DURATION};
-use fusebox_tracing::TracingListener;
+use halfopen::{CircuitBreaker, Registry};
+use halfopen_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names::CALL_DURATION};
+use halfopen_tracing::TracingListener;
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
 
@@ -19,10 +19,10 @@ const NOBODY: &str = "nobody listens";
 
 const WAYS: [(&str, Attach); 5] = [
     (NOBODY, |_| Box::new(())),
-    ("fusebox-metrics", |registry| Box::new(CircuitBreakerMetrics::new(registry))),
+    ("halfopen-metrics", |registry| Box::new(CircuitBreakerMetrics::new(registry))),
     // Without an SDK its callbacks are dropped at once; what they hold is a watch.
-    ("fusebox-opentelemetry", |registry| Box::new(registry.watch())),
-    ("fusebox-tracing, no subscriber", |registry| Box::new(registry.subscribe(TracingListener::new()))),
+    ("halfopen-opentelemetry", |registry| Box::new(registry.watch())),
+    ("halfopen-tracing, no subscriber", |registry| Box::new(registry.subscribe(TracingListener::new()))),
     ("a history", |registry| Box::new(registry.keep_history(1_000))),
 ];
 
@@ -77,7 +77,7 @@ fn durations() -> Case {
     let (registry, breaker) = registered();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);
     let recorder = prometheus();
-    Case::new("fusebox-metrics, with durations", move |calls| {
+    Case::new("halfopen-metrics, with durations", move |calls| {
         with_local_recorder(&recorder, || {
             metrics.publish();
             call(&breaker, calls);

@@ -2,8 +2,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use failsafe::CircuitBreaker as _;
-use fusebox::CircuitBreaker;
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::CircuitBreaker;
+use halfopen_tower::CircuitBreakerLayer;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -39,9 +39,9 @@ pub(crate) fn direct_cases() -> Vec<Case> {
     let floor = OpenFloor::new();
     let mut cases = vec![case("clock + 3 locked", move || floor.call().is_err())];
     let breaker = opened();
-    cases.push(case("fusebox, direct", move || breaker.call_blocking(|| Ok::<_, Failed>(1)).is_err()));
+    cases.push(case("halfopen, direct", move || breaker.call_blocking(|| Ok::<_, Failed>(1)).is_err()));
     let breaker = opened();
-    cases.push(case("fusebox, check", move || breaker.check().is_err()));
+    cases.push(case("halfopen, check", move || breaker.check().is_err()));
     let breaker = peers::recloser();
     cases.push(case("recloser 1.4, direct", move || breaker.call(|| Err::<u64, _>(Failed)).is_err()));
     let breaker = peers::failsafe_consecutive();
@@ -58,9 +58,9 @@ pub(crate) fn tower_cases() -> (Vec<Case>, Vec<Arc<Touched>>) {
         cases.push(case);
         touched.push(seen);
     };
-    add(stack("fusebox, tower", |inner| layer().layer(inner)));
-    add(stack("fusebox, tower, typed errors", |inner| layer().typed_errors().layer(inner)));
-    add(stack("fusebox, tower, on_rejected", |inner| layer().on_rejected(|_, n| Ok(n)).layer(inner)));
+    add(stack("halfopen, tower", |inner| layer().layer(inner)));
+    add(stack("halfopen, tower, typed errors", |inner| layer().typed_errors().layer(inner)));
+    add(stack("halfopen, tower, on_rejected", |inner| layer().on_rejected(|_, n| Ok(n)).layer(inner)));
     add(stack("breaker 2, tower", peers::breaker_two));
     add(stack("seatbelt 0.11, tower", peers::seatbelt));
     add(stack("tower-resilience 0.14, tower", peers::resilience));

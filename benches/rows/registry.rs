@@ -4,7 +4,7 @@ use std::sync::RwLock;
 use std::thread;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, Registry};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, Registry};
 
 use crate::alloc::watch;
 use crate::harness::{median, timed};

@@ -6,8 +6,8 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use fusebox::{CircuitBreakerConfig, Registry};
-use fusebox_reqwest::CircuitBreakerMiddleware;
+use halfopen::{CircuitBreakerConfig, Registry};
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use reqwest::{Method, Request};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 

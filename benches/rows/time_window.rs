@@ -1,6 +1,6 @@
 use std::hint::black_box;
 
-use fusebox::CircuitBreaker;
+use halfopen::CircuitBreaker;
 
 use crate::alloc::watch;
 use crate::configs;
@@ -17,7 +17,7 @@ pub(crate) fn groups() -> Vec<Group> {
     let mut timings = Vec::new();
     for (every, failing) in [(u64::MAX, "none failed"), (100, "1 % failed")] {
         for held in [1_000, 10_000, 100_000, 1_000_000] {
-            let name = format!("fusebox, time, {held} calls, {failing}");
+            let name = format!("halfopen, time, {held} calls, {failing}");
             let (costs, live) = filled(held, every);
             bytes.push(Row::new(&*name, live as f64, ""));
             timings.push(Timing::of(name, costs));

@@ -5,8 +5,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use fusebox::Registry;
-use fusebox_tonic::GrpcCircuitBreakerLayer;
+use halfopen::Registry;
+use halfopen_tonic::GrpcCircuitBreakerLayer;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::combinators::WithTrailers;
 use http_body_util::{BodyExt, Full};

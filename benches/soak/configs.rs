@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fusebox::{Abandoned, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
+use halfopen::{Abandoned, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
 
 use crate::dice::Dice;
 

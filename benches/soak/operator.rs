@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, State};
+use halfopen::{CircuitBreaker, State};
 
 use crate::configs;
 use crate::dice::Dice;

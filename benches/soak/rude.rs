@@ -2,7 +2,7 @@ use std::hint;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fusebox::{CircuitBreaker, Event, Listener, Subscription};
+use halfopen::{CircuitBreaker, Event, Listener, Subscription};
 
 use crate::configs;
 use crate::dice::Dice;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fusebox::{RejectReason, State};
+use halfopen::{RejectReason, State};
 
 use crate::complaints::Complaints;
 use crate::configs;
@@ -34,7 +34,7 @@ fn recover(subject: &Subject, complaints: &Complaints) {
         match breaker.try_acquire() {
             Ok(permit) => {
                 subject.ledger.permits.add();
-                permit.record_after(fusebox::Outcome::Success, Duration::ZERO);
+                permit.record_after(halfopen::Outcome::Success, Duration::ZERO);
             }
             Err(rejected) => {
                 subject.ledger.rejections.add();

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fusebox::{CircuitBreaker, OwnedPermit};
+use halfopen::{CircuitBreaker, OwnedPermit};
 
 use crate::complaints::Complaints;
 use crate::configs;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fusebox::{CircuitBreakerError, Event};
+use halfopen::{CircuitBreakerError, Event};
 use tokio::task::{JoinSet, yield_now};
 
 use crate::complaints::Complaints;

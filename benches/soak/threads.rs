@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fusebox::{CircuitBreakerError, Outcome, Permit, Subscription};
+use halfopen::{CircuitBreakerError, Outcome, Permit, Subscription};
 
 use crate::complaints::Complaints;
 use crate::dice::Dice;

@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex};
 
-use fusebox::{CircuitBreaker, Ended, Event, Listener, State};
+use halfopen::{CircuitBreaker, Ended, Event, Listener, State};
 
 use crate::complaints::Complaints;
 use crate::ledger::Count;

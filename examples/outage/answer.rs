@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use fusebox::{Classify, Outcome};
-use fusebox_http::HttpClassify;
-use fusebox_reqwest::ReqwestClassify;
+use halfopen::{Classify, Outcome};
+use halfopen_http::HttpClassify;
+use halfopen_reqwest::ReqwestClassify;
 use http::Response;
 
 use crate::pace::Pace;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fusebox::State;
+use halfopen::State;
 
 use crate::protection::Transition;
 use crate::script::Outage;
@@ -55,7 +55,7 @@ fn state_after<'a>(transitions: impl Iterator<Item = &'a Transition>) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fusebox::StateChange;
+    use halfopen::StateChange;
 
     const SECOND: Duration = Duration::from_secs(1);
 

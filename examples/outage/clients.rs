@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use fusebox::CircuitBreaker;
+use halfopen::CircuitBreaker;
 use http::{Response, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fusebox::{Classify, Outcome, rejection};
+use halfopen::{Classify, Outcome, rejection};
 use http::{Response, Uri};
 use http_body_util::BodyExt;
 use tokio::task::JoinSet;

@@ -40,7 +40,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use clap::Parser;
-use fusebox_config::DocumentError;
+use halfopen_config::DocumentError;
 use tower::BoxError;
 
 use crate::options::Options;

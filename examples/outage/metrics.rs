@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use axum::response::IntoResponse;
 use axum::{Json, Router, routing::get};
-use fusebox::{CircuitBreaker, Registry};
-use fusebox_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names::CALL_DURATION};
+use halfopen::{CircuitBreaker, Registry};
+use halfopen_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names::CALL_DURATION};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio::net::TcpListener;
 use tower::BoxError;

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fusebox::CircuitBreaker;
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::CircuitBreaker;
+use halfopen_tower::CircuitBreakerLayer;
 use http::Response;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fusebox::CircuitBreaker;
-use fusebox_reqwest::CircuitBreakerMiddleware;
+use halfopen::CircuitBreaker;
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use http::{Extensions, Response};
 use http_body_util::BodyExt;
 use reqwest::Request;

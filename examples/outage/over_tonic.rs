@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use fusebox::CircuitBreaker;
-use fusebox_tonic::GrpcCircuitBreakerLayer;
+use halfopen::CircuitBreaker;
+use halfopen_tonic::GrpcCircuitBreakerLayer;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, TE};
 use http::{HeaderValue, Method, Response, Uri};
 use http_body_util::BodyExt;
@@ -60,7 +60,7 @@ fn as_grpc(request: HttpRequest) -> Message {
 
 /// The server of the script asks for script seconds, and the clients run `speed` times as fast.
 fn at_our_pace<B>(pace: Pace, mut response: Response<B>) -> Response<B> {
-    let Some(hint) = fusebox_http::retry_after_now(response.headers()) else { return response };
+    let Some(hint) = halfopen_http::retry_after_now(response.headers()) else { return response };
     response.headers_mut().remove(RETRY_AFTER);
     let milliseconds = u64::try_from(pace.real(hint).as_millis()).unwrap_or(u64::MAX);
     response.headers_mut().insert("grpc-retry-pushback-ms", milliseconds.into());

@@ -1,6 +1,6 @@
 use std::env;
 
-use fusebox::State;
+use halfopen::State;
 
 use crate::script::Health;
 

@@ -1,11 +1,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use fusebox::{
+use halfopen::{
     Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, ConfigError, Event, HalfOpen, StateChange,
     Trip, Window,
 };
-use fusebox_config::{DocumentError, Loader};
+use halfopen_config::{DocumentError, Loader};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pace::Pace;
@@ -65,7 +65,7 @@ pub(crate) fn breaker(
     breaker
         .on_event(move |breaker, event| {
             if let Event::StateChanged(change) = event {
-                let wait = breaker.snapshot().retry_after.filter(|_| change.to == fusebox::State::Open);
+                let wait = breaker.snapshot().retry_after.filter(|_| change.to == halfopen::State::Open);
                 // Nobody receives any more when the demonstration is over.
                 let _ = listener.send(Transition {
                     at: pace.now(),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fusebox::StateChange;
+use halfopen::StateChange;
 use serde::Serialize;
 
 use crate::chronicle::Chronicle;

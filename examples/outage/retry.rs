@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fusebox::{Classify, Outcome, rejection};
+use halfopen::{Classify, Outcome, rejection};
 use http::Response;
 use tokio::time::Sleep;
 use tower::BoxError;

@@ -2,7 +2,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig};
 use http::Uri;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, State};
+use halfopen::{CircuitBreaker, State};
 
 use crate::chronicle::Chronicle;
 use crate::ledger::{Ledger, Tick};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fusebox::{Counts, State, StateChange, TripReason};
+use halfopen::{Counts, State, StateChange, TripReason};
 
 use crate::protection::Transition;
 

@@ -1,6 +1,6 @@
 //! Where each value came from, as a person reads it.
 
-use fusebox_config::{Format, Live, Loader, Partial};
+use halfopen_config::{Format, Live, Loader, Partial};
 
 const DOCUMENT: &str = "
 defaults:
@@ -22,7 +22,7 @@ fn loader() -> Loader {
 
 #[test]
 fn every_layer_is_named() {
-    let variable = ("FUSEBOX_PAYMENTS__WINDOW__LAST_CALLS".to_owned(), "50".to_owned());
+    let variable = ("HALFOPEN_PAYMENTS__WINDOW__LAST_CALLS".to_owned(), "50".to_owned());
     let loader = loader().environment("test").variables([variable]);
     let loaded = loader.set("payments", Partial::new().set("open.duration", "6s")).load().unwrap();
     assert_eq!(
@@ -35,7 +35,7 @@ payments
   trip.slow_call_rate.minimum_calls  7          defaults.minimum_calls, t.yaml:4:18
   trip.failure_rate.threshold        0.4        breakers.payments.failure_rate_threshold, t.yaml:11:55
   trip.failure_rate.minimum_calls    7          defaults.minimum_calls, t.yaml:4:18
-  window.last_calls                  50         environment variable FUSEBOX_PAYMENTS__WINDOW__LAST_CALLS
+  window.last_calls                  50         environment variable HALFOPEN_PAYMENTS__WINDOW__LAST_CALLS
   open.duration                      6s         the program, open.duration
   open.hint_max                      14s        environments.test.open.hint_max, t.yaml:9:29
   open.backoff.multiplier            3          templates.base.open.backoff.multiplier, t.yaml:6:42

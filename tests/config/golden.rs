@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fusebox_config::{Format, lint, lint_file, tally};
+use halfopen_config::{Format, lint, lint_file, tally};
 
 fn documents() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/bad");

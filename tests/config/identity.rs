@@ -3,7 +3,7 @@
 #[path = "drawn.rs"]
 mod drawn;
 
-use fusebox_config::{Configuration, Format, Loader};
+use halfopen_config::{Configuration, Format, Loader};
 use proptest::prelude::*;
 use serde::Serialize;
 

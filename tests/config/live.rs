@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fusebox::{Clock, Event, Registry, State};
-use fusebox_config::{Format, Live, Loader, Partial};
+use halfopen::{Clock, Event, Registry, State};
+use halfopen_config::{Format, Live, Loader, Partial};
 
 const BEFORE: &str = "
 breakers:
@@ -147,9 +147,9 @@ fn every_subscriber_hears_what_changed_and_nothing_else() {
 fn what_nobody_says_any_more_goes_back_to_the_defaults() {
     let live = live();
     let orders = live.registry().get_or_create("db-orders");
-    assert_ne!(*orders.config(), fusebox::CircuitBreakerConfig::default());
+    assert_ne!(*orders.config(), halfopen::CircuitBreakerConfig::default());
     live.apply(Format::Yaml, "breakers: {}").unwrap();
-    assert_eq!(*orders.config(), fusebox::CircuitBreakerConfig::default());
+    assert_eq!(*orders.config(), halfopen::CircuitBreakerConfig::default());
     assert_eq!(live.registry().len(), 1, "what the document never named stays");
 }
 
@@ -157,7 +157,7 @@ fn what_nobody_says_any_more_goes_back_to_the_defaults() {
 fn breakers_are_found_by_what_is_said_of_them() {
     let live = live();
     live.get_or_create("db-orders");
-    let names = |found: Vec<fusebox::CircuitBreaker>| {
+    let names = |found: Vec<halfopen::CircuitBreaker>| {
         found.iter().map(|breaker| breaker.name().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(live.matching("db-*")), ["db-orders"]);

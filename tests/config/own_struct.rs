@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use fusebox::{Abandoned, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
+use halfopen::{Abandoned, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fusebox_config::{Configuration, Format, Live, Loader, Partial, Severity};
+use halfopen_config::{Configuration, Format, Live, Loader, Partial, Severity};
 
 const DOCUMENT: &str = "
 environments:

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use fusebox::{Event, Subscription};
-use fusebox_config::{Format, Live, Loader, Partial};
+use halfopen::{Event, Subscription};
+use halfopen_config::{Format, Live, Loader, Partial};
 
 fn document(seconds: u32) -> String {
     format!("breakers: {{ mail: {{ open: {{ duration: {seconds}s }} }}, web: {{}} }}")
@@ -93,6 +93,6 @@ fn many_who_apply_at_once_leave_the_registry_at_what_was_accepted_last() {
     let held = live.configuration().settings("mail").config().open_duration();
     assert_eq!(wait_of(&live, "mail"), held);
     let told = changes.try_iter().last().expect("a hundred changes").to_string();
-    let seconds = fusebox::format_duration(held);
+    let seconds = halfopen::format_duration(held);
     assert!(told.ends_with(&format!("-> {seconds}")), "{told}, {seconds}");
 }

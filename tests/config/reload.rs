@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use fusebox::{Event, State, Subscription};
-use fusebox_config::watch::{FileWatch, Reload};
-use fusebox_config::{Format, Live, Loader, Partial};
+use halfopen::{Event, State, Subscription};
+use halfopen_config::watch::{FileWatch, Reload};
+use halfopen_config::{Format, Live, Loader, Partial};
 
 const FIRST: &str = "breakers:\n  payments: { open: { duration: 5s } }\n  mail: { open: { duration: 7s } }\n";
 const SECOND: &str =

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fusebox::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
-use fusebox_config::{Document, Format, Loader};
+use halfopen::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
+use halfopen_config::{Document, Format, Loader};
 use proptest::prelude::*;
 
 fn time() -> impl Strategy<Value = Duration> {

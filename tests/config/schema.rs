@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use fusebox_config::{Format, lint, schema};
+use halfopen_config::{Format, lint, schema};
 use serde_json::Value;
 
-const CRATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/fusebox-config");
-const CHECKED_IN: &str = "fusebox.schema.json";
+const CRATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/halfopen-config");
+const CHECKED_IN: &str = "halfopen.schema.json";
 
 struct Checker {
     schemas: Schemas,
@@ -102,7 +102,7 @@ fn what_the_library_takes_fits() {
         "defaults:\nbreakers:\n  payments:\n",
         "breakers: { payments: { open: , trip: , window: , metadata: } }",
         "breakers: { db-*: { window: unbounded, trip: [{ failure_count: 3 }, { failure_count: 9 }] } }",
-        "name: payments\ntimeout: 30\nx-mine: [1]\n$schema: fusebox.schema.json\n",
+        "name: payments\ntimeout: 30\nx-mine: [1]\n$schema: halfopen.schema.json\n",
         "breakers: { a: { trip: { failure_rate: off, consecutive_failures: 3 }, abandoned: { failure_after: 1 m 30 s } } }",
         "breakers: { a: { classify: { http: { failures: [503, 5xx, 400-404] }, grpc: { ignored: [CANCELLED] } } } }",
         "breakers: { a: { classify: { grpc: { failures: [unavailable, DataLoss, deadline-exceeded, Out_Of_Range] } } } }",

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fusebox::{BackoffKind, CircuitBreakerConfig, Trip, Window};
-use fusebox_config::{Configuration, Format, Loader};
+use halfopen::{BackoffKind, CircuitBreakerConfig, Trip, Window};
+use halfopen_config::{Configuration, Format, Loader};
 
 fn load(keys: &str) -> Configuration {
     let text = format!("breakers: {{ x: {{ {keys} }} }}");

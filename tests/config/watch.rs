@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use fusebox_config::watch::{Change, FileWatch, Watching};
+use halfopen_config::watch::{Change, FileWatch, Watching};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);

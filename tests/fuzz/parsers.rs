@@ -6,11 +6,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig};
-use fusebox_config::{Document, Format, Live, Loader};
-use fusebox_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint, retry_hint};
-use fusebox_tonic::{PerMethod, PerService};
-use fusebox_tower::Key;
+use halfopen::{CircuitBreaker, CircuitBreakerConfig};
+use halfopen_config::{Document, Format, Live, Loader};
+use halfopen_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint, retry_hint};
+use halfopen_tonic::{PerMethod, PerService};
+use halfopen_tower::Key;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 pub(crate) type Parser = fn(&[u8]);

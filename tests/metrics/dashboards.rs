@@ -146,7 +146,7 @@ pub(crate) fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/fusebox-metrics/dashboards")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/halfopen-metrics/dashboards")
 }
 
 fn read(file: &str) -> String {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use fusebox::Outcome;
-use fusebox_metrics::{CircuitBreakerMetrics, names};
+use halfopen::Outcome;
+use halfopen_metrics::{CircuitBreakerMetrics, names};
 
 use crate::page::Page;
 use crate::registry::{SECOND, fail, registry};

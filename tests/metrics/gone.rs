@@ -1,4 +1,4 @@
-use fusebox_metrics::{CircuitBreakerMetrics, names};
+use halfopen_metrics::{CircuitBreakerMetrics, names};
 
 use crate::registry::{SECOND, fail, registry, succeed};
 use crate::totals::calls;

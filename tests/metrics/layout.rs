@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use fusebox_metrics::names;
+use halfopen_metrics::names;
 use serde_json::Value;
 
 use crate::dashboards::{dashboard, objects_with, text};

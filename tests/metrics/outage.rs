@@ -2,8 +2,8 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::routing::get;
-use fusebox::{CircuitBreakerConfig, HalfOpen, Outcome, Registry, Trip};
-use fusebox_metrics::CircuitBreakerMetrics;
+use halfopen::{CircuitBreakerConfig, HalfOpen, Outcome, Registry, Trip};
+use halfopen_metrics::CircuitBreakerMetrics;
 use tokio::net::TcpListener;
 
 use crate::page::Page;

@@ -1,5 +1,5 @@
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, Outcome, State, Trip};
-use fusebox_metrics::{CircuitBreakerMetrics, names};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, Outcome, State, Trip};
+use halfopen_metrics::{CircuitBreakerMetrics, names};
 
 use crate::page::Page;
 use crate::registry::{SECOND, eventful, fail, registry, succeed};
@@ -118,7 +118,7 @@ fn slow_calls_would_trips_and_panics_have_totals_of_their_own() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::new(&registry);
     let breaker = registry.create("api", config).unwrap();
-    breaker.on_event(|_, event| assert!(!matches!(event, fusebox::Event::Reset { .. }))).forget();
+    breaker.on_event(|_, event| assert!(!matches!(event, halfopen::Event::Reset { .. }))).forget();
     breaker.metrics_only();
     for _ in 0..4 {
         breaker.try_acquire().unwrap().record_after(Outcome::Success, SECOND);
@@ -153,7 +153,7 @@ fn labels_hold_whatever_a_name_holds() {
 
 #[test]
 fn names_that_find_no_room_make_no_series() {
-    let registry = fusebox::Registry::builder().capacity(2).build();
+    let registry = halfopen::Registry::builder().capacity(2).build();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);
     let exporter = Exporter::new();
     exporter.during(|| {
@@ -217,7 +217,7 @@ fn while_calls_are_made_no_counter_falls_and_in_the_end_all_are_there() {
 }
 
 /// Two successes, a failure and one that is ignored, over and over, through a breaker that is looked up.
-fn call(registry: &fusebox::Registry, calls: u32) {
+fn call(registry: &halfopen::Registry, calls: u32) {
     for n in 0..calls {
         let permit = registry.get_or_create("api");
         let permit = permit.try_acquire().unwrap();

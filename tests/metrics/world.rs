@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use fusebox_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names};
+use halfopen_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names};
 use metrics::with_local_recorder;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use metrics_util::MetricKindMask;

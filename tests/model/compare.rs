@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use fusebox::{CircuitBreaker, Event};
+use halfopen::{CircuitBreaker, Event};
 
 use crate::reference::{self, Queued, State, Told, View};
 use crate::translate::{change, counts, ended, nanos, reasons, rejection, state, totals};

@@ -9,7 +9,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fusebox::{
+use halfopen::{
     Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event,
     HalfOpen, ManualClock, State, Trip, Window,
 };

@@ -4,7 +4,7 @@
 //! around every deadline, overrides, new configurations, hints) and compares after each step all that can be seen from
 //! outside: the answer of the door, `state()`, `check()`, `snapshot()`, and the events with their order.
 //!
-//! `FUSEBOX_MODEL_CASES=2000 FUSEBOX_MODEL_STEPS=2000 cargo test -p tests --test model --release any_` runs longer: so
+//! `HALFOPEN_MODEL_CASES=2000 HALFOPEN_MODEL_STEPS=2000 cargo test -p tests --test model --release any_` runs longer: so
 //! many histories of each kind, of at most so many steps. A failure prints its shrunken
 //! history and is kept in `regressions.txt`; the lasting ones are told again in `stories.rs`.
 
@@ -28,12 +28,12 @@ use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestR
 
 #[test]
 fn any_history_goes_as_the_model_says() {
-    check(draw::history(number("FUSEBOX_MODEL_STEPS").unwrap_or(500)), 250);
+    check(draw::history(number("HALFOPEN_MODEL_STEPS").unwrap_or(500)), 250);
 }
 
 #[test]
 fn any_busy_history_goes_as_the_model_says() {
-    check(draw::busy_history(number("FUSEBOX_MODEL_STEPS").unwrap_or(120)), 60);
+    check(draw::busy_history(number("HALFOPEN_MODEL_STEPS").unwrap_or(120)), 60);
 }
 
 /// A number from the environment; one that cannot be read is a mistake, and not the default.
@@ -44,7 +44,7 @@ fn number(name: &str) -> Option<usize> {
 
 fn check(histories: impl Strategy<Value = History>, cases: u32) {
     let mut runner = TestRunner::new(Config {
-        cases: number("FUSEBOX_MODEL_CASES").map_or(cases, |cases| cases as u32),
+        cases: number("HALFOPEN_MODEL_CASES").map_or(cases, |cases| cases as u32),
         max_shrink_iters: 20_000,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct("model/regressions.txt"))),
         ..Config::default()

@@ -10,7 +10,7 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use fusebox::{
+use halfopen::{
     CircuitBreaker, CircuitBreakerConfig, Clock, Event, ManualClock, Outcome, OwnedPermit, Snapshot, Trip,
     Window,
 };

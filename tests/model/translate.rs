@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use fusebox::{CircuitBreakerConfig, RejectReason, Rejected, StateChange, TripReason};
+use halfopen::{CircuitBreakerConfig, RejectReason, Rejected, StateChange, TripReason};
 
 use crate::reference::{
     Abandoned, Change, Counts, Ended, Growth, HalfOpen, Nanos, Reason, Rule, Settings, State, Totals,
@@ -27,13 +27,13 @@ pub(crate) fn breaker_settings(settings: &Settings) -> CircuitBreakerConfig {
     builder.build().expect("the settings drawn are valid")
 }
 
-fn trip(rule: Rule) -> fusebox::Trip {
+fn trip(rule: Rule) -> halfopen::Trip {
     let (trip, minimum) = match rule {
-        Rule::Consecutive(n) => (fusebox::Trip::consecutive_failures(n), None),
-        Rule::FailureCount(n) => (fusebox::Trip::failure_count(n), None),
-        Rule::FailureRate { threshold, minimum } => (fusebox::Trip::failure_rate(threshold), minimum),
+        Rule::Consecutive(n) => (halfopen::Trip::consecutive_failures(n), None),
+        Rule::FailureCount(n) => (halfopen::Trip::failure_count(n), None),
+        Rule::FailureRate { threshold, minimum } => (halfopen::Trip::failure_rate(threshold), minimum),
         Rule::SlowRate { threshold, slow_after, minimum } => {
-            (fusebox::Trip::slow_call_rate(threshold, Duration::from_nanos(slow_after)), minimum)
+            (halfopen::Trip::slow_call_rate(threshold, Duration::from_nanos(slow_after)), minimum)
         }
     };
     match minimum {
@@ -42,22 +42,22 @@ fn trip(rule: Rule) -> fusebox::Trip {
     }
 }
 
-fn window(window: Window) -> fusebox::Window {
+fn window(window: Window) -> halfopen::Window {
     match window {
-        Window::LastCalls(size) => fusebox::Window::last_calls(size),
+        Window::LastCalls(size) => halfopen::Window::last_calls(size),
         Window::Last { bucket, buckets } => {
-            fusebox::Window::last(Duration::from_nanos(bucket * u64::from(buckets))).buckets(buckets)
+            halfopen::Window::last(Duration::from_nanos(bucket * u64::from(buckets))).buckets(buckets)
         }
-        Window::Tumbling(interval) => fusebox::Window::tumbling(Duration::from_nanos(interval)),
-        Window::Unbounded => fusebox::Window::unbounded(),
+        Window::Tumbling(interval) => halfopen::Window::tumbling(Duration::from_nanos(interval)),
+        Window::Unbounded => halfopen::Window::unbounded(),
     }
 }
 
-fn backoff(settings: &Settings) -> fusebox::Backoff {
+fn backoff(settings: &Settings) -> halfopen::Backoff {
     let backoff = match &settings.growth {
-        Growth::None => fusebox::Backoff::none(),
-        Growth::Exponential(multiplier) => fusebox::Backoff::exponential(*multiplier),
-        Growth::Delays(delays) => fusebox::Backoff::delays(delays.iter().copied().map(Duration::from_nanos)),
+        Growth::None => halfopen::Backoff::none(),
+        Growth::Exponential(multiplier) => halfopen::Backoff::exponential(*multiplier),
+        Growth::Delays(delays) => halfopen::Backoff::delays(delays.iter().copied().map(Duration::from_nanos)),
     };
     let backoff = match settings.longest {
         Some(longest) => backoff.max(Duration::from_nanos(longest)),
@@ -70,8 +70,8 @@ fn backoff(settings: &Settings) -> fusebox::Backoff {
     }
 }
 
-fn half_open(half_open: HalfOpen) -> fusebox::HalfOpen {
-    let policy = fusebox::HalfOpen::new()
+fn half_open(half_open: HalfOpen) -> halfopen::HalfOpen {
+    let policy = halfopen::HalfOpen::new()
         .max_calls(half_open.max_calls)
         .probe_timeout(Duration::from_nanos(half_open.probe_timeout));
     match half_open.verdict {
@@ -82,16 +82,16 @@ fn half_open(half_open: HalfOpen) -> fusebox::HalfOpen {
     }
 }
 
-fn abandoned(abandoned: Abandoned) -> fusebox::Abandoned {
+fn abandoned(abandoned: Abandoned) -> halfopen::Abandoned {
     match abandoned {
-        Abandoned::Ignore => fusebox::Abandoned::Ignore,
-        Abandoned::Failure => fusebox::Abandoned::Failure,
-        Abandoned::FailureAfter(age) => fusebox::Abandoned::FailureAfter(Duration::from_nanos(age)),
+        Abandoned::Ignore => halfopen::Abandoned::Ignore,
+        Abandoned::Failure => halfopen::Abandoned::Failure,
+        Abandoned::FailureAfter(age) => halfopen::Abandoned::FailureAfter(Duration::from_nanos(age)),
     }
 }
 
 /// A rule that no other can express: it looks at both runs and at a remainder.
-pub(crate) fn own_rule(counts: &fusebox::Counts) -> bool {
+pub(crate) fn own_rule(counts: &halfopen::Counts) -> bool {
     own_rule_of_the_model(&self::counts(counts))
 }
 
@@ -113,28 +113,28 @@ pub(crate) fn rejection(rejected: &Rejected) -> (Why, Option<Nanos>) {
     (why, rejected.retry_after().map(nanos))
 }
 
-pub(crate) fn state(state: fusebox::State) -> State {
+pub(crate) fn state(state: halfopen::State) -> State {
     match state {
-        fusebox::State::Closed => State::Closed,
-        fusebox::State::Open => State::Open,
-        fusebox::State::HalfOpen => State::HalfOpen,
-        fusebox::State::ForcedOpen => State::ForcedOpen,
-        fusebox::State::Disabled => State::Disabled,
-        fusebox::State::MetricsOnly => State::MetricsOnly,
+        halfopen::State::Closed => State::Closed,
+        halfopen::State::Open => State::Open,
+        halfopen::State::HalfOpen => State::HalfOpen,
+        halfopen::State::ForcedOpen => State::ForcedOpen,
+        halfopen::State::Disabled => State::Disabled,
+        halfopen::State::MetricsOnly => State::MetricsOnly,
     }
 }
 
-pub(crate) fn ended(ended: fusebox::Ended) -> Ended {
+pub(crate) fn ended(ended: halfopen::Ended) -> Ended {
     match ended {
-        fusebox::Ended::Success => Ended::Success,
-        fusebox::Ended::Failure => Ended::Failure,
-        fusebox::Ended::Ignored => Ended::Ignored,
-        fusebox::Ended::Abandoned => Ended::Abandoned,
-        fusebox::Ended::Late => Ended::Late,
+        halfopen::Ended::Success => Ended::Success,
+        halfopen::Ended::Failure => Ended::Failure,
+        halfopen::Ended::Ignored => Ended::Ignored,
+        halfopen::Ended::Abandoned => Ended::Abandoned,
+        halfopen::Ended::Late => Ended::Late,
     }
 }
 
-pub(crate) fn counts(counts: &fusebox::Counts) -> Counts {
+pub(crate) fn counts(counts: &halfopen::Counts) -> Counts {
     Counts {
         calls: counts.calls,
         failures: counts.failures,
@@ -145,7 +145,7 @@ pub(crate) fn counts(counts: &fusebox::Counts) -> Counts {
     }
 }
 
-pub(crate) fn totals(totals: &fusebox::Totals) -> Totals {
+pub(crate) fn totals(totals: &halfopen::Totals) -> Totals {
     Totals {
         successes: totals.successes,
         failures: totals.failures,

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use fusebox::{CircuitBreaker, Clock, Event, Listener, ManualClock, Outcome, OwnedPermit, Rejected};
+use halfopen::{CircuitBreaker, Clock, Event, Listener, ManualClock, Outcome, OwnedPermit, Rejected};
 
 use crate::compare::{self, Heard, Log};
 use crate::history::{Build, Step};

@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use fusebox::{Registry, Subscription};
+use halfopen::{Registry, Subscription};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
@@ -32,11 +32,11 @@ impl Collector {
     }
 
     pub(crate) fn observe(&self, registry: &Registry) {
-        fusebox_opentelemetry::observe(registry, &self.provider.meter("test"));
+        halfopen_opentelemetry::observe(registry, &self.provider.meter("test"));
     }
 
     pub(crate) fn observe_durations(&self, registry: &Registry) -> Subscription {
-        fusebox_opentelemetry::observe_durations(registry, &self.provider.meter("test"))
+        halfopen_opentelemetry::observe_durations(registry, &self.provider.meter("test"))
     }
 
     /// Collects now, whatever the reader's period.

@@ -5,7 +5,7 @@ mod collected;
 #[path = "../support/registry.rs"]
 mod registry;
 
-use fusebox::State;
+use halfopen::State;
 use opentelemetry_sdk::metrics::Temporality;
 
 use collected::Collector;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use fusebox::Rejected;
+use halfopen::Rejected;
 use tower::Service;
 
 /// What the inner service shall do with this call.

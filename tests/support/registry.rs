@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fusebox::{Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Registry, Trip};
+use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Registry, Trip};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use fusebox::State;
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::State;
+use halfopen_tower::CircuitBreakerLayer;
 use tower::balance::p2c::Balance;
 use tower::discover::ServiceList;
 use tower::load::Constant;

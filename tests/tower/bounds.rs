@@ -6,8 +6,8 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use fusebox::{CircuitBreakerError, Outcome, OwnedPermit};
-use fusebox_tower::{CircuitBreakerLayer, CircuitBreakerService};
+use halfopen::{CircuitBreakerError, Outcome, OwnedPermit};
+use halfopen_tower::{CircuitBreakerLayer, CircuitBreakerService};
 use tower::{Layer, Service, service_fn};
 
 use crate::inner::Inner;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use fusebox::{
+use halfopen::{
     Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerError, Classify, Outcome, Rejected, State,
 };
-use fusebox_tower::{BoxError, CircuitBreakerLayer};
+use halfopen_tower::{BoxError, CircuitBreakerLayer};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::inner::{Do, Done};

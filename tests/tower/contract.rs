@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use fusebox::State;
+use halfopen::State;
 use tower::Service;
 
 use crate::inner::{Broken, Do, Done, Readiness};

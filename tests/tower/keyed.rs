@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::convert::Infallible;
 
-use fusebox::{CircuitBreakerConfig, CircuitBreakerError, Outcome, Registry, State, Trip};
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::{CircuitBreakerConfig, CircuitBreakerError, Outcome, Registry, State, Trip};
+use halfopen_tower::CircuitBreakerLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::inner::{Do, Readiness};
@@ -59,7 +59,7 @@ fn all_services_of_a_layer_and_their_clones_share_the_breakers() {
     let fine = layer.clone().layer(service_fn(|()| async { Ok::<_, std::io::Error>(()) }));
 
     let error = finish(fine.oneshot(())).unwrap_err();
-    assert!(fusebox::rejection(&*error).is_some());
+    assert!(halfopen::rejection(&*error).is_some());
 }
 
 #[test]

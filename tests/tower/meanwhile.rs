@@ -1,6 +1,6 @@
 //! What becomes of a call when something happens to its breaker between ready, call and answer.
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, State};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, State};
 use tower::Service;
 
 use crate::inner::{Do, Done};

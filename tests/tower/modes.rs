@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use fusebox::{CircuitBreaker, CircuitBreakerError, Registry, Rejected};
-use fusebox_tower::{Answered, BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify, Keyed};
-use fusebox_tower::{Single, Typed, Waiting};
+use halfopen::{CircuitBreaker, CircuitBreakerError, Registry, Rejected};
+use halfopen_tower::{
+    Answered, BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify, Keyed,
+};
+use halfopen_tower::{Single, Typed, Waiting};
 use tower::{Layer, Service};
 
 use crate::inner::{Broken, Do, Done, Inner};

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::task::Poll;
 
-use fusebox::{RejectReason, State};
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::{RejectReason, State};
+use halfopen_tower::CircuitBreakerLayer;
 use tower::{Layer, Service, service_fn};
 
 use crate::inner::{Do, Done, Readiness};

@@ -1,7 +1,7 @@
 //! `wait_while_open` with all the probes out: woken at the verdict, at a slot that is given back, and at
 //! the earliest probe timeout.
 
-use fusebox::{CircuitBreaker, HalfOpen, State};
+use halfopen::{CircuitBreaker, HalfOpen, State};
 use tower::Service;
 
 use crate::inner::Do;

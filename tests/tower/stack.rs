@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::future::ready;
 use std::task::Poll;
 
-use fusebox::State;
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::State;
+use halfopen_tower::CircuitBreakerLayer;
 use tower::buffer::Buffer;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::load_shed::LoadShed;
@@ -61,7 +61,7 @@ async fn a_dead_buffer_inside_opens_the_breaker() {
 
     assert_eq!(world.breaker.state(), State::Open);
     let error = stack.ready().await.unwrap().call(Do::Succeed).await.unwrap_err();
-    assert!(fusebox::rejection(&*error).is_some());
+    assert!(halfopen::rejection(&*error).is_some());
 }
 
 // The permit of a ConcurrencyLimit inside is a reservation: a rejecting clone must not sit on it.
@@ -108,5 +108,5 @@ async fn all_services_of_a_layer_learn_together() {
 
     let another = layer.layer(service_fn(|()| ready(Ok::<_, Infallible>(()))));
 
-    assert!(fusebox::rejection(&*another.oneshot(()).await.unwrap_err()).is_some());
+    assert!(halfopen::rejection(&*another.oneshot(()).await.unwrap_err()).is_some());
 }

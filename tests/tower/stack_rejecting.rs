@@ -26,7 +26,7 @@ fn a_buffer_outlives_an_open_circuit<M: Mode>() {
 
         for _ in 0..3 {
             let error = buffer.ready().await.unwrap().call(Do::Succeed).await.unwrap_err();
-            assert!(fusebox::rejection(&*error).is_some());
+            assert!(halfopen::rejection(&*error).is_some());
         }
 
         world.breaker.reset();
@@ -61,5 +61,5 @@ fn a_load_shed_outside_passes_rejections<M: Mode>() {
 
     let error = call(&mut LoadShed::new(M::service(&world)), Do::Succeed).unwrap_err();
 
-    assert!(fusebox::rejection(&*error).is_some());
+    assert!(halfopen::rejection(&*error).is_some());
 }

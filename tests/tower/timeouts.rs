@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use fusebox::{Abandoned, State};
-use fusebox_tower::{BoxError, CircuitBreakerLayer};
+use halfopen::{Abandoned, State};
+use halfopen_tower::{BoxError, CircuitBreakerLayer};
 use tower::timeout::Timeout;
 use tower::timeout::error::Elapsed;
 use tower::{Layer, Service, ServiceExt};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, State};
+use halfopen::{CircuitBreaker, State};
 use tower::{Service, ServiceExt};
 
 use crate::inner::{Do, Done, Readiness};

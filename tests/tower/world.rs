@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use fusebox::{
+use halfopen::{
     Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, ManualClock,
 };
-use fusebox::{Totals, Trip};
+use halfopen::{Totals, Trip};
 use tower::Service;
 
 use crate::inner::{Do, Done, Journal};

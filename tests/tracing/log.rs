@@ -5,8 +5,8 @@
 
 use std::sync::Mutex;
 
-use fusebox::CircuitBreaker;
-use fusebox_tracing::TracingListener;
+use halfopen::CircuitBreaker;
+use halfopen_tracing::TracingListener;
 use log::{LevelFilter, Log, Metadata, Record};
 
 /// Each opening was looked for in subscribers only, and so not told.
@@ -22,10 +22,10 @@ fn a_program_without_a_subscriber_hears_of_openings_through_its_logger() {
 
     let lines = LINES.lock().unwrap().clone();
     let starts = [
-        "INFO fusebox circuit breaker is forced open name=\"payments\" from=\"closed\"",
-        "INFO fusebox circuit breaker is closed",
-        "INFO fusebox circuit breaker reset",
-        "WARN fusebox circuit breaker opened name=\"payments\" from=\"closed\" to=\"open\" reasons=\"manual\"",
+        "INFO halfopen circuit breaker is forced open name=\"payments\" from=\"closed\"",
+        "INFO halfopen circuit breaker is closed",
+        "INFO halfopen circuit breaker reset",
+        "WARN halfopen circuit breaker opened name=\"payments\" from=\"closed\" to=\"open\" reasons=\"manual\"",
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:#?}");
     for (line, start) in lines.iter().zip(starts) {

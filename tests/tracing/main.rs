@@ -5,10 +5,10 @@ mod collector;
 
 use std::time::Duration;
 
-use fusebox::{
+use halfopen::{
     Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Outcome, Registry, Trip, Window,
 };
-use fusebox_tracing::TracingListener;
+use halfopen_tracing::TracingListener;
 use tracing::Level;
 
 use collector::{Heard, listen};
@@ -31,7 +31,7 @@ fn an_opening_is_one_warning_with_all_there_is_to_know() {
     let Heard { level, target, message, .. } = &heard[0];
     assert_eq!(
         (*level, target.as_str(), message.as_str()),
-        (Level::WARN, "fusebox", "circuit breaker opened")
+        (Level::WARN, "halfopen", "circuit breaker opened")
     );
     for (field, value) in [
         ("name", "payments"),

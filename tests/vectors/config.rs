@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fusebox::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
+use halfopen::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
 
 use crate::vector;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, Clock, ManualClock, Outcome, OwnedPermit, State};
+use halfopen::{CircuitBreaker, Clock, ManualClock, Outcome, OwnedPermit, State};
 
 use crate::config::config_of;
 use crate::vector::{Answer, Expect, Said, Step, Vector};

@@ -1,6 +1,6 @@
-use fusebox::State;
-use fusebox_http::GrpcClassify;
 use futures_util::FutureExt;
+use halfopen::State;
+use halfopen_http::GrpcClassify;
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use crate::server::Server;
 use crate::{Protected, SECOND, get, read_all, read_into_the_fault};
 
-const RULES: fusebox_http::TypedErrors<GrpcClassify> = GrpcClassify::new().typed_errors();
+const RULES: halfopen_http::TypedErrors<GrpcClassify> = GrpcClassify::new().typed_errors();
 
 /// Sends, reads all that comes, and says what was recorded.
 async fn outcome(server: &Server, path: &str) -> String {

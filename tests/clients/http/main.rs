@@ -1,4 +1,4 @@
-//! `fusebox-http` over hyper-util's client and a real hyper server on a loopback port.
+//! `halfopen-http` over hyper-util's client and a real hyper server on a loopback port.
 
 #[path = "../../support/clocked.rs"]
 mod clocked;
@@ -8,8 +8,8 @@ mod server;
 
 use bytes::Bytes;
 use clocked::{SECOND, about_to_probe, clocked, ended};
-use fusebox::{CircuitBreaker, CircuitBreakerConfig, HalfOpen, ManualClock, Trip};
-use fusebox_http::{ClassifyHead, TypedErrors, WatchedBody, WatchedCall, grpc_timeout};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, HalfOpen, ManualClock, Trip};
+use halfopen_http::{ClassifyHead, TypedErrors, WatchedBody, WatchedCall, grpc_timeout};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
@@ -54,7 +54,7 @@ impl Protected {
         request: Request<Empty<Bytes>>,
     ) -> Answer
     where
-        TypedErrors<C>: fusebox::Classify<Response<Incoming>, Error>,
+        TypedErrors<C>: halfopen::Classify<Response<Incoming>, Error>,
     {
         let permit = self.breaker.try_acquire_owned().expect("the test asks only when calls pass");
         let call = WatchedCall::new(permit);

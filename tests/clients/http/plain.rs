@@ -1,9 +1,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use fusebox::{BoxError, Rejected, State};
-use fusebox_http::{HttpClassify, WatchedBody, WatchedCall};
 use futures_util::FutureExt;
+use halfopen::{BoxError, Rejected, State};
+use halfopen_http::{HttpClassify, WatchedBody, WatchedCall};
 use http::Uri;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Incoming};
@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::server::Server;
 use crate::{Protected, SECOND, get, read_all, read_into_the_fault};
 
-const RULES: fusebox_http::TypedErrors<HttpClassify> = HttpClassify::new().typed_errors();
+const RULES: halfopen_http::TypedErrors<HttpClassify> = HttpClassify::new().typed_errors();
 
 #[tokio::test]
 async fn an_answer_read_to_its_end_is_a_success() {
@@ -127,7 +127,7 @@ async fn a_breaker_in_the_connector_is_no_fault_of_the_server() {
 
     let call = WatchedCall::new(outer.breaker.try_acquire_owned().unwrap());
     let answer = call.watch(&RULES, guarded.request(get(&server, "/whole"))).await;
-    assert!(fusebox::rejection(&answer.unwrap_err()).is_some());
+    assert!(halfopen::rejection(&answer.unwrap_err()).is_some());
     assert_eq!(outer.ended(), "ignored");
 }
 
@@ -205,7 +205,7 @@ impl tower_service::Service<Uri> for OpenBreaker {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let breaker = fusebox::CircuitBreaker::builder("connector").build();
+        let breaker = halfopen::CircuitBreaker::builder("connector").build();
         breaker.force_open();
         let rejected: Rejected = breaker.try_acquire().map(drop).expect_err("it is forced open");
         std::future::ready(Err(rejected.into()))

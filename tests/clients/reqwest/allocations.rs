@@ -10,9 +10,9 @@ mod alloc;
 #[path = "../../support/middleware.rs"]
 mod middleware;
 
-use fusebox::{CircuitBreaker, Registry};
-use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::FutureExt;
+use halfopen::{CircuitBreaker, Registry};
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use reqwest::{Method, Request};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware};
 

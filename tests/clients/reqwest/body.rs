@@ -1,8 +1,8 @@
 //! `until_body_end`: what still happens after the head.
 
-use fusebox::State;
-use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::FutureExt;
+use halfopen::State;
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use reqwest::Response;
 use reqwest_middleware::ClientBuilder;
 
@@ -137,8 +137,8 @@ async fn the_response_is_what_it_would_be_without() {
         let path = format!("{path}?a=b");
         let bare = client().get(url(&server, &path)).send().await.unwrap();
         let twice = ClientBuilder::new(client())
-            .with(CircuitBreakerMiddleware::per_host(fusebox::Registry::new()).until_body_end())
-            .with(CircuitBreakerMiddleware::per_host(fusebox::Registry::new()).until_body_end())
+            .with(CircuitBreakerMiddleware::per_host(halfopen::Registry::new()).until_body_end())
+            .with(CircuitBreakerMiddleware::per_host(halfopen::Registry::new()).until_body_end())
             .build();
         let watched = twice.get(url(&server, &path)).send().await.unwrap();
 

@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, State};
-use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use halfopen::{CircuitBreaker, State};
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use reqwest::Request;
 use reqwest_middleware::{Next, Result};
 
@@ -44,8 +44,8 @@ async fn while_a_probe_is_out_others_are_rejected() {
     assert!(probe.as_mut().now_or_never().is_none());
 
     let error = guarded.get(&server, "/whole").await.unwrap_err();
-    let rejected = fusebox::rejection(&error).unwrap();
-    assert_eq!(rejected.reason(), fusebox::RejectReason::HalfOpenSaturated);
+    let rejected = halfopen::rejection(&error).unwrap();
+    assert_eq!(rejected.reason(), halfopen::RejectReason::HalfOpenSaturated);
     assert_eq!(rejected.retry_after(), None);
 }
 

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use http::Extensions;
 use http_body_util::StreamBody;
 use reqwest::dns::{Name, Resolve, Resolving};
@@ -136,7 +136,7 @@ async fn the_rejection_of_a_breaker_further_in_is_ignored_by_the_outer_one() {
     };
     for guarded in [Guarded::stack(plain), Guarded::stack(through_retry)] {
         let error = guarded.get(&server, "/whole").await.unwrap_err();
-        assert_eq!(fusebox::rejection(&error).unwrap().name(), "inner");
+        assert_eq!(halfopen::rejection(&error).unwrap().name(), "inner");
         assert_eq!(guarded.ended(), "ignored");
     }
     assert_eq!(ended(&inner), "");

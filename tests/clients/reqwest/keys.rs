@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use fusebox::{Registry, State};
-use fusebox_reqwest::{BreakerName, CircuitBreakerMiddleware};
+use halfopen::{Registry, State};
+use halfopen_reqwest::{BreakerName, CircuitBreakerMiddleware};
 use http::Extensions;
 use reqwest::{Method, Request};
 use reqwest_middleware::ClientWithMiddleware;

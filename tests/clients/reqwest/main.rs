@@ -1,4 +1,4 @@
-//! `fusebox-reqwest` over reqwest, reqwest-middleware, reqwest-retry and reqwest-tracing, against a real
+//! `halfopen-reqwest` over reqwest, reqwest-middleware, reqwest-retry and reqwest-tracing, against a real
 //! hyper server on a loopback port.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]

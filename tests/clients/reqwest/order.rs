@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-use fusebox_reqwest::CircuitBreakerMiddleware;
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use reqwest_tracing::TracingMiddleware;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};

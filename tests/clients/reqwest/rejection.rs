@@ -1,7 +1,7 @@
 //! The error of a request that was not sent.
 
-use fusebox::{BoxError, RejectReason};
-use fusebox_reqwest::CircuitBreakerMiddleware;
+use halfopen::{BoxError, RejectReason};
+use halfopen_reqwest::CircuitBreakerMiddleware;
 
 use crate::server::Server;
 use crate::world::{Guarded, SECOND, retry, stack};
@@ -24,7 +24,7 @@ async fn a_rejected_request_is_not_sent_and_its_error_says_so() {
     guarded.breaker.open_for(SECOND);
 
     let error = guarded.get(&server, "/whole").await.unwrap_err();
-    let rejected = fusebox::rejection(&error).unwrap();
+    let rejected = halfopen::rejection(&error).unwrap();
     assert_eq!(rejected.reason(), RejectReason::Open);
     assert_eq!(rejected.retry_after(), Some(SECOND));
     assert_eq!(error.to_string(), "request not sent: circuit breaker `peer` rejected it");
@@ -48,7 +48,7 @@ async fn a_rejection_is_found_through_retry_and_never_tried_again() {
     let server = Server::start().await;
     for guarded in stacks_with_retry() {
         let error = guarded.get(&server, "/whole").await.unwrap_err();
-        assert_eq!(fusebox::rejection(&error).unwrap().name(), "peer");
+        assert_eq!(halfopen::rejection(&error).unwrap().name(), "peer");
         assert_eq!(guarded.breaker.snapshot().rejected, 1);
     }
     assert_eq!(server.seen(), 0);
@@ -62,7 +62,7 @@ async fn a_retry_ends_with_the_rejection_of_the_breaker_that_it_opened() {
 
     let error = guarded.get(&server, "/status/503").await.unwrap_err();
     assert!(error.to_string().contains("after 3 retries"), "{error}");
-    assert_eq!(fusebox::rejection(&error).unwrap().name(), "peer");
+    assert_eq!(halfopen::rejection(&error).unwrap().name(), "peer");
     assert_eq!(guarded.ended(), "failure failure failure");
     assert_eq!(guarded.breaker.snapshot().rejected, 1);
     assert_eq!(server.seen(), 3);
@@ -75,16 +75,16 @@ async fn a_rejection_is_found_through_anyhow_and_in_a_box() {
         let error = || async { guarded.get(&server, "/whole").await.unwrap_err() };
 
         let plain = anyhow::Error::from(error().await);
-        assert!(fusebox::rejection(plain.as_ref()).is_some());
+        assert!(halfopen::rejection(plain.as_ref()).is_some());
 
         let with_context = anyhow::Error::from(error().await).context("stock of article 7");
-        assert!(fusebox::rejection(with_context.as_ref()).is_some());
+        assert!(halfopen::rejection(with_context.as_ref()).is_some());
 
         let boxed: BoxError = error().await.into();
-        assert!(fusebox::rejection(&*boxed).is_some());
+        assert!(halfopen::rejection(&*boxed).is_some());
 
         let boxed_anyhow: BoxError = anyhow::Error::from(error().await).context("stock").into();
-        assert!(fusebox::rejection(&*boxed_anyhow).is_some());
+        assert!(halfopen::rejection(&*boxed_anyhow).is_some());
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use fusebox::{Outcome, Registry, State};
-use fusebox_reqwest::ResilientHttpClient;
+use halfopen::{Outcome, Registry, State};
+use halfopen_reqwest::ResilientHttpClient;
 use serde_json::Value;
 
 use crate::server::Server;
@@ -18,7 +18,7 @@ async fn one_line_gives_a_client_with_a_breaker_per_host() {
         client.get(url(&server, "/status/503")).send().await.unwrap();
     }
     let error = client.get(url(&server, "/whole")).send().await.unwrap_err();
-    assert_eq!(fusebox::rejection(&error).unwrap().name(), server.address().to_string());
+    assert_eq!(halfopen::rejection(&error).unwrap().name(), server.address().to_string());
     assert!(client.registry().any_open());
     assert_eq!(server.seen(), 5);
 }
@@ -79,7 +79,7 @@ async fn the_registry_can_be_shared_and_its_rules_hold() {
     assert!(registry.any_open());
 
     let other = client.clone().into_client();
-    assert!(fusebox::rejection(&other.get(url(&server, "/whole")).send().await.unwrap_err()).is_some());
+    assert!(halfopen::rejection(&other.get(url(&server, "/whole")).send().await.unwrap_err()).is_some());
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn the_user_picks_tls() {
         .unwrap();
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    let ours = packages.iter().find(|package| package["name"] == "fusebox-reqwest").unwrap();
+    let ours = packages.iter().find(|package| package["name"] == "halfopen-reqwest").unwrap();
     let used = ours["dependencies"].as_array().unwrap();
     for name in ["reqwest", "reqwest-middleware"] {
         let of_this_name: Vec<_> = used.iter().filter(|used| used["name"] == name).collect();

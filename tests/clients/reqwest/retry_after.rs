@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fusebox::{Backoff, CircuitBreaker, Clock, State, Trip};
-use fusebox_reqwest::CircuitBreakerMiddleware;
+use halfopen::{Backoff, CircuitBreaker, Clock, State, Trip};
+use halfopen_reqwest::CircuitBreakerMiddleware;
 
 use crate::server::Server;
 use crate::world::{Guarded, SECOND, stack, url};
@@ -19,7 +19,7 @@ async fn a_breaker_stays_open_for_as_long_as_the_server_asks() {
         assert_eq!(guarded.breaker.snapshot().retry_after, Some(20 * SECOND));
 
         let error = guarded.get(&server, "/whole").await.unwrap_err();
-        assert_eq!(fusebox::rejection(&error).unwrap().retry_after(), Some(20 * SECOND));
+        assert_eq!(halfopen::rejection(&error).unwrap().retry_after(), Some(20 * SECOND));
     }
 }
 
@@ -31,7 +31,7 @@ async fn a_hint_never_shortens_the_wait_and_is_capped() {
     {
         let asked = asked.replace(' ', "%20");
         let (clock, _hands) = Clock::manual();
-        let config = fusebox::CircuitBreakerConfig::builder()
+        let config = halfopen::CircuitBreakerConfig::builder()
             .trip(Trip::consecutive_failures(1))
             .open_duration(SECOND)
             .backoff(Backoff::none())
@@ -50,9 +50,10 @@ async fn a_hint_never_shortens_the_wait_and_is_capped() {
 #[tokio::test]
 async fn a_hint_beside_a_success_changes_nothing() {
     let server = Server::start().await;
-    let statuses = fusebox_http::HttpClassify::all_succeed();
-    let guarded =
-        Guarded::with(|breaker| breaker.classify(fusebox_reqwest::ReqwestClassify::new().statuses(statuses)));
+    let statuses = halfopen_http::HttpClassify::all_succeed();
+    let guarded = Guarded::with(|breaker| {
+        breaker.classify(halfopen_reqwest::ReqwestClassify::new().statuses(statuses))
+    });
     for _ in 0..9 {
         guarded.get(&server, "/busy/20").await.unwrap();
     }

@@ -1,8 +1,8 @@
 //! What an answer means, and rules of one's own.
 
-use fusebox::{Outcome, State};
-use fusebox_http::HttpClassify;
-use fusebox_reqwest::{CircuitBreakerMiddleware, ReqwestClassify};
+use halfopen::{Outcome, State};
+use halfopen_http::HttpClassify;
+use halfopen_reqwest::{CircuitBreakerMiddleware, ReqwestClassify};
 
 use crate::server::Server;
 use crate::world::{Guarded, error_for_status, stack};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fusebox::BoxError;
-use fusebox_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify};
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::BoxError;
+use halfopen_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify};
+use halfopen_tower::CircuitBreakerLayer;
 use reqwest::{Method, Request, Response};
 use reqwest_middleware::{ClientBuilder, Extension};
 use tower::{Layer, ServiceBuilder, ServiceExt};
@@ -43,7 +43,7 @@ async fn a_layer_goes_straight_over_the_client() {
     call(client.clone(), get(&url(&server, "/busy/9"))).await.unwrap();
 
     let error = call(client, get(&url(&server, "/whole"))).await.unwrap_err();
-    let rejected = fusebox::rejection(&*error).unwrap();
+    let rejected = halfopen::rejection(&*error).unwrap();
     assert_eq!(rejected.retry_after(), Some(Duration::from_secs(9)));
 }
 
@@ -74,7 +74,7 @@ async fn a_layer_goes_over_a_client_with_middleware_and_ignores_its_breakers_rej
         call(CircuitBreakerLayer::new(outer.clone()).layer(client.clone()), get(&url(&server, "/whole")))
             .await,
     ] {
-        assert_eq!(fusebox::rejection(&*layered.unwrap_err()).unwrap().name(), "inner");
+        assert_eq!(halfopen::rejection(&*layered.unwrap_err()).unwrap().name(), "inner");
     }
     assert_eq!(ended(&outer), "failure ignored ignored");
 }
@@ -96,7 +96,7 @@ async fn boxed_errors_of_layers_between_are_judged_as_well() {
 #[tokio::test]
 async fn as_a_tower_service_a_client_with_middleware_runs_no_initialisers() {
     let server = Server::start().await;
-    let registry = fusebox::Registry::new();
+    let registry = halfopen::Registry::new();
     let client = stack()
         .with_init(Extension(BreakerName::new("search")))
         .with(CircuitBreakerMiddleware::per_host(registry.clone()))
@@ -119,6 +119,6 @@ async fn a_layer_in_the_connector_rejects_connections_and_is_found_in_the_client
 
     let error = client.get(url(&server, "/whole")).send().await.unwrap_err();
     assert!(error.is_connect());
-    assert_eq!(fusebox::rejection(&error).unwrap().name(), "connecting");
+    assert_eq!(halfopen::rejection(&error).unwrap().name(), "connecting");
     assert_eq!(ended(&outer), "ignored");
 }

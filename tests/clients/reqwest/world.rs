@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use fusebox::{Backoff, CircuitBreaker, CircuitBreakerConfig, HalfOpen, ManualClock, Trip};
-use fusebox_reqwest::CircuitBreakerMiddleware;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, HalfOpen, ManualClock, Trip};
+use halfopen_reqwest::CircuitBreakerMiddleware;
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};

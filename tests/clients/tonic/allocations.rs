@@ -7,8 +7,8 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use fusebox::Registry;
-use fusebox_tonic::GrpcCircuitBreakerLayer;
+use halfopen::Registry;
+use halfopen_tonic::GrpcCircuitBreakerLayer;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full, combinators::WithTrailers};
 use tower::{Layer, Service, ServiceExt};

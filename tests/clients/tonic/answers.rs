@@ -1,6 +1,6 @@
 //! Where the status of an answer is, and what it means when it is nowhere.
 
-use fusebox::State;
+use halfopen::State;
 use tonic::Code;
 
 use crate::peer::Peer;
@@ -45,7 +45,7 @@ async fn each_code_of_a_handler_counts_as_the_rules_say() {
 async fn the_rules_can_be_changed() {
     let shop = Open::shop().await;
     let scene = Scene::new();
-    let rules = fusebox_http::GrpcClassify::from_mask(1 << 5).unwrap();
+    let rules = halfopen_http::GrpcClassify::from_mask(1 << 5).unwrap();
     let layered = tower::Layer::layer(&scene.layer().classify(rules), shop.channel());
     let mut client = crate::proto::inventory_client::InventoryClient::new(layered);
     client.count(article("-/5")).await.unwrap_err();
@@ -194,7 +194,7 @@ async fn a_pushback_lengthens_the_wait_up_to_the_limit() {
         ("details/GjAKKHR5cGUuZ29vZ2xlYXBpcy5jb20vZ29vZ2xlLnJwYy5SZXRyeUluZm8SBAoCCAU", 5),
     ] {
         let scene =
-            Scene::with(|config| config.trip(fusebox::Trip::consecutive_failures(1)).hint_max(30 * SECOND));
+            Scene::with(|config| config.trip(halfopen::Trip::consecutive_failures(1)).hint_max(30 * SECOND));
         scene.cued(&peer, cue).count(article("")).await.unwrap_err();
         let snapshot = scene.breaker.snapshot();
         assert_eq!((snapshot.state, snapshot.retry_after), (State::Open, Some(wait * SECOND)), "{cue}");

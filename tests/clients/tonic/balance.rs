@@ -3,9 +3,9 @@
 
 use std::ops::ControlFlow;
 
-use fusebox::{CircuitBreaker, State, Trip, rejection};
-use fusebox_http::GrpcClassify;
-use fusebox_tower::CircuitBreakerLayer;
+use halfopen::{CircuitBreaker, State, Trip, rejection};
+use halfopen_http::GrpcClassify;
+use halfopen_tower::CircuitBreakerLayer;
 use tonic::transport::channel::Change;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
@@ -81,7 +81,7 @@ async fn a_dead_endpoint_of_a_balance_list_rejects_calls_that_another_would_have
     InventoryClient::new(shop.channel()).count(article("3/0")).await.unwrap();
 }
 
-/// The way out: tower's balancer over a channel and a breaker each. The layer is that of `fusebox-tower`,
+/// The way out: tower's balancer over a channel and a breaker each. The layer is that of `halfopen-tower`,
 /// since a balancer can find it not ready while it is open; it judges the head of an answer.
 #[tokio::test]
 async fn with_a_channel_and_a_breaker_each_only_the_dead_endpoint_is_left_out() {

@@ -1,8 +1,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fusebox::{State, Trip, rejection};
-use fusebox_tonic::ResilientGrpcClient;
+use halfopen::{State, Trip, rejection};
+use halfopen_tonic::ResilientGrpcClient;
 use tonic::Code;
 
 use crate::peer::Peer;

@@ -7,9 +7,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use fusebox::{BoxError, CircuitBreaker, HalfOpen, Registry, State};
-use fusebox_http::WatchedBody;
-use fusebox_tonic::GrpcCircuitBreakerLayer;
+use halfopen::{BoxError, CircuitBreaker, HalfOpen, Registry, State};
+use halfopen_http::WatchedBody;
+use halfopen_tonic::GrpcCircuitBreakerLayer;
 use http::{Request, Response};
 use http_body_util::Empty;
 use tower::util::BoxCloneService;
@@ -92,7 +92,7 @@ fn a_call_without_ready_is_rejected_while_open_and_reaches_nobody() {
     each(|scene, journal, mut service| {
         scene.breaker.force_open();
         let error = finish(service.call(request(Do::Succeed))).unwrap_err();
-        assert!(fusebox::rejection(&*error).is_some());
+        assert!(halfopen::rejection(&*error).is_some());
         assert_eq!((journal.calls(), scene.breaker.snapshot().totals.rejected), (0, 1));
     });
 }

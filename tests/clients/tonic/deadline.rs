@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use fusebox::{CircuitBreaker, CircuitBreakerConfig};
-use fusebox_tonic::GrpcCircuitBreakerLayer;
 use futures_util::FutureExt;
+use halfopen::{CircuitBreaker, CircuitBreakerConfig};
+use halfopen_tonic::GrpcCircuitBreakerLayer;
 use tonic::transport::Server;
 use tonic::{Code, Request};
 

@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::io;
 
-use fusebox::BoxError;
+use halfopen::BoxError;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::load_shed::error::Overloaded;

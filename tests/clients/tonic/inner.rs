@@ -5,7 +5,7 @@ use std::future::ready;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use fusebox::BoxError;
+use halfopen::BoxError;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tonic::Status;
@@ -54,7 +54,7 @@ async fn while_open_the_inner_service_is_neither_polled_nor_called() {
     let mut service = scene.layer().layer(Stuck);
     let error = service.ready().await.unwrap().call(Request::new(())).await.unwrap_err();
     assert!(error.is::<Status>());
-    assert!(fusebox::rejection(&*error).is_some());
+    assert!(halfopen::rejection(&*error).is_some());
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-use fusebox::rejection;
-use fusebox_tonic::CircuitBreakerInterceptor;
+use halfopen::rejection;
+use halfopen_tonic::CircuitBreakerInterceptor;
 use tonic::{Code, Request};
 use tonic_types::StatusExt;
 use tower::Layer;

@@ -1,4 +1,4 @@
-//! `fusebox-tonic` over tonic's channel, a real tonic server and a real hyper server on loopback ports.
+//! `halfopen-tonic` over tonic's channel, a real tonic server and a real hyper server on loopback ports.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
@@ -37,10 +37,10 @@ mod proto {
 }
 
 use clocked::{SECOND, about_to_probe, clocked, ended};
-use fusebox::{
+use halfopen::{
     Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ManualClock, Trip,
 };
-use fusebox_tonic::{GrpcCircuitBreakerLayer, GrpcCircuitBreakerService};
+use halfopen_tonic::{GrpcCircuitBreakerLayer, GrpcCircuitBreakerService};
 use http::Uri;
 use proto::inventory_client::InventoryClient;
 use proto::{Article, Stock};

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fusebox::BoxError;
 use futures_util::{StreamExt, stream};
+use halfopen::BoxError;
 use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};

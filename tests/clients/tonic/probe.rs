@@ -1,6 +1,6 @@
 //! Half-open: when a probe is settled.
 
-use fusebox::State;
+use halfopen::State;
 use tonic::Code;
 
 use crate::shop::Open;
@@ -61,7 +61,7 @@ async fn a_dropped_probe_gives_its_slot_back() {
     let silent = client.watch(article("0/never")).await.unwrap();
     let status = client.count(article("3/0")).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
-    assert_eq!(fusebox::rejection(&status).unwrap().reason(), fusebox::RejectReason::HalfOpenSaturated);
+    assert_eq!(halfopen::rejection(&status).unwrap().reason(), halfopen::RejectReason::HalfOpenSaturated);
 
     drop(silent);
     client.count(article("3/0")).await.unwrap();
@@ -72,7 +72,7 @@ async fn a_dropped_probe_gives_its_slot_back() {
 async fn a_stream_that_lives_for_days_is_not_slow() {
     let shop = Open::shop().await;
     let scene =
-        Scene::with(|config| config.trip(fusebox::Trip::slow_call_rate(1.0, SECOND).minimum_calls(1)));
+        Scene::with(|config| config.trip(halfopen::Trip::slow_call_rate(1.0, SECOND).minimum_calls(1)));
     let mut stream = scene.client(shop.channel()).watch(article("1/0")).await.unwrap().into_inner();
     stream.message().await.unwrap().unwrap();
     scene.hands.advance(100_000 * SECOND);

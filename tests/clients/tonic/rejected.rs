@@ -1,6 +1,6 @@
 //! What the caller of a rejected call gets.
 
-use fusebox::{BoxError, RejectReason, rejection};
+use halfopen::{BoxError, RejectReason, rejection};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 use tower::{Layer, ServiceBuilder};
@@ -31,7 +31,7 @@ fn assert_tells_all(status: &Status) {
     let details = status.check_error_details().unwrap();
     assert_eq!(details.retry_info().unwrap().retry_delay, Some(SECOND));
     let info = details.error_info().unwrap();
-    assert_eq!((info.reason.as_str(), info.domain.as_str()), ("CIRCUIT_OPEN", "fusebox"));
+    assert_eq!((info.reason.as_str(), info.domain.as_str()), ("CIRCUIT_OPEN", "halfopen"));
     let rejected = rejection(status).expect("the source is kept");
     assert_eq!((rejected.name(), rejected.reason()), ("inventory", RejectReason::Open));
 }
@@ -88,10 +88,10 @@ async fn a_breaker_further_out_ignores_the_rejection() {
 
 #[tokio::test]
 async fn client_and_server_call_a_method_by_the_same_name() {
-    let registry = fusebox::Registry::new();
-    let layer = fusebox_tonic::GrpcCircuitBreakerLayer::per_method(registry.clone());
-    let on_server = fusebox::Registry::new();
-    let server_layer = fusebox_tonic::GrpcCircuitBreakerLayer::per_method(on_server.clone());
+    let registry = halfopen::Registry::new();
+    let layer = halfopen_tonic::GrpcCircuitBreakerLayer::per_method(registry.clone());
+    let on_server = halfopen::Registry::new();
+    let server_layer = halfopen_tonic::GrpcCircuitBreakerLayer::per_method(on_server.clone());
     let shop = Open::serve(|incoming| {
         let service = crate::proto::inventory_server::InventoryServer::new(crate::shop::Shop);
         let mut server = tonic::transport::Server::builder().layer(server_layer);
@@ -111,16 +111,16 @@ async fn client_and_server_call_a_method_by_the_same_name() {
 #[tokio::test]
 async fn one_method_that_fails_closes_no_door_to_another() {
     let shop = Open::shop().await;
-    let registry = fusebox::Registry::new();
-    let layer = fusebox_tonic::GrpcCircuitBreakerLayer::per_method(registry.clone());
+    let registry = halfopen::Registry::new();
+    let layer = halfopen_tonic::GrpcCircuitBreakerLayer::per_method(registry.clone());
     let mut client = InventoryClient::new(layer.layer(shop.channel()));
     registry.get_or_create("shop.v1.Inventory/Watch").force_open();
     let status = client.watch(article("3/0")).await.unwrap_err();
     assert_eq!(rejection(&status).unwrap().name(), "shop.v1.Inventory/Watch");
     client.count(article("3/0")).await.unwrap();
 
-    let registry = fusebox::Registry::new();
-    let layer = fusebox_tonic::GrpcCircuitBreakerLayer::per_service(registry.clone());
+    let registry = halfopen::Registry::new();
+    let layer = halfopen_tonic::GrpcCircuitBreakerLayer::per_service(registry.clone());
     let mut client = InventoryClient::new(layer.layer(shop.channel()));
     registry.get_or_create("shop.v1.Inventory").force_open();
     client.watch(article("3/0")).await.unwrap_err();

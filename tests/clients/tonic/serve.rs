@@ -1,7 +1,7 @@
 //! On the server: a service that protects itself.
 
-use fusebox::{CircuitBreaker, rejection};
-use fusebox_tonic::{GrpcCircuitBreakerLayer, rejected_status};
+use halfopen::{CircuitBreaker, rejection};
+use halfopen_tonic::{GrpcCircuitBreakerLayer, rejected_status};
 use tonic::server::NamedService;
 use tonic::service::{LayerExt, Routes};
 use tonic::transport::Server;
@@ -109,7 +109,7 @@ async fn the_clients_breaker_takes_over_the_servers_wait() {
     let shop =
         Open::serve(|incoming| Server::builder().add_service(service).serve_with_incoming(incoming)).await;
     server.breaker.open_for(20 * SECOND);
-    let scene = Scene::with(|config| config.trip(fusebox::Trip::consecutive_failures(1)));
+    let scene = Scene::with(|config| config.trip(halfopen::Trip::consecutive_failures(1)));
     scene.client(shop.channel()).count(article("3/0")).await.unwrap_err();
     assert_eq!(scene.breaker.snapshot().retry_after, Some(20 * SECOND));
 }

@@ -1,7 +1,7 @@
 //! Streams of every kind: when they are judged, and what a drop says.
 
-use fusebox_tonic::StatusClassify;
 use futures_util::{FutureExt, StreamExt, stream};
+use halfopen_tonic::StatusClassify;
 use tonic::{Code, Request};
 
 use crate::peer::Peer;

@@ -1,0 +1,227 @@
+use std::ops::RangeInclusive;
+
+use halfopen::Outcome;
+use halfopen_http::{GrpcClassify, GrpcCode, HttpClassify};
+
+use super::group::group;
+use crate::reader::{Reader, scalar};
+use crate::suggest;
+use crate::tree::{Node, Value};
+use crate::written::Written;
+
+group! {
+    /// The group `classify`: which answers are failures, for the adapters of HTTP and gRPC clients.
+    Classify, expected "a `classify` group such as { http: { failures: [429, 5xx] } }"
+    values {}
+    groups {
+        /// HTTP statuses.
+        http: HttpRules = HttpRules::read,
+        /// gRPC codes.
+        grpc: GrpcRules = GrpcRules::read,
+    }
+}
+
+group! {
+    /// The group `classify.http`: sets of HTTP statuses, such as `503`, `500-599` or `5xx`.
+    HttpRules, expected "sets of statuses such as { failures: [429, 5xx], successes: [501] }"
+    values {
+        /// The statuses that are failures; 408, 429 and 5xx but 501 and 505 if nothing is said.
+        failures: Vec<Written<Statuses>> = statuses,
+        /// The statuses that count for nothing; none if nothing is said. Goes before `failures`.
+        ignored: Vec<Written<Statuses>> = statuses,
+        /// The statuses that are successes all the same. Goes before `failures` and `ignored`.
+        successes: Vec<Written<Statuses>> = statuses,
+    }
+}
+
+group! {
+    /// The group `classify.grpc`: sets of gRPC codes, such as `UNAVAILABLE`.
+    GrpcRules, expected "sets of codes such as { failures: [UNAVAILABLE, DEADLINE_EXCEEDED] }"
+    values {
+        /// The codes that are failures; UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, DATA_LOSS and RESOURCE_EXHAUSTED if nothing is said.
+        failures: Vec<Written<Code>> = codes,
+        /// The codes that count for nothing; CANCELLED if nothing is said. Goes before `failures`.
+        ignored: Vec<Written<Code>> = codes,
+    }
+}
+
+/// HTTP statuses in a row, from 100 to 599.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statuses(RangeInclusive<u16>);
+
+/// A gRPC code, written as the protocol writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(GrpcCode);
+
+impl Statuses {
+    /// The first and the last.
+    pub fn range(&self) -> RangeInclusive<u16> {
+        self.0.clone()
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Statuses> {
+        let range = match &node.value {
+            Value::Integer(status) => u16::try_from(*status).ok().map(|status| status..=status),
+            Value::Text(text) => Statuses::parse(text),
+            Value::Null | Value::Bool(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+        };
+        let valid =
+            |range: &RangeInclusive<u16>| *range.start() >= 100 && *range.end() <= 599 && !range.is_empty();
+        range
+            .filter(valid)
+            .map(Statuses)
+            .or_else(|| reader.wrong(node, "a status from 100 to 599, such as 503, 500-599 or 5xx"))
+    }
+
+    fn parse(text: &str) -> Option<RangeInclusive<u16>> {
+        let text = text.trim().to_ascii_lowercase();
+        if let Some(hundreds) = text.strip_suffix("xx") {
+            let hundreds: u16 = hundreds.parse().ok().filter(|hundreds| *hundreds <= 9)?;
+            return Some(hundreds * 100..=hundreds * 100 + 99);
+        }
+        let (first, last) = text.split_once('-').unwrap_or((&text, &text));
+        Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
+    }
+}
+
+impl std::fmt::Display for Statuses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (first, last) = (self.0.start(), self.0.end());
+        if first == last { write!(f, "{first}") } else { write!(f, "{first}-{last}") }
+    }
+}
+
+impl serde::Serialize for Statuses {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0.start() == self.0.end() {
+            serializer.serialize_u16(*self.0.start())
+        } else {
+            serializer.collect_str(self)
+        }
+    }
+}
+
+/// In the order of their numbers, from 1.
+pub(crate) const CODES: [(&str, GrpcCode); 16] = [
+    ("CANCELLED", GrpcCode::Cancelled),
+    ("UNKNOWN", GrpcCode::Unknown),
+    ("INVALID_ARGUMENT", GrpcCode::InvalidArgument),
+    ("DEADLINE_EXCEEDED", GrpcCode::DeadlineExceeded),
+    ("NOT_FOUND", GrpcCode::NotFound),
+    ("ALREADY_EXISTS", GrpcCode::AlreadyExists),
+    ("PERMISSION_DENIED", GrpcCode::PermissionDenied),
+    ("RESOURCE_EXHAUSTED", GrpcCode::ResourceExhausted),
+    ("FAILED_PRECONDITION", GrpcCode::FailedPrecondition),
+    ("ABORTED", GrpcCode::Aborted),
+    ("OUT_OF_RANGE", GrpcCode::OutOfRange),
+    ("UNIMPLEMENTED", GrpcCode::Unimplemented),
+    ("INTERNAL", GrpcCode::Internal),
+    ("UNAVAILABLE", GrpcCode::Unavailable),
+    ("DATA_LOSS", GrpcCode::DataLoss),
+    ("UNAUTHENTICATED", GrpcCode::Unauthenticated),
+];
+
+impl Code {
+    /// The code.
+    pub fn code(self) -> GrpcCode {
+        self.0
+    }
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Code> {
+        let expected = "a gRPC code such as UNAVAILABLE";
+        match &node.value {
+            Value::Text(text) => match CODES.iter().find(|(name, _)| Code::is(name, text)) {
+                Some((_, code)) => Some(Code(*code)),
+                None => reader.wrong_because(node, expected, Code::advice(text)),
+            },
+            Value::Integer(number) => {
+                let known =
+                    usize::try_from(*number).ok().and_then(|number| CODES.get(number.checked_sub(1)?));
+                let why = known.map(|(name, _)| format!("{number} is {name}"));
+                reader.wrong_because(node, expected, why)
+            }
+            _ => reader.wrong(node, expected),
+        }
+    }
+
+    /// Whether a text is this name, in capitals or not, with `_`, `-` or nothing between its words.
+    fn is(name: &str, text: &str) -> bool {
+        let text = text.to_ascii_uppercase();
+        let mut rest = text.as_str();
+        name.split('_').enumerate().all(|(place, word)| {
+            let begun = if place == 0 { rest } else { rest.strip_prefix(['_', '-']).unwrap_or(rest) };
+            begun.strip_prefix(word).map(|after| rest = after).is_some()
+        }) && rest.is_empty()
+    }
+
+    fn advice(text: &str) -> Option<String> {
+        if Code::is("OK", text) {
+            return Some("OK is always a success".to_owned());
+        }
+        let near = suggest::nearest(text, CODES.iter().map(|(name, _)| *name));
+        near.map(|near| format!("did you mean {near}?"))
+    }
+
+    fn name(self) -> &'static str {
+        CODES.iter().find(|(_, code)| *code == self.0).map_or("OK", |(name, _)| name)
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+fn statuses(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<Statuses>>> {
+    scalar::list(node, reader, "a list of statuses such as [429, 500-599]", Statuses::read)
+}
+
+fn codes(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<Code>>> {
+    scalar::list(node, reader, "a list of gRPC codes such as [UNAVAILABLE]", Code::read)
+}
+
+impl HttpRules {
+    /// The rules as the HTTP adapters take them.
+    pub fn rules(&self) -> HttpClassify {
+        let none = HttpClassify::all_succeed();
+        let rules = if self.failures.is_some() { none } else { HttpClassify::new() };
+        let sets = [
+            (&self.failures, Outcome::Failure),
+            (&self.ignored, Outcome::Ignored),
+            (&self.successes, Outcome::Success),
+        ];
+        sets.into_iter().fold(rules, |rules, (set, outcome)| {
+            let statuses = set.iter().flat_map(|set| &set.value);
+            statuses.fold(rules, |rules, statuses| {
+                rules
+                    .rule(statuses.value.range(), outcome)
+                    .expect("statuses were checked when they were read")
+            })
+        })
+    }
+}
+
+impl GrpcRules {
+    /// The rules as the gRPC adapters take them.
+    pub fn rules(&self) -> GrpcClassify {
+        let none = || GrpcClassify::from_mask(0).expect("no code is a mask");
+        let mut rules = if self.failures.is_some() { none() } else { GrpcClassify::new() };
+        if self.ignored.is_some() && rules.outcome(GrpcCode::Cancelled) == Outcome::Ignored {
+            rules = rules.rule(GrpcCode::Cancelled, Outcome::Success).expect("any code may be a success");
+        }
+        let sets = [(&self.failures, Outcome::Failure), (&self.ignored, Outcome::Ignored)];
+        sets.into_iter().fold(rules, |rules, (set, outcome)| {
+            let codes = set.iter().flat_map(|set| &set.value);
+            codes.fold(rules, |rules, code| {
+                rules.rule(code.value.code(), outcome).expect("OK was refused when it was read")
+            })
+        })
+    }
+}

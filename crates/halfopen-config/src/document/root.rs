@@ -1,0 +1,250 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Group, Section};
+use crate::reader::{Fields, Reader, scalar};
+use crate::source::{Place, Source, SourceKind};
+use crate::tree::{self, Entry, Node, Value};
+use crate::written::{Layer, Written};
+use crate::{DocumentError, Format, Problem, problem, suggest};
+
+/// A document as it is written: what it says of breakers, and where.
+///
+/// It is read for its form only. What becomes of it, with templates, environments and the values of
+/// other layers, is a [`Configuration`](crate::Configuration). It can be written with any serializer,
+/// flat keys as the groups they mean. Two are equal if they say the same, wherever it is written.
+#[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields, description = "A document of many breakers.", transform = crate::schema::or_other_keys))]
+#[non_exhaustive]
+pub struct Document {
+    /// What every breaker has, where nothing closer says otherwise.
+    #[serde(skip_serializing_if = "Group::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub defaults: Section,
+    /// Numbers under a name of their own, for breakers that say `template`. One that has the name of a
+    /// template shipped with the library takes its place.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub templates: BTreeMap<String, Template>,
+    /// What is different in an environment, such as `production`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub environments: BTreeMap<String, Section>,
+    /// Every breaker by its name, or several by what their names begin with and a star: `db-*`. A whole
+    /// name goes before a beginning, a longer beginning before a shorter one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub breakers: BTreeMap<String, Section>,
+    /// Where each name is written.
+    #[serde(skip)]
+    names: BTreeMap<String, Place>,
+}
+
+/// A template: what is written of one breaker, and the template it builds on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct Template {
+    /// The template whose numbers lie below this one's; that one must not extend another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub extends: Option<Written<String>>,
+    /// What it says itself.
+    #[serde(flatten)]
+    pub section: Section,
+}
+
+const EXPECTED: &str = "a map with the keys defaults, templates, environments and breakers";
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Document) -> bool {
+        self.defaults == other.defaults
+            && self.templates == other.templates
+            && self.environments == other.environments
+            && self.breakers == other.breakers
+    }
+}
+
+impl Document {
+    /// Reads a document; `name` is what messages call it, such as the path of the file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is no key, no value of its kind or written twice, all at once. Numbers that make
+    /// no sense are found when the document becomes a [`Configuration`](crate::Configuration).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_config::{Document, Format};
+    ///
+    /// let text = "[breakers.payments.open]\nduration = '30s'\n";
+    /// let document = Document::parse("breakers.toml", Format::Toml, text)?;
+    /// let wait = document.breakers["payments"].open.duration.as_ref().unwrap();
+    /// assert_eq!(wait.value.to_string(), "30s");
+    /// assert_eq!(wait.origin().to_string(), "breakers.payments.open.duration, breakers.toml:2:12");
+    /// # Ok::<(), halfopen_config::DocumentError>(())
+    /// ```
+    pub fn parse(name: &str, format: Format, text: &str) -> Result<Document, DocumentError> {
+        let mut problems = Vec::new();
+        let document = Document::read(&Source::new(SourceKind::File, name, text), format, &mut problems);
+        if problems.iter().any(Problem::is_error) {
+            return Err(DocumentError::new(problem::in_order(problems)));
+        }
+        Ok(document)
+    }
+
+    /// The same, for what goes on to be judged with the problems found so far.
+    pub(crate) fn read(source: &Arc<Source>, format: Format, problems: &mut Vec<Problem>) -> Document {
+        match tree::parse(format, source) {
+            Ok(root) => Document::of(&root, problems),
+            Err(unreadable) => {
+                problems.extend(unreadable);
+                Document::default()
+            }
+        }
+    }
+
+    /// Where a name is written, by its path, such as `breakers.payments`.
+    pub(crate) fn place(&self, path: &str) -> Option<&Place> {
+        self.names.get(path)
+    }
+
+    fn of(root: &Node, problems: &mut Vec<Problem>) -> Document {
+        let mut reader = Reader::new(Layer::Defaults, &[], problems);
+        let is_named = |entries: &[Entry]| entries.iter().any(|entry| entry.key == "name");
+        match &root.value {
+            Value::Map(entries) if is_named(entries) => Document::of_one(root, &mut reader),
+            // Half a document that says nothing would release every breaker of a program that follows it.
+            Value::Null => {
+                let nothing = Node { value: Value::Null, place: Place::whole(root.place.source()) };
+                let instead = "write `breakers` with nothing in it if there are none";
+                reader.wrong_because::<()>(&nothing, EXPECTED, Some(instead.into()));
+                Document::default()
+            }
+            _ => Document::of_many(root, &mut reader),
+        }
+    }
+
+    fn of_many(root: &Node, reader: &mut Reader<'_>) -> Document {
+        let mut document = Document::default();
+        let mut fields = reader.fields(root, EXPECTED);
+        document.defaults = fields.group("defaults", reader, Section::read);
+        let names = &mut document.names;
+        let templates = fields.node("templates");
+        document.templates = named(templates, "templates", names, reader, |node, reader| {
+            reader.as_layer(Layer::Template, |reader| Template::read(node, reader))
+        });
+        let environments = fields.node("environments");
+        document.environments = named(environments, "environments", names, reader, |node, reader| {
+            reader.as_layer(Layer::Environment, |reader| Section::read(node, reader))
+        });
+        let breakers = fields.node("breakers");
+        document.breakers = named(breakers, "breakers", names, reader, |node, reader| {
+            reader.as_layer(Layer::Breaker, |reader| Section::read(node, reader))
+        });
+        fields.forget(|key| key == "$schema" || key.starts_with("x-"));
+        fields.finish_with(reader, elsewhere);
+        document
+    }
+
+    /// A document of one breaker: its name beside its keys.
+    fn of_one(root: &Node, reader: &mut Reader<'_>) -> Document {
+        let mut fields = reader.fields(root, "the keys of a breaker");
+        let place = root_key(root, "name");
+        let name = fields.take("name", reader, name);
+        fields.forget(|key| key == "$schema" || key.starts_with("x-"));
+        let rest = fields.rest().into_iter().cloned().collect();
+        let node = Node { value: Value::Map(rest), place: root.place.clone() };
+        let path = name.as_ref().map_or("breaker", |name| name.value.as_str()).to_owned();
+        let section = reader.as_layer(Layer::Breaker, |reader| {
+            reader.within("breakers", |reader| reader.within(&path, |reader| Section::read(&node, reader)))
+        });
+        let mut document = Document::default();
+        if let Some(name) = name {
+            document.names.extend(place.map(|place| (format!("breakers.{}", name.value), place)));
+            document.breakers.insert(name.value, section);
+        }
+        document
+    }
+}
+
+impl Template {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Template {
+        let Value::Map(entries) = &node.value else {
+            return Template { extends: None, section: Section::read(node, reader) };
+        };
+        let (own, rest): (Vec<Entry>, Vec<Entry>) =
+            entries.iter().cloned().partition(|entry| entry.key == "extends");
+        let part = |entries| Node { value: Value::Map(entries), place: node.place.clone() };
+        let own = part(own);
+        let mut fields: Fields<'_> = reader.fields(&own, "a template");
+        let extends = fields.take("extends", reader, scalar::text);
+        Template { extends, section: Section::read(&part(rest), reader) }
+    }
+}
+
+/// A map whose keys are names.
+fn named<T>(
+    node: Option<&Node>,
+    key: &'static str,
+    places: &mut BTreeMap<String, Place>,
+    reader: &mut Reader<'_>,
+    read: impl Fn(&Node, &mut Reader<'_>) -> T,
+) -> BTreeMap<String, T> {
+    let Some(node) = node else { return BTreeMap::new() };
+    reader.within(key, |reader| {
+        let entries = reader.fields(node, &format!("a map whose keys are the names of {key}")).rest();
+        let read = entries.into_iter().filter_map(|entry| {
+            places.insert(format!("{key}.{}", entry.key), entry.key_place.clone());
+            reader.within(&entry.key, |reader| {
+                let named = Node { value: Value::Text(entry.key.clone()), place: entry.key_place.clone() };
+                read_name(&named, key == "breakers", reader)?;
+                Some((entry.key.clone(), read(&entry.node, reader)))
+            })
+        });
+        read.collect()
+    })
+}
+
+fn name(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
+    let name = scalar::text(node, reader)?;
+    let text = Node { value: Value::Text(name), place: node.place.clone() };
+    read_name(&text, true, reader)
+}
+
+/// A name; of a breaker it may end with a star.
+pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) -> Option<String> {
+    let Value::Text(name) = &node.value else { return None };
+    let stem = if is_pattern { name.strip_suffix('*').unwrap_or(name) } else { name };
+    if name.is_empty() {
+        return reader.wrong(node, "a name");
+    }
+    if stem.contains('*') {
+        let expected =
+            if is_pattern { "a name, or a beginning with one `*` at its end" } else { "a name without `*`" };
+        return reader.wrong(node, expected);
+    }
+    Some(name.clone())
+}
+
+fn root_key(root: &Node, key: &str) -> Option<Place> {
+    let Value::Map(entries) = &root.value else { return None };
+    entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.place.clone())
+}
+
+/// Where a key belongs that a document does not have itself.
+fn elsewhere(entry: &Entry) -> Option<String> {
+    let key = &entry.key;
+    let is_of_a_breaker = |key: &str| Section::keys().any(|known| known == key);
+    if is_of_a_breaker(key) {
+        return Some(format!(
+            "`{key}` belongs to a breaker: write it in `breakers.NAME`, in `defaults`, or put `name: NAME` beside it for a document of one breaker"
+        ));
+    }
+    let Value::Map(entries) = &entry.node.value else { return None };
+    let is_slip = suggest::nearest(key, ["defaults", "templates", "environments", "breakers"]).is_some();
+    let is_breaker = !is_slip && entries.iter().any(|entry| is_of_a_breaker(&entry.key));
+    is_breaker.then(|| format!("`{key}` looks like a breaker: write it below `breakers`"))
+}

@@ -1,0 +1,236 @@
+use std::fmt;
+
+use halfopen::{BackoffKind, HalfOpenKind, TripKind, WindowKind, format_duration};
+
+use crate::{Origin, RuleKind, Settings, Trip};
+
+/// Where each value of a breaker came from.
+///
+/// Displayed, it is a table: the value's path, the value, and its origin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    name: String,
+    values: Vec<Explained>,
+}
+
+/// One value of an [`Explanation`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    path: String,
+    value: String,
+    origin: Origin,
+}
+
+impl Explanation {
+    /// The name or pattern that is explained.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Every value, in the order of the groups.
+    pub fn values(&self) -> &[Explained] {
+        &self.values
+    }
+
+    /// The value at this path, such as `open.duration`; of a list that has two rules of one kind,
+    /// `trip.0.failure_rate.threshold` and so on.
+    pub fn get(&self, path: &str) -> Option<&Explained> {
+        self.values.iter().find(|value| value.path == path)
+    }
+
+    pub(crate) fn of(settings: &Settings) -> Explanation {
+        let mut explaining = Explaining { settings, values: Vec::new() };
+        explaining.add("enabled", settings.is_enabled());
+        explaining.trip();
+        explaining.window();
+        explaining.waits();
+        explaining.half_open();
+        explaining.rest();
+        Explanation { name: settings.name().to_owned(), values: explaining.values }
+    }
+}
+
+impl Explained {
+    /// Its path, such as `open.duration`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The value as a document would have it.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Who decided.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |of: fn(&Explained) -> &str| {
+            self.values.iter().map(|value| of(value).chars().count()).max().unwrap_or(0)
+        };
+        let (paths, values) = (width(Explained::path), width(Explained::value).min(40));
+        write!(f, "{}", self.name)?;
+        for Explained { path, value, origin } in &self.values {
+            write!(f, "\n  {path:paths$}  {value:values$}  {origin}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Explaining<'a> {
+    settings: &'a Settings,
+    values: Vec<Explained>,
+}
+
+impl Explaining<'_> {
+    fn add(&mut self, path: &str, value: impl fmt::Display) {
+        let origin = self.settings.origins.get(path).cloned().unwrap_or(Origin::LIBRARY);
+        self.values.push(Explained { path: path.to_owned(), value: value.to_string(), origin });
+    }
+
+    /// A minimum may come from the key for all rates.
+    fn minimum(&mut self, path: &str, minimum: u32) {
+        let origin =
+            self.settings.origins.get(path).or_else(|| self.settings.origins.get("trip.minimum_calls"));
+        let origin = origin.cloned().unwrap_or(Origin::LIBRARY);
+        self.values.push(Explained { path: path.to_owned(), value: minimum.to_string(), origin });
+    }
+
+    fn trip(&mut self) {
+        let rules = self.settings.config.trip();
+        // A newer core may have kinds that no document can name yet; so below.
+        let known: Vec<_> = rules.iter().filter_map(|rule| Some((rule_kind(rule.kind())?, rule))).collect();
+        let paths = Trip::paths(&known.iter().map(|(kind, _)| *kind).collect::<Vec<_>>());
+        for ((_, rule), path) in known.into_iter().zip(paths) {
+            self.rule(&format!("trip.{path}"), rule.kind());
+        }
+    }
+
+    fn rule(&mut self, path: &str, kind: TripKind) {
+        match kind {
+            TripKind::ConsecutiveFailures { failures } | TripKind::FailureCount { failures } => {
+                self.add(path, failures);
+            }
+            TripKind::FailureRate { threshold, minimum_calls } => {
+                self.add(&format!("{path}.threshold"), threshold);
+                self.minimum(&format!("{path}.minimum_calls"), minimum_calls);
+            }
+            TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => {
+                self.add(&format!("{path}.threshold"), threshold);
+                self.add(&format!("{path}.slow_after"), format_duration(slow_after));
+                self.minimum(&format!("{path}.minimum_calls"), minimum_calls);
+            }
+            _ => {}
+        }
+    }
+
+    fn window(&mut self) {
+        match self.settings.config.window().kind() {
+            WindowKind::LastCalls { calls } => self.add("window.last_calls", calls),
+            WindowKind::Last { duration, buckets } => {
+                self.add("window.last.duration", format_duration(duration));
+                self.add("window.last.buckets", buckets);
+            }
+            WindowKind::Tumbling { interval } => self.add("window.tumbling", format_duration(interval)),
+            WindowKind::Unbounded => self.add("window.unbounded", true),
+            _ => {}
+        }
+    }
+
+    fn waits(&mut self) {
+        let config = &self.settings.config;
+        self.add("open.duration", format_duration(config.open_duration()));
+        self.add("open.hint_max", format_duration(config.hint_max()));
+        let backoff = config.backoff();
+        match backoff.kind() {
+            BackoffKind::Fixed => self.add("open.backoff.multiplier", 1),
+            BackoffKind::Exponential { multiplier } => self.add("open.backoff.multiplier", multiplier),
+            BackoffKind::Delays { delays } => {
+                let delays: Vec<_> = delays.iter().map(|delay| format_duration(*delay)).collect();
+                self.add("open.backoff.delays", format!("[{}]", delays.join(", ")));
+            }
+            _ => {}
+        }
+        if let Some(limit) = backoff.limit() {
+            self.add("open.backoff.max", format_duration(limit));
+        }
+        self.add("open.backoff.jitter", backoff.jitter_fraction());
+        if let Some(period) = backoff.forget_period() {
+            self.add("open.backoff.forget_after", format_duration(period));
+        }
+    }
+
+    fn half_open(&mut self) {
+        let half_open = self.settings.config.half_open();
+        match half_open.kind() {
+            HalfOpenKind::Counts { max_calls, success_threshold, max_failures } => {
+                self.add("half_open.max_calls", max_calls);
+                self.add("half_open.success_threshold", success_threshold);
+                self.add("half_open.max_failures", max_failures);
+            }
+            HalfOpenKind::Rate { max_calls, failure_rate } => {
+                self.add("half_open.max_calls", max_calls);
+                self.add("half_open.failure_rate", failure_rate);
+            }
+            _ => {}
+        }
+        self.add("half_open.probe_timeout", format_duration(half_open.probe_limit()));
+    }
+
+    /// What need not be there is told where it is.
+    fn rest(&mut self) {
+        let config = &self.settings.config;
+        self.add(
+            "abandoned",
+            match config.abandoned() {
+                halfopen::Abandoned::Ignore => "ignore".to_owned(),
+                halfopen::Abandoned::Failure => "failure".to_owned(),
+                halfopen::Abandoned::FailureAfter(age) => format!("failure_after {}", format_duration(age)),
+            },
+        );
+        self.add("time_calls", config.time_calls());
+        let section = &self.settings.section;
+        let text = serde_json::to_value(section).unwrap_or_default();
+        for group in [
+            "template",
+            "environment",
+            "expected_rate",
+            "circuit_type",
+            "classify",
+            "metadata",
+            "bulkhead_config",
+            "health_check_config",
+            "excluded_exceptions",
+        ] {
+            if let Some(value) = text.get(group) {
+                self.tree(group, value);
+            }
+        }
+    }
+
+    fn tree(&mut self, path: &str, value: &serde_json::Value) {
+        match value {
+            serde_json::Value::Object(entries) if self.settings.origins.get(path).is_none() => {
+                for (key, value) in entries {
+                    self.tree(&format!("{path}.{key}"), value);
+                }
+            }
+            serde_json::Value::String(text) => self.add(path, text),
+            _ => self.add(path, value),
+        }
+    }
+}
+
+fn rule_kind(kind: TripKind) -> Option<RuleKind> {
+    match kind {
+        TripKind::ConsecutiveFailures { .. } => Some(RuleKind::ConsecutiveFailures),
+        TripKind::FailureCount { .. } => Some(RuleKind::FailureCount),
+        TripKind::FailureRate { .. } => Some(RuleKind::FailureRate),
+        TripKind::SlowCallRate { .. } => Some(RuleKind::SlowCallRate),
+        _ => None,
+    }
+}

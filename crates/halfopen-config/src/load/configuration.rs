@@ -1,0 +1,74 @@
+use std::collections::BTreeMap;
+
+use halfopen::{Registry, RegistryBuilder};
+
+use crate::{Document, Explanation, Problem, Settings};
+
+/// What holds for every name: a document with its templates, environments and all other layers.
+///
+/// A configuration that exists can be used; what is doubtful in it is told by
+/// [`warnings`](Self::warnings). [`Loader`](crate::Loader) makes one.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub(super) document: Document,
+    pub(super) settings: BTreeMap<String, Settings>,
+    /// For names that the document does not know.
+    pub(super) rest: Settings,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl Configuration {
+    /// What holds for this name: under the name itself, under the longest beginning that fits, or else
+    /// the defaults.
+    pub fn settings(&self, name: &str) -> &Settings {
+        self.named(name).unwrap_or(&self.rest)
+    }
+
+    /// The same, unless it is what holds where the document names nobody.
+    pub(crate) fn named(&self, name: &str) -> Option<&Settings> {
+        self.settings.get(name).or_else(|| {
+            let fits = |settings: &&Settings| {
+                settings.name().strip_suffix('*').is_some_and(|beginning| name.starts_with(beginning))
+            };
+            self.settings.values().filter(fits).max_by_key(|settings| settings.name().len())
+        })
+    }
+
+    /// Everything the document names, in the order of the names, beginnings with their star included.
+    pub fn all(&self) -> impl Iterator<Item = &Settings> {
+        self.settings.values()
+    }
+
+    /// What holds where the document names nobody.
+    pub fn defaults(&self) -> &Settings {
+        &self.rest
+    }
+
+    /// Says of each value of this name where it came from.
+    pub fn explain(&self, name: &str) -> Explanation {
+        self.settings(name).explain()
+    }
+
+    /// What the document says, as it is written.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// What can be used and is hardly meant, in the order of the document.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// A builder of a registry in which every name has its configuration, for what is not in the
+    /// document: a capacity, a clock.
+    ///
+    /// It does not follow the document; [`Live`](crate::Live) does.
+    pub fn registry(&self) -> RegistryBuilder {
+        let rest = Registry::builder().default_config(self.rest.config().clone());
+        let rest = rest.enabled_for("*", self.rest.is_enabled());
+        self.all().fold(rest, |builder, settings| {
+            let name = settings.name();
+            builder.config_for(name, settings.config().clone()).enabled_for(name, settings.is_enabled())
+        })
+    }
+}

@@ -1,0 +1,227 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+
+use super::{Configuration, Partial, variables};
+use crate::document::{Group, Section};
+use crate::file::{self, NotUtf8};
+use crate::resolve::{Layers, REST};
+use crate::source::{Place, Source, SourceKind};
+use crate::{Document, DocumentError, Format, Layer, Origin, Problem, Written, problem};
+
+/// Puts a [`Configuration`] together: a document, the environment, variables, and the program's own
+/// values, of which each goes before those named before it.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen_config::{Format, Loader};
+///
+/// let text = "\
+/// defaults:
+///   open: { duration: 5s }
+/// breakers:
+///   payments: { template: conservative, open: { duration: 30s } }
+///   db-*: { template: database }
+/// ";
+/// let configuration = Loader::new()
+///     .text("breakers.yaml", Format::Yaml, text)
+///     .environment("production")
+///     .variables([("HALFOPEN_PAYMENTS__OPEN__DURATION".to_owned(), "10s".to_owned())])
+///     .load()?;
+///
+/// let payments = configuration.explain("payments");
+/// let wait = payments.get("open.duration").unwrap();
+/// assert_eq!(wait.value(), "10s");
+/// assert_eq!(wait.origin().to_string(), "environment variable HALFOPEN_PAYMENTS__OPEN__DURATION");
+/// assert_eq!(configuration.settings("db-orders").template(), Some("database"));
+/// # Ok::<(), halfopen_config::DocumentError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a loader does nothing until it loads"]
+pub struct Loader {
+    document: Option<Given>,
+    environment: Option<Written<String>>,
+    variables: BTreeMap<String, String>,
+    /// What the program says of each name, read when it is said: what is said again and again does not grow.
+    code: BTreeMap<String, Section>,
+    /// What is wrong with that.
+    wrong: Vec<Problem>,
+}
+
+/// The document, or why there is none.
+#[derive(Clone, Debug)]
+enum Given {
+    Text { name: String, format: Format, text: String },
+    Nothing(Problem),
+}
+
+impl Loader {
+    /// A loader that has nothing yet: every name gets the library's defaults.
+    pub fn new() -> Loader {
+        Loader::default()
+    }
+
+    /// Takes this document; `name` is what messages call it.
+    pub fn text(self, name: impl Into<String>, format: Format, text: impl Into<String>) -> Loader {
+        Loader { document: Some(Given::Text { name: name.into(), format, text: text.into() }), ..self }
+    }
+
+    /// Takes the document in this file, whose ending says the format: `.yaml`, `.yml`, `.toml` or `.json`.
+    ///
+    /// It is read now; a file that cannot be read is an error of [`load`](Self::load).
+    pub fn file(self, path: impl AsRef<Path>) -> Loader {
+        let name = path.as_ref().display().to_string();
+        let given = match (Format::of_path(&path), file::text(path.as_ref())) {
+            (Some(format), Ok(text)) => Given::Text { name, format, text },
+            (None, _) => {
+                let message = format!(
+                    "`{name}` has no ending that says its format, must end with .yaml, .yml, .toml or .json"
+                );
+                Given::Nothing(Problem::error("", message))
+            }
+            (Some(_), Err(error)) => Given::Nothing(unreadable(&name, &error)),
+        };
+        Loader { document: Some(given), ..self }
+    }
+
+    /// Says in which environment the program runs; breakers that name none of their own get its numbers.
+    ///
+    /// Goes before the variable `HALFOPEN_ENVIRONMENT` and before `defaults.environment`.
+    pub fn environment(self, name: impl Into<String>) -> Loader {
+        let name = name.into();
+        let source = Source::new(SourceKind::Code, "environment", format!("environment = {name}"));
+        let place = Place::new(&source, source.text.len() - name.len(), source.text.len());
+        let origin = Origin::new(Layer::Code, "environment".into(), place);
+        Loader { environment: Some(Written::new(name, origin)), ..self }
+    }
+
+    /// Takes environment variables: `HALFOPEN_PAYMENTS__OPEN__DURATION=10s` sets `open.duration` of
+    /// `payments`, `HALFOPEN_ENVIRONMENT` the environment.
+    ///
+    /// A name of the document is written in capitals, with `_` for every sign; a beginning such as `db-*`
+    /// without what follows its last letter. A variable without `HALFOPEN_` is left alone, and so is one
+    /// without `__` that does not look like a slip, which is a warning.
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Loader {
+        self.variables.extend(variables);
+        self
+    }
+
+    /// Takes the variables of this process, leaving alone those that are no Unicode.
+    pub fn process_variables(self) -> Loader {
+        let pairs = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        self.variables(pairs)
+    }
+
+    /// Sets values of a name or beginning, before everything else; a later value before an earlier one.
+    ///
+    /// A name that the document has only as a beginning, such as `db-orders` where it says `db-*`, keeps what
+    /// is written of that. As in the document, a beginning says nothing of names that stand there themselves.
+    pub fn set(mut self, name: impl Into<String>, values: Partial) -> Loader {
+        let name = name.into();
+        let section = values.into_section(&name, &mut self.wrong);
+        self.code.entry(name).or_default().overlay(&section);
+        self
+    }
+
+    /// The configuration.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, all at once, each with its place, and the warnings with it.
+    pub fn load(&self) -> Result<Configuration, DocumentError> {
+        let mut problems = Vec::new();
+        let loaded = self.judged(&mut problems);
+        let problems = problem::in_order(problems);
+        match loaded {
+            Some(configuration) if !problems.iter().any(Problem::is_error) => {
+                Ok(Configuration { warnings: problems, ..configuration })
+            }
+            Some(_) | None => Err(DocumentError::new(problems)),
+        }
+    }
+
+    fn judged(&self, problems: &mut Vec<Problem>) -> Option<Configuration> {
+        let document = match &self.document {
+            Some(Given::Text { name, format, text }) => {
+                Document::read(&Source::new(SourceKind::File, name, text), *format, problems)
+            }
+            Some(Given::Nothing(problem)) => {
+                problems.push(problem.clone());
+                return None;
+            }
+            None => Document::default(),
+        };
+        let variables = variables::read(&self.variables, &document, problems);
+        problems.extend_from_slice(&self.wrong);
+        let layers = Layers {
+            document: &document,
+            environment: self.environment.as_ref().or(variables.environment.as_ref()),
+            variables: &variables.sections,
+            code: &self.code,
+        };
+        layers.judge_the_unused(problems);
+        let names: BTreeSet<_> = document.breakers.keys().chain(self.code.keys()).collect();
+        let mut settings = BTreeMap::new();
+        for name in names {
+            settings.extend(layers.settings(name, problems).map(|settings| (name.clone(), settings)));
+        }
+        let rest = settings.get(REST).cloned().or_else(|| layers.settings(REST, problems))?;
+        Some(Configuration { document, settings, rest, warnings: Vec::new() })
+    }
+
+    /// Whether this is the text it has already.
+    pub(crate) fn says(&self, other: Format, words: &str) -> bool {
+        matches!(&self.document, Some(Given::Text { format, text, .. }) if *format == other && text == words)
+    }
+
+    /// The loader with another text of the same document.
+    pub(crate) fn with_text(&self, format: Format, text: &str) -> Loader {
+        let name = match &self.document {
+            Some(Given::Text { name, .. }) => name.as_str(),
+            Some(Given::Nothing(_)) | None => "document",
+        };
+        self.clone().text(name, format, text)
+    }
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problem {
+    let problem = Problem::error("", format!("`{name}` cannot be read: {error}"));
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<NotUtf8>()) {
+        Some(NotUtf8 { shown, at, .. }) => {
+            let source = Source::new(SourceKind::File, name, shown);
+            problem.at(Place::new(&source, *at, at + 1)).help("write it anew as UTF-8")
+        }
+        None => problem,
+    }
+}
+
+/// Everything that is wrong or doubtful with a document by itself, in its order.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen_config::{Format, Severity, lint};
+///
+/// let problems = lint("b.yaml", Format::Yaml, "breakers:\n  a: { open: { duration: 30 } }\n  b: { trip: [] }\n");
+/// assert_eq!(problems[0].severity(), Severity::Error);
+/// assert_eq!(problems[0].message(), "`breakers.a.open.duration` is 30, must be a duration such as 30s, 500ms or 1m30s");
+/// assert_eq!(problems[0].advice(), Some("30 has no unit; write `30s` for seconds"));
+/// assert_eq!(problems[1].severity(), Severity::Warning);
+/// ```
+pub fn lint(name: &str, format: Format, text: &str) -> Vec<Problem> {
+    problems(&Loader::new().text(name, format, text))
+}
+
+/// The same for a file, whose ending says the format; one that cannot be read is a problem too.
+pub fn lint_file(path: impl AsRef<Path>) -> Vec<Problem> {
+    problems(&Loader::new().file(path))
+}
+
+fn problems(loader: &Loader) -> Vec<Problem> {
+    match loader.load() {
+        Ok(configuration) => configuration.warnings().to_vec(),
+        Err(error) => error.problems().to_vec(),
+    }
+}

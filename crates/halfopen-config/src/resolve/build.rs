@@ -1,0 +1,224 @@
+//! A section with everything said and done becomes the configuration of the core.
+
+use std::time::Duration;
+
+use halfopen::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem};
+
+use crate::document::{Abandoned, Backoff, HalfOpen, Rule, RuleKind, Section, Trip, Window};
+use crate::resolve::settings::Origins;
+use crate::{Origin, Period, Problem, Written};
+
+/// The library's own threshold of a failure rate.
+const THRESHOLD: f64 = 0.5;
+
+/// The configuration, or nothing after telling why.
+pub(super) fn build(
+    section: &Section,
+    subject: &str,
+    origins: &Origins,
+    problems: &mut Vec<Problem>,
+) -> Option<CircuitBreakerConfig> {
+    let before = problems.len();
+    let mut builder = CircuitBreakerConfig::builder();
+    builder = trip(&section.trip, subject, builder, problems);
+    if let Some(window) = window(&section.window, subject, problems) {
+        builder = builder.window(window);
+    }
+    if let Some(wait) = value(&section.open.duration) {
+        builder = builder.open_duration(wait.0);
+    }
+    if let Some(limit) = value(&section.open.hint_max) {
+        builder = builder.hint_max(limit.0);
+    }
+    builder = builder.backoff(backoff(&section.open.backoff, problems));
+    builder = builder.half_open(half_open(&section.half_open));
+    if let Some(policy) = value(&section.abandoned) {
+        builder = builder.abandoned(match policy {
+            Abandoned::Ignore => halfopen::Abandoned::Ignore,
+            Abandoned::Failure => halfopen::Abandoned::Failure,
+            Abandoned::FailureAfter(Period(age)) => halfopen::Abandoned::FailureAfter(age),
+        });
+    }
+    if let Some(on) = value(&section.time_calls) {
+        builder = builder.time_calls(on);
+    }
+    match builder.build() {
+        Ok(config) if problems.len() == before => Some(config),
+        Ok(_) => None,
+        Err(error) => {
+            problems.extend(error.problems().iter().map(|problem| told(problem, subject, origins)));
+            None
+        }
+    }
+}
+
+fn value<T: Clone>(written: &Option<Written<T>>) -> Option<T> {
+    written.as_ref().map(|written| written.value.clone())
+}
+
+/// What the core says of a number, at the place where the number is written.
+fn told(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
+    let field = field_of(problem.field());
+    let origin = origins.near(&field).or_else(|| origins.of_a_rule(&field, problem.value()));
+    let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
+    // The core speaks to who writes Rust.
+    let range = problem.range().replace("`Abandoned::Failure`", "`failure`");
+    let message = format!("`{path}` is {}, must be {range}", problem.value());
+    let told = Problem::error(path, message);
+    match origin.and_then(|origin| origin.place()) {
+        Some(place) => told.at(place.clone()),
+        None => told,
+    }
+}
+
+/// The core's name of a field, as a document has it.
+fn field_of(field: &str) -> String {
+    match field {
+        "window.last" => "window.last.duration".into(),
+        "window.buckets" => "window.last.buckets".into(),
+        "abandoned.failure_after" => "abandoned".into(),
+        "hint_max" => "open.hint_max".into(),
+        _ if field.starts_with("backoff.") => format!("open.{field}"),
+        _ => field.to_owned(),
+    }
+}
+
+fn trip(
+    trip: &Trip,
+    subject: &str,
+    builder: CircuitBreakerConfigBuilder,
+    problems: &mut Vec<Problem>,
+) -> CircuitBreakerConfigBuilder {
+    if trip.rules.is_empty() && !trip.alone {
+        return match value(&trip.minimum_calls) {
+            Some(minimum) => builder.trip(halfopen::Trip::failure_rate(THRESHOLD).minimum_calls(minimum)),
+            None => builder,
+        };
+    }
+    let rules = trip.rules.iter().filter(|rule| !rule.off);
+    let rules: Vec<_> = rules.filter_map(|written| rule(written, trip, subject, problems)).collect();
+    rules.into_iter().fold(builder.no_trip_rules(), CircuitBreakerConfigBuilder::trip)
+}
+
+fn rule(rule: &Rule, trip: &Trip, subject: &str, problems: &mut Vec<Problem>) -> Option<halfopen::Trip> {
+    let failures = || value(&rule.failures);
+    let built = match rule.kind {
+        RuleKind::ConsecutiveFailures => failures().map(halfopen::Trip::consecutive_failures),
+        RuleKind::FailureCount => failures().map(halfopen::Trip::failure_count),
+        RuleKind::FailureRate => {
+            Some(halfopen::Trip::failure_rate(value(&rule.threshold).unwrap_or(THRESHOLD)))
+        }
+        RuleKind::SlowCallRate => match (value(&rule.threshold), value(&rule.slow_after)) {
+            (Some(threshold), Some(after)) => Some(halfopen::Trip::slow_call_rate(threshold, after.0)),
+            // What could not be read is told, and is not missing.
+            _ if trip.unclear => None,
+            (threshold, _) => {
+                let missing = if threshold.is_none() { "threshold" } else { "slow_after" };
+                problems.push(incomplete(rule, subject, missing));
+                None
+            }
+        },
+    };
+    let minimum = rule.minimum_calls.as_ref().or(trip.minimum_calls.as_ref().filter(|_| rule.kind.is_rate()));
+    built.map(|built| minimum.map_or(built, |minimum| built.minimum_calls(minimum.value)))
+}
+
+fn incomplete(rule: &Rule, subject: &str, missing: &str) -> Problem {
+    let path = format!("{subject}.trip.{}", rule.kind);
+    let message = format!(
+        "`{path}` has no `{missing}`, must say both from which share of slow calls on it opens and when a call is slow"
+    );
+    let problem = Problem::error(path, message).help("such as { threshold: 0.8, slow_after: 500ms }");
+    match rule.origin().and_then(|origin| origin.place()) {
+        Some(place) => problem.at(place.clone()),
+        None => problem,
+    }
+}
+
+fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option<halfopen::Window> {
+    let named = [
+        window.last_calls.as_ref().map(Written::origin),
+        window.last.duration.as_ref().map(Written::origin),
+        window.tumbling.as_ref().map(Written::origin),
+        window.unbounded.as_ref().map(Written::origin),
+    ];
+    let named: Vec<_> = named.into_iter().flatten().collect();
+    if let [first, origin, ..] = named.as_slice() {
+        let path = format!("{subject}.window");
+        let (first, second) = (key_of_window(first), key_of_window(origin));
+        let message = format!("`{path}` is both `{first}` and `{second}`, must be one of them");
+        let problem = Problem::error(path, message);
+        problems.push(match origin.place() {
+            Some(place) => problem.at(place.clone()),
+            None => problem,
+        });
+        return None;
+    }
+    if let Some(calls) = value(&window.last_calls) {
+        return Some(halfopen::Window::last_calls(calls));
+    }
+    if let Some(interval) = value(&window.tumbling) {
+        return Some(halfopen::Window::tumbling(interval.0));
+    }
+    if window.unbounded.is_some() {
+        return Some(halfopen::Window::unbounded());
+    }
+    let buckets = value(&window.last.buckets);
+    let duration = value(&window.last.duration).map(|period| period.0);
+    if duration.is_none() && buckets.is_none() {
+        return None;
+    }
+    let last = halfopen::Window::last(duration.unwrap_or(Duration::from_secs(10)));
+    Some(buckets.map_or(last, |buckets| last.buckets(buckets)))
+}
+
+/// What names a window: its key, or the flat key for it.
+fn key_of_window(origin: &Origin) -> &str {
+    let path = origin.path();
+    path.strip_suffix(".last.duration").map_or_else(|| origin.key(), |_| "last")
+}
+
+fn backoff(written: &Backoff, problems: &mut Vec<Problem>) -> halfopen::Backoff {
+    if let (Some(multiplier), Some(_)) = (&written.multiplier, &written.delays) {
+        let path = multiplier.origin().path();
+        let message = format!("`{path}` stands beside `delays`: the waits grow, or they are listed");
+        let problem = Problem::error(path, message).help("keep one of the two");
+        problems.push(match multiplier.origin().place() {
+            Some(place) => problem.at(place.clone()),
+            None => problem,
+        });
+    }
+    let mut backoff = match (&written.delays, value(&written.multiplier)) {
+        (Some(delays), _) => halfopen::Backoff::delays(delays.value.iter().map(|delay| delay.value.0)),
+        // No growth, and so no limit to it.
+        (None, Some(1.0) | None) => halfopen::Backoff::none(),
+        (None, Some(multiplier)) => halfopen::Backoff::exponential(multiplier),
+    };
+    if let Some(limit) = value(&written.max) {
+        backoff = backoff.max(limit.0);
+    }
+    if let Some(period) = value(&written.forget_after) {
+        backoff = backoff.forget_after(period.0);
+    }
+    backoff.jitter(value(&written.jitter).unwrap_or(0.2))
+}
+
+fn half_open(written: &HalfOpen) -> halfopen::HalfOpen {
+    let mut half_open = halfopen::HalfOpen::new();
+    if let Some(calls) = value(&written.max_calls) {
+        half_open = half_open.max_calls(calls);
+    }
+    if let Some(successes) = value(&written.success_threshold) {
+        half_open = half_open.success_threshold(successes);
+    }
+    if let Some(failures) = value(&written.max_failures) {
+        half_open = half_open.max_failures(failures);
+    }
+    if let Some(threshold) = value(&written.failure_rate) {
+        half_open = half_open.failure_rate(threshold);
+    }
+    if let Some(limit) = value(&written.probe_timeout) {
+        half_open = half_open.probe_timeout(limit.0);
+    }
+    half_open
+}

@@ -1,0 +1,122 @@
+//! The JSON Schema of a document: what editors complete and check by.
+//!
+//! The keys and their descriptions come from the types that are read; what the types cannot say, such
+//! as the flat keys, is added here.
+
+mod flat;
+mod root;
+mod trip;
+mod values;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+pub(crate) use flat::add_flat_keys;
+pub(crate) use root::{describe_keys, or_other_keys, or_own_notes, or_unbounded};
+pub(crate) use values::{Seconds, Word};
+
+/// The JSON Schema (draft 07) of a document, as text; it is also the file `halfopen.schema.json` of this
+/// crate.
+///
+/// It knows keys, kinds of values and their ranges. What depends on other values, such as a minimum
+/// that a window cannot hold, only [`lint`](crate::lint) finds.
+///
+/// # Examples
+///
+/// ```
+/// let schema: serde_json::Value = serde_json::from_str(&halfopen_config::schema())?;
+/// let wait = &schema["definitions"]["Open"]["properties"]["duration"];
+/// assert_eq!(wait["description"], "The first wait; 2s if nothing is said, and 0s is allowed.");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn schema() -> String {
+    let mut schema = of::<root::Root>();
+    let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut);
+    // The document itself must say something.
+    let groups = definitions
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| !matches!(name.as_str(), "Document" | "NamedBreaker"));
+    groups.for_each(|(_, group)| or_empty(group));
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema has texts for keys");
+    text.push('\n');
+    text
+}
+
+fn of<T: JsonSchema>() -> Schema {
+    let mut schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>();
+    RecursiveTransform(never_null).transform(&mut schema);
+    schema
+}
+
+/// What may be left out may not be empty as well: an `open.duration` without a value is a slip.
+fn never_null(schema: &mut Schema) {
+    let is_null = |kind: &Value| kind == "null" || *kind == json!({ "type": "null" });
+    if let Some(Value::Array(kinds)) = schema.get_mut("type") {
+        kinds.retain(|kind| !is_null(kind));
+        if let [kind] = kinds.as_slice() {
+            let kind = kind.clone();
+            schema.insert("type".into(), kind);
+        }
+    }
+    if let Some(Value::Array(kinds)) = schema.get_mut("anyOf") {
+        kinds.retain(|kind| !is_null(kind));
+        if let [Value::Object(only)] = kinds.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            if only.contains_key("$ref") {
+                // Draft 07 sees nothing beside a `$ref`.
+                schema.insert("allOf".into(), json!([only]));
+            } else {
+                schema.ensure_object().extend(only);
+            }
+        }
+    }
+}
+
+/// A group whose keys are all commented out is empty, and fine.
+fn or_empty(group: &mut Value) {
+    let Some(group) = group.as_object_mut() else { return };
+    if let Some(Value::Array(forms)) = group.get_mut("anyOf") {
+        forms.iter_mut().for_each(or_empty);
+    }
+    let Some(Value::Object(keys)) = group.get_mut("properties") else { return };
+    let names = keys.values_mut().filter(|of| of.get("propertyNames").is_some());
+    names.for_each(|of| of["type"] = json!(["object", "null"]));
+    group.insert("type".into(), json!(["object", "null"]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every key below, with the path to it.
+    fn keys(path: &str, schema: &Value, all: &mut Vec<(String, Value)>) {
+        match schema {
+            Value::Object(parts) => {
+                for (part, inner) in parts {
+                    let path = format!("{path}/{part}");
+                    if part == "properties" {
+                        let found = inner.as_object().into_iter().flatten();
+                        all.extend(found.map(|(key, of)| (format!("{path}/{key}"), of.clone())));
+                    }
+                    keys(&path, inner, all);
+                }
+            }
+            Value::Array(parts) => parts.iter().for_each(|inner| keys(path, inner, all)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[test]
+    fn every_key_has_a_description() {
+        let mut all = Vec::new();
+        keys("", &serde_json::from_str(&schema()).unwrap(), &mut all);
+        assert!(all.len() > 100, "{}", all.len());
+        let bare = |of: &Value| of["description"].as_str().is_none_or(|text| text.len() < 10);
+        let bare: Vec<_> = all.iter().filter(|(_, of)| bare(of)).map(|(path, _)| path).collect();
+        assert!(bare.is_empty(), "without a description: {bare:#?}");
+    }
+}

@@ -1,0 +1,82 @@
+//! The document as a whole, and the keys that only a few groups let through.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::Word;
+use crate::document::{Document, Section};
+
+/// What a file holds: a document of many breakers, or of one that has its name beside its keys.
+pub(super) struct Root;
+
+/// A document of one breaker: its name beside its keys.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, transform = or_other_keys)]
+#[allow(dead_code, reason = "only its schema is wanted")]
+struct NamedBreaker {
+    /// Its name, or what the names of several begin with and a star.
+    name: String,
+    #[serde(flatten)]
+    section: Section,
+}
+
+impl JsonSchema for Root {
+    fn schema_name() -> Cow<'static, str> {
+        "Circuit breakers".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<NamedBreaker>();
+        let many = generator.subschema_for::<Document>();
+        json_schema!({
+            "description": "A document of circuit breakers, as halfopen-config reads it.",
+            "if": { "type": "object", "required": ["name"] },
+            "then": one,
+            "else": many,
+        })
+    }
+}
+
+/// Keys at the top that belong to others: editors, and anchors of the author's own.
+pub(crate) fn or_other_keys(root: &mut Schema) {
+    if let Some(keys) = root.get_mut("properties").and_then(Value::as_object_mut) {
+        let link = json!({ "description": "Where this schema lies, for editors.", "type": "string" });
+        keys.insert("$schema".into(), link);
+        for names in ["breakers", "templates", "environments"] {
+            let pattern = if names == "breakers" { "^([^*]+\\*?|\\*)$" } else { "^[^*]+$" };
+            if let Some(Value::Object(map)) = keys.get_mut(names) {
+                map.insert("propertyNames".into(), json!({ "pattern": pattern }));
+            }
+        }
+    }
+    root.insert("patternProperties".into(), json!({ "^x-": true }));
+}
+
+/// Keys of `metadata` that its author made up are notes.
+pub(crate) fn or_own_notes(metadata: &mut Schema) {
+    let note = Word::json_schema(&mut SchemaGenerator::default());
+    metadata.insert("additionalProperties".into(), note.into());
+}
+
+/// `window: unbounded`, in one word.
+pub(crate) fn or_unbounded(window: &mut Schema) {
+    let description = window.remove("description");
+    let group = std::mem::take(window.ensure_object());
+    let either = json!([group, { "const": "unbounded" }]);
+    window.insert("anyOf".into(), either);
+    description.map(|text| window.insert("description".into(), text));
+}
+
+/// A value of an enum that is a key says itself what it means.
+pub(crate) fn describe_keys(choice: &mut Schema) {
+    let Some(Value::Array(values)) = choice.get_mut("oneOf") else { return };
+    for value in values {
+        let description = value["description"].clone();
+        let keys = value.get_mut("properties").and_then(Value::as_object_mut);
+        keys.into_iter()
+            .flat_map(|keys| keys.values_mut())
+            .for_each(|key| key["description"] = description.clone());
+    }
+}

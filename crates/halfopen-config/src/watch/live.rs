@@ -1,0 +1,94 @@
+use std::io;
+use std::time::Duration;
+
+use super::{Change, FileWatch, Watching};
+use crate::{Difference, DocumentError, Format, Live};
+
+/// What has become of a change of the document's file.
+#[derive(Debug)]
+pub enum Reload {
+    /// It was applied, and this is what it changed.
+    Applied(Difference),
+    /// It is wrong: nothing was changed, and what held holds on. Told once; watching goes on.
+    Invalid(DocumentError),
+    /// It cannot be read: what held holds on. Told once; watching goes on.
+    Unreadable(io::Error),
+}
+
+impl Live {
+    /// Looks at the document's file, if it is time to, and applies what is new in it.
+    ///
+    /// For programs that have a timer of their own; `now` is the time since some moment that stays the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_config::watch::{FileWatch, Reload};
+    /// use halfopen_config::{Format, Live, Loader};
+    /// use std::time::Duration;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("breakers.yaml");
+    /// std::fs::write(&path, "breakers: { payments: { open: { duration: 5s } } }")?;
+    /// let live = Live::new(Loader::new().file(&path))?;
+    /// let mut watch = FileWatch::new(&path).quiet(Duration::ZERO);
+    ///
+    /// std::fs::write(&path, "breakers: { payments: { open: { duration: 10s } } }")?;
+    /// let told = live.poll(&mut watch, Format::Yaml, Duration::from_secs(2));
+    /// let Some(Reload::Applied(difference)) = told else { unreachable!() };
+    /// assert_eq!(difference.to_string(), "changed `payments`: open.duration 5s -> 10s");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn poll(&self, watch: &mut FileWatch, format: Format, now: Duration) -> Option<Reload> {
+        watch.poll(now).map(|change| self.reload(format, change))
+    }
+
+    /// Follows the document's file on a thread of its own, which tells what becomes of each change,
+    /// until the [`Watching`] is dropped.
+    ///
+    /// [`changes`](Live::changes) tells of the same changes, and of those made by hand.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_config::watch::{FileWatch, Reload};
+    /// use halfopen_config::{Format, Live, Loader};
+    /// use std::{sync::mpsc, time::Duration};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("breakers.yaml");
+    /// std::fs::write(&path, "breakers: { payments: {} }")?;
+    /// let live = Live::new(Loader::new().file(&path))?;
+    /// let (sender, receiver) = mpsc::channel();
+    /// let watch = FileWatch::new(&path).interval(Duration::from_millis(50));
+    /// let watching = live.follow(watch, Format::Yaml, move |reload| match reload {
+    ///     Reload::Applied(difference) => sender.send(difference.to_string()).unwrap_or_default(),
+    ///     Reload::Invalid(error) => eprintln!("the document is not applied: {error}"),
+    ///     Reload::Unreadable(error) => eprintln!("the document cannot be read: {error}"),
+    /// })?;
+    /// // The first it tells is what the file says.
+    /// assert_eq!(receiver.recv_timeout(Duration::from_secs(60))?, "nothing changed");
+    /// drop(watching);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If no thread can be had.
+    pub fn follow(
+        &self,
+        watch: FileWatch,
+        format: Format,
+        mut tell: impl FnMut(Reload) + Send + 'static,
+    ) -> io::Result<Watching> {
+        let live = self.clone();
+        watch.spawn(move |change| tell(live.reload(format, change)))
+    }
+
+    fn reload(&self, format: Format, change: Change) -> Reload {
+        match change {
+            Change::Content(text) => self.apply(format, &text).map_or_else(Reload::Invalid, Reload::Applied),
+            Change::Unreadable(error) => Reload::Unreadable(error),
+        }
+    }
+}

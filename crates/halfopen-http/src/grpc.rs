@@ -1,0 +1,271 @@
+use std::fmt;
+use std::time::Duration;
+
+use halfopen::{Classify, Outcome};
+use http::{Response, StatusCode};
+use http_body::Body;
+
+use crate::cause::outcome_of;
+use crate::retry_after::retry_after_now;
+use crate::{GrpcCode, RuleError, TypedErrors};
+
+/// Says what a gRPC answer means: which codes are failures, which are ignored.
+///
+/// By default `Unavailable`, `DeadlineExceeded`, `Internal`, `Unknown`, `DataLoss` and
+/// `ResourceExhausted` are failures; `Cancelled` is ignored, but a failure if the request's own
+/// deadline has passed; all other codes are successes: the server has done its work. Every transport
+/// error is a failure, except a rejection by a circuit breaker further in, which is ignored. A
+/// failure's `grpc-retry-pushback-ms` or `Retry-After` is passed on as the hint for the wait.
+///
+/// It is plain data of two masks, copied without allocating. As a [`Classify`] it sees the head of
+/// the response alone, where only an answer without a message has its status; an answer that has
+/// its status in the trailers is then taken for a success. A [`WatchedCall`](crate::WatchedCall)
+/// waits for the trailers.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::Outcome;
+/// use halfopen_http::{GrpcClassify, GrpcCode};
+///
+/// let rules = GrpcClassify::new();
+/// assert_eq!(rules.outcome(GrpcCode::Unavailable), Outcome::Failure);
+/// assert_eq!(rules.outcome(GrpcCode::NotFound), Outcome::Success);
+/// assert_eq!(rules.outcome(GrpcCode::Cancelled), Outcome::Ignored);
+///
+/// // A quota per tenant says nothing about the server.
+/// let rules = rules.rule(GrpcCode::ResourceExhausted, Outcome::Ignored)?;
+/// assert_eq!(rules.outcome(GrpcCode::ResourceExhausted), Outcome::Ignored);
+/// # Ok::<(), halfopen_http::RuleError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GrpcClassify {
+    failures: u32,
+    ignored: u32,
+}
+
+/// The 17 codes, less `Ok`.
+const MASK: u32 = (1 << 17) - 2;
+
+impl GrpcClassify {
+    /// The default rules.
+    pub const fn new() -> GrpcClassify {
+        let overload = GrpcCode::Unavailable.bit() | GrpcCode::ResourceExhausted.bit();
+        let broken = GrpcCode::Internal.bit() | GrpcCode::Unknown.bit() | GrpcCode::DataLoss.bit();
+        GrpcClassify {
+            failures: overload | broken | GrpcCode::DeadlineExceeded.bit(),
+            ignored: GrpcCode::Cancelled.bit(),
+        }
+    }
+
+    /// Rules whose failures are the codes in this mask (bit n is code n), and no others; `Cancelled`
+    /// is ignored unless it is one of them.
+    ///
+    /// # Errors
+    ///
+    /// If the mask has a bit that is no code, or the bit of `Ok`, which is never a failure.
+    pub fn from_mask(failures: u32) -> Result<GrpcClassify, RuleError> {
+        if failures & !MASK != 0 {
+            return Err(RuleError::new("failures", format!("{failures:#x}"), "a mask of bits 1 to 16"));
+        }
+        Ok(GrpcClassify { failures, ignored: GrpcCode::Cancelled.bit() & !failures })
+    }
+
+    /// The codes that are failures: bit n is code n.
+    pub const fn mask(&self) -> u32 {
+        self.failures
+    }
+
+    /// Gives this code this outcome; a later rule overrides an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// If `Ok` is to be anything but a success.
+    pub fn rule(mut self, code: GrpcCode, outcome: Outcome) -> Result<GrpcClassify, RuleError> {
+        if code == GrpcCode::Ok && outcome != Outcome::Success {
+            return Err(RuleError::new("Ok", format!("{outcome:?}"), "Success"));
+        }
+        self.failures &= !code.bit();
+        self.ignored &= !code.bit();
+        match outcome {
+            Outcome::Success => {}
+            Outcome::Failure => self.failures |= code.bit(),
+            Outcome::Ignored => self.ignored |= code.bit(),
+        }
+        Ok(self)
+    }
+
+    /// What an answer with this code means, where no deadline has passed.
+    pub fn outcome(&self, code: GrpcCode) -> Outcome {
+        if self.failures & code.bit() != 0 {
+            Outcome::Failure
+        } else if self.ignored & code.bit() != 0 {
+            Outcome::Ignored
+        } else {
+            Outcome::Success
+        }
+    }
+
+    /// What an answer with this code means once the request's own deadline has passed, or a timeout
+    /// is in the error's chain: as [`outcome`](Self::outcome), but a `Cancelled` that would be
+    /// ignored is a failure. Timers cancel calls, and clients report it so.
+    pub fn outcome_after_timeout(&self, code: GrpcCode) -> Outcome {
+        match (code, self.outcome(code)) {
+            (GrpcCode::Cancelled, Outcome::Ignored) => Outcome::Failure,
+            (_, outcome) => outcome,
+        }
+    }
+
+    pub(crate) fn outcome_in_time(&self, code: GrpcCode, timed_out: bool) -> Outcome {
+        if timed_out { self.outcome_after_timeout(code) } else { self.outcome(code) }
+    }
+
+    /// The code that the head of a response already tells; none if it will come in the trailers.
+    pub fn code_at_head<B: Body>(response: &Response<B>) -> Option<GrpcCode> {
+        let http = response.status();
+        GrpcCode::from_headers(response.headers())
+            .or_else(|| (http != StatusCode::OK).then(|| GrpcCode::from_http(http)))
+            .or_else(|| response.body().is_end_stream().then_some(GrpcCode::Unknown))
+    }
+
+    /// The same rules for a typed error, whose `source()` chain is searched for a rejection.
+    pub const fn typed_errors(self) -> TypedErrors<GrpcClassify> {
+        TypedErrors(self)
+    }
+}
+
+impl Default for GrpcClassify {
+    fn default() -> GrpcClassify {
+        GrpcClassify::new()
+    }
+}
+
+impl fmt::Debug for GrpcClassify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let codes = |mask: u32| GrpcCode::ALL.into_iter().filter(move |code| mask & code.bit() != 0);
+        f.debug_struct("GrpcClassify")
+            .field("failures", &codes(self.failures).collect::<Vec<_>>())
+            .field("ignored", &codes(self.ignored).collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl<B: Body, E: 'static> Classify<Response<B>, E> for GrpcClassify {
+    fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
+        match result {
+            Ok(response) => {
+                GrpcClassify::code_at_head(response).map_or(Outcome::Success, |code| self.outcome(code))
+            }
+            Err(error) => outcome_of(error),
+        }
+    }
+
+    fn retry_after(&self, result: &Result<Response<B>, E>) -> Option<Duration> {
+        retry_after_now(result.as_ref().ok()?.headers())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{Empty, Full};
+
+    use super::*;
+
+    #[test]
+    fn by_default_six_codes_fail_cancelled_is_ignored_and_the_rest_succeeds() {
+        use GrpcCode::*;
+        for code in GrpcCode::ALL {
+            let expected = match code {
+                Unavailable | DeadlineExceeded | Internal | Unknown | DataLoss | ResourceExhausted => {
+                    Outcome::Failure
+                }
+                Cancelled => Outcome::Ignored,
+                Ok | InvalidArgument | NotFound | AlreadyExists | PermissionDenied | FailedPrecondition
+                | Aborted | OutOfRange | Unimplemented | Unauthenticated => Outcome::Success,
+            };
+            assert_eq!(GrpcClassify::default().outcome(code), expected, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn after_a_timeout_only_an_ignored_cancelled_changes() {
+        let rules = GrpcClassify::new();
+        for code in GrpcCode::ALL {
+            let expected = match code {
+                GrpcCode::Cancelled => Outcome::Failure,
+                code => rules.outcome(code),
+            };
+            assert_eq!(rules.outcome_after_timeout(code), expected, "{code:?}");
+        }
+
+        let lenient = rules.rule(GrpcCode::Cancelled, Outcome::Success).unwrap();
+        assert_eq!(lenient.outcome_after_timeout(GrpcCode::Cancelled), Outcome::Success);
+    }
+
+    #[test]
+    fn a_mask_holds_only_codes_and_never_ok() {
+        for mask in [1, 1 << 17, u32::MAX] {
+            let said = GrpcClassify::from_mask(mask).unwrap_err().to_string();
+            assert_eq!(said, format!("`failures` is {mask:#x}, but must be a mask of bits 1 to 16"));
+        }
+        let rules = GrpcClassify::from_mask(GrpcClassify::new().mask()).unwrap();
+        assert_eq!(rules, GrpcClassify::new());
+
+        let cancelled = GrpcClassify::from_mask(1 << 1).unwrap();
+        assert_eq!(cancelled.outcome(GrpcCode::Cancelled), Outcome::Failure);
+        assert_eq!(cancelled.outcome(GrpcCode::Internal), Outcome::Success);
+    }
+
+    #[test]
+    fn ok_is_always_a_success() {
+        let said = GrpcClassify::new().rule(GrpcCode::Ok, Outcome::Failure).unwrap_err();
+        assert_eq!(said.to_string(), "`Ok` is Failure, but must be Success");
+        assert!(GrpcClassify::new().rule(GrpcCode::Ok, Outcome::Success).is_ok());
+    }
+
+    #[test]
+    fn the_rules_print_as_names() {
+        assert_eq!(
+            format!("{:?}", GrpcClassify::new()),
+            "GrpcClassify { failures: [Unknown, DeadlineExceeded, ResourceExhausted, Internal, Unavailable, \
+             DataLoss], ignored: [Cancelled] }"
+        );
+    }
+
+    fn full(response: http::response::Builder) -> Response<Full<&'static [u8]>> {
+        response.body(Full::new(&b"message"[..])).unwrap()
+    }
+
+    #[test]
+    fn a_status_in_the_head_decides_even_against_the_http_status() {
+        let response = full(Response::builder().status(503).header("grpc-status", "5"));
+        assert_eq!(GrpcClassify::code_at_head(&response), Some(GrpcCode::NotFound));
+    }
+
+    #[test]
+    fn a_proxy_that_speaks_no_grpc_is_judged_by_its_http_status() {
+        let response = full(Response::builder().status(503));
+        assert_eq!(GrpcClassify::code_at_head(&response), Some(GrpcCode::Unavailable));
+    }
+
+    #[test]
+    fn an_empty_answer_without_a_status_is_unknown() {
+        let response = Response::new(Empty::<&'static [u8]>::new());
+        assert_eq!(GrpcClassify::code_at_head(&response), Some(GrpcCode::Unknown));
+        assert_eq!(GrpcClassify::new().classify(&Ok::<_, std::io::Error>(response)), Outcome::Failure);
+    }
+
+    #[test]
+    fn with_a_message_on_its_way_the_head_decides_nothing() {
+        let response = full(Response::builder());
+        assert_eq!(GrpcClassify::code_at_head(&response), None);
+        assert_eq!(GrpcClassify::new().classify(&Ok::<_, std::io::Error>(response)), Outcome::Success);
+    }
+
+    #[test]
+    fn a_pushback_in_the_head_is_passed_on() {
+        let head = Response::builder().header("grpc-status", "14").header("grpc-retry-pushback-ms", "1500");
+        let result = Ok::<_, std::io::Error>(full(head));
+        assert_eq!(GrpcClassify::new().retry_after(&result), Some(Duration::from_millis(1500)));
+    }
+}

@@ -1,0 +1,261 @@
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use halfopen::{Classify, Outcome};
+use http::{Response, StatusCode};
+
+use crate::cause::outcome_of;
+use crate::retry_after::retry_after_now;
+use crate::{RuleError, TypedErrors};
+
+/// Says what an HTTP answer means: which statuses are failures, which are ignored.
+///
+/// By default 408, 429 and every 5xx except 501 and 505 are failures and all other statuses are
+/// successes: a server that says "no such thing" or "not implemented" has done its work. Every
+/// error (connect, timeout, a broken body) is a failure, except a rejection by a circuit breaker
+/// further in, which is ignored. A failure's `Retry-After` is passed on as the hint for the wait.
+///
+/// It is plain data of 128 bytes, copied without allocating. As a [`Classify`] it looks at the
+/// head of the response alone; a [`WatchedCall`](crate::WatchedCall) sees the body as well.
+///
+/// An error type that is a boxed `dyn Error` (a tower `BoxError`) is searched for a rejection along
+/// its whole `source()` chain. For a typed error use [`typed_errors`](Self::typed_errors).
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::Outcome;
+/// use halfopen_http::HttpClassify;
+/// use http::StatusCode;
+///
+/// let rules = HttpClassify::new();
+/// assert_eq!(rules.outcome(StatusCode::SERVICE_UNAVAILABLE), Outcome::Failure);
+/// assert_eq!(rules.outcome(StatusCode::NOT_FOUND), Outcome::Success);
+///
+/// // A quota per tenant says nothing about the server; a 404 from this one means it lost its data.
+/// let rules = rules.rule(429..=429, Outcome::Ignored)?.rule(404..=404, Outcome::Failure)?;
+/// assert_eq!(rules.outcome(StatusCode::TOO_MANY_REQUESTS), Outcome::Ignored);
+/// assert_eq!(rules.outcome(StatusCode::NOT_FOUND), Outcome::Failure);
+/// # Ok::<(), halfopen_http::RuleError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HttpClassify {
+    failures: StatusSet,
+    ignored: StatusSet,
+}
+
+/// Which of the statuses 100 to 599, one bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct StatusSet([u64; 8]);
+
+const FIRST: u16 = 100;
+const LAST: u16 = 599;
+
+impl HttpClassify {
+    /// The default rules.
+    pub const fn new() -> HttpClassify {
+        let failures = StatusSet::EMPTY.with(408, 408).with(429, 429);
+        let failures = failures.with(500, 500).with(502, 504).with(506, 599);
+        HttpClassify { failures, ignored: StatusSet::EMPTY }
+    }
+
+    /// Rules by which every status is a success, to add failures to.
+    pub const fn all_succeed() -> HttpClassify {
+        HttpClassify { failures: StatusSet::EMPTY, ignored: StatusSet::EMPTY }
+    }
+
+    /// Gives these statuses this outcome; a later rule overrides an earlier one.
+    ///
+    /// # Errors
+    ///
+    /// If the range is empty or reaches outside 100 to 599. (A status above 599 is never valid on
+    /// the wire; where one arrives all the same, it is a success.)
+    pub fn rule(
+        mut self,
+        statuses: RangeInclusive<u16>,
+        outcome: Outcome,
+    ) -> Result<HttpClassify, RuleError> {
+        let (first, last) = (*statuses.start(), *statuses.end());
+        if first > last || first < FIRST || last > LAST {
+            return Err(RuleError::new("status", format!("{first}..={last}"), "a range within 100..=599"));
+        }
+        self.failures = self.failures.without(first, last);
+        self.ignored = self.ignored.without(first, last);
+        match outcome {
+            Outcome::Success => {}
+            Outcome::Failure => self.failures = self.failures.with(first, last),
+            Outcome::Ignored => self.ignored = self.ignored.with(first, last),
+        }
+        Ok(self)
+    }
+
+    /// What an answer with this status means.
+    pub fn outcome(&self, status: StatusCode) -> Outcome {
+        if self.failures.holds(status.as_u16()) {
+            Outcome::Failure
+        } else if self.ignored.holds(status.as_u16()) {
+            Outcome::Ignored
+        } else {
+            Outcome::Success
+        }
+    }
+
+    /// The statuses that are failures, as ranges in ascending order.
+    pub fn failures(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
+        self.failures.ranges()
+    }
+
+    /// The statuses that are ignored, as ranges in ascending order.
+    pub fn ignored(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
+        self.ignored.ranges()
+    }
+
+    /// The same rules for a typed error, whose `source()` chain is searched for a rejection.
+    pub const fn typed_errors(self) -> TypedErrors<HttpClassify> {
+        TypedErrors(self)
+    }
+}
+
+impl Default for HttpClassify {
+    fn default() -> HttpClassify {
+        HttpClassify::new()
+    }
+}
+
+impl<B, E: 'static> Classify<Response<B>, E> for HttpClassify {
+    fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
+        match result {
+            Ok(response) => self.outcome(response.status()),
+            Err(error) => outcome_of(error),
+        }
+    }
+
+    fn retry_after(&self, result: &Result<Response<B>, E>) -> Option<Duration> {
+        retry_after_now(result.as_ref().ok()?.headers())
+    }
+}
+
+impl StatusSet {
+    const EMPTY: StatusSet = StatusSet([0; 8]);
+
+    const fn with(mut self, first: u16, last: u16) -> StatusSet {
+        let mut status = first;
+        while status <= last {
+            self.0[Self::word(status)] |= Self::bit(status);
+            status += 1;
+        }
+        self
+    }
+
+    const fn without(mut self, first: u16, last: u16) -> StatusSet {
+        let mut status = first;
+        while status <= last {
+            self.0[Self::word(status)] &= !Self::bit(status);
+            status += 1;
+        }
+        self
+    }
+
+    fn holds(&self, status: u16) -> bool {
+        (FIRST..=LAST).contains(&status) && self.0[Self::word(status)] & Self::bit(status) != 0
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
+        let mut next = FIRST;
+        std::iter::from_fn(move || {
+            let first = (next..=LAST).find(|&status| self.holds(status))?;
+            let last = (first..=LAST).take_while(|&status| self.holds(status)).last()?;
+            next = last + 1;
+            Some(first..=last)
+        })
+    }
+
+    const fn word(status: u16) -> usize {
+        (status - FIRST) as usize / 64
+    }
+
+    const fn bit(status: u16) -> u64 {
+        1 << ((status - FIRST) % 64)
+    }
+}
+
+impl fmt::Debug for StatusSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.ranges()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: u16) -> StatusCode {
+        StatusCode::from_u16(code).unwrap()
+    }
+
+    #[test]
+    fn by_default_408_429_and_5xx_but_501_and_505_fail_and_all_else_succeeds() {
+        for code in 100..=999 {
+            let failure = matches!(code, 408 | 429 | 500..=599) && code != 501 && code != 505;
+            let expected = if failure { Outcome::Failure } else { Outcome::Success };
+            assert_eq!(HttpClassify::default().outcome(status(code)), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_last_rule_that_names_a_status_decides() {
+        let rules = HttpClassify::all_succeed()
+            .rule(400..=499, Outcome::Failure)
+            .and_then(|rules| rules.rule(404..=410, Outcome::Ignored))
+            .and_then(|rules| rules.rule(408..=408, Outcome::Success))
+            .unwrap();
+
+        assert_eq!(rules.outcome(status(403)), Outcome::Failure);
+        assert_eq!(rules.outcome(status(404)), Outcome::Ignored);
+        assert_eq!(rules.outcome(status(408)), Outcome::Success);
+        assert_eq!(rules.outcome(status(411)), Outcome::Failure);
+        assert_eq!(rules.outcome(status(500)), Outcome::Success);
+        assert_eq!(rules.failures().collect::<Vec<_>>(), [400..=403, 411..=499]);
+        assert_eq!(rules.ignored().collect::<Vec<_>>(), [404..=407, 409..=410]);
+    }
+
+    #[test]
+    fn a_range_that_is_empty_or_no_status_is_refused_by_name() {
+        #[allow(clippy::reversed_empty_ranges, reason = "the mistake under test")]
+        for range in [99..=100, 500..=600, 0..=65_535, 500..=499] {
+            let said = HttpClassify::new().rule(range.clone(), Outcome::Failure).unwrap_err();
+            assert_eq!(
+                said.to_string(),
+                format!("`status` is {range:?}, but must be a range within 100..=599")
+            );
+        }
+        assert!(HttpClassify::new().rule(100..=599, Outcome::Failure).is_ok());
+    }
+
+    #[test]
+    fn the_rules_print_as_ranges() {
+        let printed = format!("{:?}", HttpClassify::new());
+        assert_eq!(
+            printed,
+            "HttpClassify { failures: [408..=408, 429..=429, 500..=500, 502..=504, 506..=599], ignored: [] }"
+        );
+    }
+
+    #[test]
+    fn a_failures_retry_after_is_passed_on() {
+        let response = Response::builder().status(503).header("retry-after", "7").body(()).unwrap();
+        let result: Result<_, std::io::Error> = Ok(response);
+
+        assert_eq!(HttpClassify::new().classify(&result), Outcome::Failure);
+        assert_eq!(HttpClassify::new().retry_after(&result), Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn an_error_has_no_hint() {
+        let result: Result<Response<()>, _> = Err(std::io::Error::other("reset"));
+
+        assert_eq!(HttpClassify::new().classify(&result), Outcome::Failure);
+        assert_eq!(HttpClassify::new().retry_after(&result), None);
+    }
+}

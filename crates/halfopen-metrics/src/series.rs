@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use halfopen::{Sight, Snapshot, State, Watched};
+use metrics::{SharedString, counter, gauge};
+
+use crate::names;
+
+/// Writes all that a look has seen.
+///
+/// Every series is looked up again each time: a handle that was made before the recorder would write
+/// nowhere, and one whose series the recorder has dropped would write where nobody reads.
+pub(crate) fn write(sight: &Sight) {
+    for breaker in &sight.breakers {
+        write_counters(breaker);
+        write_gauges(&breaker.snapshot);
+    }
+    for name in &sight.gone {
+        // In no state, and nothing else known.
+        Gauges::default().write(name);
+    }
+    counter!(names::REGISTRY_OVERFLOWED).absolute(sight.overflowed);
+    counter!(names::REGISTRY_EVICTED).absolute(sight.evicted);
+}
+
+fn write_counters(watched: &Watched) {
+    let totals = &watched.snapshot.totals;
+    let breaker = SharedString::from(Arc::clone(&watched.snapshot.name));
+    for (outcome, calls) in totals.by_outcome() {
+        counter!(names::CALLS, "breaker" => breaker.clone(), "outcome" => outcome).absolute(calls);
+    }
+    for (name, total) in [
+        (names::SLOW_CALLS, totals.slow),
+        (names::WOULD_TRIP, totals.would_trip),
+        (names::PANICS, totals.panics),
+    ] {
+        counter!(name, "breaker" => breaker.clone()).absolute(total);
+    }
+    for seen in &watched.transitions {
+        counter!(
+            names::TRANSITIONS,
+            "breaker" => breaker.clone(),
+            "from" => seen.from.as_str(),
+            "to" => seen.to.as_str(),
+            "reason" => seen.reason.clone()
+        )
+        .absolute(seen.count);
+    }
+}
+
+fn write_gauges(snapshot: &Snapshot) {
+    let counts = &snapshot.counts;
+    Gauges {
+        state: Some(snapshot.state),
+        failure_ratio: counts.failure_rate(),
+        slow_call_ratio: counts.slow_call_rate(),
+        remaining: snapshot.retry_after.map(|left| left.as_secs_f64()),
+    }
+    .write(&snapshot.name);
+}
+
+/// What is shown of one moment; none where there is nothing to show.
+#[derive(Default)]
+struct Gauges {
+    state: Option<State>,
+    failure_ratio: Option<f64>,
+    slow_call_ratio: Option<f64>,
+    remaining: Option<f64>,
+}
+
+impl Gauges {
+    fn write(&self, name: &Arc<str>) {
+        let breaker = SharedString::from(Arc::clone(name));
+        for state in State::ALL {
+            let holds = if self.state == Some(state) { 1.0 } else { 0.0 };
+            gauge!(names::STATE, "breaker" => breaker.clone(), "state" => state.as_str()).set(holds);
+        }
+        for (metric, value) in [
+            (names::STATE_CODE, self.state.map(code)),
+            (names::FAILURE_RATIO, self.failure_ratio),
+            (names::SLOW_CALL_RATIO, self.slow_call_ratio),
+            (names::OPEN_REMAINING, self.remaining),
+        ] {
+            gauge!(metric, "breaker" => breaker.clone()).set(value.unwrap_or(f64::NAN));
+        }
+    }
+}
+
+/// The number of a state; they ascend by how much a dashboard should worry, the overrides last.
+fn code(state: State) -> f64 {
+    match state {
+        State::Closed => 0.0,
+        State::HalfOpen => 1.0,
+        State::Open => 2.0,
+        State::ForcedOpen => 3.0,
+        State::Disabled => 4.0,
+        State::MetricsOnly => 5.0,
+    }
+}

@@ -1,0 +1,52 @@
+use halfopen::{CircuitBreaker, Event, Listener, Registry, Subscription};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Histogram, Meter};
+
+/// Bounds in seconds, those that the semantic conventions give the durations of HTTP requests.
+const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// Records how long each call of this registry's breakers takes, those to come included, until the
+/// subscription is dropped.
+///
+/// This one is paid by every call: two readings of the clock, and the way to the histogram
+/// `circuit_breaker.call_duration`. Its bounds go from 5 ms to 10 s, and a view of the SDK sets others.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::Registry;
+/// use opentelemetry::metrics::MeterProvider;
+/// use opentelemetry_sdk::metrics::SdkMeterProvider;
+///
+/// let provider = SdkMeterProvider::builder().build();
+/// let registry = Registry::new();
+/// halfopen_opentelemetry::observe_durations(&registry, &provider.meter("circuit-breakers")).forget();
+/// ```
+pub fn observe_durations(registry: &Registry, meter: &Meter) -> Subscription {
+    let histogram = meter
+        .f64_histogram("circuit_breaker.call_duration")
+        .with_unit("s")
+        .with_description("How long calls took.")
+        .with_boundaries(BOUNDS.to_vec())
+        .build();
+    registry.subscribe(Durations(histogram))
+}
+
+struct Durations(Histogram<f64>);
+
+impl Listener for Durations {
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
+        if let Event::Recorded { ended, took: Some(took), .. } = event {
+            let breaker = KeyValue::new("breaker", breaker.name().to_owned());
+            self.0.record(took.as_secs_f64(), &[breaker, KeyValue::new("outcome", ended.as_str())]);
+        }
+    }
+
+    fn wants_calls(&self) -> bool {
+        true
+    }
+
+    fn wants_rejections(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,121 @@
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+
+use halfopen::{CircuitBreaker, OwnedPermit, Registry, Rejected};
+use http::Extensions;
+use reqwest::{Request, Url};
+
+/// Names the breaker of one request, whatever its URL says.
+///
+/// Goes before the key of [`per_host`](crate::CircuitBreakerMiddleware::per_host) and
+/// [`keyed`](crate::CircuitBreakerMiddleware::keyed); a middleware with
+/// [one breaker](crate::CircuitBreakerMiddleware::new) has no other to choose. It lies in the
+/// *middleware's* extensions, so it is set on the request builder of a `ClientWithMiddleware`;
+/// `execute` and the tower service start without any, `execute_with_extensions` takes them.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::Registry;
+/// use halfopen_reqwest::{BreakerName, CircuitBreakerMiddleware};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let registry = Registry::new();
+/// let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+///     .with(CircuitBreakerMiddleware::per_host(registry.clone()))
+///     .build();
+///
+/// registry.get_or_create("search").force_open();
+/// let request = client.get("http://localhost:9/search").with_extension(BreakerName::new("search"));
+/// let error = request.send().await.unwrap_err();
+/// assert_eq!(halfopen::rejection(&error).unwrap().name(), "search");
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BreakerName(Arc<str>);
+
+impl BreakerName {
+    /// This name.
+    pub fn new(name: impl Into<Arc<str>>) -> BreakerName {
+        BreakerName(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+type Key = dyn for<'a> Fn(&'a Request) -> Cow<'a, str> + Send + Sync;
+
+/// Where the breaker of a request comes from.
+#[derive(Clone)]
+pub(crate) enum Breakers {
+    One(CircuitBreaker),
+    PerHost(Registry),
+    Keyed(Registry, Arc<Key>),
+}
+
+impl Breakers {
+    pub(crate) fn acquire(
+        &self,
+        request: &Request,
+        extensions: &Extensions,
+    ) -> Result<OwnedPermit, Rejected> {
+        let (registry, key) = match self {
+            Breakers::One(breaker) => return breaker.try_acquire_owned(),
+            Breakers::PerHost(registry) => (registry, None),
+            Breakers::Keyed(registry, key) => (registry, Some(key)),
+        };
+        let name = match (extensions.get::<BreakerName>(), key) {
+            (Some(name), _) => Cow::Borrowed(name.as_str()),
+            (None, Some(key)) => key(request),
+            (None, None) => Cow::Owned(host_and_port(request.url())),
+        };
+        registry.get_or_create(&name).try_acquire_owned()
+    }
+}
+
+/// What is sick is a port of a host: two servers on one host do not share their fate.
+fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    // In one piece: `format!` would let it grow.
+    let mut key = String::with_capacity(host.len() + ":65535".len());
+    key.push_str(host);
+    if let Some(port) = url.port_or_known_default() {
+        write!(key, ":{port}").expect("a String takes whatever is written to it");
+    }
+    key
+}
+
+impl fmt::Debug for Breakers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Breakers::One(breaker) => f.debug_tuple("One").field(&breaker.name()).finish(),
+            Breakers::PerHost(registry) => f.debug_tuple("PerHost").field(&registry.len()).finish(),
+            Breakers::Keyed(registry, _) => f.debug_tuple("Keyed").field(&registry.len()).finish(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_host_has_its_port_even_where_the_url_has_none() {
+        for (url, key) in [
+            ("http://example.com/a?b#c", "example.com:80"),
+            ("https://example.com", "example.com:443"),
+            ("https://user:secret@EXAMPLE.com:8443/x", "example.com:8443"),
+            ("http://127.0.0.1:1", "127.0.0.1:1"),
+            ("http://[::1]:65535/", "[::1]:65535"),
+            ("other://example.com/", "example.com"),
+            ("mailto:somebody@example.com", ""),
+        ] {
+            assert_eq!(host_and_port(&url.parse().unwrap()), key, "{url}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+use std::fmt;
+
+use halfopen::{CircuitBreaker, CircuitBreakerError};
+use halfopen_http::GrpcClassify;
+use tonic::Status;
+
+use crate::{StatusClassify, rejected_status};
+
+/// A generated client and a breaker around each call that is made through it.
+///
+/// For clients whose channel cannot be layered, or where a call is more than one request (a retry, a
+/// lookup and then a read). A [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer) around the channel
+/// sees more: the deadline of a request, and how a stream ends. This one judges the `Result` that the operation
+/// gives, by [`StatusClassify`]; a server's `Cancelled` is ignored, for it cannot know the deadline.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{CircuitBreaker, CircuitBreakerConfig, Trip};
+/// use halfopen_tonic::ResilientGrpcClient;
+/// use tonic::{Code, Response, Status};
+///
+/// // As tonic generates them.
+/// #[derive(Clone)]
+/// struct InventoryClient;
+/// impl InventoryClient {
+///     async fn pieces(&mut self, article: u32) -> Result<Response<u32>, Status> {
+///         if article == 0 { Err(Status::unavailable("restarting")) } else { Ok(Response::new(3)) }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).build()?;
+/// let inventory = ResilientGrpcClient::new(InventoryClient, CircuitBreaker::new("inventory", config));
+///
+/// let pieces = inventory.call(|mut client| async move { client.pieces(7).await }).await?;
+/// assert_eq!(pieces.into_inner(), 3);
+///
+/// inventory.call(|mut client| async move { client.pieces(0).await }).await.unwrap_err();
+/// let status = inventory.call(|mut client| async move { client.pieces(7).await }).await.unwrap_err();
+/// assert_eq!(status.code(), Code::Unavailable);
+/// assert_eq!(halfopen::rejection(&status).unwrap().name(), "inventory");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct ResilientGrpcClient<C> {
+    client: C,
+    breaker: CircuitBreaker,
+    classify: StatusClassify,
+}
+
+impl<C> ResilientGrpcClient<C> {
+    /// Calls of this client pass this breaker.
+    pub fn new(client: C, breaker: CircuitBreaker) -> ResilientGrpcClient<C> {
+        ResilientGrpcClient { client, breaker, classify: StatusClassify::default() }
+    }
+
+    /// Says which codes are failures, and which are ignored.
+    pub fn classify(mut self, rules: GrpcClassify) -> ResilientGrpcClient<C> {
+        self.classify = StatusClassify::new(rules);
+        self
+    }
+
+    /// The breaker.
+    pub fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// The client; calls made on it pass no breaker.
+    pub fn get_ref(&self) -> &C {
+        &self.client
+    }
+}
+
+impl<C: Clone> ResilientGrpcClient<C> {
+    /// Makes a call with a clone of the client, which for tonic's is cheap.
+    ///
+    /// # Errors
+    ///
+    /// The status of the operation; or, if the breaker says no, a
+    /// [`rejected_status`](crate::rejected_status), in which [`halfopen::rejection`] finds the rejection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is done, the call is abandoned, and a probe gives its slot back.
+    pub async fn call<F, Fut, T>(&self, operation: F) -> Result<T, Status>
+    where
+        F: FnOnce(C) -> Fut,
+        Fut: Future<Output = Result<T, Status>>,
+    {
+        let called = self.breaker.call_with(|| operation(self.client.clone()), &self.classify).await;
+        called.map_err(|error| match error {
+            CircuitBreakerError::Rejected(rejected) => rejected_status(rejected),
+            CircuitBreakerError::Inner(status) => status,
+        })
+    }
+}
+
+impl<C> fmt::Debug for ResilientGrpcClient<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResilientGrpcClient").field("breaker", &self.breaker.name()).finish_non_exhaustive()
+    }
+}

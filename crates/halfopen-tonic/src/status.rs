@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use halfopen::Rejected;
+use tonic::{Code, Status};
+
+use crate::details;
+
+/// The status by which a gRPC caller learns of a rejection.
+///
+/// Its code is UNAVAILABLE and its message the rejection's own, which names the breaker and says when
+/// to try again. Its details are a `google.rpc.RetryInfo`, where somebody knows how long to wait, and a
+/// `google.rpc.ErrorInfo` with the reason `CIRCUIT_OPEN`, the domain `halfopen` and the breaker's name
+/// as `breaker`. Its source is the [`Rejected`]. The code, the message and the details travel to another
+/// process, the source does not.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::CircuitBreaker;
+/// use halfopen_tonic::rejected_status;
+///
+/// let breaker = CircuitBreaker::builder("inventory").build();
+/// breaker.force_open();
+///
+/// let status = rejected_status(breaker.try_acquire().unwrap_err());
+/// assert_eq!(status.code(), tonic::Code::Unavailable);
+/// assert_eq!(status.message(), "circuit breaker `inventory` is forced open by an operator");
+/// assert_eq!(halfopen::rejection(&status).unwrap().name(), "inventory");
+/// ```
+pub fn rejected_status(rejected: Rejected) -> Status {
+    let message = rejected.to_string();
+    let details = details::of(&rejected, Code::Unavailable, &message);
+    let mut status = Status::with_details(Code::Unavailable, message, details.into());
+    status.set_source(Arc::new(rejected));
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use halfopen::{CircuitBreaker, Clock};
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    fn open_for(wait: Duration) -> Status {
+        let breaker = CircuitBreaker::builder("lager für €").clock(Clock::manual().0).build();
+        breaker.open_for(wait);
+        rejected_status(breaker.try_acquire().unwrap_err())
+    }
+
+    #[test]
+    fn the_details_say_when_to_retry_and_which_breaker_it_was() {
+        let status = open_for(Duration::from_millis(90_500));
+        let details = status.check_error_details().unwrap();
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_millis(90_500)));
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("CIRCUIT_OPEN", "halfopen"));
+        assert_eq!(info.metadata["breaker"], "lager für €");
+    }
+
+    #[test]
+    fn the_longest_wait_is_still_a_wait() {
+        let details = open_for(Duration::MAX).check_error_details().unwrap();
+        let delay = details.retry_info().unwrap().retry_delay.unwrap();
+        assert!(delay >= Duration::from_secs(500 * 365 * 24 * 3600), "{delay:?}");
+    }
+
+    #[test]
+    fn where_nobody_knows_when_there_is_no_retry_info() {
+        let breaker = CircuitBreaker::builder("inventory").build();
+        breaker.force_open();
+        let details = rejected_status(breaker.try_acquire().unwrap_err()).check_error_details().unwrap();
+        assert!(details.retry_info().is_none());
+        assert!(details.error_info().is_some());
+    }
+
+    #[test]
+    fn another_halfopen_reads_the_wait_back() {
+        let status = open_for(Duration::from_secs(300));
+        let hint = halfopen_http::retry_hint(status.metadata().as_ref(), status.details());
+        assert_eq!(hint, Some(Duration::from_secs(300)));
+        let headers = status.into_http::<()>().into_parts().0.headers;
+        assert_eq!(halfopen_http::retry_hint(&headers, &[]), Some(Duration::from_secs(300)));
+    }
+}

@@ -1,0 +1,156 @@
+use halfopen::{CircuitBreaker, Counts, Event, Listener, Rejected, Snapshot, State, StateChange, TripReason};
+use tracing::{Level, debug, enabled, info, warn};
+
+use crate::rejections::{Rejections, Summary};
+
+/// The target of every event here.
+pub const TARGET: &str = "halfopen";
+
+/// Tells `tracing` what breakers do.
+///
+/// One may listen to any number of breakers with different names; subscribed to one twice, it tells
+/// everything twice. What it tells, at which level and with which fields, is listed on the
+/// [crate's page](crate). It hears no calls, so a call costs as much as without it; a
+/// rejection costs a look at whether `debug` is on, and the counting if it is.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::CircuitBreaker;
+/// use halfopen_tracing::TracingListener;
+///
+/// let breaker = CircuitBreaker::builder("payments").listener(TracingListener::new()).build();
+/// breaker.trip();
+/// // WARN halfopen: circuit breaker opened name="payments" from="closed" to="open" reasons="manual" ..
+/// ```
+#[derive(Debug, Default)]
+pub struct TracingListener {
+    rejections: Rejections,
+}
+
+impl TracingListener {
+    /// A listener that has told nothing yet.
+    pub fn new() -> TracingListener {
+        TracingListener::default()
+    }
+
+    fn rejected(&self, breaker: &CircuitBreaker, rejected: &Rejected) {
+        if !enabled!(target: TARGET, Level::DEBUG) {
+            return;
+        }
+        let told = self.rejections.add(breaker.name(), rejected.reason().as_str(), breaker.now());
+        if let Some(summary) = told {
+            tell_rejections(breaker.name(), &summary);
+        }
+    }
+
+    fn changed(&self, breaker: &CircuitBreaker, change: &StateChange) {
+        // What was rejected in the state that has ended is told before the next one.
+        if let Some(summary) = self.rejections.take(breaker.name(), breaker.now()) {
+            tell_rejections(breaker.name(), &summary);
+        }
+        match change.to {
+            State::Open => tell_opening(breaker, change),
+            State::Closed | State::HalfOpen | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
+                tell_change(change);
+            }
+        }
+    }
+}
+
+impl Listener for TracingListener {
+    fn wants_window_rolls(&self) -> bool {
+        true
+    }
+
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
+        let name = breaker.name();
+        match event {
+            Event::StateChanged(change) => self.changed(breaker, change),
+            Event::Rejected(rejected) => self.rejected(breaker, rejected),
+            Event::WouldTrip { reasons, counts, sequence } => {
+                tell_would_trip(name, reasons, counts, *sequence);
+            }
+            Event::Reset { sequence } => info!(target: TARGET, name, sequence, "circuit breaker reset"),
+            Event::ConfigChanged { sequence } => {
+                info!(target: TARGET, name, sequence, "circuit breaker configuration replaced");
+            }
+            Event::WindowRolled { counts } => tell_window_roll(name, counts),
+            // Calls are not asked for, and of what a later version tells nothing is known.
+            _ => {}
+        }
+    }
+}
+
+/// An event about what a rule was asked about: these fields, the counts, and those.
+macro_rules! tell {
+    ($level:ident, [$($first:ident = $is:expr),+], $counts:expr, [$($last:ident = $then:expr),*], $($words:tt)+) => {
+        $level!(
+            target: TARGET,
+            $($first = $is,)+
+            calls = $counts.calls,
+            failures = $counts.failures,
+            slow = $counts.slow,
+            consecutive_failures = $counts.consecutive_failures,
+            failure_rate = $counts.failure_rate(),
+            $($last = $then,)*
+            $($words)+
+        )
+    };
+}
+
+fn tell_window_roll(name: &str, counts: &Counts) {
+    tell!(debug, [name = name], counts, [], "circuit breaker window rolled");
+}
+
+fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {
+    let StateChange { name, from, to, counts, sequence, .. } = change;
+    tell!(
+        warn,
+        [name = &**name, from = from.as_str(), to = to.as_str(), reasons = &*change.why()],
+        counts,
+        // Asked for only where somebody hears it.
+        [wait_seconds = wait_of(change, &breaker.snapshot()), sequence = sequence],
+        "circuit breaker opened"
+    );
+}
+
+fn tell_change(change: &StateChange) {
+    let StateChange { name, from, to, counts, sequence, .. } = change;
+    tell!(
+        info,
+        [name = &**name, from = from.as_str(), to = to.as_str(), reasons = &*change.why()],
+        counts,
+        [sequence = sequence],
+        "circuit breaker is {to}"
+    );
+}
+
+fn tell_would_trip(name: &str, reasons: &[TripReason], counts: &Counts, sequence: u64) {
+    let reasons: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
+    tell!(
+        info,
+        [name = name, reasons = reasons.join("+")],
+        counts,
+        [sequence = sequence],
+        "circuit breaker would have opened"
+    );
+}
+
+fn tell_rejections(name: &str, summary: &Summary) {
+    debug!(
+        target: TARGET,
+        name,
+        rejected = summary.count,
+        over_seconds = summary.over.as_secs_f64(),
+        reason = summary.reason,
+        "circuit breaker rejected calls"
+    );
+}
+
+/// The wait of this opening in seconds, if the breaker is still in it.
+fn wait_of(change: &StateChange, now: &Snapshot) -> Option<f64> {
+    let is_it = |last: &StateChange| last.sequence == change.sequence;
+    let still_open = now.state == State::Open && now.last_trip.as_ref().is_some_and(is_it);
+    still_open.then_some(now.open_duration.as_secs_f64())
+}

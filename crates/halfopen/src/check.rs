@@ -1,0 +1,93 @@
+//! Asking without taking: what the door would say now.
+
+use std::time::Duration;
+
+use crate::admission::refusal;
+use crate::clock::Tick;
+use crate::error::Refusal;
+use crate::state::{Admission, Machine, Word};
+use crate::sync::lock;
+use crate::{CircuitBreaker, Rejected, State};
+
+impl CircuitBreaker {
+    /// Asks without taking: would a call be admitted now?
+    ///
+    /// Changes nothing and counts nothing; the answer may be outdated as soon as it is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_acquire`](Self::try_acquire).
+    pub fn check(&self) -> Result<(), Rejected> {
+        match self.refusal() {
+            Some(refusal) => Err(self.inner().rejected(refusal)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same as [`check`](Self::check), for adapters that give the no to a call made later.
+    #[inline]
+    pub fn refusal(&self) -> Option<Refusal> {
+        let word = self.inner().word.load();
+        if word.is_closed() { None } else { self.refusal_otherwise(word) }
+    }
+
+    // Inline for the same reason as `refused`.
+    #[inline]
+    fn refusal_otherwise(&self, word: Word) -> Option<Refusal> {
+        if word.state() == State::Open {
+            let refusal = self.inner().refusal_while_open(word, |_, _| true);
+            if refusal.is_some() {
+                return refusal;
+            }
+        }
+        self.refusal_at_length(word)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refusal_at_length(&self, word: Word) -> Option<Refusal> {
+        self.refusal_and(word, |_, _| ()).map(|(refusal, ())| refusal)
+    }
+
+    /// What the machine refuses with, and what else it knows at the same moment.
+    fn refusal_and<T>(&self, word: Word, more: impl FnOnce(&Machine, Tick) -> T) -> Option<(Refusal, T)> {
+        match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => return None,
+            State::Open | State::HalfOpen | State::ForcedOpen => {}
+        }
+        let now = self.inner().clock.now();
+        let machine = &lock(&self.inner().control).machine;
+        match machine.check(now) {
+            Admission::Permitted => None,
+            Admission::Refused { reason, left, cause } => {
+                Some((refusal(reason, left, cause), more(machine, now)))
+            }
+        }
+    }
+
+    /// The same as [`refusal`](Self::refusal), and how long it holds if nothing happens but time; none where time
+    /// alone does not end it.
+    ///
+    /// For adapters that wait: both are of one moment. Asked for one after the other, a wait that ends in between
+    /// would be neither.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// assert!(breaker.refusal_for().is_none());
+    ///
+    /// breaker.open_for(Duration::from_secs(5));
+    /// let (_, time) = breaker.refusal_for().unwrap();
+    /// assert!(time.unwrap() <= Duration::from_secs(5));
+    ///
+    /// breaker.force_open();
+    /// assert!(matches!(breaker.refusal_for(), Some((_, None))));
+    /// ```
+    pub fn refusal_for(&self) -> Option<(Refusal, Option<Duration>)> {
+        self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in(now))
+    }
+}

@@ -1,0 +1,197 @@
+use std::cell::Cell;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+// Plain std atomics even under loom: the clock is an input of the models, not a part of them.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A moment of one breaker's clock: nanoseconds since the clock began (584 years fit).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tick(pub(crate) u64);
+
+impl Tick {
+    /// The moment that never comes.
+    pub(crate) const NEVER: Tick = Tick(u64::MAX);
+
+    /// Nanoseconds from `earlier` until now; a step back counts as none.
+    pub(crate) fn since(self, earlier: Tick) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    pub(crate) fn after(self, nanos: u64) -> Tick {
+        Tick(self.0.saturating_add(nanos))
+    }
+}
+
+/// Nanoseconds of a duration, clamped to what a [`Tick`] can hold.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    // Without the 128 bits of `as_nanos`: every timed call comes here.
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(duration.subsec_nanos().into())
+}
+
+/// Where a breaker gets its time from: one monotonic clock for everything it decides.
+///
+/// # Examples
+///
+/// A test moves the time itself instead of waiting for it (feature `test-util`):
+///
+#[cfg_attr(feature = "test-util", doc = "```")]
+#[cfg_attr(not(feature = "test-util"), doc = "```ignore")]
+/// use halfopen::{CircuitBreaker, Clock};
+/// use std::time::Duration;
+///
+/// let (clock, hands) = Clock::manual();
+/// let breaker = CircuitBreaker::builder("payments").clock(clock).build();
+/// breaker.open_for(Duration::from_secs(30));
+/// assert!(breaker.is_open());
+///
+/// hands.advance(Duration::from_secs(30));
+/// assert!(breaker.is_half_open());
+/// ```
+#[derive(Clone, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Default)]
+enum Source {
+    #[default]
+    System,
+    #[cfg_attr(not(feature = "test-util"), expect(dead_code, reason = "only tests make one"))]
+    Manual(Arc<Hands>),
+}
+
+#[derive(Debug)]
+struct Hands {
+    nanos: AtomicU64,
+    started: SystemTime,
+}
+
+impl Clock {
+    /// The monotonic clock of the operating system.
+    pub fn system() -> Clock {
+        Clock(Source::System)
+    }
+
+    /// A clock that stands still until its [`ManualClock`] moves it.
+    #[cfg(feature = "test-util")]
+    pub fn manual() -> (Clock, ManualClock) {
+        let hands = Arc::new(Hands { nanos: AtomicU64::new(0), started: system_wall() });
+        (Clock(Source::Manual(Arc::clone(&hands))), ManualClock(hands))
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Tick {
+        match &self.0 {
+            Source::System => system_now(),
+            Source::Manual(hands) => Tick(hands.nanos.load(Ordering::Acquire)),
+        }
+    }
+
+    /// The wall time at `tick`, for the timestamps of events; nothing is decided by it.
+    pub(crate) fn wall(&self, tick: Tick) -> SystemTime {
+        match &self.0 {
+            Source::System => {
+                let ago = Duration::from_nanos(system_now().since(tick));
+                let wall = system_wall();
+                wall.checked_sub(ago).unwrap_or(wall)
+            }
+            Source::Manual(hands) => {
+                hands.started.checked_add(Duration::from_nanos(tick.0)).unwrap_or(hands.started)
+            }
+        }
+    }
+}
+
+#[inline]
+fn system_now() -> Tick {
+    static START: OnceLock<Instant> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    let now = Instant::now();
+    Tick(nanos(now.saturating_duration_since(*START.get_or_init(|| now))))
+}
+
+fn system_wall() -> SystemTime {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    SystemTime::now()
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::System => f.write_str("Clock::system()"),
+            Source::Manual(hands) => write!(f, "Clock::manual() at {:?}", now_of(hands)),
+        }
+    }
+}
+
+fn now_of(hands: &Hands) -> Duration {
+    Duration::from_nanos(hands.nanos.load(Ordering::Acquire))
+}
+
+/// The hands of a manual [`Clock`]: every breaker with that clock sees the time they show.
+#[cfg(feature = "test-util")]
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Hands>);
+
+#[cfg(feature = "test-util")]
+impl ManualClock {
+    /// Moves the clock forward; it stops at the 584 years it can hold.
+    pub fn advance(&self, by: Duration) {
+        let step = nanos(by);
+        let _ = self
+            .0
+            .nanos
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(now.saturating_add(step)));
+    }
+
+    /// Sets the clock to this long after its start. It may step back, which a breaker takes for
+    /// "no time has passed".
+    pub fn set(&self, since_start: Duration) {
+        self.0.nanos.store(nanos(since_start), Ordering::Release);
+    }
+
+    /// How long after its start the clock stands.
+    pub fn now(&self) -> Duration {
+        now_of(&self.0)
+    }
+}
+
+/// The moment at which a call ends: the clock is read when somebody asks, and once.
+pub(crate) struct Moment<'a> {
+    clock: &'a Clock,
+    tick: Cell<Option<Tick>>,
+    rolled: Cell<bool>,
+}
+
+impl<'a> Moment<'a> {
+    #[inline]
+    pub(crate) fn of(clock: &'a Clock) -> Moment<'a> {
+        Moment { clock, tick: Cell::new(None), rolled: Cell::new(false) }
+    }
+
+    pub(crate) fn at(clock: &'a Clock, now: Tick) -> Moment<'a> {
+        Moment { clock, tick: Cell::new(Some(now)), rolled: Cell::new(false) }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Tick {
+        match self.tick.get() {
+            Some(tick) => tick,
+            None => {
+                let now = self.clock.now();
+                self.tick.set(Some(now));
+                now
+            }
+        }
+    }
+
+    /// A window was rolled on to this moment.
+    pub(crate) fn note_roll(&self) {
+        self.rolled.set(true);
+    }
+
+    pub(crate) fn has_rolled(&self) -> bool {
+        self.rolled.get()
+    }
+}

@@ -1,0 +1,137 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::duration;
+
+/// The numbers of a configuration that cannot hold, all of them at once.
+///
+/// Each is a [`ConfigProblem`] with its field, its value and the range that it must lie in.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{CircuitBreakerConfig, HalfOpen, Trip};
+///
+/// let error = CircuitBreakerConfig::builder()
+///     .trip(Trip::failure_rate(0.0))
+///     .half_open(HalfOpen::new().max_calls(0))
+///     .build()
+///     .unwrap_err();
+///
+/// let fields: Vec<_> = error.problems().iter().map(|problem| problem.field()).collect();
+/// assert_eq!(fields, ["trip.failure_rate.threshold", "half_open.max_calls"]);
+/// assert_eq!(
+///     error.problems()[0].to_string(),
+///     "`trip.failure_rate`: threshold is 0, must be above 0 and at most 1",
+/// );
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    problems: Vec<ConfigProblem>,
+}
+
+/// One number of a configuration that cannot hold.
+///
+/// Displayed, it is a sentence that says what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    field: &'static str,
+    value: String,
+    range: String,
+}
+
+impl ConfigError {
+    /// Every problem, in the order of the parts; never empty.
+    pub fn problems(&self) -> &[ConfigProblem] {
+        &self.problems
+    }
+}
+
+impl ConfigProblem {
+    /// The path of what is wrong, such as `backoff.jitter` or `trip.failure_rate.threshold`.
+    pub fn field(&self) -> &str {
+        self.field
+    }
+
+    /// What was written there.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// What must be written there, as it would follow "must be".
+    pub fn range(&self) -> &str {
+        &self.range
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [problem] = self.problems.as_slice() {
+            return problem.fmt(f);
+        }
+        write!(f, "{} problems", self.problems.len())?;
+        for (place, problem) in self.problems.iter().enumerate() {
+            write!(f, "{} {problem}", if place == 0 { ":" } else { ";" })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConfigProblem { field, value, range } = self;
+        match field.rsplit_once('.') {
+            // A part that may stand there several times is named apart from its number.
+            Some((part, number)) if part.contains('.') => {
+                write!(f, "`{part}`: {number} is {value}, must be {range}")
+            }
+            _ => write!(f, "`{field}` is {value}, must be {range}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Collects what is wrong, part by part.
+#[derive(Debug, Default)]
+pub(super) struct Problems(Vec<ConfigProblem>);
+
+impl Problems {
+    pub(super) fn add(&mut self, field: &'static str, value: impl fmt::Display, range: impl Into<String>) {
+        self.0.push(ConfigProblem { field, value: value.to_string(), range: range.into() });
+    }
+
+    /// A share of calls: above 0, at most 1, and not so small that it is held as 0.
+    pub(super) fn share(&mut self, field: &'static str, share: f64) {
+        if !(share > 0.0 && share <= 1.0) {
+            self.add(field, number(share), "above 0 and at most 1");
+        } else if super::ratio::parts_per_billion(share) == 0 {
+            self.add(field, number(share), "from 0.000000001 (the smallest share that is told from 0) to 1");
+        }
+    }
+
+    pub(super) fn at_least_one(&mut self, field: &'static str, count: u32) {
+        if count == 0 {
+            self.add(field, count, "at least 1");
+        }
+    }
+
+    pub(super) fn above_zero(&mut self, field: &'static str, time: Duration) {
+        if time.is_zero() {
+            self.add(field, duration::print(time), "longer than 0s");
+        }
+    }
+
+    pub(super) fn result(self) -> Result<(), ConfigError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ConfigError { problems: self.0 }) }
+    }
+}
+
+/// A number as a person writes it; one with a crowd of zeros in powers of ten.
+pub(super) fn number(number: f64) -> String {
+    if number == 0.0 || (1e-9..1e9).contains(&number.abs()) {
+        format!("{number}")
+    } else {
+        format!("{number:?}")
+    }
+}

@@ -1,0 +1,189 @@
+use std::fmt;
+use std::time::Duration;
+
+use super::duration;
+use super::error::Problems;
+use crate::clock::nanos;
+
+/// What the rules look at: the last calls, or the calls of the last moments.
+///
+/// A constructor keeps what it is given; [`build`](crate::CircuitBreakerConfigBuilder::build) says
+/// what cannot hold.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{Window, WindowKind};
+/// use std::time::Duration;
+///
+/// let minute = Window::last(Duration::from_secs(60)).buckets(12);
+/// assert_eq!(minute.kind(), WindowKind::Last { duration: Duration::from_secs(60), buckets: 12 });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "super::document::Window", into = "super::document::Window"))]
+pub struct Window {
+    kind: WindowKind,
+    /// Buckets asked of a window that has none.
+    stray_buckets: Option<u32>,
+}
+
+/// How a [`Window`] remembers, with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WindowKind {
+    /// The last so many outcomes.
+    LastCalls {
+        /// How many.
+        calls: u32,
+    },
+    /// The outcomes of the last so much time.
+    Last {
+        /// How long.
+        duration: Duration,
+        /// How many steps it slides by.
+        buckets: u32,
+    },
+    /// All outcomes since the interval began; then it starts empty.
+    Tumbling {
+        /// How long.
+        interval: Duration,
+    },
+    /// All outcomes since the breaker closed.
+    Unbounded,
+}
+
+/// A window's geometry, in integers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    LastCalls(u32),
+    Time { nanos: u64, buckets: u32 },
+    Tumbling { nanos: u64 },
+    Unbounded,
+}
+
+const BUCKETS: u32 = 10;
+const MAX_CALLS: u32 = 1_000_000;
+const MAX_BUCKETS: u32 = 1_000;
+
+impl Window {
+    /// The last `n` recorded outcomes, from 1 to 1,000,000, in the order of completion.
+    ///
+    /// It truly slides: whatever went before, the outcome that is `n` calls old is gone. It needs no
+    /// clock.
+    pub fn last_calls(n: u32) -> Window {
+        Window::of(WindowKind::LastCalls { calls: n })
+    }
+
+    /// The outcomes of the last `duration`, in ten buckets unless [`buckets`](Self::buckets) says
+    /// otherwise.
+    ///
+    /// The time is longer than zero; beyond 584 years it is taken for that.
+    pub fn last(duration: Duration) -> Window {
+        // A bucket is a nanosecond at least.
+        let buckets = nanos(duration).clamp(1, BUCKETS.into()) as u32;
+        Window::of(WindowKind::Last { duration, buckets })
+    }
+
+    /// How many steps a window over time slides by: from 1 to 1,000.
+    ///
+    /// Outcomes leave the window a bucket at a time, so it reaches back between `duration` less a
+    /// bucket and `duration`. An error on a window without buckets.
+    pub fn buckets(self, n: u32) -> Window {
+        match self.kind {
+            WindowKind::Last { duration, .. } => Window::of(WindowKind::Last { duration, buckets: n }),
+            WindowKind::LastCalls { .. } | WindowKind::Tumbling { .. } | WindowKind::Unbounded => {
+                Window { stray_buckets: Some(n), ..self }
+            }
+        }
+    }
+
+    /// The outcomes since the current `interval` began; with each interval all counts restart, the
+    /// run of failures too.
+    ///
+    /// The interval is longer than zero; beyond 584 years it is taken for that.
+    pub fn tumbling(interval: Duration) -> Window {
+        Window::of(WindowKind::Tumbling { interval })
+    }
+
+    /// Every outcome since the breaker closed. It needs no clock.
+    pub fn unbounded() -> Window {
+        Window::of(WindowKind::Unbounded)
+    }
+
+    /// How the window remembers, with its numbers.
+    pub fn kind(&self) -> WindowKind {
+        self.kind
+    }
+
+    fn of(kind: WindowKind) -> Window {
+        Window { kind, stray_buckets: None }
+    }
+
+    /// The most outcomes that can lie in it; none where there is no such number, or none that holds.
+    pub(super) fn size(&self) -> Option<u32> {
+        match self.kind {
+            WindowKind::LastCalls { calls } => Some(calls).filter(|&calls| calls > 0),
+            WindowKind::Last { .. } | WindowKind::Tumbling { .. } | WindowKind::Unbounded => None,
+        }
+    }
+
+    pub(super) fn form(&self) -> Form {
+        match self.kind {
+            WindowKind::LastCalls { calls } => Form::LastCalls(calls),
+            WindowKind::Last { duration, buckets } => Form::Time { nanos: nanos(duration), buckets },
+            WindowKind::Tumbling { interval } => Form::Tumbling { nanos: nanos(interval) },
+            WindowKind::Unbounded => Form::Unbounded,
+        }
+    }
+
+    pub(super) fn judge(&self, problems: &mut Problems) {
+        match self.kind {
+            WindowKind::LastCalls { calls } => {
+                if !(1..=MAX_CALLS).contains(&calls) {
+                    problems.add("window.last_calls", calls, "from 1 to 1000000");
+                }
+            }
+            WindowKind::Last { duration, buckets } => judge_time(duration, buckets, problems),
+            WindowKind::Tumbling { interval } => problems.above_zero("window.tumbling", interval),
+            WindowKind::Unbounded => {}
+        }
+        if let Some(buckets) = self.stray_buckets {
+            let value = format_args!("{buckets} on {self}");
+            problems.add("window.buckets", value, "left out: only `Window::last` has buckets");
+        }
+    }
+}
+
+fn judge_time(duration: Duration, buckets: u32, problems: &mut Problems) {
+    problems.above_zero("window.last", duration);
+    let nanos = nanos(duration);
+    if !(1..=MAX_BUCKETS).contains(&buckets) {
+        problems.add("window.buckets", buckets, "from 1 to 1000");
+    } else if nanos > 0 && u64::from(buckets) > nanos {
+        let range = format!("from 1 to {nanos}, the nanoseconds of the window");
+        problems.add("window.buckets", buckets, range);
+    }
+}
+
+/// The window in a sentence.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            WindowKind::LastCalls { calls } => write!(f, "a window of the last {calls} calls"),
+            WindowKind::Last { duration, .. } => {
+                write!(f, "a window of the last {}", duration::print(duration))
+            }
+            WindowKind::Tumbling { interval } => {
+                write!(f, "a window that tumbles every {}", duration::print(interval))
+            }
+            WindowKind::Unbounded => f.write_str("an unbounded window"),
+        }
+    }
+}
+
+impl fmt::Debug for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind.fmt(f)
+    }
+}

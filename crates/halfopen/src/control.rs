@@ -1,0 +1,106 @@
+//! The operator's switch.
+
+use std::time::Duration;
+
+use crate::clock::{Moment, nanos};
+use crate::{CircuitBreaker, State};
+
+impl CircuitBreaker {
+    /// Opens the breaker with the usual wait, as if a rule had fired.
+    ///
+    /// In half-open it is as if a probe had failed. While open, and under an override, it does
+    /// nothing.
+    pub fn trip(&self) {
+        self.open_by_hand(None);
+    }
+
+    /// Opens the breaker for this long from now, whatever wait is configured.
+    ///
+    /// While open it opens anew; under an override it does nothing. Zero is valid: the next call is
+    /// a probe.
+    pub fn open_for(&self, wait: Duration) {
+        self.open_by_hand(Some(nanos(wait)));
+    }
+
+    fn open_by_hand(&self, wait: Option<u64>) {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            control.machine.open_by_hand(wait, counts, now, log);
+        });
+    }
+
+    /// Rejects every call until [`force_closed`](Self::force_closed) or [`reset`](Self::reset).
+    pub fn force_open(&self) {
+        self.force(State::ForcedOpen);
+    }
+
+    /// Closes the breaker, with an empty window and the backoff forgotten, and takes away any override.
+    pub fn force_closed(&self) {
+        self.force(State::Closed);
+    }
+
+    /// Admits every call and remembers nothing but the lifetime totals.
+    pub fn disable(&self) {
+        self.force(State::Disabled);
+    }
+
+    /// Admits every call and goes on counting: what the rules would have done is told and counted.
+    pub fn metrics_only(&self) {
+        self.force(State::MetricsOnly);
+    }
+
+    /// Disables or enables the breaker as a configuration says, and says whether that changed anything.
+    ///
+    /// Unlike [`disable`](Self::disable) it is no operator's word: it disables only where there is no
+    /// override, and enables only what it has disabled itself and no operator has set since, not even
+    /// to disabled. It is what [`RegistryBuilder::enabled_for`](crate::RegistryBuilder::enabled_for) does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, State};
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// assert!(breaker.set_enabled(false));
+    /// breaker.disable(); // by an operator now
+    /// assert!(!breaker.set_enabled(true));
+    /// assert_eq!(breaker.state(), State::Disabled);
+    /// ```
+    pub fn set_enabled(&self, enabled: bool) -> bool {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let before = control.machine.state();
+            let has_override = matches!(before, State::ForcedOpen | State::Disabled | State::MetricsOnly);
+            if enabled != control.is_disabled_by_rule() || (!enabled && has_override) {
+                return false;
+            }
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            let state = if enabled { State::Closed } else { State::Disabled };
+            control.machine.force(state, counts, now, log);
+            control.set_disabled_by_rule(!enabled);
+            true
+        })
+    }
+
+    /// The same as [`force_closed`](Self::force_closed), and tells [`Event::Reset`](crate::Event::Reset).
+    ///
+    /// The lifetime totals stay.
+    pub fn reset(&self) {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            control.machine.reset(counts, now, log);
+            control.set_disabled_by_rule(false);
+        });
+    }
+
+    fn force(&self, state: State) {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| {
+            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            control.machine.force(state, counts, now, log);
+            control.set_disabled_by_rule(false);
+        });
+    }
+}

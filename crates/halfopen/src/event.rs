@@ -1,0 +1,253 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::{CircuitBreaker, Counts, Rejected, State};
+
+/// A change of state, and what led to it.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct StateChange {
+    /// The breaker's name.
+    pub name: Arc<str>,
+    /// The state it left.
+    pub from: State,
+    /// The state it entered.
+    pub to: State,
+    /// Every reason that held, in a fixed order; empty where time or a passed probe was the reason.
+    pub reasons: Vec<TripReason>,
+    /// The counts that the decision was made on.
+    pub counts: Counts,
+    /// Wall time of the change.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::unix"))]
+    pub at: SystemTime,
+    /// Grows by one with every change this breaker tells, in the order in which they happened.
+    pub sequence: u64,
+}
+
+impl Default for StateChange {
+    fn default() -> Self {
+        StateChange {
+            name: Arc::default(),
+            from: State::Closed,
+            to: State::Closed,
+            reasons: Vec::new(),
+            counts: Counts::default(),
+            at: SystemTime::UNIX_EPOCH,
+            sequence: 0,
+        }
+    }
+}
+
+impl StateChange {
+    /// Why it happened, in one word for labels: the reasons joined by `+` (`failure_rate`,
+    /// `failure_rate+slow_call_rate`, `manual`, ..), `wait_over` where time was the reason and
+    /// `probes_passed` where a breaker closed by itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.trip();
+    /// assert_eq!(breaker.snapshot().last_trip.unwrap().why(), "manual");
+    /// ```
+    pub fn why(&self) -> Cow<'static, str> {
+        match (self.reasons.as_slice(), self.to) {
+            ([], State::Closed) => Cow::Borrowed(PROBES_PASSED),
+            ([], _) => Cow::Borrowed(WAIT_OVER),
+            ([reason], _) => Cow::Borrowed(reason.as_str()),
+            (several, _) => {
+                let words: Vec<_> = several.iter().copied().map(TripReason::as_str).collect();
+                Cow::Owned(words.join("+"))
+            }
+        }
+    }
+}
+
+/// The word for a change that time was the reason of.
+pub(crate) const WAIT_OVER: &str = "wait_over";
+
+/// The word for a breaker's closing by itself.
+pub(crate) const PROBES_PASSED: &str = "probes_passed";
+
+/// Why a breaker opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum TripReason {
+    /// So many failures in a row.
+    ConsecutiveFailures,
+    /// So many failures in the window.
+    FailureCount,
+    /// Too large a share of the calls failed.
+    FailureRate,
+    /// Too large a share of the calls was slow.
+    SlowCallRate,
+    /// The rule given with `ready_to_trip` said so.
+    Custom,
+    /// Half-open: too many probes failed.
+    ProbeFailed,
+    /// Half-open: a probe did not report within `probe_timeout`.
+    ProbeTimedOut,
+    /// Somebody called a control.
+    Manual,
+}
+
+impl TripReason {
+    /// The reason's name in documents and labels: `failure_rate`, `probe_failed`, ..
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TripReason::ConsecutiveFailures => "consecutive_failures",
+            TripReason::FailureCount => "failure_count",
+            TripReason::FailureRate => "failure_rate",
+            TripReason::SlowCallRate => "slow_call_rate",
+            TripReason::Custom => "custom",
+            TripReason::ProbeFailed => "probe_failed",
+            TripReason::ProbeTimedOut => "probe_timed_out",
+            TripReason::Manual => "manual",
+        }
+    }
+}
+
+/// What became of a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+pub enum Ended {
+    /// The call succeeded.
+    Success,
+    /// The call failed.
+    Failure,
+    /// The call said nothing about the dependency.
+    Ignored,
+    /// The permit was dropped without a word.
+    Abandoned,
+    /// The state it was admitted in had ended before it did.
+    Late,
+}
+
+impl Ended {
+    /// The word for it in documents and labels: `success`, `failure`, `ignored`, `abandoned`, `late`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ended::Success => "success",
+            Ended::Failure => "failure",
+            Ended::Ignored => "ignored",
+            Ended::Abandoned => "abandoned",
+            Ended::Late => "late",
+        }
+    }
+}
+
+/// Something a breaker tells its listeners.
+///
+/// Serialized (feature `serde`) durations are numbers of seconds, moments seconds since 1970.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Event {
+    /// The state changed.
+    StateChanged(StateChange),
+    /// A call was not admitted.
+    Rejected(Rejected),
+    /// A permit ended; told only to listeners that want calls.
+    Recorded {
+        /// What became of it.
+        ended: Ended,
+        /// Whether it took `slow_after` or longer.
+        slow: bool,
+        /// How long it took, if that was measured or reported.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::option"))]
+        took: Option<Duration>,
+    },
+    /// A window over time went on to its next bucket, or a tumbling one to its next interval; told only to
+    /// listeners that want window rolls, at once by the thread whose call found the bucket over.
+    WindowRolled {
+        /// What lies in the window now, that call included.
+        counts: Counts,
+    },
+    /// A probe ended without a verdict: its slot is free again. Told at once, like a rejection.
+    ProbeEnded,
+    /// In metrics-only, a rule began to hold.
+    WouldTrip {
+        /// Every rule that holds.
+        reasons: Vec<TripReason>,
+        /// The counts that it holds for.
+        counts: Counts,
+        /// Its place among the changes.
+        sequence: u64,
+    },
+    /// `reset()` was called.
+    Reset {
+        /// Its place among the changes.
+        sequence: u64,
+    },
+    /// The configuration was replaced.
+    ConfigChanged {
+        /// Its place among the changes.
+        sequence: u64,
+    },
+}
+
+/// Hears what a breaker does.
+///
+/// State changes, resets, would-trips and configuration changes reach every listener one at a time,
+/// in the order of their `sequence`, after the change is made and outside every lock: a listener may
+/// call the breaker. Rejections and recorded calls are told at once by the thread that caused them
+/// and have no order among threads; a listener that hears them and causes another of their kind is told of it
+/// within its own call, so it must know when to stop. A panic in a listener is caught and counted
+/// ([`Totals::panics`](crate::Totals::panics)); the other listeners still hear the event.
+///
+/// Any `Fn(&CircuitBreaker, &Event)` is a listener.
+pub trait Listener: Send + Sync + 'static {
+    /// Hears one event. It runs in the thread of a caller: it should be quick and must not block.
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event);
+
+    /// Whether this listener wants [`Event::WindowRolled`]. Asked once, when it subscribes. Idle time rolls
+    /// nothing: there is at most one for each bucket in which a call ends.
+    fn wants_window_rolls(&self) -> bool {
+        false
+    }
+
+    /// Whether this listener wants [`Event::Recorded`] for every call. Asked once, when it subscribes.
+    /// If true every call is timed.
+    fn wants_calls(&self) -> bool {
+        false
+    }
+
+    /// Whether this listener wants [`Event::Rejected`]. Asked once, when it subscribes.
+    ///
+    /// A rejection is the one event that comes as often as calls do: who only follows the changes says
+    /// false, and a rejection costs as little as if nobody listened.
+    fn wants_rejections(&self) -> bool {
+        true
+    }
+}
+
+impl<F: Fn(&CircuitBreaker, &Event) + Send + Sync + 'static> Listener for F {
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
+        self(breaker, event);
+    }
+}
+
+// `Arc<L>` is no `Fn`, so a shared listener needs its own impl.
+impl<L: Listener + ?Sized> Listener for Arc<L> {
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
+        (**self).on_event(breaker, event);
+    }
+
+    fn wants_window_rolls(&self) -> bool {
+        (**self).wants_window_rolls()
+    }
+
+    fn wants_calls(&self) -> bool {
+        (**self).wants_calls()
+    }
+
+    fn wants_rejections(&self) -> bool {
+        (**self).wants_rejections()
+    }
+}

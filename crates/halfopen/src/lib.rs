@@ -1,0 +1,139 @@
+//! A circuit breaker for anything that can fail from the outside: right first, then fast.
+//!
+//! A call to a dependency that is down costs twice: the caller waits for nothing, and the dependency
+//! gets load while it tries to recover. A breaker watches how calls end. When too many fail it
+//! **opens** and rejects calls at once; after a wait it is **half-open** and lets a few through as
+//! probes; if they succeed it is **closed** again.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use halfopen::{CircuitBreaker, CircuitBreakerError};
+//! # use std::io;
+//! # async fn fetch(_: &str) -> io::Result<String> { Err(io::ErrorKind::ConnectionRefused.into()) }
+//!
+//! let breaker = CircuitBreaker::builder("weather").build();
+//! for _ in 0..10 {
+//!     match breaker.call(|| fetch("/today")).await {
+//!         Ok(report) => println!("{report}"),
+//!         Err(CircuitBreakerError::Inner(error)) => println!("failed: {error}"),
+//!         Err(CircuitBreakerError::Rejected(rejected)) => println!("not tried: {rejected}"),
+//!     }
+//! }
+//! assert!(breaker.is_open()); // after five failures; five calls were never made
+//! println!("{}", breaker.explain());
+//! # }
+//! ```
+//!
+//! It needs no runtime and does no I/O: it works in async code of any runtime and in plain threads.
+//!
+//! # States
+//!
+//! ```text
+//!             a rule fires                  the wait is over
+//!   Closed ───────────────▶ Open ─────────────────────────────▶ HalfOpen
+//!      ▲                      ▲                                   │   │
+//!      │                      └── a probe failed or is overdue ───┘   │
+//!      └────────────────────────────── enough probes passed ──────────┘
+//! ```
+//!
+//! Over these an operator may lay an override: forced open, disabled, metrics-only ([`State`]).
+//!
+//! # What you can rely on
+//!
+//! - Windows truly slide: after a million successes an outage opens it as soon as the last window says so.
+//! - An outcome counts only in the visit to a state that admitted its call: a slow call from before the
+//!   outage decides nothing about the recovery.
+//! - A probe is never lost: a dropped, cancelled or panicking call gives its slot back, and one that
+//!   hangs is overdue after `probe_timeout`.
+//! - No lock and no allocation on the way of an admitted call, and no code of yours runs under a lock.
+//!
+//! # Where things are
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | protect a call | [`CircuitBreaker::call`], [`call_blocking`](CircuitBreaker::call_blocking), [`with_circuit_breaker!`] |
+//! | have a fallback | [`call_or_else`](CircuitBreaker::call_or_else), [`call_with_fallback`](CircuitBreaker::call_with_fallback) |
+//! | say what a failure is | [`Classify`], [`errors`], [`failure_if`] |
+//! | take a permit yourself | [`try_acquire`](CircuitBreaker::try_acquire), [`Permit`], [`OwnedPermit`] |
+//! | protect a function, a client | [`wrap`](CircuitBreaker::wrap), [`Protected`], [`CircuitProtected`] |
+#![cfg_attr(
+    feature = "stream",
+    doc = "| protect a stream | [`protect_stream`](CircuitBreaker::protect_stream) |"
+)]
+//! | choose rules and numbers | [`CircuitBreakerConfig`], [`Trip`], [`Window`], [`Backoff`], [`HalfOpen`] |
+//! | have many breakers | [`Registry`] |
+//! | see what it does | [`explain`](CircuitBreaker::explain), [`snapshot`](CircuitBreaker::snapshot), [`events`](CircuitBreaker::events), [`Listener`] |
+//! | know afterwards what it did | [`Registry::keep_history`], [`History`] |
+//! | show it on a dashboard | [`Registry::watch`], `halfopen-metrics`, `halfopen-opentelemetry` |
+//! | steer it | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
+//! | read more, with examples | [`guide`] |
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what a breaker decides.
+//!
+//! - `serde`: snapshots, events and rejections can be serialized, configurations deserialized.
+//! - `stream`: `CircuitBreaker::protect_stream`, and `Events` as a `Stream`.
+//! - `test-util`: `Clock::manual`, a clock that a test moves by hand.
+
+mod admission;
+mod aside;
+mod breaker;
+mod builder;
+mod call;
+mod check;
+mod classify;
+mod clock;
+mod config;
+mod control;
+mod error;
+mod event;
+mod events;
+mod explain;
+pub mod guide;
+mod history;
+mod line;
+mod listeners;
+#[cfg(all(test, loom))]
+mod loom_tests;
+mod outcome;
+mod permit;
+mod policy;
+mod protected;
+mod registry;
+#[cfg(feature = "serde")]
+mod seconds;
+mod settle;
+mod snapshot;
+mod state;
+#[cfg(feature = "stream")]
+mod stream;
+mod sync;
+mod totals;
+mod window;
+
+pub use breaker::CircuitBreaker;
+pub use builder::CircuitBreakerBuilder;
+pub use classify::{Classify, Errors, ErrorsFail, FailureIf, errors, failure_if};
+pub use clock::Clock;
+#[cfg(feature = "test-util")]
+pub use clock::ManualClock;
+pub use config::{
+    Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
+    ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
+    format_duration, parse_duration,
+};
+pub use error::{BoxError, CircuitBreakerError, Refusal, RejectReason, Rejected, rejection};
+pub use event::{Ended, Event, Listener, StateChange, TripReason};
+pub use events::Events;
+pub use listeners::Subscription;
+pub use outcome::Outcome;
+pub use permit::{OwnedPermit, Permit};
+pub use protected::{CircuitProtected, Protected, ProtectedFn};
+pub use registry::{
+    AlreadyExists, History, Registry, RegistryBuilder, RegistryStatus, Sight, TransitionCount, Watch, Watched,
+};
+pub use snapshot::{Counts, Snapshot, Totals};
+pub use state::State;
+#[cfg(feature = "stream")]
+pub use stream::CircuitBreakerStream;

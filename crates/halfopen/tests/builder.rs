@@ -1,0 +1,88 @@
+//! What a builder promises beside its configuration: own rules, listeners, and the state to begin in.
+#![cfg(feature = "test-util")]
+
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, Clock, Counts, Event, Listener, State, TripReason};
+
+const ALL: [State; 6] =
+    [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly];
+
+#[test]
+fn of_two_own_rules_either_opens_also_where_the_other_panics() {
+    type Rule = fn(&Counts) -> bool;
+    let (never, second, panics): (Rule, Rule, Rule) =
+        (|_| false, |counts| counts.calls == 2, |_| resume_unwind(Box::new("a rule's own trouble")));
+    for [one, other] in [[never, second], [second, never], [panics, second], [second, panics]] {
+        let config = CircuitBreakerConfig::builder().no_trip_rules().build().unwrap();
+        let breaker =
+            CircuitBreaker::builder("owned").config(config).ready_to_trip(one).ready_to_trip(other).build();
+        breaker.try_acquire().unwrap().success();
+        assert!(breaker.is_closed());
+        breaker.try_acquire().unwrap().success();
+        let trip = breaker.snapshot().last_trip.expect("one of the two holds");
+        assert_eq!(trip.reasons, [TripReason::Custom]);
+    }
+}
+
+#[test]
+fn the_listeners_of_a_builder_are_not_told_how_it_got_where_it_begins() {
+    for state in ALL {
+        let heard: Arc<Mutex<Vec<(State, State)>>> = Arc::default();
+        let notes = Arc::clone(&heard);
+        let breaker = CircuitBreaker::builder("begun")
+            .on_state_change(move |change| notes.lock().unwrap().push((change.from, change.to)))
+            .start_in(state)
+            .build();
+        assert!(heard.lock().unwrap().is_empty());
+        breaker.reset();
+        let from = if state == State::HalfOpen { State::Open } else { state };
+        assert_eq!(*heard.lock().unwrap(), [(from, State::Closed)]);
+    }
+}
+
+#[test]
+fn a_breaker_that_begins_open_or_half_open_closes_by_a_probe() {
+    for (state, wait) in [(State::Open, Duration::from_secs(10)), (State::HalfOpen, Duration::ZERO)] {
+        let (clock, hands) = Clock::manual();
+        let breaker = CircuitBreaker::builder("begun").clock(clock).start_in(state).build();
+        assert_eq!(breaker.check().is_err(), state == State::Open);
+        hands.advance(wait);
+        breaker.try_acquire().unwrap().success();
+        assert_eq!(breaker.state(), State::Closed);
+    }
+}
+
+#[test]
+fn a_shared_listener_is_asked_what_it_wants_itself() {
+    struct Ear(Mutex<Vec<&'static str>>);
+    impl Listener for Ear {
+        fn on_event(&self, _: &CircuitBreaker, event: &Event) {
+            self.0.lock().unwrap().push(match event {
+                Event::Rejected(_) => "rejected",
+                Event::Recorded { .. } => "recorded",
+                Event::WindowRolled { .. } => "rolled",
+                _ => "changed",
+            });
+        }
+        fn wants_calls(&self) -> bool {
+            true
+        }
+        fn wants_window_rolls(&self) -> bool {
+            true
+        }
+        fn wants_rejections(&self) -> bool {
+            false
+        }
+    }
+    let (clock, hands) = Clock::manual();
+    let ear = Arc::new(Ear(Mutex::default()));
+    let breaker = CircuitBreaker::builder("heard").clock(clock).listener(Arc::clone(&ear)).build();
+    hands.advance(Duration::from_secs(1));
+    breaker.try_acquire().unwrap().success();
+    breaker.force_open();
+    breaker.try_acquire().unwrap_err();
+    assert_eq!(*ear.0.lock().unwrap(), ["recorded", "rolled", "changed"]);
+}
