@@ -4,21 +4,25 @@ use http::header::{HeaderMap, RETRY_AFTER};
 
 use crate::retry_info;
 
-/// The gRPC header by which a server says when to try again, in milliseconds.
+/// The gRPC header with the time until the next attempt, in milliseconds.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// The gRPC header whose details may hold a `RetryInfo`.
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// How long the other side asked us to stay away, if it did.
+/// Returns how long the server asks clients to stay away, if it does.
 ///
 /// Reads `Retry-After` (seconds, or an HTTP date in any of its three forms, counted from `now`),
-/// gRPC's `grpc-retry-pushback-ms` and the `google.rpc.RetryInfo` in `grpc-status-details-bin`; where
-/// there are several, the longest wait. A date in the past is zero. Absurd numbers saturate: seconds at `u64::MAX`, the pushback at the 24.8 days of its `i32`.
-/// What cannot be understood is no hint. It never panics, whatever the peer sent.
+/// gRPC's `grpc-retry-pushback-ms` and the `google.rpc.RetryInfo` in `grpc-status-details-bin`. Of
+/// several values, on lines of their own or joined with commas, the longest wait counts.
 ///
-/// A negative pushback means "do not retry this call". It says nothing about when the server will
-/// be well again, and a breaker retries nothing: it is no hint, and a `Retry-After` beside it counts.
+/// A fraction, which the grammar does not allow and servers send, is rounded up: `59.87` is a minute.
+/// A date in the past is zero, and the leap second `23:59:60` is read. Numbers out of range saturate:
+/// seconds at `u64::MAX`, the pushback at the 24.8 days of its `i32`. A malformed value is no hint. No
+/// input panics.
+///
+/// A negative pushback means "do not retry this call". It does not tell when the server recovers, and
+/// a breaker retries nothing: it is no hint, and a `Retry-After` beside it counts.
 ///
 /// # Examples
 ///
@@ -38,7 +42,8 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     hint(headers, || now)
 }
 
-/// As [`retry_after`], reading the wall clock only if there is a date to compare with it.
+/// Returns the hint of [`retry_after`], and reads the wall clock only if there is a date to compare
+/// with it.
 ///
 /// # Examples
 ///
@@ -55,9 +60,11 @@ pub fn retry_after_now(headers: &HeaderMap) -> Option<Duration> {
     hint(headers, SystemTime::now)
 }
 
-/// The hint of a gRPC status that a client has taken apart: what [`retry_after`] reads, by the present
-/// wall clock, and the `google.rpc.RetryInfo` in its `details`, which are decoded already (bytes of a
-/// `google.rpc.Status`, not base64).
+/// Returns the hint of a gRPC status that a client has parsed.
+///
+/// That is the hint of [`retry_after`] in the `metadata`, by the current wall clock, or the
+/// `google.rpc.RetryInfo` in its `details`, whichever is longer. The details are the bytes of a
+/// `google.rpc.Status`, without base64.
 ///
 /// # Examples
 ///
@@ -76,30 +83,77 @@ pub fn retry_hint(metadata: &HeaderMap, details: &[u8]) -> Option<Duration> {
 
 fn hint(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let texts = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    let http = texts(RETRY_AFTER.as_str()).filter_map(|text| seconds_or_date(text.trim(), &now));
-    let grpc = texts(PUSHBACK).filter_map(|text| pushback(text.trim()));
+    let http = texts(RETRY_AFTER.as_str()).filter_map(|text| longest_wait(text, &now));
+    let grpc = texts(PUSHBACK).flat_map(|text| text.split(',')).filter_map(pushback);
     let details =
         headers.get_all(DETAILS).into_iter().filter_map(|value| retry_info::delay(value.as_bytes()));
     http.chain(grpc).chain(details).max()
 }
 
-fn seconds_or_date(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
-    if let Some(seconds) = saturating_number(text) {
-        return Some(Duration::from_secs(seconds));
+/// The longest of the values that a proxy may have joined with commas. A date has a comma of its own,
+/// after the day of the week.
+fn longest_wait(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
+    let mut longest = None;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (value, after) = split_at_comma(rest, 0);
+        let (wait, after) = match seconds(value).or_else(|| until(value, &now)) {
+            Some(wait) => (Some(wait), after),
+            None => {
+                let (date, after_date) = split_at_comma(rest, value.len() + 1);
+                match until(date, &now) {
+                    Some(wait) => (Some(wait), after_date),
+                    None => (None, after),
+                }
+            }
+        };
+        longest = longest.max(wait);
+        rest = after;
     }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now()).unwrap_or(Duration::ZERO))
+    longest
+}
+
+/// The text before the first comma at or behind `from`, and the text after it.
+fn split_at_comma(text: &str, from: usize) -> (&str, &str) {
+    let comma = text.get(from..).and_then(|text| text.find(',')).map(|at| from + at);
+    comma.map_or((text, ""), |at| (&text[..at], &text[at + 1..]))
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    rounded_up(text.trim()).map(Duration::from_secs)
 }
 
 fn pushback(text: &str) -> Option<Duration> {
-    let milliseconds = saturating_number(text)?;
+    let milliseconds = rounded_up(text.trim())?;
     Some(Duration::from_millis(milliseconds.min(i32::MAX as u64)))
 }
 
-/// Digits only: `str::parse` would also take a sign, and would refuse what is too large.
-fn saturating_number(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().unwrap_or(u64::MAX))
+/// The time until an HTTP date; zero if it is past.
+fn until(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
+    let date = date(text.trim())?;
+    Some(date.duration_since(now()).unwrap_or(Duration::ZERO))
+}
+
+fn date(text: &str) -> Option<SystemTime> {
+    // The parser knows no leap second, which the grammar of HTTP dates allows.
+    const LEAP: &str = "23:59:60";
+    if text.contains(LEAP) {
+        let second_before = httpdate::parse_http_date(&text.replacen(LEAP, "23:59:59", 1)).ok()?;
+        return second_before.checked_add(Duration::from_secs(1));
+    }
+    httpdate::parse_http_date(text).ok()
+}
+
+/// Digits, perhaps with a fraction of digits, as the next whole number. `str::parse` would also take a
+/// sign or an exponent, and would refuse a number out of range.
+fn rounded_up(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let started = u64::from(fraction.bytes().any(|digit| digit != b'0'));
+    Some(whole.parse().unwrap_or(u64::MAX).saturating_add(started))
 }
 
 #[cfg(test)]
@@ -202,9 +256,95 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_is_no_hint() {
-        for text in ["", " ", "-5", "+5", "1.5", "1e3", "5s", "soon", "0x10", "Sun, 31 Feb 1994 08:49:37 GMT"]
+    fn a_fraction_is_rounded_up() {
+        for (text, seconds) in [("59.87", 60), ("30.0", 30), ("1.5", 2), ("0.001", 1), ("0.000", 0)] {
+            assert_eq!(hint_of("retry-after", text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        let absurd = format!("{}.5", "9".repeat(400));
+        assert_eq!(hint_of("retry-after", &absurd), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(hint_of("grpc-retry-pushback-ms", "1500.2"), Some(Duration::from_millis(1501)));
+    }
+
+    #[test]
+    fn of_joined_values_the_longest_counts() {
+        let imf = "Sun, 06 Nov 1994 08:50:37 GMT";
+        let rfc850 = "Sunday, 06-Nov-94 08:50:37 GMT";
+        let asctime = "Sun Nov  6 08:50:37 1994";
+        for (text, seconds) in [
+            ("120, 60".to_owned(), 120),
+            ("60,120".to_owned(), 120),
+            ("soon, 7 , -9".to_owned(), 7),
+            ("1.5, ,".to_owned(), 2),
+            (format!("{imf}, 7"), 60),
+            (format!("7, {imf}"), 60),
+            (format!("{rfc850}, 7, {imf}, 61"), 61),
+            (format!("{asctime}, {asctime}"), 60),
+            (format!("Sun, {imf}"), 60),
+        ] {
+            assert_eq!(hint_of("retry-after", &text), Some(Duration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(hint_of("grpc-retry-pushback-ms", "-1, 1500,9"), Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn a_leap_second_is_a_second_after_the_last() {
+        let eve = SystemTime::UNIX_EPOCH + Duration::from_secs(1_483_228_740);
+        for date in
+            ["Sat, 31 Dec 2016 23:59:60 GMT", "Saturday, 31-Dec-16 23:59:60 GMT", "Sat Dec 31 23:59:60 2016"]
         {
+            let mut headers = HeaderMap::new();
+            headers.insert("retry-after", HeaderValue::from_str(date).unwrap());
+            assert_eq!(retry_after(&headers, eve), Some(Duration::from_secs(60)), "{date}");
+        }
+    }
+
+    #[test]
+    fn joined_details_give_the_longest_delay() {
+        let of = |seconds: u8| {
+            let details = b"\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08";
+            base64(&[&details[..], &[seconds]].concat())
+        };
+        for joined in [format!("{},{}", of(5), of(9)), format!("%%%, {} ,{}", of(9), of(5))] {
+            assert_eq!(hint_of("grpc-status-details-bin", &joined), Some(Duration::from_secs(9)), "{joined}");
+        }
+    }
+
+    /// With padding, which a proxy keeps where it joins values.
+    fn base64(bytes: &[u8]) -> String {
+        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for group in bytes.chunks(3) {
+            let bits = (0..3).fold(0, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
+            for place in 0..4 {
+                let digit = char::from(ALPHABET[(bits >> (18 - 6 * place) & 63) as usize]);
+                text.push(if place <= group.len() { digit } else { '=' });
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_no_hint() {
+        for text in [
+            "",
+            " ",
+            "-5",
+            "+5",
+            "1e3",
+            "1.5e3",
+            "1.",
+            ".5",
+            "1.5.5",
+            "-1.5",
+            "1 2",
+            "5s",
+            "soon",
+            "0x10",
+            ",",
+            "-5,+5",
+            "Sun, 31 Feb 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 22:59:60 GMT",
+        ] {
             assert_eq!(hint_of("retry-after", text), None, "{text:?}");
             assert_eq!(hint_of("grpc-retry-pushback-ms", text), None, "{text:?}");
         }

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 const RETRY_INFO: &[u8] = b"/google.rpc.RetryInfo";
 
-/// The delay that the details of a status ask for.
+/// The delay that the details of a status ask for; the longest of several that were joined with commas,
+/// as any proxy may join the values of a `-bin` header.
 pub(crate) fn delay(details: &[u8]) -> Option<Duration> {
-    delay_in(&decoded(details)?)
+    let values = details.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
+    values.filter_map(|value| delay_in(&decoded(value)?)).max()
 }
 
 /// The delay that a `google.rpc.Status` asks for.

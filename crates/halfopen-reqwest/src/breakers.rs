@@ -1,8 +1,9 @@
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::sync::Arc;
 
 use halfopen::{CircuitBreaker, OwnedPermit, Registry, Rejected};
+use halfopen_http::host_key;
 use http::Extensions;
 use reqwest::{Request, Url};
 
@@ -72,22 +73,15 @@ impl Breakers {
         let name = match (extensions.get::<BreakerName>(), key) {
             (Some(name), _) => Cow::Borrowed(name.as_str()),
             (None, Some(key)) => key(request),
-            (None, None) => Cow::Owned(host_and_port(request.url())),
+            (None, None) => Cow::Owned(host_of(request.url())),
         };
         registry.get_or_create(&name).try_acquire_owned()
     }
 }
 
-/// What is sick is a port of a host: two servers on one host do not share their fate.
-fn host_and_port(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    // In one piece: `format!` would let it grow.
-    let mut key = String::with_capacity(host.len() + ":65535".len());
-    key.push_str(host);
-    if let Some(port) = url.port_or_known_default() {
-        write!(key, ":{port}").expect("a String takes whatever is written to it");
-    }
-    key
+/// The name of the breaker of a URL's server.
+pub(crate) fn host_of(url: &Url) -> String {
+    host_key(url.scheme(), url.host_str().unwrap_or_default(), url.port())
 }
 
 impl fmt::Debug for Breakers {
@@ -105,17 +99,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_of_a_host_has_its_port_even_where_the_url_has_none() {
+    fn a_host_is_named_as_in_a_document() {
         for (url, key) in [
-            ("http://example.com/a?b#c", "example.com:80"),
-            ("https://example.com", "example.com:443"),
+            ("http://example.com/a?b#c", "example.com"),
+            ("https://example.com:443", "example.com"),
+            ("http://example.com:443", "example.com:443"),
+            ("http://example.com.:8080", "example.com:8080"),
             ("https://user:secret@EXAMPLE.com:8443/x", "example.com:8443"),
             ("http://127.0.0.1:1", "127.0.0.1:1"),
             ("http://[::1]:65535/", "[::1]:65535"),
             ("other://example.com/", "example.com"),
-            ("mailto:somebody@example.com", ""),
+            ("mailto:someone@example.com", ""),
         ] {
-            assert_eq!(host_and_port(&url.parse().unwrap()), key, "{url}");
+            assert_eq!(host_of(&url.parse().unwrap()), key, "{url}");
         }
     }
 }

@@ -91,8 +91,9 @@ impl CircuitBreakerMiddleware {
         Self::with_breakers(Breakers::One(breaker))
     }
 
-    /// One breaker of the registry per server, named `host:port` (the port also where it is the scheme's
-    /// own: `example.com:443`, `[::1]:8080`), or as the request's [`BreakerName`](crate::BreakerName) says.
+    /// One breaker of the registry per server, named by [`host_key`](halfopen_http::host_key)
+    /// (`example.com`, `example.com:8443`, `[::1]:8080`) or by the request's
+    /// [`BreakerName`](crate::BreakerName).
     ///
     /// Where hosts come from outside, give the registry a
     /// [`capacity`](halfopen::RegistryBuilder::capacity).

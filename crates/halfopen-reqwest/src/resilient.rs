@@ -18,7 +18,7 @@ const HOSTS: usize = 1_000;
 /// A ready client: timeouts, one circuit breaker per host, and reasonable rules for what is a failure.
 ///
 /// Use it as the `ClientWithMiddleware` that it is. Connecting may take 5 seconds, a request with its
-/// body 30. Each `host:port` has a breaker with the default configuration, in a registry of up to 1,000
+/// body 30. Each server has a breaker with the default configuration, in a registry of up to 1,000
 /// hosts. The [`builder`](Self::builder) changes any of it. Cheap to clone; clones share all of it.
 ///
 /// # Examples
@@ -30,7 +30,7 @@ const HOSTS: usize = 1_000;
 /// # async fn main() -> Result<(), reqwest::Error> {
 /// let client = ResilientHttpClient::new()?;
 ///
-/// # client.registry().get_or_create("inventory.example:80").force_open();
+/// # client.registry().get_or_create("inventory.example").force_open();
 /// match client.get("http://inventory.example/items/7").send().await {
 ///     Ok(response) => println!("{}", response.status()),
 ///     Err(error) => match halfopen::rejection(&error) {
@@ -99,7 +99,7 @@ impl ResilientHttpClient {
         }
     }
 
-    /// The breakers, one per `host:port` that was called.
+    /// The breakers, one per server that was called.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }

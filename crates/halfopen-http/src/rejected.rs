@@ -1,0 +1,80 @@
+use halfopen::Rejected;
+use http::header::{HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+/// Returns the HTTP answer to a request that was rejected.
+///
+/// `503 Service Unavailable`, or `429 Too Many Requests` if a rate limit rejected the request, with a
+/// `Retry-After` in whole seconds, rounded up; 1 second where the time is unknown or over, so that no
+/// client comes back immediately. The body is for the caller to add.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use halfopen::CircuitBreaker;
+///
+/// let breaker = CircuitBreaker::builder("inventory").build();
+/// breaker.open_for(Duration::from_secs(30));
+/// let rejected = breaker.try_acquire().unwrap_err();
+///
+/// let response = halfopen_http::rejected_response(&rejected).map(|()| rejected.to_string());
+/// assert_eq!(response.status(), 503);
+/// assert_eq!(response.headers()["retry-after"], "30");
+/// ```
+pub fn rejected_response(rejected: &Rejected) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status(rejected);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(whole_seconds(rejected)));
+    response
+}
+
+fn status(rejected: &Rejected) -> StatusCode {
+    match rejected.reason().as_str() {
+        "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn whole_seconds(rejected: &Rejected) -> u64 {
+    let left = rejected.retry_after().unwrap_or_default();
+    let started = u64::from(left.subsec_nanos() > 0);
+    left.as_secs().saturating_add(started).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use halfopen::{CircuitBreaker, CircuitBreakerConfig, Clock};
+
+    use super::*;
+
+    fn answer(open: impl FnOnce(&CircuitBreaker)) -> (u16, String) {
+        let (clock, _) = Clock::manual();
+        let config = CircuitBreakerConfig::default();
+        let breaker = CircuitBreaker::builder("peer").config(config).clock(clock).build();
+        open(&breaker);
+        let response = rejected_response(&breaker.try_acquire().unwrap_err());
+        (response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn the_time_left_is_rounded_up_to_seconds() {
+        for (millis, seconds) in [(1, "1"), (1_000, "1"), (1_001, "2"), (59_870, "60")] {
+            let answer = answer(|breaker| breaker.open_for(Duration::from_millis(millis)));
+            assert_eq!(answer, (503, seconds.to_owned()), "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn an_unknown_time_is_a_second() {
+        assert_eq!(answer(CircuitBreaker::force_open), (503, "1".to_owned()));
+    }
+
+    #[test]
+    fn the_longest_wait_is_still_a_header() {
+        let (status, seconds) = answer(|breaker| breaker.open_for(Duration::MAX));
+        assert_eq!((status, seconds.parse::<u64>().is_ok()), (503, true), "{seconds}");
+    }
+}
