@@ -11,6 +11,7 @@
 //! - [Many dependencies](#many-dependencies)
 //! - [The operator's switch](#the-operators-switch)
 //! - [Testing your own code](#testing-your-own-code)
+//! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, AWS, ureq, ..
 //! - [When not to use a breaker](#when-not-to-use-a-breaker)
 //! - [Troubles](#troubles): [opens too often](#it-opens-too-often), [never
 //!   opens](#it-never-opens), [recovers slowly](#it-recovers-slowly), [memory](#memory)
@@ -450,3 +451,6 @@
 //!
 //! Name what fails together (`"users"`), and give the registry a [capacity](crate::RegistryBuilder::capacity) all the same. The other
 //! thing that grows is a [`Listener`](crate::Listener) that collects: [`events`](crate::CircuitBreaker::events) is bounded.
+
+#[doc = include_str!("guide/with_other_clients.md")]
+pub mod with_other_clients {}

@@ -1,0 +1,11 @@
+//! Each recipe of the guide's page "With other clients", against a real server on loopback: well, four times
+//! sick, open, rejected, the wait, well.
+
+mod aws;
+mod etcd;
+mod kube;
+mod octocrab;
+mod otlp;
+mod server;
+mod ureq;
+mod world;

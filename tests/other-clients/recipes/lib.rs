@@ -1,0 +1,8 @@
+//! How a circuit breaker is put around the clients of others: each file is a code block of the guide's page.
+
+pub mod aws;
+pub mod etcd;
+pub mod kube;
+pub mod octocrab;
+pub mod otlp;
+pub mod ureq;
