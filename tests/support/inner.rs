@@ -55,11 +55,13 @@ struct Entries {
     polls: AtomicUsize,
     calls: AtomicUsize,
     reserved: AtomicUsize,
+    instances: AtomicUsize,
     readiness: Mutex<Readiness>,
 }
 
 impl Journal {
     pub(crate) fn service(&self) -> Inner {
+        self.0.instances.fetch_add(1, Ordering::SeqCst);
         Inner { journal: self.clone(), ready: false }
     }
 
@@ -74,6 +76,11 @@ impl Journal {
     /// How many instances are ready and not yet called.
     pub(crate) fn reserved(&self) -> usize {
         self.0.reserved.load(Ordering::SeqCst)
+    }
+
+    /// How many instances were ever made.
+    pub(crate) fn instances(&self) -> usize {
+        self.0.instances.load(Ordering::SeqCst)
     }
 
     pub(crate) fn become_(&self, readiness: Readiness) {

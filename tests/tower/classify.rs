@@ -13,6 +13,7 @@ use halfopen::{
     Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerError, Classify, Outcome, Rejected, State,
 };
 use halfopen_tower::{BoxError, CircuitBreakerLayer};
+use tower::load_shed::error::Overloaded;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::inner::{Do, Done};
@@ -122,6 +123,24 @@ fn a_rejection_by_another_breaker_is_ignored_however_it_is_wrapped() {
         outcome_typed(|| CircuitBreakerError::<BoxError>::Inner(Box::new(rejected()))),
         Outcome::Ignored
     );
+}
+
+#[test]
+fn a_shed_of_this_side_is_ignored_however_it_is_wrapped() {
+    let shed = Overloaded::new;
+    let boxed: [fn() -> BoxError; 3] = [
+        || Box::new(Overloaded::new()),
+        || Box::new(io::Error::other(Overloaded::new())),
+        || Box::new(CircuitBreakerError::Inner(Overloaded::new())),
+    ];
+    for error in boxed {
+        assert_eq!(outcome_boxed(error), Outcome::Ignored);
+        assert_eq!(outcome_typed(error), Outcome::Ignored);
+        assert_eq!(outcome_answered(error), Outcome::Ignored);
+    }
+    assert_eq!(outcome_boxed(shed), Outcome::Ignored);
+    assert_eq!(outcome_typed(shed), Outcome::Ignored);
+    assert_eq!(outcome_answered(|| io::Error::other(Overloaded::new())), Outcome::Ignored);
 }
 
 #[test]

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 
 use halfopen::{CircuitBreaker, CircuitBreakerError, Registry, Rejected};
-use halfopen_tower::{
-    Answered, BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify, Keyed,
-};
+use halfopen_tower::{BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify, Keyed};
 use halfopen_tower::{Single, Typed, Waiting};
 use tower::{Layer, Service};
 
@@ -86,7 +84,7 @@ impl Mode for TypedErrors {
 type Answer = fn(Rejected, Do) -> Result<Done, Broken>;
 
 impl Mode for OnRejected {
-    type Service = CircuitBreakerService<Inner, Single, DefaultClassify, Answered<Answer>>;
+    type Service = CircuitBreakerService<Inner, Single, DefaultClassify, halfopen_tower::OnRejected<Answer>>;
     type Error = Broken;
 
     fn service(world: &World) -> Self::Service {

@@ -196,13 +196,15 @@ async fn of_several_ready_services_one_gets_the_probe_and_the_others_are_rejecte
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ready_service_whose_breaker_opens_is_not_ready_any_more() {
+async fn a_ready_service_stays_ready_until_it_is_called() {
     let world = World::new();
     let mut waiter = Waiter::on(&world);
     assert!(waiter.is_ready());
 
     world.breaker.trip();
 
+    assert!(waiter.is_ready(), "Pending after Ready breaks the contract of `Service`");
+    assert!(finish(waiter.service.call(Do::Succeed)).is_err());
     assert!(!waiter.is_ready());
 }
 

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use halfopen::OwnedPermit;
 use halfopen_http::{GrpcClassify, WatchedBody, WatchedCall, grpc_timeout};
-use halfopen_tower::{Admission, Door, Single};
+use halfopen_tower::{Admission, Readiness, Single};
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use tonic::server::NamedService;
@@ -61,10 +61,10 @@ where
     type Future = GrpcResponseFuture<S::Future, M>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        match ready!(self.admission.poll_door(cx)) {
+        match ready!(self.admission.poll_readiness(cx)) {
             // An error here would be an Unknown to tonic's clients and the end of a buffer.
-            Door::Refuse => Poll::Ready(Ok(())),
-            Door::Pass => match ready!(self.inner.poll_ready(cx)) {
+            Readiness::Reject => Poll::Ready(Ok(())),
+            Readiness::Ready | Readiness::Recovered | _ => match ready!(self.inner.poll_ready(cx)) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(error) => Poll::Ready(self.never_ready(error)),
             },

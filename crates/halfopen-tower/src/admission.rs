@@ -5,12 +5,16 @@ use halfopen::{CircuitBreaker, OwnedPermit, Refusal, Rejected};
 
 use crate::sealed::Sealed;
 
-/// What a service asks before it makes a call: one breaker, one per key, or one that it waits for.
+/// The breaker of a service's calls: one for all, one per key, or one that is waited for.
 ///
-/// Sealed; here so that a bound can be written.
+/// Sealed; public so that a bound can be written.
 pub trait Admission<Request>: Sealed {
-    /// Asks, before the inner service is polled, whether it should be.
-    fn poll_door(&mut self, cx: &mut Context<'_>) -> Poll<Door>;
+    /// Checks, before the inner service is polled, whether it should be.
+    fn poll_readiness(&mut self, cx: &mut Context<'_>) -> Poll<Readiness>;
+
+    /// The service has returned `Ready` with the inner service ready.
+    #[inline]
+    fn set_ready(&mut self) {}
 
     /// Takes the permit of the next call if that needs nothing but a closed breaker.
     #[inline]
@@ -25,39 +29,49 @@ pub trait Admission<Request>: Sealed {
     /// The rejection, which the breaker has counted.
     fn acquire(&mut self, request: &Request) -> Result<OwnedPermit, Rejected>;
 
-    /// Takes the permit under which an inner service that will never be ready again is recorded.
+    /// Takes the permit that records an inner service which will never be ready again; [`None`] if the breaker
+    /// is unknown or permits no call. Counts no rejection: the caller gets the inner service's error.
     fn acquire_unready(&mut self) -> Option<OwnedPermit>;
 }
 
-/// What `poll_ready` does next.
+/// The next step of `poll_ready`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
-    /// Ask the inner service.
-    Pass,
-    /// Say that the service is ready: the call that follows will be rejected.
-    Refuse,
+#[non_exhaustive]
+pub enum Readiness {
+    /// Poll the inner service.
+    Ready,
+    /// Return `Ready` without the inner service: the call that follows is rejected.
+    Reject,
+    /// `Ready` was returned without the inner service, and the breaker permits calls again: poll the inner
+    /// service, and stay ready for a rejected call if it is pending.
+    Recovered,
 }
 
 /// One breaker for every call: [`CircuitBreakerLayer::new`](crate::CircuitBreakerLayer::new).
 pub struct Single {
     pub(crate) breaker: CircuitBreaker,
-    // The inner service was not made ready when this was said, so the next call has to be rejected
-    // with it, whatever the breaker would say by then.
+    // The inner service was not ready when `poll_ready` returned `Ready` for this, so the next call has to be
+    // rejected, whatever the state of the breaker is by then.
     kept: Option<Refusal>,
 }
 
 impl Single {
-    /// This breaker for every call, nothing rejected yet.
+    /// One breaker for every call.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self { breaker, kept: None }
     }
 
-    /// Asks a breaker that is not closed, and keeps its no.
     #[cold]
     #[inline(never)]
-    fn ask(&mut self) -> Door {
-        self.kept = self.breaker.refusal();
-        if self.kept.is_some() { Door::Refuse } else { Door::Pass }
+    fn readiness_slow(&mut self) -> Readiness {
+        match (self.breaker.refusal(), self.kept) {
+            (Some(refusal), _) => {
+                self.kept = Some(refusal);
+                Readiness::Reject
+            }
+            (None, Some(_)) => Readiness::Recovered,
+            (None, None) => Readiness::Ready,
+        }
     }
 }
 
@@ -78,13 +92,20 @@ impl Sealed for Single {}
 
 impl<Request> Admission<Request> for Single {
     #[inline]
-    fn poll_door(&mut self, _: &mut Context<'_>) -> Poll<Door> {
-        // Asked before the inner service: one that is polled ready and then not called would keep its
-        // reservation (a concurrency permit, a buffer's slot) from every other clone.
+    fn poll_readiness(&mut self, _: &mut Context<'_>) -> Poll<Readiness> {
+        // Before the inner service: one that is polled ready and then not called would keep its reservation (a
+        // concurrency permit, a buffer's slot) from every other clone.
         if self.kept.is_none() && self.breaker.is_closed() {
-            return Poll::Ready(Door::Pass);
+            return Poll::Ready(Readiness::Ready);
         }
-        Poll::Ready(self.ask())
+        Poll::Ready(self.readiness_slow())
+    }
+
+    #[inline]
+    fn set_ready(&mut self) {
+        if self.kept.is_some() {
+            self.kept = None;
+        }
     }
 
     #[inline(always)]
@@ -101,6 +122,7 @@ impl<Request> Admission<Request> for Single {
     }
 
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {
-        self.breaker.try_acquire_owned().ok()
+        self.kept = None;
+        self.breaker.acquire_if_permitted()
     }
 }

@@ -2,29 +2,30 @@ use std::convert::Infallible;
 
 use halfopen::{Classify, Outcome, OwnedPermit};
 
-use crate::mode::{ErrorMode, SeeRejection};
+use crate::OnReject;
+use crate::on_reject::FindLocal;
 use crate::sealed::Sealed;
 
-/// Settles a permit by a call's result, and passes the result on in the mode's error type.
+/// Records the outcome of a call by its result.
 ///
-/// Sealed; here so that a bound can be written.
-pub trait Judge<T, E, M: ErrorMode<E>>: Sealed {
-    /// Records how the call ended.
+/// Sealed; public so that a bound can be written.
+pub trait RecordOutcome<Request, T, E, M: OnReject<Request, T, E>>: Sealed {
+    /// Records how the call ended, and returns its result with the error of the service.
     ///
     /// # Errors
     ///
-    /// The call's own error, as the mode passes it on.
-    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error>;
+    /// The call's own error, in the form that `M` gives it.
+    fn record(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error>;
 }
 
-/// Every `Err` is a failure, except a rejection by another breaker, which says nothing about the
-/// service and is ignored.
+/// Every `Err` is a failure, except one that was made on this side of the network, which is ignored: a rejection
+/// by another breaker, a bulkhead or a rate limit, and (feature `load-shed`) a shed of tower's `LoadShed`.
 ///
-/// With boxed errors a rejection is found wherever [`halfopen::rejection`] finds one. With
+/// With boxed errors it is found wherever [`is_local`](crate::is_local) finds it. With
 /// [`typed_errors`](crate::CircuitBreakerLayer::typed_errors) and
-/// [`on_rejected`](crate::CircuitBreakerLayer::on_rejected) the error is not boxed and may be anything, so
-/// it is found in a `BoxError`, an `io::Error`, a `Rejected`, and a `CircuitBreakerError` of one of the first
-/// two; for an error type of your own say `.classify(halfopen::errors())`.
+/// [`on_rejected`](crate::CircuitBreakerLayer::on_rejected) the error is not boxed and may be anything, so it is
+/// found in a `BoxError`, an `io::Error`, a `Rejected`, and a `CircuitBreakerError` of one of the first two; for an
+/// error type of your own use `.classify(halfopen::errors())`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultClassify;
 
@@ -35,34 +36,38 @@ pub struct Custom<C>(pub(crate) C);
 impl Sealed for DefaultClassify {}
 impl<C> Sealed for Custom<C> {}
 
-impl<T, E, M: SeeRejection<E>> Judge<T, E, M> for DefaultClassify {
+impl<Request, T, E, M: FindLocal<Request, T, E>> RecordOutcome<Request, T, E, M> for DefaultClassify {
     #[inline(always)]
-    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+    fn record(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
         match result {
             Ok(response) => {
                 permit.success();
                 Ok(response)
             }
-            Err(error) => Err(failed::<E, M>(permit, error)),
+            Err(error) => Err(record_error::<Request, T, E, M>(permit, error)),
         }
     }
 }
 
-impl<T, E, M: ErrorMode<E>, C: Classify<T, E>> Judge<T, E, M> for Custom<C> {
+impl<Request, T, E, M, C> RecordOutcome<Request, T, E, M> for Custom<C>
+where
+    M: OnReject<Request, T, E>,
+    C: Classify<T, E>,
+{
     #[inline]
-    fn judge(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+    fn record(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
         permit.settle(&result, &self.0);
-        result.map_err(M::inner)
+        result.map_err(M::map_error)
     }
 }
 
-/// Apart, so that the way of a success stays short.
+// Out of line, so that the path of a success stays short.
 #[inline(never)]
-fn failed<E, M: SeeRejection<E>>(permit: OwnedPermit, error: E) -> M::Error {
-    // The mode first: a boxed error can be looked into whatever it was before.
-    let result = Err::<Infallible, _>(M::inner(error));
+fn record_error<Request, T, E, M: FindLocal<Request, T, E>>(permit: OwnedPermit, error: E) -> M::Error {
+    // Mapped first: a boxed error can be walked whatever type it was before.
+    let result = Err::<Infallible, _>(M::map_error(error));
     permit.settle(&result, &|result: &Result<Infallible, M::Error>| match result {
-        Err(error) if M::holds_rejection(error) => Outcome::Ignored,
+        Err(error) if M::is_local(error) => Outcome::Ignored,
         Ok(_) | Err(_) => Outcome::Failure,
     });
     match result {

@@ -4,7 +4,9 @@ use std::fmt;
 use halfopen::{CircuitBreaker, Outcome, Registry, Rejected};
 use tower_layer::Layer;
 
-use crate::{Answered, Boxed, CircuitBreakerService, Custom, DefaultClassify, Keyed, Single, Typed};
+#[cfg(feature = "tokio")]
+use crate::Waiting;
+use crate::{Boxed, CircuitBreakerService, Custom, DefaultClassify, Keyed, OnRejected, Single, Typed};
 
 /// Puts a circuit breaker around the services it is given. A timeout *inside* the layer, nearer to the
 /// service, turns a hang into an error, and errors open the breaker. A timeout *outside* drops the call
@@ -188,11 +190,11 @@ impl<B, C, M> CircuitBreakerLayer<B, C, M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn on_rejected<Request, Response, E, A>(self, answer: A) -> CircuitBreakerLayer<B, C, Answered<A>>
+    pub fn on_rejected<Request, Response, E, A>(self, answer: A) -> CircuitBreakerLayer<B, C, OnRejected<A>>
     where
         A: Fn(Rejected, Request) -> Result<Response, E>,
     {
-        self.mode(Answered::new(answer))
+        self.mode(OnRejected::new(answer))
     }
 
     fn mode<N>(self, mode: N) -> CircuitBreakerLayer<B, C, N> {
@@ -235,8 +237,8 @@ impl<C, M> CircuitBreakerLayer<Single, C, M> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn wait_while_open(self) -> CircuitBreakerLayer<crate::Waiting, C, M> {
-        let admission = crate::Waiting::new(self.admission.breaker);
+    pub fn wait_while_open(self) -> CircuitBreakerLayer<Waiting, C, M> {
+        let admission = Waiting::new(self.admission.breaker);
         CircuitBreakerLayer { admission, classify: self.classify, mode: self.mode }
     }
 }

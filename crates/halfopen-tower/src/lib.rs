@@ -61,23 +61,28 @@ struct Readme;
 
 mod admission;
 mod classify;
+#[cfg(feature = "tokio")]
+mod clock;
 mod future;
+mod inner;
 mod keyed;
 mod layer;
-mod mode;
-mod rejected;
+mod local;
+mod on_reject;
 mod service;
 #[cfg(feature = "tokio")]
 mod wait;
 
-pub use admission::{Admission, Door, Single};
-pub use classify::{Custom, DefaultClassify, Judge};
+pub use admission::{Admission, Readiness, Single};
+pub use classify::{Custom, DefaultClassify, RecordOutcome};
+#[cfg(feature = "tokio")]
+pub use clock::tokio_clock;
 pub use future::ResponseFuture;
 pub use halfopen::BoxError;
 pub use keyed::{Key, Keyed};
 pub use layer::CircuitBreakerLayer;
-pub use mode::{Answered, Boxed, ErrorMode, Typed};
-pub use rejected::Reject;
+pub use local::is_local;
+pub use on_reject::{Boxed, OnReject, OnRejected, Typed};
 pub use service::CircuitBreakerService;
 #[cfg(feature = "tokio")]
 pub use wait::Waiting;

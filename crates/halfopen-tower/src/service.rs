@@ -1,23 +1,24 @@
 use std::fmt;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use halfopen::CircuitBreaker;
 use tower_service::Service;
 
-use crate::mode::ErrorMode;
-use crate::{Admission, Boxed, DefaultClassify, Door, Judge, Reject, ResponseFuture, Single};
+use crate::inner::Inner;
+use crate::{Admission, Boxed, DefaultClassify, OnReject, Readiness, RecordOutcome, ResponseFuture, Single};
 
 /// A service whose calls pass through a circuit breaker; made by a
 /// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer).
 ///
-/// While the breaker is open `poll_ready` says `Ready` without asking the inner service, and the call is
-/// rejected without it. An error of the inner service's own `poll_ready` is passed on and counts as
-/// one failed call.
+/// While the breaker is open `poll_ready` returns `Ready` without polling the inner service, and the call is
+/// rejected without it. An error of the inner service's own `poll_ready` is passed on and counts as one failed
+/// call. `Ready` lasts until the next call.
 ///
-/// A clone shares the breaker and nothing else: it has to be polled ready by itself.
+/// A clone shares the breaker and nothing else: it must be polled ready by itself. A clone whose call is rejected
+/// gives back what its `poll_ready` reserved inside.
 #[derive(Clone)]
 pub struct CircuitBreakerService<S, B = Single, C = DefaultClassify, M = Boxed> {
-    inner: S,
+    inner: Inner<S>,
     admission: B,
     classify: C,
     mode: M,
@@ -32,22 +33,22 @@ impl<S> CircuitBreakerService<S> {
 
 impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
     pub(crate) fn from_parts(inner: S, admission: B, classify: C, mode: M) -> Self {
-        Self { inner, admission, classify, mode }
+        Self { inner: Inner::new(inner), admission, classify, mode }
     }
 
-    /// The inner service.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
-        &self.inner
+        self.inner.get_ref()
     }
 
-    /// The inner service; calls made on it pass no breaker.
+    /// Returns the inner service; calls made on it pass no breaker.
     pub fn get_mut(&mut self) -> &mut S {
-        &mut self.inner
+        self.inner.get_mut()
     }
 
-    /// The inner service, without the breaker.
+    /// Returns the inner service, without the breaker.
     pub fn into_inner(self) -> S {
-        self.inner
+        self.inner.into_service()
     }
 }
 
@@ -55,22 +56,20 @@ impl<S, B, C, M, Request> Service<Request> for CircuitBreakerService<S, B, C, M>
 where
     S: Service<Request>,
     B: Admission<Request>,
-    C: Judge<S::Response, S::Error, M> + Clone,
-    M: Reject<Request, S::Response, S::Error>,
+    C: RecordOutcome<Request, S::Response, S::Error, M> + Clone,
+    M: OnReject<Request, S::Response, S::Error>,
 {
     type Response = S::Response;
-    type Error = <M as ErrorMode<S::Error>>::Error;
-    type Future = ResponseFuture<S::Future, C, M, S::Response, Self::Error>;
+    type Error = M::Error;
+    type Future = ResponseFuture<S::Future, C, M, Request, S::Response, Self::Error>;
 
     // Always, as the future's poll: seen whole by its caller, a call stays in registers.
     #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        match ready!(self.admission.poll_door(cx)) {
-            Door::Refuse => Poll::Ready(Ok(())),
-            Door::Pass => match ready!(self.inner.poll_ready(cx)) {
-                Ok(()) => Poll::Ready(Ok(())),
-                Err(error) => Poll::Ready(self.never_ready(error)),
-            },
+        match poll_ready(&mut self.inner, &mut self.admission, cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(self.never_ready(error)),
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -80,7 +79,10 @@ where
             Some(permit) => permit,
             None => match self.admission.acquire(&request) {
                 Ok(permit) => permit,
-                Err(rejected) => return ResponseFuture::rejected(self.mode.reject(rejected, request)),
+                Err(rejected) => {
+                    self.inner.release();
+                    return ResponseFuture::rejected(self.mode.reject(rejected, request));
+                }
             },
         };
         let classify = self.classify.clone();
@@ -91,20 +93,56 @@ where
 }
 
 impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
-    /// Counts the end of the inner service (a buffer whose worker died, say) as one call and passes
-    /// its error on.
+    /// Records the end of the inner service (a buffer whose worker died, for example) as one failed call and
+    /// returns its error.
     #[cold]
     fn never_ready<Request>(&mut self, error: S::Error) -> Result<(), M::Error>
     where
         S: Service<Request>,
         B: Admission<Request>,
-        C: Judge<S::Response, S::Error, M>,
-        M: ErrorMode<S::Error>,
+        C: RecordOutcome<Request, S::Response, S::Error, M>,
+        M: OnReject<Request, S::Response, S::Error>,
     {
         match self.admission.acquire_unready() {
-            Some(permit) => self.classify.judge(permit, Err(error)).map(drop),
-            None => Err(M::inner(error)),
+            Some(permit) => self.classify.record(permit, Err(error)).map(drop),
+            None => Err(M::map_error(error)),
         }
+    }
+}
+
+/// The readiness of a service with this breaker around this inner service; the same for every protocol.
+#[inline(always)]
+pub(crate) fn poll_ready<S, B, Request>(
+    inner: &mut Inner<S>,
+    admission: &mut B,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), S::Error>>
+where
+    S: Service<Request>,
+    B: Admission<Request>,
+{
+    let recovered = match admission.poll_readiness(cx) {
+        Poll::Ready(Readiness::Ready) => false,
+        Poll::Ready(Readiness::Recovered) => true,
+        // An error here would be the end of a buffer around this, and of an endpoint of a balancer.
+        Poll::Ready(Readiness::Reject) => {
+            inner.release();
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending => {
+            inner.release();
+            return Poll::Pending;
+        }
+    };
+    match inner.poll_ready(cx) {
+        Poll::Ready(Ok(())) => {
+            admission.set_ready();
+            Poll::Ready(Ok(()))
+        }
+        // `Ready` was returned before and lasts until the call, which is rejected.
+        Poll::Pending if recovered => Poll::Ready(Ok(())),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        Poll::Pending => Poll::Pending,
     }
 }
 

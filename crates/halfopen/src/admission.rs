@@ -62,6 +62,18 @@ impl CircuitBreaker {
         if word.is_closed() { Some(OwnedPermit::new(self.clone(), self.ticket(word))) } else { None }
     }
 
+    /// Takes a permit if there is one, and counts and reports no rejection if there is not.
+    ///
+    /// For adapters that record an outcome no caller asked a permit for: nobody is rejected then.
+    pub fn acquire_if_permitted(&self) -> Option<OwnedPermit> {
+        let word = self.inner().word.load();
+        let ticket = match word.state() {
+            State::Closed | State::Disabled | State::MetricsOnly => self.ticket(word),
+            State::Open | State::HalfOpen | State::ForcedOpen => self.admit_locked(|_| ()).ok()?,
+        };
+        Some(OwnedPermit::new(self.clone(), ticket))
+    }
+
     #[inline]
     fn ticket(&self, word: Word) -> Ticket {
         if word.timed() { self.timed_ticket(word) } else { Ticket::untimed(word) }
@@ -125,7 +137,7 @@ impl CircuitBreaker {
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(self.ticket(word)),
             State::Open | State::HalfOpen | State::ForcedOpen => {}
         }
-        let answer = self.admit_locked();
+        let answer = self.admit_locked(Ledger::reject);
         if let (Err(refusal), Some(listeners)) = (&answer, self.inner().listeners()) {
             self.tell_refusal(listeners, *refusal);
         }
@@ -141,7 +153,8 @@ impl CircuitBreaker {
             .then(|| Permit::new(self, Ticket::untimed(word)))
     }
 
-    fn admit_locked(&self) -> Result<Ticket, Refusal> {
+    /// `count` is given the ledger in the visit that refuses.
+    fn admit_locked(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let now = self.inner().clock.now();
         let (answer, word) = self.transition(now, |control, log| {
             let answer = control.machine.admit(now, log);
@@ -153,7 +166,7 @@ impl CircuitBreaker {
             let answer = match answer {
                 Admission::Permitted => Ok(()),
                 Admission::Refused { reason, left, cause } => {
-                    self.inner().aside().ledger.reject();
+                    count(&self.inner().aside().ledger);
                     Err(refusal(reason, left, cause))
                 }
             };

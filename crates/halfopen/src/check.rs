@@ -90,4 +90,15 @@ impl CircuitBreaker {
     pub fn refusal_for(&self) -> Option<(Refusal, Option<Duration>)> {
         self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in(now))
     }
+
+    /// The same as [`refusal_for`](Self::refusal_for), with the moment on the breaker's own clock
+    /// ([`now`](Self::now)) at which time alone ends the refusal.
+    ///
+    /// Two answers with the same moment are about the same wait, whatever time has passed between them.
+    pub fn refusal_until(&self) -> Option<(Refusal, Option<Duration>)> {
+        self.refusal_and(self.inner().word.load(), |machine, now| {
+            let remaining = machine.view(now).changes_in(now)?;
+            Some(Duration::from_nanos(now.0).saturating_add(remaining))
+        })
+    }
 }

@@ -59,6 +59,7 @@ enum Source {
     System,
     #[cfg_attr(not(feature = "test-util"), expect(dead_code, reason = "only tests make one"))]
     Manual(Arc<Hands>),
+    Custom(Arc<dyn Fn() -> Duration + Send + Sync>),
 }
 
 #[derive(Debug)]
@@ -73,6 +74,27 @@ impl Clock {
         Clock(Source::System)
     }
 
+    /// A clock that reads its time from a function: the time since a moment of its choice.
+    ///
+    /// For the clock of a runtime or a simulation. The function is called on the path of calls, so it must be
+    /// fast; a step back counts as no time. Timestamps of events stay wall time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, Clock};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let started = Instant::now();
+    /// let clock = Clock::from_fn(move || started.elapsed());
+    /// let breaker = CircuitBreaker::builder("payments").clock(clock).build();
+    /// breaker.open_for(Duration::ZERO);
+    /// assert!(breaker.is_half_open());
+    /// ```
+    pub fn from_fn(elapsed: impl Fn() -> Duration + Send + Sync + 'static) -> Clock {
+        Clock(Source::Custom(Arc::new(elapsed)))
+    }
+
     /// A clock that stands still until its [`ManualClock`] moves it.
     #[cfg(feature = "test-util")]
     pub fn manual() -> (Clock, ManualClock) {
@@ -85,14 +107,15 @@ impl Clock {
         match &self.0 {
             Source::System => system_now(),
             Source::Manual(hands) => Tick(hands.nanos.load(Ordering::Acquire)),
+            Source::Custom(elapsed) => Tick(nanos(elapsed())),
         }
     }
 
     /// The wall time at `tick`, for the timestamps of events; nothing is decided by it.
     pub(crate) fn wall(&self, tick: Tick) -> SystemTime {
         match &self.0 {
-            Source::System => {
-                let ago = Duration::from_nanos(system_now().since(tick));
+            Source::System | Source::Custom(_) => {
+                let ago = Duration::from_nanos(self.now().since(tick));
                 let wall = system_wall();
                 wall.checked_sub(ago).unwrap_or(wall)
             }
@@ -121,6 +144,7 @@ impl fmt::Debug for Clock {
         match &self.0 {
             Source::System => f.write_str("Clock::system()"),
             Source::Manual(hands) => write!(f, "Clock::manual() at {:?}", now_of(hands)),
+            Source::Custom(_) => f.write_str("Clock::from_fn(..)"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use halfopen::{OwnedPermit, Registry, Rejected};
 
 use crate::sealed::Sealed;
-use crate::{Admission, Door};
+use crate::{Admission, Readiness};
 
 /// Says which breaker a request belongs to; every `Fn(&Request) -> Cow<str>` does.
 ///
@@ -55,8 +55,8 @@ impl<K> Sealed for Keyed<K> {}
 
 impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
     // The key is in the request, and there is none yet.
-    fn poll_door(&mut self, _: &mut Context<'_>) -> Poll<Door> {
-        Poll::Ready(Door::Pass)
+    fn poll_readiness(&mut self, _: &mut Context<'_>) -> Poll<Readiness> {
+        Poll::Ready(Readiness::Ready)
     }
 
     fn acquire(&mut self, request: &Request) -> Result<OwnedPermit, Rejected> {

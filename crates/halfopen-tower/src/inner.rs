@@ -1,0 +1,77 @@
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use tower_service::Service;
+
+/// The inner service, and whether it may hold a reservation for the next call.
+///
+/// A service that was polled may hold a concurrency permit, a slot of a buffer, or a place in their queues, until
+/// it is called or dropped. If the call is rejected, a fresh instance takes its place. Nothing is asked of the
+/// service for that: that it can be cloned is known once its owner has been cloned, and an owner of which no
+/// clone was ever made keeps the instance for its own next call.
+pub(crate) struct Inner<S> {
+    service: S,
+    /// Polled since its last call.
+    polled: bool,
+    fresh: OnceLock<fn(&S) -> S>,
+}
+
+impl<S> Inner<S> {
+    pub(crate) fn new(service: S) -> Self {
+        Self { service, polled: false, fresh: OnceLock::new() }
+    }
+
+    #[inline(always)]
+    pub(crate) fn poll_ready<Request>(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>>
+    where
+        S: Service<Request>,
+    {
+        self.polled = true;
+        self.service.poll_ready(cx)
+    }
+
+    #[inline(always)]
+    pub(crate) fn call<Request>(&mut self, request: Request) -> S::Future
+    where
+        S: Service<Request>,
+    {
+        self.polled = false;
+        self.service.call(request)
+    }
+
+    /// Gives back whatever the service has reserved.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        if self.polled {
+            self.release_slow();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release_slow(&mut self) {
+        if let Some(fresh) = self.fresh.get() {
+            self.service = fresh(&self.service);
+            self.polled = false;
+        }
+    }
+
+    pub(crate) fn get_ref(&self) -> &S {
+        &self.service
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut S {
+        &mut self.service
+    }
+
+    pub(crate) fn into_service(self) -> S {
+        self.service
+    }
+}
+
+impl<S: Clone> Clone for Inner<S> {
+    fn clone(&self) -> Self {
+        let fresh = *self.fresh.get_or_init(|| S::clone);
+        Self { service: self.service.clone(), polled: false, fresh: OnceLock::from(fresh) }
+    }
+}
