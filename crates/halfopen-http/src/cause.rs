@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use halfopen::{BoxError, Classify, Outcome, Rejected, rejection};
 use http::Response;
+use http_body_util::LengthLimitError;
 
-/// How deep an error is searched; a chain longer than this is taken for a circle.
+/// The longest chain that is walked; a longer one is taken for a cycle.
 const DEPTH: usize = 64;
 
-/// A classifier for typed errors: searches their `source()` chain for a rejection.
+/// A classifier of typed errors, which walks their `source()` chain.
 ///
 /// [`HttpClassify`](crate::HttpClassify) and [`GrpcClassify`](crate::GrpcClassify) take any error
-/// type and find a rejection inside boxed ones. To walk the chain of a typed error (a client whose
-/// connector has a breaker in it) its `Error` must be known, which is what this adds. Made by their
-/// `typed_errors()`.
+/// type and look into those that they know: boxed errors, `io::Error` and, by feature, those of
+/// clients. The chain of another type (the error of a client that wraps hyper's) can be walked only if
+/// the type is known to be an [`Error`], which this wrapper requires. Created by `typed_errors()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TypedErrors<C>(pub(crate) C);
 
 impl<B, E: Error + 'static, C: Classify<Response<B>, E>> Classify<Response<B>, E> for TypedErrors<C> {
     fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
         match result {
-            Err(error) if rejection(error).is_some() => Outcome::Ignored,
+            Err(error) if is_local(error) => Outcome::Ignored,
             Ok(_) | Err(_) => self.0.classify(result),
         }
     }
@@ -32,10 +33,76 @@ impl<B, E: Error + 'static, C: Classify<Response<B>, E>> Classify<Response<B>, E
     }
 }
 
-/// Whether a timeout is what an error is about, as far as the standard library's types say it.
+/// Returns whether an error is the doing of the caller's own side, so that it tells nothing about the
+/// server.
 ///
-/// Looks along the `source()` chain and inside `io::Error` for [`io::ErrorKind::TimedOut`]. A client
-/// with a timeout error of its own (tonic's `TimeoutExpired`) is asked by its adapter.
+/// Walks the [`error_chain`] and finds:
+///
+/// - the rejection of a breaker, bulkhead or rate limit further in ([`halfopen::rejection`]);
+/// - a body longer than a limit that the caller has set (`http_body_util::LengthLimitError`);
+/// - with feature `hyper`, an error by the user of hyper: a request body that breaks;
+/// - with feature `h2`, a stream that was reset from this side: a request body that breaks, a message
+///   that the client refuses to encode, a call that was cancelled;
+/// - with feature `tower`, a call that `tower::load_shed` has shed.
+///
+/// A connection that cannot be made is no such error: the server was not there.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::CircuitBreaker;
+/// use halfopen_http::is_local;
+/// use std::io;
+///
+/// let breaker = CircuitBreaker::builder("storage").build();
+/// breaker.force_open();
+/// assert!(is_local(&io::Error::other(breaker.try_acquire().unwrap_err())));
+/// assert!(!is_local(&io::Error::from(io::ErrorKind::ConnectionRefused)));
+/// ```
+pub fn is_local(error: &(dyn Error + 'static)) -> bool {
+    rejection(error).is_some() || error_chain(error).any(is_local_itself)
+}
+
+fn is_local_itself(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || is_user_of_hyper(error) || is_reset_here(error) || is_shed(error)
+}
+
+#[cfg(feature = "hyper")]
+fn is_user_of_hyper(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user)
+}
+
+#[cfg(not(feature = "hyper"))]
+fn is_user_of_hyper(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+/// A reset by the peer is remote, one by h2 itself (the peer broke the protocol) is the library's.
+#[cfg(feature = "h2")]
+fn is_reset_here(error: &(dyn Error + 'static)) -> bool {
+    let reset = error.downcast_ref::<h2::Error>().filter(|error| error.is_reset());
+    reset.is_some_and(|error| !error.is_remote() && !error.is_library())
+}
+
+#[cfg(not(feature = "h2"))]
+fn is_reset_here(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+#[cfg(feature = "tower")]
+fn is_shed(error: &(dyn Error + 'static)) -> bool {
+    error.is::<tower::load_shed::error::Overloaded>()
+}
+
+#[cfg(not(feature = "tower"))]
+fn is_shed(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+/// Returns whether an error is a timeout, as far as the types of the standard library show it.
+///
+/// Looks along the [`error_chain`] for [`io::ErrorKind::TimedOut`]. The timeout errors of clients
+/// (tonic's `TimeoutExpired`) are known to their adapters.
 ///
 /// # Examples
 ///
@@ -47,22 +114,34 @@ impl<B, E: Error + 'static, C: Classify<Response<B>, E>> Classify<Response<B>, E
 /// assert!(!halfopen_http::is_timeout(&io::Error::from(io::ErrorKind::ConnectionReset)));
 /// ```
 pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|error| {
+    error_chain(error).any(|error| {
         error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
     })
 }
 
-/// What an error means: a failure, unless a breaker further in rejected the call.
+/// What an error means: a failure, unless it is the doing of the caller's own side.
 pub(crate) fn outcome_of<E: 'static>(error: &E) -> Outcome {
-    match as_error(error).and_then(rejection) {
-        Some(_) => Outcome::Ignored,
-        None => Outcome::Failure,
+    match as_error(error) {
+        Some(error) if is_local(error) => Outcome::Ignored,
+        Some(_) | None => Outcome::Failure,
     }
 }
 
-/// The error behind a type that need not be an `Error`: boxes, and what is likely to be a rejection.
-fn as_error<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
-    let any: &dyn Any = error;
+/// Returns the error in a value of any type, if the type is known here.
+///
+/// These are boxed and reference-counted errors, `io::Error`, `Rejected` and, by feature, the errors
+/// of hyper, hyper-util and h2. An adapter adds the types of its own client.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::BoxError;
+/// use halfopen_http::as_error;
+///
+/// assert!(as_error(&BoxError::from("reset")).is_some());
+/// assert!(as_error(&"no error").is_none());
+/// ```
+pub fn as_error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(boxed) = any.downcast_ref::<BoxError>() {
         return Some(&**boxed);
     }
@@ -75,18 +154,129 @@ fn as_error<E: 'static>(error: &E) -> Option<&(dyn Error + 'static)> {
     if let Some(shared) = any.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
         return Some(&**shared);
     }
-    if let Some(error) = any.downcast_ref::<io::Error>() {
+    known::<io::Error>(any).or_else(|| known::<Rejected>(any)).or_else(|| of_a_client(any))
+}
+
+fn of_a_client(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    #[cfg(feature = "hyper")]
+    if let Some(error) = known::<hyper::Error>(any) {
         return Some(error);
     }
-    any.downcast_ref::<Rejected>().map(|rejected| rejected as &(dyn Error + 'static))
+    #[cfg(feature = "hyper-util")]
+    if let Some(error) = known::<hyper_util::client::legacy::Error>(any) {
+        return Some(error);
+    }
+    #[cfg(feature = "h2")]
+    if let Some(error) = known::<h2::Error>(any) {
+        return Some(error);
+    }
+    let _ = any;
+    None
 }
 
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| below(*error)).take(DEPTH)
+fn known<E: Error + 'static>(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    any.downcast_ref::<E>().map(|error| error as &(dyn Error + 'static))
 }
 
-/// The next error down. An `io::Error` hides its payload from `source()`, which is the payload's own.
-fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    let payload = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    payload.map(|payload| payload as &(dyn Error + 'static)).or_else(|| error.source())
+/// Returns an iterator over an error and its causes.
+///
+/// Follows `source()`, and looks into `io::Error` and `Arc<dyn Error>`, which hide their payload from
+/// it. Ends after 64 errors, so that a cycle ends too.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen_http::error_chain;
+/// use std::{fmt, io};
+///
+/// let error = io::Error::other(fmt::Error);
+/// assert!(error_chain(&error).any(|cause| cause.is::<fmt::Error>()));
+/// ```
+pub fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error)).take(DEPTH)
+}
+
+/// The payload of what hides one, whose `source()` is the payload's own; else the source.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    if let Some(payload) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return Some(payload);
+    }
+    if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+        return Some(&**shared);
+    }
+    error.source()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Full, Limited};
+
+    use super::*;
+    use crate::HttpClassify;
+
+    #[derive(Debug)]
+    struct Wrapped(BoxError);
+
+    impl std::fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    /// Of http-body-util's own making, since its type cannot be constructed.
+    async fn too_long() -> BoxError {
+        Limited::new(Full::new(&b"too long"[..]), 3).collect().await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_limit_of_the_callers_own_is_local_however_wrapped() {
+        let wrapped: [BoxError; 4] = [
+            too_long().await,
+            Box::new(Wrapped(too_long().await)),
+            Box::new(io::Error::other(too_long().await)),
+            Box::new(Arc::from(too_long().await) as Arc<dyn Error + Send + Sync>),
+        ];
+        for error in wrapped {
+            assert!(is_local(&*error), "{error:?}");
+            let typed = HttpClassify::new().typed_errors();
+            assert_eq!(typed.classify(&Err::<Response<()>, _>(Wrapped(error))), Outcome::Ignored);
+        }
+        assert!(!is_local(&io::Error::from(io::ErrorKind::ConnectionReset)));
+    }
+
+    #[test]
+    fn a_cycle_of_errors_ends() {
+        #[derive(Debug)]
+        struct Cycle;
+        impl std::fmt::Display for Cycle {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("again")
+            }
+        }
+        impl Error for Cycle {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&Cycle)
+            }
+        }
+        assert_eq!(error_chain(&Cycle).count(), DEPTH);
+        assert!(!is_local(&Cycle));
+    }
+
+    #[test]
+    #[cfg(feature = "h2")]
+    fn a_reason_alone_is_no_reset_from_this_side() {
+        assert!(!is_local(&h2::Error::from(h2::Reason::CANCEL)), "the peer's reset of an upload");
+    }
+
+    #[test]
+    #[cfg(feature = "tower")]
+    fn a_call_that_tower_sheds_is_local() {
+        assert!(is_local(&tower::load_shed::error::Overloaded::new()));
+    }
 }

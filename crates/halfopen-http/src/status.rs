@@ -9,18 +9,19 @@ use crate::cause::outcome_of;
 use crate::retry_after::retry_after_now;
 use crate::{RuleError, TypedErrors};
 
-/// Says what an HTTP answer means: which statuses are failures, which are ignored.
+/// Classifies HTTP responses: which statuses are failures, which are ignored.
 ///
 /// By default 408, 429 and every 5xx except 501 and 505 are failures and all other statuses are
-/// successes: a server that says "no such thing" or "not implemented" has done its work. Every
-/// error (connect, timeout, a broken body) is a failure, except a rejection by a circuit breaker
-/// further in, which is ignored. A failure's `Retry-After` is passed on as the hint for the wait.
+/// successes: a server that answers "not found" or "not implemented" has done its work. Every error
+/// (connect, timeout, a broken response body) is a failure, except one that is the doing of the
+/// caller's own side ([`is_local`](crate::is_local)), which is ignored. The `Retry-After` of a failure
+/// becomes the hint for the wait.
 ///
-/// It is plain data of 128 bytes, copied without allocating. As a [`Classify`] it looks at the
+/// Plain data of 128 bytes, copied without allocating. As a [`Classify`] it looks at the
 /// head of the response alone; a [`WatchedCall`](crate::WatchedCall) sees the body as well.
 ///
-/// An error type that is a boxed `dyn Error` (a tower `BoxError`) is searched for a rejection along
-/// its whole `source()` chain. For a typed error use [`typed_errors`](Self::typed_errors).
+/// Boxed errors (a tower `BoxError`) and the errors of clients known by feature are walked along their
+/// `source()` chain. For other typed errors use [`typed_errors`](Self::typed_errors).
 ///
 /// # Examples
 ///
@@ -111,7 +112,7 @@ impl HttpClassify {
         self.ignored.ranges()
     }
 
-    /// The same rules for a typed error, whose `source()` chain is searched for a rejection.
+    /// The same rules for a typed error, whose `source()` chain is walked.
     pub const fn typed_errors(self) -> TypedErrors<HttpClassify> {
         TypedErrors(self)
     }

@@ -1,10 +1,12 @@
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use halfopen::{Classify, Outcome};
-use halfopen_http::WatchedCall;
+use halfopen_http::{WatchedCall, is_local};
 use reqwest::{Body, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Error, Result};
 
+use crate::classify::as_known_error;
 use crate::middleware::Rules;
 
 /// Records what is not a success at its head, and leaves the rest to the body.
@@ -18,6 +20,11 @@ pub(crate) fn finish(call: WatchedCall, rules: &Rules, result: Result<Response>)
             result
         }
     }
+}
+
+/// What an error of a body means; [`None`] where it is a failure as any other.
+pub(crate) fn outcome_of_error(error: &dyn Any) -> Option<Outcome> {
+    as_known_error(error).is_some_and(is_local).then_some(Outcome::Ignored)
 }
 
 /// The same response with a body that records how it ends.

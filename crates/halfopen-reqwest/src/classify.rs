@@ -1,30 +1,34 @@
+use std::any::Any;
 use std::error::Error;
 use std::time::Duration;
 
-use halfopen::{BoxError, Classify, Outcome, rejection};
-use halfopen_http::{HttpClassify, retry_after_now};
+use halfopen::{Classify, Outcome};
+use halfopen_http::{HttpClassify, as_error, error_chain, is_local, retry_after_now};
 use reqwest::Response;
 
-/// How deep an error is searched; a chain longer than this is taken for a circle.
+/// The deepest nesting of middleware errors that is walked; a deeper one is taken for a cycle.
 const DEPTH: usize = 64;
 
-/// What begins the text of an error that is no fault of the server, where the text is all that is left
-/// of it: `reqwest-retry` hides the error of a first and only attempt behind a type of its own.
+/// The prefixes of errors that are no fault of the server, where the text is all that is left: the
+/// `reqwest-retry` middleware hides the error of a first and only attempt behind a type of its own.
 const OURS: [&str; 3] = ["builder error", "error following redirect", "Request object is not cloneable"];
 
-/// Says what the result of a reqwest call means.
+/// Classifies the results of reqwest calls.
 ///
-/// - An answer: as [`HttpClassify`] says of its status. By default 408, 429 and every 5xx except 501
-///   and 505 are failures. A failure's `Retry-After` is passed on as the hint for the wait.
-/// - Ignored, since the server was never asked or is not to blame: a rejection by a breaker further
-///   in, a request that could not be built (`is_builder`), a redirect that is not followed
+/// - A response: by its status, as [`HttpClassify`] does. By default 408, 429 and every 5xx except 501
+///   and 505 are failures. The `Retry-After` of a failure becomes the hint for the wait.
+/// - Ignored, since the server was not asked or is not to blame: whatever is the doing of the caller's
+///   own side ([`is_local`](halfopen_http::is_local): a rejection, a request body that breaks, a limit
+///   of the caller's), a request that cannot be built (`is_builder`), a redirect that is not followed
 ///   (`is_redirect`), an upgrade that is none (`is_upgrade`), a body that cannot be sent twice.
-/// - An error made of a status by a middleware further in (`error_for_status`): as the status.
-/// - Every other error is a failure: connecting, DNS, timeouts, broken connections, and what other
-///   middleware makes of them.
+/// - An error made of a status (`error_for_status`): by the status. Its headers are gone, so its
+///   `Retry-After` is unknown.
+/// - Every other error is a failure: connecting, DNS, timeouts, broken connections, and the errors of
+///   other middleware. So is an error of a type that is not known.
 ///
-/// It is a classifier of `reqwest_middleware`'s results, of `reqwest`'s own and of boxed ones, for the
-/// tower layer over a `reqwest::Client`. Plain data, copied without allocating.
+/// The error types that are known: those of `reqwest`, `reqwest_middleware` and `anyhow`, boxed ones,
+/// and `io::Error`. For another type that holds one of these use [`typed_errors`](Self::typed_errors)
+/// or, by hand, [`outcome_of`](Self::outcome_of). Plain data, copied without allocating.
 ///
 /// # Examples
 ///
@@ -64,64 +68,93 @@ impl ReqwestClassify {
         ReqwestClassify { statuses }
     }
 
-    fn outcome<E>(
-        &self,
-        result: Result<&Response, &E>,
-        as_error: impl Fn(&E) -> &(dyn Error + 'static),
-    ) -> Outcome {
-        match result {
-            Ok(response) => self.statuses.outcome(response.status()),
-            Err(error) => self.outcome_of(as_error(error)),
-        }
+    /// The same rules for any error type, whose `source()` chain is walked.
+    pub const fn typed_errors(self) -> TypedErrors {
+        TypedErrors(self)
     }
 
-    fn outcome_of(&self, error: &(dyn Error + 'static)) -> Outcome {
-        if rejection(error).is_some() {
+    /// Returns the outcome of a call that ended with this error, or with an error that holds it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Outcome;
+    /// use halfopen_reqwest::ReqwestClassify;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let error = reqwest::Client::new().get("no URL").send().await.unwrap_err();
+    /// assert_eq!(ReqwestClassify::new().outcome_of(&error), Outcome::Ignored);
+    /// # }
+    /// ```
+    pub fn outcome_of(&self, error: &(dyn Error + 'static)) -> Outcome {
+        if is_local(error) {
             return Outcome::Ignored;
         }
         match cause(error, DEPTH) {
             Cause::Client(error) => self.outcome_of_client(error),
-            Cause::Middleware(error) if rejection(&**error).is_some() || is_ours(error) => Outcome::Ignored,
+            Cause::Middleware(error) if is_local(&**error) || is_ours(error) => Outcome::Ignored,
             Cause::Middleware(_) | Cause::Unknown => Outcome::Failure,
         }
     }
 
+    fn outcome_of_response(&self, response: &Response) -> Outcome {
+        self.statuses.outcome(response.status())
+    }
+
     fn outcome_of_client(&self, error: &reqwest::Error) -> Outcome {
-        if error.is_builder() || error.is_redirect() || error.is_upgrade() {
+        if is_local(error) || error.is_builder() || error.is_redirect() || error.is_upgrade() {
             return Outcome::Ignored;
         }
         error.status().map_or(Outcome::Failure, |status| self.statuses.outcome(status))
     }
 }
 
-impl Classify<Response, reqwest_middleware::Error> for ReqwestClassify {
-    fn classify(&self, result: &Result<Response, reqwest_middleware::Error>) -> Outcome {
-        self.outcome(result.as_ref(), |error| error)
+impl<E: 'static> Classify<Response, E> for ReqwestClassify {
+    fn classify(&self, result: &Result<Response, E>) -> Outcome {
+        match result {
+            Ok(response) => self.outcome_of_response(response),
+            Err(error) => as_known_error(error).map_or(Outcome::Failure, |error| self.outcome_of(error)),
+        }
     }
 
-    fn retry_after(&self, result: &Result<Response, reqwest_middleware::Error>) -> Option<Duration> {
+    fn retry_after(&self, result: &Result<Response, E>) -> Option<Duration> {
         hint(result.as_ref().ok())
     }
 }
 
-impl Classify<Response, reqwest::Error> for ReqwestClassify {
-    fn classify(&self, result: &Result<Response, reqwest::Error>) -> Outcome {
-        self.outcome(result.as_ref(), |error| error)
+/// A [`ReqwestClassify`] for errors of any type: walks their `source()` chain.
+///
+/// For clients that wrap reqwest's errors in their own. Created by
+/// [`ReqwestClassify::typed_errors`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TypedErrors(ReqwestClassify);
+
+impl<E: Error + 'static> Classify<Response, E> for TypedErrors {
+    fn classify(&self, result: &Result<Response, E>) -> Outcome {
+        match result {
+            Ok(response) => self.0.outcome_of_response(response),
+            Err(error) => self.0.outcome_of(error),
+        }
     }
 
-    fn retry_after(&self, result: &Result<Response, reqwest::Error>) -> Option<Duration> {
+    fn retry_after(&self, result: &Result<Response, E>) -> Option<Duration> {
         hint(result.as_ref().ok())
     }
 }
 
-impl Classify<Response, BoxError> for ReqwestClassify {
-    fn classify(&self, result: &Result<Response, BoxError>) -> Outcome {
-        self.outcome(result.as_ref(), |error| &**error)
+/// The error in a value of any type, if the type is one that reqwest's users meet.
+pub(crate) fn as_known_error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    if let Some(error) = any.downcast_ref::<reqwest_middleware::Error>() {
+        return Some(error);
     }
-
-    fn retry_after(&self, result: &Result<Response, BoxError>) -> Option<Duration> {
-        hint(result.as_ref().ok())
+    if let Some(error) = any.downcast_ref::<reqwest::Error>() {
+        return Some(error);
     }
+    if let Some(error) = any.downcast_ref::<anyhow::Error>() {
+        return Some(&**error);
+    }
+    as_error(any)
 }
 
 fn hint(response: Option<&Response>) -> Option<Duration> {
@@ -129,8 +162,7 @@ fn hint(response: Option<&Response>) -> Option<Duration> {
 }
 
 fn cause<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Cause<'a> {
-    let mut links = std::iter::successors(Some(error), |error| (*error).source()).take(depth);
-    links.find_map(|error| cause_at(error, depth)).unwrap_or(Cause::Unknown)
+    error_chain(error).take(depth).find_map(|error| cause_at(error, depth)).unwrap_or(Cause::Unknown)
 }
 
 fn cause_at<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Option<Cause<'a>> {
@@ -150,4 +182,80 @@ fn cause_at<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Option<Cause<
 fn is_ours(error: &anyhow::Error) -> bool {
     let text = error.to_string();
     OURS.iter().any(|beginning| text.starts_with(beginning))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+
+    use halfopen::{BoxError, CircuitBreaker};
+
+    use super::*;
+
+    /// The error of a client that wraps reqwest's.
+    #[derive(Debug)]
+    struct Wrapped(BoxError);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the client failed")
+        }
+    }
+
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    async fn not_built() -> reqwest::Error {
+        reqwest::Client::new().get("no URL").send().await.unwrap_err()
+    }
+
+    fn with_status(status: u16) -> reqwest::Error {
+        let response = http::Response::builder().status(status).header("retry-after", "9").body("").unwrap();
+        Response::from(response).error_for_status().unwrap_err()
+    }
+
+    fn outcome<E: 'static>(error: E) -> Outcome {
+        ReqwestClassify::new().classify(&Err::<Response, _>(error))
+    }
+
+    #[tokio::test]
+    async fn every_form_of_the_clients_error_is_known() {
+        assert_eq!(outcome(not_built().await), Outcome::Ignored);
+        assert_eq!(outcome(reqwest_middleware::Error::from(not_built().await)), Outcome::Ignored);
+        assert_eq!(outcome(anyhow::Error::new(not_built().await).context("while asking")), Outcome::Ignored);
+        assert_eq!(outcome(BoxError::from(not_built().await)), Outcome::Ignored);
+        assert_eq!(outcome(std::io::Error::other(not_built().await)), Outcome::Ignored);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_type_is_a_failure_unless_walked() {
+        assert_eq!(outcome(Wrapped(not_built().await.into())), Outcome::Failure);
+        assert_eq!(outcome("no error at all"), Outcome::Failure);
+
+        let wrapped = Wrapped(not_built().await.into());
+        assert_eq!(ReqwestClassify::new().outcome_of(&wrapped), Outcome::Ignored);
+        let typed = ReqwestClassify::new().typed_errors();
+        assert_eq!(typed.classify(&Err::<Response, _>(wrapped)), Outcome::Ignored);
+    }
+
+    #[test]
+    fn an_error_made_of_a_status_has_its_outcome_and_no_hint() {
+        assert_eq!(outcome(with_status(503)), Outcome::Failure);
+        assert_eq!(outcome(with_status(404)), Outcome::Success);
+        let result = Err::<Response, _>(with_status(503));
+        assert_eq!(ReqwestClassify::new().retry_after(&result), None, "its headers are gone");
+    }
+
+    #[test]
+    fn a_rejection_is_ignored_in_any_known_type() {
+        let breaker = CircuitBreaker::builder("further in").build();
+        breaker.force_open();
+        let rejected = || breaker.try_acquire().unwrap_err();
+        assert_eq!(outcome(rejected()), Outcome::Ignored);
+        assert_eq!(outcome(anyhow::Error::new(rejected())), Outcome::Ignored);
+        assert_eq!(ReqwestClassify::new().outcome_of(&Wrapped(rejected().into())), Outcome::Ignored);
+    }
 }

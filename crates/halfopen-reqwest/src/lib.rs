@@ -8,6 +8,6 @@ mod middleware;
 mod resilient;
 
 pub use breakers::BreakerName;
-pub use classify::ReqwestClassify;
+pub use classify::{ReqwestClassify, TypedErrors};
 pub use middleware::CircuitBreakerMiddleware;
 pub use resilient::{ResilientHttpClient, ResilientHttpClientBuilder};

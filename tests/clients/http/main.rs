@@ -5,6 +5,7 @@ mod clocked;
 mod grpc;
 mod plain;
 mod server;
+mod uploads;
 
 use bytes::Bytes;
 use clocked::{SECOND, about_to_probe, clocked, ended};

@@ -17,4 +17,5 @@ mod retry_after;
 mod server;
 mod statuses;
 mod tower;
+mod uploads;
 mod world;
