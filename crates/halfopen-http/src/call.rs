@@ -1,9 +1,9 @@
 use std::any::Any;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::time::Duration;
 
+use halfopen::adapter::catch_panic;
 use halfopen::{CircuitBreaker, Classify, Outcome, OwnedPermit};
 use http::Response;
 use http_body::Body;
@@ -113,8 +113,7 @@ impl WatchedCall {
 
     /// What an error of the body means. A panic in the adapter's judge is its having no answer.
     pub(crate) fn outcome_of_body_error<E: 'static>(&self, error: &E) -> Outcome {
-        let judged =
-            self.body_errors.and_then(|judge| catch_unwind(AssertUnwindSafe(|| judge(error))).ok().flatten());
+        let judged = self.body_errors.and_then(|judge| catch_panic(|| judge(error)).flatten());
         judged.unwrap_or_else(|| outcome_of(error))
     }
 
@@ -159,14 +158,14 @@ impl WatchedCall {
         };
         // Rules may be a user's: the answer goes up whatever they do.
         let timed_out = self.timed_out();
-        match catch_unwind(AssertUnwindSafe(|| rules.classify_head(response, timed_out))) {
-            Ok(Head::Decided(Outcome::Failure)) => self.conclude(Outcome::Failure, hint_of(rules, &result)),
-            Ok(Head::Decided(outcome)) => self.conclude(outcome, None),
-            Ok(head) => {
+        match catch_panic(|| rules.classify_head(response, timed_out)) {
+            Some(Head::Decided(Outcome::Failure)) => self.conclude(Outcome::Failure, hint_of(rules, &result)),
+            Some(Head::Decided(outcome)) => self.conclude(outcome, None),
+            Some(head) => {
                 return result.map(|response| response.map(|body| WatchedBody::watched(body, head, self)));
             }
             // The breaker asks once more, counts the panic and falls back to its default.
-            Err(_) => self.settle(&result, rules),
+            None => self.settle(&result, rules),
         }
         result.map(|response| response.map(WatchedBody::unwatched))
     }
@@ -289,7 +288,7 @@ fn hint_of<B, E, C: Classify<Response<B>, E>>(
     rules: &C,
     result: &Result<Response<B>, E>,
 ) -> Option<Duration> {
-    catch_unwind(AssertUnwindSafe(|| rules.retry_after(result))).unwrap_or_default()
+    catch_panic(|| rules.retry_after(result)).flatten()
 }
 
 impl Drop for WatchedCall {

@@ -1,6 +1,6 @@
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use halfopen::adapter::catch_panic;
 use halfopen::{Classify, Outcome};
 use halfopen_http::{WatchedCall, is_local};
 use reqwest::{Body, Response, ResponseBuilderExt, Url};
@@ -12,10 +12,10 @@ use crate::middleware::Rules;
 /// Records what is not a success at its head, and leaves the rest to the body.
 pub(crate) fn finish(call: WatchedCall, rules: &Rules, result: Result<Response>) -> Result<Response> {
     // A panic in the rules is for `settle` to meet again, which counts it and falls back.
-    let judged = catch_unwind(AssertUnwindSafe(|| Classify::<Response, Error>::classify(rules, &result)));
+    let judged = catch_panic(|| Classify::<Response, Error>::classify(rules, &result));
     match (judged, result) {
-        (Ok(Outcome::Success), Ok(response)) => Ok(watched(call, response)),
-        (Ok(_) | Err(_), result) => {
+        (Some(Outcome::Success), Ok(response)) => Ok(watched(call, response)),
+        (Some(_) | None, result) => {
             call.settle(&result, rules);
             result
         }

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use halfopen::Rejected;
+use halfopen::adapter::Printable;
 use reqwest_middleware::Error;
 
 /// Says in the error itself whose rejection it is; the details are its source.
@@ -19,6 +20,6 @@ pub(crate) fn rejected(rejected: Rejected) -> Error {
 
 impl fmt::Display for NotSent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "request not sent: circuit breaker `{}` rejected it", self.0.name())
+        write!(f, "request not sent: circuit breaker `{}` rejected it", Printable::new(self.0.name()))
     }
 }

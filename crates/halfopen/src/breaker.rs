@@ -203,8 +203,8 @@ impl CircuitBreaker {
 
     /// Lets a listener hear what this breaker does, until the subscription is dropped.
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
-        let ear = self.0.aside().listeners().add(Box::new(listener));
-        self.0.republish();
+        let ear = Listeners::ear(Box::new(listener));
+        self.0.adopt(&ear);
         Subscription::new(Arc::downgrade(&self.0), &ear)
     }
 
@@ -214,8 +214,7 @@ impl CircuitBreaker {
     }
 
     pub(crate) fn listen_for_ever(&self, listener: Box<dyn Listener>) {
-        self.0.aside().listeners().add(listener);
-        self.0.republish();
+        self.0.adopt(&Listeners::ear(listener));
     }
 
     // ---- transitions --------------------------------------------------------------------------

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::printable::Printable;
 use crate::state::Cause;
 
 /// A boxed error that can cross threads, as tower and most clients pass them.
@@ -126,7 +127,7 @@ impl Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = &self.name;
+        let name = Printable::new(&self.name);
         match self.reason() {
             RejectReason::Open => {
                 let left = Brief(self.retry_after().unwrap_or_default());

@@ -9,6 +9,7 @@ use words::{Ago, Many, Nth, Rate, Sample, Times, Why, percent};
 
 use crate::config::{Abandoned, CircuitBreakerConfig, Recovery, Rule};
 use crate::error::Brief;
+use crate::printable::Printable;
 use crate::state::{Cause, Probes};
 use crate::{CircuitBreaker, Counts, Snapshot, State};
 
@@ -57,7 +58,7 @@ struct Explanation<'a> {
 
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Circuit breaker `{}` is ", self.snapshot.name)?;
+        write!(f, "Circuit breaker `{}` is ", Printable::new(&self.snapshot.name))?;
         match self.snapshot.state {
             State::Closed => self.closed(f),
             State::Open => self.open(f),

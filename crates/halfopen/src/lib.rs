@@ -76,6 +76,7 @@
 //! - `stream`: `CircuitBreaker::protect_stream`, and `Events` as a `Stream`.
 //! - `test-util`: `Clock::manual`, a clock that a test moves by hand.
 
+pub mod adapter;
 mod admission;
 mod aside;
 mod breaker;
@@ -97,8 +98,10 @@ mod listeners;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod outcome;
+mod panics;
 mod permit;
 mod policy;
+mod printable;
 mod protected;
 mod registry;
 #[cfg(feature = "serde")]

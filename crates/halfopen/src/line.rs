@@ -1,8 +1,9 @@
 //! A breaker in one line.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::error::Brief;
+use crate::printable::Printable;
 use crate::state::Percent;
 use crate::{Snapshot, State};
 
@@ -10,9 +11,10 @@ impl fmt::Display for Snapshot {
     /// One line for a person, such as `payments: open for 500ms, retry in 1.5s, 10 of 16 calls failed
     /// (62.5%), 7 rejected`.
     ///
-    /// Control characters in the name are replaced. The wording may change; programs read the fields.
+    /// Control and bidirectional characters in the name are replaced, and a long name is cut. The wording may
+    /// change; programs read the fields.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} for {}", Printable(&self.name), self.state, Brief(self.in_state_for))?;
+        write!(f, "{}: {} for {}", Printable::new(&self.name), self.state, Brief(self.in_state_for))?;
         match self.state {
             State::Open => {
                 write!(f, ", retry in {}", Brief(self.retry_after.unwrap_or_default()))?;
@@ -39,17 +41,5 @@ impl Snapshot {
             0 => Ok(()),
             slow => write!(f, ", {slow} slow"),
         }
-    }
-}
-
-/// A name on its way to a terminal: names come from outside, and one with control characters must not
-/// steer what it is shown on.
-pub(crate) struct Printable<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .chars()
-            .try_for_each(|c| f.write_char(if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }))
     }
 }

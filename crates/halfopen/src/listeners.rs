@@ -1,121 +1,118 @@
+mod list;
+
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
+use std::thread;
 
+pub(crate) use list::Ear;
+
+use self::list::{Kind, List};
 use crate::breaker::Inner;
+use crate::panics::catch_panic;
 use crate::registry::WeakRegistry;
-use crate::sync::{AtomicBool, AtomicU8, Mutex, Ordering, lock};
+use crate::sync::{AtomicU8, Mutex, Ordering, lock};
 use crate::{CircuitBreaker, Event, Listener};
 
-/// Who listens to a breaker, and what they have still to be told.
+/// The listeners of a breaker, and the events they have still to hear.
 pub(crate) struct Listeners {
     /// What anybody listens for: nothing is the common case and costs one relaxed load.
-    ears: AtomicU8,
-    list: Mutex<Arc<[Arc<Ear>]>>,
+    interest: AtomicU8,
+    list: Mutex<List>,
     queue: Mutex<Queue>,
 }
-
-const EVENTS: u8 = 1;
-const CALLS: u8 = 2;
-const REJECTIONS: u8 = 4;
-const WINDOW_ROLLS: u8 = 8;
 
 /// So many changes in line are usual: room for them stays.
 const KEPT: usize = 8;
 
-/// One listener.
-pub(crate) struct Ear {
-    listener: Box<dyn Listener>,
-    wants_calls: bool,
-    wants_rejections: bool,
-    wants_window_rolls: bool,
-    /// False once its subscription is dropped: no new call begins.
-    listening: AtomicBool,
-}
+/// A caller tells at most so many changes in a row, documented at [`Listener`]: the rest of a line that others
+/// keep filling is told by a thread made for it.
+const SHARE: usize = 64;
 
-/// Changes in their order, drained by the thread that finds nobody draining.
+/// Changes in their order, drained by the thread that finds no other draining.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Event>,
     draining: bool,
 }
 
+/// The right to tell what is in line, which one thread has at a time.
+struct Draining<'a> {
+    listeners: &'a Listeners,
+    /// The line was found empty, and the right given up in that same step.
+    is_over: bool,
+}
+
 impl Listeners {
     pub(crate) fn new() -> Listeners {
         Listeners {
-            ears: AtomicU8::new(0),
-            list: Mutex::new(Arc::from([])),
+            interest: AtomicU8::new(0),
+            list: Mutex::new(List::default()),
             queue: Mutex::new(Queue::default()),
         }
     }
 
+    fn wants(&self, kind: Kind) -> bool {
+        self.interest.load(Ordering::Relaxed) & kind.bit() != 0
+    }
+
     #[inline]
     pub(crate) fn any(&self) -> bool {
-        self.ears.load(Ordering::Relaxed) != 0
+        self.wants(Kind::Changes)
     }
 
     #[inline]
     pub(crate) fn want_calls(&self) -> bool {
-        self.ears.load(Ordering::Relaxed) & CALLS != 0
+        self.wants(Kind::Calls)
     }
 
     pub(crate) fn want_rejections(&self) -> bool {
-        self.ears.load(Ordering::Relaxed) & REJECTIONS != 0
+        self.wants(Kind::Rejections)
     }
 
-    pub(crate) fn add(&self, listener: Box<dyn Listener>) -> Arc<Ear> {
-        let ear = Listeners::ear(listener);
-        self.adopt(&ear);
-        ear
+    #[inline]
+    pub(crate) fn want_window_rolls(&self) -> bool {
+        self.wants(Kind::WindowRolls)
     }
 
     /// A listener that can be given to several breakers.
     pub(crate) fn ear(listener: Box<dyn Listener>) -> Arc<Ear> {
         // Asked outside the lock: it is user code.
-        Arc::new(Ear {
-            wants_calls: listener.wants_calls(),
-            wants_rejections: listener.wants_rejections(),
-            wants_window_rolls: listener.wants_window_rolls(),
-            listener,
-            listening: AtomicBool::new(true),
+        Arc::new(Ear::new(listener))
+    }
+
+    /// Adds a listener; returns whether calls have begun to be listened to.
+    fn adopt(&self, ear: &Arc<Ear>) -> bool {
+        self.change(|list| {
+            if list.len() == 0 {
+                // Left by a thread that found everybody gone: no news for who comes now.
+                lock(&self.queue).waiting.clear();
+            }
+            list.add(ear)
         })
     }
 
-    fn adopt(&self, ear: &Arc<Ear>) {
-        let mut list = lock(&self.list);
-        if list.is_empty() {
-            // Left by a thread that found everybody gone: no news for who comes now.
-            lock(&self.queue).waiting.clear();
-        }
-        *list = list.iter().cloned().chain([Arc::clone(ear)]).collect();
-        self.note(&list);
+    /// Removes a listener; returns whether calls are no longer listened to.
+    fn remove(&self, ear: &Arc<Ear>) -> bool {
+        self.change(|list| list.remove(ear))
+    }
+
+    /// Changes the list; returns whether that changed the interest in calls.
+    fn change(&self, change: impl FnOnce(&mut List) -> list::Left) -> bool {
+        let (left, changed) = {
+            let mut list = lock(&self.list);
+            let left = change(&mut list);
+            let interest = list.interest();
+            // Release, for `want_calls` under the transition lock: whoever publishes last has seen the last.
+            let before = self.interest.swap(interest, Ordering::AcqRel);
+            (left, (before ^ interest) & Kind::Calls.bit() != 0)
+        };
+        drop(left);
+        changed
     }
 
     pub(crate) fn len(&self) -> usize {
         lock(&self.list).len()
-    }
-
-    fn remove(&self, ear: &Arc<Ear>) {
-        let dropped = {
-            let mut list = lock(&self.list);
-            let kept = list.iter().filter(|other| !Arc::ptr_eq(other, ear)).cloned().collect();
-            let dropped = std::mem::replace(&mut *list, kept);
-            self.note(&list);
-            dropped
-        };
-        // The listener's own `Drop` is user code: not under the lock.
-        drop(dropped);
-    }
-
-    fn note(&self, list: &[Arc<Ear>]) {
-        let mut ears = 0;
-        for ear in list {
-            ears |= EVENTS | if ear.wants_calls { CALLS } else { 0 };
-            ears |= if ear.wants_rejections { REJECTIONS } else { 0 };
-            ears |= if ear.wants_window_rolls { WINDOW_ROLLS } else { 0 };
-        }
-        self.ears.store(ears, Ordering::Release);
     }
 
     /// Puts a change in line; called under the transition lock, so the line is in order.
@@ -125,78 +122,115 @@ impl Listeners {
         }
     }
 
-    /// Tells what is in line, unless somebody is at it already: then they tell this too.
+    /// Tells what is in line, unless another thread is at it already: then that one tells this too.
     pub(crate) fn drain(&self, breaker: &CircuitBreaker) {
         if !self.any() {
             return;
         }
-        {
-            let mut queue = lock(&self.queue);
-            if queue.draining {
-                return;
-            }
-            queue.draining = true;
-        }
-        while let Some(event) = self.next() {
-            self.tell(breaker, &event, |_| true);
+        let Some(mut draining) = self.begin_draining() else { return };
+        if !draining.tell(breaker, SHARE) {
+            draining.hand_over(breaker);
         }
     }
 
-    /// The next change in line; with none left the draining is over, in one step.
-    fn next(&self) -> Option<Event> {
+    fn begin_draining(&self) -> Option<Draining<'_>> {
         let mut queue = lock(&self.queue);
+        let is_free = !std::mem::replace(&mut queue.draining, true);
+        // Lazily: one that is made and dropped would take the right away from the thread that has it.
+        is_free.then(|| Draining { listeners: self, is_over: false })
+    }
+
+    /// Tells an event that has no place in the line, at once.
+    pub(crate) fn tell_now(&self, breaker: &CircuitBreaker, event: &Event) {
+        if self.any() {
+            self.tell(breaker, event, Kind::Changes);
+        }
+    }
+
+    /// Tells of a rejection, to those that asked.
+    pub(crate) fn tell_rejection(&self, breaker: &CircuitBreaker, event: &Event) {
+        self.tell(breaker, event, Kind::Rejections);
+    }
+
+    /// Tells that the window has rolled, to those that asked.
+    pub(crate) fn tell_window_roll(&self, breaker: &CircuitBreaker, event: &Event) {
+        self.tell(breaker, event, Kind::WindowRolls);
+    }
+
+    /// Tells how a call ended, to those that asked.
+    pub(crate) fn tell_call(&self, breaker: &CircuitBreaker, event: &Event) {
+        self.tell(breaker, event, Kind::Calls);
+    }
+
+    fn tell(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
+        let wanting = lock(&self.list).wanting(kind);
+        for ear in wanting.iter() {
+            if ear.listening.load(Ordering::Acquire) {
+                guarded(breaker.inner(), || ear.listener.on_event(breaker, event));
+            }
+        }
+        // A listener that has left meanwhile is dropped here, and its `Drop` is user code as well.
+        guarded(breaker.inner(), move || drop(wanting));
+    }
+}
+
+impl Draining<'_> {
+    /// Tells at most so many changes; returns whether the line is empty, which ends the draining.
+    fn tell(&mut self, breaker: &CircuitBreaker, at_most: usize) -> bool {
+        for _ in 0..at_most {
+            let Some(event) = self.next() else { return true };
+            self.listeners.tell(breaker, &event, Kind::Changes);
+        }
+        false
+    }
+
+    /// The next change in line; with none left the draining is over, in one step.
+    fn next(&mut self) -> Option<Event> {
+        let mut queue = lock(&self.listeners.queue);
         let event = queue.waiting.pop_front();
-        queue.draining = event.is_some();
         if event.is_none() {
+            queue.draining = false;
+            self.is_over = true;
             // What piled up behind a slow listener once is not held for ever.
             queue.waiting.shrink_to(KEPT);
         }
         event
     }
 
-    /// Tells an event that has no place in the line, at once.
-    pub(crate) fn tell_now(&self, breaker: &CircuitBreaker, event: &Event) {
-        if self.any() {
-            self.tell(breaker, event, |_| true);
-        }
-    }
-
-    /// Tells of a rejection, to those that asked.
-    pub(crate) fn tell_rejection(&self, breaker: &CircuitBreaker, event: &Event) {
-        self.tell(breaker, event, |ear| ear.wants_rejections);
-    }
-
-    #[inline]
-    pub(crate) fn want_window_rolls(&self) -> bool {
-        self.ears.load(Ordering::Relaxed) & WINDOW_ROLLS != 0
-    }
-
-    /// Tells that the window has rolled, to those that asked.
-    pub(crate) fn tell_window_roll(&self, breaker: &CircuitBreaker, event: &Event) {
-        self.tell(breaker, event, |ear| ear.wants_window_rolls);
-    }
-
-    /// Tells how a call ended, to those that asked.
-    pub(crate) fn tell_call(&self, breaker: &CircuitBreaker, event: &Event) {
-        self.tell(breaker, event, |ear| ear.wants_calls);
-    }
-
-    fn tell(&self, breaker: &CircuitBreaker, event: &Event, wanted: impl Fn(&Ear) -> bool) {
-        let list = Arc::clone(&lock(&self.list));
-        for ear in list.iter().filter(|ear| wanted(ear)) {
-            if ear.listening.load(Ordering::Acquire) {
-                guarded(breaker, || ear.listener.on_event(breaker, event));
+    /// Leaves the rest to a thread made for it, which ends when the line is empty.
+    ///
+    /// Not to the next caller that makes a change: none may come, and it must not wait for a listener.
+    #[cold]
+    fn hand_over(mut self, breaker: &CircuitBreaker) {
+        let rest = breaker.clone();
+        let made = thread::Builder::new().name("halfopen-listeners".into()).spawn(move || {
+            if let Some(listeners) = rest.inner().listeners() {
+                Draining { listeners, is_over: false }.tell(&rest, usize::MAX);
+            }
+        });
+        match made {
+            // The right is that thread's now.
+            Ok(_) => self.is_over = true,
+            // No more threads, or none at all on this system: better late than never.
+            Err(_) => {
+                self.tell(breaker, usize::MAX);
             }
         }
-        // A listener that has left meanwhile is dropped here, and its `Drop` is user code as well.
-        guarded(breaker, move || drop(list));
     }
 }
 
-/// Runs user code; a panic is caught and counted, and whoever tells goes on telling.
-fn guarded(breaker: &CircuitBreaker, user_code: impl FnOnce()) {
-    if catch_unwind(AssertUnwindSafe(user_code)).is_err() {
-        breaker.inner().count_panic();
+impl Drop for Draining<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            lock(&self.listeners.queue).draining = false;
+        }
+    }
+}
+
+/// Runs user code; a panic is caught and counted.
+fn guarded(inner: &Inner, user_code: impl FnOnce()) {
+    if catch_panic(user_code).is_none() {
+        inner.count_panic();
     }
 }
 
@@ -255,6 +289,8 @@ impl Drop for Subscription {
             Source::Breaker(breaker) => {
                 if let Some(inner) = breaker.upgrade() {
                     inner.unsubscribe(&ear);
+                    // The listener's own `Drop` is user code, and this may run while a panic unwinds.
+                    guarded(&inner, move || drop(ear));
                 }
             }
             Source::Registry(registry) => {
@@ -280,13 +316,15 @@ impl fmt::Debug for Listeners {
 
 impl Inner {
     pub(crate) fn adopt(&self, ear: &Arc<Ear>) {
-        self.aside().listeners().adopt(ear);
-        self.republish();
+        if self.aside().listeners().adopt(ear) {
+            self.republish();
+        }
     }
 
     pub(crate) fn unsubscribe(&self, ear: &Arc<Ear>) {
-        self.aside().listeners().remove(ear);
-        self.republish();
+        if self.aside().listeners().remove(ear) {
+            self.republish();
+        }
     }
 }
 
@@ -298,7 +336,8 @@ mod tests {
     fn who_comes_after_everybody_has_gone_hears_nothing_of_before() {
         let breaker = CircuitBreaker::builder("left").build();
         let listeners = Listeners::new();
-        let gone = listeners.add(Box::new(|_: &CircuitBreaker, _: &Event| {}));
+        let gone = Listeners::ear(Box::new(|_: &CircuitBreaker, _: &Event| {}));
+        listeners.adopt(&gone);
         // Put in line, and before its thread drains the line the only listener leaves.
         listeners.enqueue(Event::Reset { sequence: 1 });
         listeners.remove(&gone);
@@ -306,9 +345,9 @@ mod tests {
 
         let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
         let notes = Arc::clone(&heard);
-        listeners.add(Box::new(move |_: &CircuitBreaker, event: &Event| {
+        listeners.adopt(&Listeners::ear(Box::new(move |_: &CircuitBreaker, event: &Event| {
             notes.lock().unwrap().push(event.clone());
-        }));
+        })));
         listeners.enqueue(Event::Reset { sequence: 2 });
         listeners.drain(&breaker);
 

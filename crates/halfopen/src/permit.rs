@@ -1,10 +1,10 @@
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::breaker::Inner;
 use crate::clock::{Tick, nanos};
+use crate::panics::catch_panic;
 use crate::state::Word;
 use crate::{CircuitBreaker, Classify, Outcome, State};
 
@@ -262,8 +262,12 @@ fn classified<T, E, C: Classify<T, E> + ?Sized>(
 
 /// What user code says; none if it panicked, which is counted (S4).
 #[inline]
-fn caught<T>(inner: &Inner, ask: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(ask)).inspect_err(|_| inner.count_panic()).ok()
+pub(crate) fn caught<T>(inner: &Inner, ask: impl FnOnce() -> T) -> Option<T> {
+    let answer = catch_panic(ask);
+    if answer.is_none() {
+        inner.count_panic();
+    }
+    answer
 }
 
 impl fmt::Debug for Permit<'_> {

@@ -1,12 +1,11 @@
 //! What becomes of a permit: the one way out, as admission is the one way in.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::breaker::CustomRule;
 use crate::clock::{Moment, nanos};
 use crate::config::Abandoned;
-use crate::permit::{Ending, Ticket};
+use crate::permit::{Ending, Ticket, caught};
 use crate::policy::trip;
 use crate::state::{Cause, HalfOpenEnd, Verdict};
 use crate::window::{Added, Kind, Recorded};
@@ -221,10 +220,7 @@ impl CircuitBreaker {
     fn ask_rules(&self, counts: &Counts) -> Option<Cause> {
         let inner = self.inner();
         let fired = inner.window.with_config(|config| trip::fired(config.rules(), counts));
-        let holds = |rule: &CustomRule| {
-            let answer = catch_unwind(AssertUnwindSafe(|| rule(counts)));
-            answer.inspect_err(|_| inner.count_panic()).unwrap_or(false)
-        };
+        let holds = |rule: &CustomRule| caught(inner, || rule(counts)).unwrap_or(false);
         if inner.custom().iter().any(holds) { Some(trip::with_custom(fired, counts)) } else { fired }
     }
 

@@ -140,3 +140,41 @@ fn record(breaker: &CircuitBreaker, successes: u32, failures: u32) {
 fn reads(breaker: &CircuitBreaker, line: &str) {
     assert_eq!(breaker.snapshot().to_string(), line);
 }
+
+#[test]
+fn no_name_steers_what_it_is_shown_on() {
+    let name = "a\nERROR: all is lost\r\u{1b}[31m\u{202e}\u{2028}";
+    let breaker = CircuitBreaker::builder(name).build();
+    let registry = Registry::new();
+    registry.insert(breaker.clone()).unwrap();
+    let mut shown = vec![
+        breaker.snapshot().to_string(),
+        breaker.explain(),
+        registry.insert(breaker.clone()).unwrap_err().to_string(),
+        // Its own lines aside.
+        registry.status().to_string().lines().collect(),
+    ];
+    breaker.trip();
+    shown.push(breaker.try_acquire().unwrap_err().to_string());
+    breaker.force_open();
+    shown.push(breaker.try_acquire().unwrap_err().to_string());
+    breaker.reset();
+    breaker.open_for(Duration::ZERO);
+    let _probe = breaker.try_acquire().unwrap();
+    shown.push(breaker.try_acquire().unwrap_err().to_string());
+    for text in shown {
+        assert!(text.contains("all is lost"), "{text:?}");
+        assert!(text.chars().all(halfopen::adapter::is_printable), "{text:?}");
+    }
+}
+
+#[test]
+fn a_long_name_is_cut_where_it_is_shown() {
+    let breaker = CircuitBreaker::builder("x".repeat(10_000)).build();
+    breaker.force_open();
+    let rejected = breaker.try_acquire().unwrap_err();
+    for text in [rejected.to_string(), breaker.snapshot().to_string(), breaker.explain()] {
+        assert!(text.contains('…') && text.len() < 400, "{} bytes", text.len());
+    }
+    assert_eq!(rejected.name().len(), 10_000, "programs get it whole");
+}

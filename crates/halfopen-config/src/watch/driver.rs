@@ -1,8 +1,9 @@
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use halfopen::adapter::catch_panic;
 
 #[cfg(all(feature = "notify", target_os = "linux"))]
 use super::events::Events;
@@ -48,7 +49,7 @@ fn run(mut watch: FileWatch, stopped: &Receiver<()>, mut tell: impl FnMut(Change
         }
         if let Some(change) = watch.poll(start.elapsed()) {
             // The hook has printed it, and the next change may be one that `tell` can bear.
-            let _ = catch_unwind(AssertUnwindSafe(|| tell(change)));
+            let _ = catch_panic(|| tell(change));
         }
         let wait = nearby.patience(watch.due().saturating_sub(start.elapsed()));
         match stopped.recv_timeout(wait) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::RegistryStatus;
 use crate::error::Brief;
-use crate::line::Printable;
+use crate::printable::Printable;
 use crate::state::Percent;
 use crate::{Snapshot, State};
 
@@ -26,7 +26,7 @@ impl fmt::Display for RegistryStatus {
     /// that is asked for (`{status:120}`).
     ///
     /// Those that reject calls come first, then the half-open ones, then the rest. Names that are too
-    /// long are cut; control characters in them are replaced. The look may change; programs read the
+    /// long are cut; control and bidirectional characters in them are replaced. The look may change; programs read the
     /// fields.
     ///
     /// # Examples
@@ -103,7 +103,7 @@ fn cells(breaker: &Snapshot) -> Cells {
         }
     };
     [
-        Printable(&breaker.name).to_string(),
+        Printable::new(&breaker.name).whole().to_string(),
         breaker.state.to_string(),
         Brief(breaker.in_state_for).to_string(),
         counts.calls.to_string(),

@@ -2,6 +2,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::printable::Printable;
+
 /// There is a breaker of that name in the registry already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlreadyExists {
@@ -17,7 +19,7 @@ impl AlreadyExists {
 
 impl fmt::Display for AlreadyExists {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is a circuit breaker named `{}` in the registry already", self.name)
+        write!(f, "there is a circuit breaker named `{}` in the registry already", Printable::new(&self.name))
     }
 }
 

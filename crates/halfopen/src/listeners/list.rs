@@ -1,0 +1,231 @@
+use std::sync::Arc;
+// Plain std atomics even under loom: a number orders listeners and nothing else.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::Listener;
+use crate::sync::AtomicBool;
+
+/// One listener.
+pub(crate) struct Ear {
+    pub(super) listener: Box<dyn Listener>,
+    /// Grows with each listener of the process: the order in which they hear an event.
+    number: u64,
+    wants: [bool; Kind::ALL.len()],
+    /// False once its subscription is dropped: no new call begins.
+    pub(super) listening: AtomicBool,
+}
+
+/// What a listener can be told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Changes, and all that everybody hears.
+    Changes,
+    Calls,
+    Rejections,
+    WindowRolls,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 4] = [Kind::Changes, Kind::Calls, Kind::Rejections, Kind::WindowRolls];
+
+    pub(super) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl Ear {
+    pub(super) fn new(listener: Box<dyn Listener>) -> Ear {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let wants = Kind::ALL.map(|kind| match kind {
+            Kind::Changes => true,
+            Kind::Calls => listener.wants_calls(),
+            Kind::Rejections => listener.wants_rejections(),
+            Kind::WindowRolls => listener.wants_window_rolls(),
+        });
+        // Relaxed: the numbers must differ, and no more.
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ear { listener, number, wants, listening: AtomicBool::new(true) }
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        self.wants[kind as usize]
+    }
+}
+
+/// The listeners of one breaker, in the order of their numbers.
+///
+/// To come and to go costs the same however many there are: thousands of tasks may wait for one breaker. The
+/// copy from which they are told is made by the first event after a change of the list, and an event costs as
+/// much as there are listeners in any case.
+#[derive(Default)]
+pub(super) struct List {
+    /// The place of one that has left is empty until half of them are.
+    places: Vec<(u64, Option<Arc<Ear>>)>,
+    empty: usize,
+    wanting: [usize; Kind::ALL.len()],
+    copies: [Option<Copied>; Kind::ALL.len()],
+    #[cfg(test)]
+    steps: usize,
+}
+
+/// The listeners to be told of one kind of event.
+pub(super) type Copied = Arc<[Arc<Ear>]>;
+
+/// What a change of the list leaves to be dropped: a listener's `Drop` is user code, so not under the lock.
+#[derive(Default)]
+pub(super) struct Left {
+    _ear: Option<Arc<Ear>>,
+    _copies: [Option<Copied>; Kind::ALL.len()],
+}
+
+impl List {
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.empty
+    }
+
+    /// A bit for each kind that at least one wants.
+    pub(super) fn interest(&self) -> u8 {
+        let wanted = Kind::ALL.into_iter().filter(|&kind| self.wanting[kind as usize] > 0);
+        wanted.fold(0, |bits, kind| bits | kind.bit())
+    }
+
+    pub(super) fn add(&mut self, ear: &Arc<Ear>) -> Left {
+        // At the end, but for two that came at the same moment.
+        let place = match self.places.last() {
+            Some(&(last, _)) if last >= ear.number => {
+                self.places.partition_point(|&(number, _)| number < ear.number)
+            }
+            Some(_) | None => self.places.len(),
+        };
+        self.count_steps(1 + self.places.len() - place);
+        self.places.insert(place, (ear.number, Some(Arc::clone(ear))));
+        for kind in Kind::ALL {
+            self.wanting[kind as usize] += usize::from(ear.wants(kind));
+        }
+        Left { _ear: None, _copies: self.forget_copies(ear) }
+    }
+
+    pub(super) fn remove(&mut self, ear: &Arc<Ear>) -> Left {
+        self.count_steps(1);
+        let place = self.places.binary_search_by_key(&ear.number, |&(number, _)| number);
+        let Some(left) = place.ok().and_then(|place| self.places[place].1.take()) else {
+            return Left::default();
+        };
+        for kind in Kind::ALL {
+            self.wanting[kind as usize] -= usize::from(ear.wants(kind));
+        }
+        self.empty += 1;
+        if self.empty * 2 > self.places.len() {
+            self.close_up();
+        }
+        Left { _ear: Some(left), _copies: self.forget_copies(ear) }
+    }
+
+    /// Takes the empty places out: paid for by those that have left them.
+    fn close_up(&mut self) {
+        self.count_steps(self.places.len());
+        self.places.retain(|(_, ear)| ear.is_some());
+        self.places.shrink_to(2 * self.places.len());
+        self.empty = 0;
+    }
+
+    fn forget_copies(&mut self, ear: &Ear) -> [Option<Copied>; Kind::ALL.len()] {
+        Kind::ALL.map(|kind| if ear.wants(kind) { self.copies[kind as usize].take() } else { None })
+    }
+
+    /// Those that want to hear of this kind of event.
+    pub(super) fn wanting(&mut self, kind: Kind) -> Copied {
+        if let Some(copied) = &self.copies[kind as usize] {
+            return Arc::clone(copied);
+        }
+        self.count_steps(self.places.len());
+        let all = self.places.iter().filter_map(|(_, ear)| ear.as_ref());
+        let copied: Copied = all.filter(|ear| ear.wants(kind)).cloned().collect();
+        self.copies[kind as usize] = Some(Arc::clone(&copied));
+        copied
+    }
+
+    #[cfg(test)]
+    fn count_steps(&mut self, steps: usize) {
+        self.steps += steps;
+    }
+
+    #[cfg(not(test))]
+    fn count_steps(&mut self, _: usize) {}
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{CircuitBreaker, Event};
+
+    struct Waiter {
+        wants_rejections: bool,
+    }
+
+    impl Listener for Waiter {
+        fn on_event(&self, _: &CircuitBreaker, _: &Event) {}
+
+        fn wants_rejections(&self) -> bool {
+            self.wants_rejections
+        }
+    }
+
+    fn ear(wants_rejections: bool) -> Arc<Ear> {
+        Arc::new(Ear::new(Box::new(Waiter { wants_rejections })))
+    }
+
+    #[test]
+    fn many_come_and_go_at_the_cost_of_each() {
+        const MANY: usize = 16_000;
+        for from_the_front in [true, false] {
+            let mut list = List::default();
+            let mut ears: Vec<_> = (0..MANY).map(|_| ear(false)).collect();
+            for ear in &ears {
+                list.add(ear);
+            }
+            assert_eq!(list.wanting(Kind::Changes).len(), MANY);
+            if from_the_front {
+                ears.reverse();
+            }
+            while let Some(ear) = ears.pop() {
+                list.remove(&ear);
+            }
+            assert_eq!(list.len(), 0);
+            assert!(list.steps <= 6 * MANY, "{} steps", list.steps);
+            assert!(list.places.capacity() <= 2, "room for {}", list.places.capacity());
+        }
+    }
+
+    #[test]
+    fn who_wants_no_rejections_costs_a_rejection_nothing() {
+        let mut list = List::default();
+        let logger = ear(true);
+        list.add(&logger);
+        list.wanting(Kind::Rejections);
+        let waiters: Vec<_> = (0..100).map(|_| ear(false)).collect();
+        let steps = list.steps;
+        for waiter in &waiters {
+            list.add(waiter);
+            assert_eq!(list.wanting(Kind::Rejections).len(), 1);
+        }
+        assert_eq!(list.steps, steps + waiters.len(), "the copy for rejections is still good");
+    }
+
+    #[test]
+    fn they_are_told_in_the_order_in_which_they_came() {
+        let mut list = List::default();
+        let ears: Vec<_> = (0..20).map(|_| ear(true)).collect();
+        // Two that come at the same moment may be put in their places in the other order.
+        for number in (0..20).map(|n| n ^ 1) {
+            list.add(&ears[number]);
+        }
+        for gone in [0, 3, 7, 8, 9, 10, 19] {
+            list.remove(&ears[gone]);
+            list.remove(&ears[gone]);
+        }
+        let told: Vec<_> = list.wanting(Kind::Changes).iter().map(|ear| ear.number).collect();
+        assert_eq!((told.len(), list.len()), (13, 13));
+        assert!(told.is_sorted(), "{told:?}");
+    }
+}

@@ -1,0 +1,61 @@
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs user code and returns [`None`] if it panics.
+///
+/// The payload of the panic is dropped here. A payload whose own drop panics is contained as well: no panic
+/// leaves this function.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::adapter::catch_panic;
+///
+/// assert_eq!(catch_panic(|| 5), Some(5));
+/// assert_eq!(catch_panic(|| -> u32 { panic!("in a classifier") }), None);
+/// ```
+#[inline]
+pub fn catch_panic<T>(user_code: impl FnOnce() -> T) -> Option<T> {
+    // The state that a panic may leave half changed is the user's own; ours is not borrowed.
+    match catch_unwind(AssertUnwindSafe(user_code)) {
+        Ok(answer) => Some(answer),
+        Err(payload) => {
+            discard(payload);
+            None
+        }
+    }
+}
+
+#[cold]
+fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        // Leaked: its drop could panic as well, and so on without an end.
+        mem::forget(second);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::panic_any;
+
+    use super::*;
+
+    /// Panics when it is dropped, as often as told.
+    struct Bomb(u32);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if let Some(left) = self.0.checked_sub(1) {
+                panic_any(Bomb(left));
+            }
+        }
+    }
+
+    #[test]
+    fn no_panic_of_a_payload_gets_out() {
+        for bombs in 0..3 {
+            assert_eq!(catch_panic(|| -> u32 { panic_any(Bomb(bombs)) }), None, "{bombs} bombs");
+        }
+    }
+}
