@@ -1,6 +1,6 @@
 //! Reads a document of circuit breakers and says what is wrong with it, as a person would want to hear.
 //!
-//! `cargo run -p examples --example check_config examples/config/breakers.yaml`
+//! `cargo run --example check_config --features config -- examples/config/breakers.yaml`
 //!
 //! With `--explain NAME` it says of every value of a breaker where it came from. The exit status is 0 if
 //! the document can be used, 1 if it cannot, 2 if there was nothing to check.

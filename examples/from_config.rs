@@ -1,7 +1,7 @@
 //! A registry from a document: a breaker is found by its name, and a new document changes its numbers and
 //! not its state.
 //!
-//! `cargo run -p examples --example from_config`
+//! `cargo run --example from_config --features config`
 #![allow(clippy::print_stdout, reason = "showing it is what it is for")]
 
 use halfopen_config::{DocumentError, Format, Live, Loader};

@@ -1,4 +1,4 @@
-//! Run it: cargo run --example opentelemetry
+//! Run it: cargo run --example opentelemetry --features opentelemetry
 //!
 //! A dependency is down for two seconds. Every second the SDK collects, and every series that is not
 //! zero is printed. Needs no collector: where `Lines` stands, put the exporter that you use.

@@ -1,4 +1,4 @@
-//! Run it: cargo run --example prometheus
+//! Run it: cargo run --example prometheus --features metrics
 //!
 //! A service with three dependencies, of which `payments` is down ten seconds in every thirty. Then:
 //! curl localhost:9464/metrics, curl localhost:9464/circuit-breakers (/table, /history), curl -i localhost:9464/health

@@ -1,4 +1,4 @@
-//! Run it: cargo run --example reqwest_tower
+//! Run it: cargo run --example reqwest_tower --features reqwest
 //!
 //! A `reqwest::Client` is a tower `Service`, and so is a `ClientWithMiddleware`: the breaker's tower layer
 //! goes straight around either, in a stack with any other layer.

@@ -1,4 +1,4 @@
-//! Run it: cargo run --example tracing
+//! Run it: cargo run --example tracing --features tracing
 //!
 //! A dependency is down for a while and a hundred calls a second go on coming: the log of it is a dozen
 //! lines. `RUST_LOG=info` leaves the rejections out.

@@ -2,24 +2,30 @@ use std::time::Duration;
 
 use halfopen::{Classify, Outcome};
 use halfopen_http::HttpClassify;
+#[cfg(feature = "reqwest")]
 use halfopen_reqwest::ReqwestClassify;
 use http::Response;
 
 use crate::pace::Pace;
 
-/// What an answer is worth: `HttpClassify` or `ReqwestClassify`, with the server's `Retry-After` brought to our pace.
-///
-/// The server of the script asks for script seconds, and the clients run `speed` times as fast.
+/// `HttpClassify` or `ReqwestClassify`, with the server's `Retry-After` divided by the speed: the server
+/// sends script seconds.
 #[derive(Clone)]
 pub(crate) struct Answers {
     http: HttpClassify,
+    #[cfg(feature = "reqwest")]
     reqwest: ReqwestClassify,
     pace: Pace,
 }
 
 impl Answers {
     pub(crate) fn new(pace: Pace) -> Self {
-        Self { http: HttpClassify::new(), reqwest: ReqwestClassify::new(), pace }
+        Self {
+            http: HttpClassify::new(),
+            #[cfg(feature = "reqwest")]
+            reqwest: ReqwestClassify::new(),
+            pace,
+        }
     }
 }
 
@@ -33,8 +39,10 @@ impl<B, E: 'static> Classify<Response<B>, E> for Answers {
     }
 }
 
+#[cfg(feature = "reqwest")]
 type ReqwestResult = Result<reqwest::Response, reqwest_middleware::Error>;
 
+#[cfg(feature = "reqwest")]
 impl Classify<reqwest::Response, reqwest_middleware::Error> for Answers {
     fn classify(&self, result: &ReqwestResult) -> Outcome {
         self.reqwest.classify(result)
@@ -50,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_in_script_seconds_is_understood_at_any_speed() {
+    fn a_retry_after_is_divided_by_the_speed() {
         let response = Response::builder().status(503).header("retry-after", "3").body(()).unwrap();
         let result: Result<_, std::io::Error> = Ok(response);
         let answers = Answers::new(Pace::starting_now(6.0));

@@ -12,27 +12,33 @@ use tower::util::BoxCloneSyncService;
 
 use crate::answer::Answers;
 use crate::ledger::Ledger;
+use crate::over_hyper;
+#[cfg(feature = "reqwest")]
+use crate::over_reqwest;
+#[cfg(feature = "tonic")]
+use crate::over_tonic;
 use crate::pace::Pace;
 use crate::request::HttpRequest;
 use crate::retry::TryAgain;
-use crate::{over_hyper, over_reqwest, over_tonic};
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, BoxError>;
 pub(crate) type Client = BoxCloneSyncService<HttpRequest, Response<Body>, BoxError>;
 
-/// What both clients are made of.
+/// The HTTP library of both clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Library {
-    /// hyper's client under tower layers, with the tower layer of the breaker.
+    /// hyper under tower layers, with the breaker as a tower layer.
     Hyper,
     /// reqwest, with the breaker as a middleware.
+    #[cfg(feature = "reqwest")]
     Reqwest,
     /// tonic's channel, with the breaker as its layer.
+    #[cfg(feature = "tonic")]
     Tonic,
 }
 
-/// What both clients are made with.
+/// How both clients are made.
 #[derive(Clone, Copy)]
 pub(crate) struct Making {
     pub(crate) library: Library,
@@ -43,19 +49,31 @@ pub(crate) struct Making {
 }
 
 impl Making {
+    #[cfg_attr(
+        not(feature = "tonic"),
+        allow(unused_variables, reason = "a channel alone is made for one URI")
+    )]
     pub(crate) fn bare(self, uri: &Uri, ledger: Arc<Ledger>) -> Client {
         match self.library {
             Library::Hyper => over_hyper::bare(self, ledger),
+            #[cfg(feature = "reqwest")]
             Library::Reqwest => over_reqwest::client(self, ledger, None),
+            #[cfg(feature = "tonic")]
             Library::Tonic => over_tonic::bare(self, uri, ledger),
         }
     }
 
-    /// The same with one layer more.
+    /// The same with a circuit breaker.
+    #[cfg_attr(
+        not(feature = "tonic"),
+        allow(unused_variables, reason = "a channel alone is made for one URI")
+    )]
     pub(crate) fn protected(self, uri: &Uri, ledger: Arc<Ledger>, breaker: CircuitBreaker) -> Client {
         match self.library {
             Library::Hyper => over_hyper::protected(self, ledger, breaker),
+            #[cfg(feature = "reqwest")]
             Library::Reqwest => over_reqwest::client(self, ledger, Some(breaker)),
+            #[cfg(feature = "tonic")]
             Library::Tonic => over_tonic::protected(self, uri, ledger, breaker),
         }
     }

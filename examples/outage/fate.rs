@@ -5,34 +5,49 @@ use http::StatusCode;
 use crate::random::Dice;
 use crate::script::{Health, Scene};
 
-/// How long an overloaded server asks its callers to stay away, in script seconds.
+/// The `Retry-After` of a server that refuses, in script seconds.
 const STAY_AWAY: u64 = 2;
+
+/// How long a worker takes for one request: four workers answer forty a second.
+const WORK: Duration = Duration::from_millis(100);
+
+/// How much longer while the server is slowed: eight a second, less than half of what comes in.
+const SLOWED: u32 = 5;
 
 /// What the server does with one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Fate {
-    Answer { after: Duration, status: StatusCode, retry_after: Option<u64> },
+    /// Waits in line for a worker.
+    Work {
+        takes: Duration,
+    },
+    Answer {
+        after: Duration,
+        status: StatusCode,
+        retry_after: Option<u64>,
+    },
     Reset,
     Silence,
 }
 
 impl Fate {
-    /// Decided from the scene, the moment and the dice alone, so that a run can be repeated.
+    /// Depends on the scene, the moment and the dice only, so that a run can be repeated.
     pub(crate) fn of(scene: &Scene, now: Duration, dice: &mut Dice) -> Self {
         match scene.health {
-            Health::Healthy => answer(StatusCode::OK, dice.between(millis(10), millis(40))),
+            Health::Healthy => work(dice),
+            Health::Slowed => Self::Work { takes: SLOWED * WORK },
             Health::BrownOut => {
                 let status =
                     if dice.chance(0.3) { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
                 answer(status, dice.between(millis(300), millis(1_300)))
             }
             Health::Dead => Self::Reset,
-            Health::Overloaded if dice.chance(0.9) => Self::Answer {
+            Health::Refusing if dice.chance(0.9) => Self::Answer {
                 after: millis(10),
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 retry_after: Some(STAY_AWAY),
             },
-            Health::Overloaded => answer(StatusCode::OK, dice.between(millis(100), millis(400))),
+            Health::Refusing => answer(StatusCode::OK, dice.between(millis(100), millis(400))),
             Health::Hang => Self::Silence,
             Health::Recovering => {
                 let sickness = 1.0 - scene.progress(now);
@@ -42,6 +57,10 @@ impl Fate {
             }
         }
     }
+}
+
+fn work(dice: &mut Dice) -> Fate {
+    Fate::Work { takes: dice.between(WORK / 2, WORK * 3 / 2) }
 }
 
 fn answer(status: StatusCode, after: Duration) -> Fate {
@@ -82,8 +101,17 @@ mod tests {
     }
 
     #[test]
-    fn the_healthy_answer_everyone() {
-        assert!(fates_in(Health::Healthy).iter().all(|fate| is_answer(fate, StatusCode::OK)));
+    fn slowed_workers_fall_behind_the_load() {
+        let seconds_of_work = |health| -> f64 {
+            let takes = |fate: &Fate| match fate {
+                Fate::Work { takes } => takes.as_secs_f64(),
+                other => panic!("{other:?} needs no worker"),
+            };
+            fates_in(health).iter().map(takes).sum::<f64>() / 1_000.0
+        };
+
+        assert!((0.09..0.11).contains(&seconds_of_work(Health::Healthy)), "four workers: 40 a second");
+        assert!(seconds_of_work(Health::Slowed) > 0.4, "four workers: fewer than 10 a second");
     }
 
     fn fates_in(health: Health) -> Vec<Fate> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::recovery::Recovery;
 use crate::script::{Outage, Script};
 
-/// What one client lived through. All times are script time.
+/// The results of one client. All times are script time.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     script: Script,
@@ -22,17 +22,26 @@ pub(crate) struct Account {
     /// Attempts handed to the network, retries included.
     pub(crate) sent: u64,
     pub(crate) sent_while_sick: u64,
-    /// What the callers who have gone lost by waiting.
+    /// The time lost by callers whose requests have ended.
     lost: Duration,
-    /// The sum of the moments at which those who still wait arrived.
+    /// The sum of the moments of arrival of those who still wait.
     waiting_since: Duration,
     /// One per second, by the moment a request ended.
     pub(crate) ticks: Vec<Tick>,
     /// One for each outage.
     pub(crate) recoveries: Vec<Recovery>,
+    /// One for each outage: the requests of callers who arrived in it, or after it and before the next.
+    pub(crate) chapters: Vec<Chapter>,
 }
 
-/// What ended in one second.
+/// The requests from the beginning of an outage to that of the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chapter {
+    pub(crate) arrived: u64,
+    pub(crate) answered: u64,
+}
+
+/// The requests that ended in one second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tick {
     pub(crate) answered: u64,
@@ -48,7 +57,7 @@ pub(crate) enum End {
         sent: Duration,
     },
     Failed,
-    /// The breaker had the last word.
+    /// Rejected by the breaker, at the first or a later attempt.
     Rejected,
 }
 
@@ -58,7 +67,7 @@ impl Account {
         self.arrived - self.answered - self.failed - self.rejected
     }
 
-    /// All that was lost by waiting, with what those lose who still wait at `now`.
+    /// The time lost by waiting, including that of callers who still wait at `now`.
     pub(crate) fn lost_until(&self, now: Duration) -> Duration {
         let waiting = now.mul_f64(self.unfinished() as f64).saturating_sub(self.waiting_since);
         self.lost + waiting
@@ -68,7 +77,11 @@ impl Account {
 impl Ledger {
     pub(crate) fn new(script: Script) -> Self {
         let outages = script.outages();
-        let account = Account { recoveries: vec![Recovery::default(); outages.len()], ..Account::default() };
+        let account = Account {
+            recoveries: vec![Recovery::default(); outages.len()],
+            chapters: vec![Chapter::default(); outages.len()],
+            ..Account::default()
+        };
         Self { script, outages, account: Mutex::new(account) }
     }
 
@@ -84,6 +97,9 @@ impl Ledger {
     pub(crate) fn arrived(&self, at: Duration) {
         let mut account = self.lock();
         account.arrived += 1;
+        if let Some(chapter) = self.chapter_at(at) {
+            account.chapters[chapter].arrived += 1;
+        }
         account.waiting_since += at;
     }
 
@@ -101,6 +117,9 @@ impl Ledger {
             if arrival >= outage.to {
                 recovery.note(answered, at);
             }
+        }
+        if let Some(chapter) = self.chapter_at(arrival).filter(|_| answered) {
+            account.chapters[chapter].answered += 1;
         }
         account.waiting_since = account.waiting_since.saturating_sub(arrival);
         let tick = account.tick_at(at);
@@ -123,6 +142,11 @@ impl Ledger {
                 account.lost += at.saturating_sub(arrival);
             }
         }
+    }
+
+    /// The last outage that has begun.
+    fn chapter_at(&self, moment: Duration) -> Option<usize> {
+        self.outages.iter().rposition(|outage| outage.from <= moment)
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
@@ -154,6 +178,22 @@ mod tests {
         ledger.ended(SECOND, 5 * SECOND, End::Answered { sent: 3 * SECOND });
 
         assert_eq!(ledger.account().lost_until(9 * SECOND), 2 * SECOND);
+    }
+
+    #[test]
+    fn a_chapter_lasts_until_the_next_outage_begins() {
+        let ledger = Ledger::new(Script::of_the_demonstration());
+        let [first, second] = [ledger.outages[0].from, ledger.outages[1].from];
+        for arrival in [first - SECOND, first, second - SECOND, second] {
+            ledger.arrived(arrival);
+            ledger.ended(arrival, arrival + SECOND, End::Answered { sent: arrival });
+        }
+        ledger.arrived(second - SECOND);
+        ledger.ended(second - SECOND, second + SECOND, End::Failed);
+
+        let chapters = ledger.account().chapters;
+        assert_eq!(chapters[0], Chapter { arrived: 3, answered: 2 });
+        assert_eq!(chapters[1], Chapter { arrived: 1, answered: 1 });
     }
 
     #[test]

@@ -12,13 +12,13 @@ const SECOND: Duration = Duration::from_secs(1);
 pub(crate) struct Lines {
     output: Output,
     paint: Paint,
-    /// How many seconds have their line.
-    told: u64,
+    /// The number of seconds that have a line.
+    written: u64,
 }
 
 impl Lines {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output, paint: output.paint(), told: 0 }
+        Self { output, paint: output.paint(), written: 0 }
     }
 
     pub(crate) fn paint(&self) -> Paint {
@@ -29,12 +29,15 @@ impl Lines {
         self.output.write(&format!("{line}\n"))
     }
 
-    /// Tells each second that is over and not told yet.
+    /// Writes a line for each second that is over and has no line yet.
     pub(crate) fn draw(&mut self, view: &View<'_>) -> io::Result<()> {
         let over = view.pace.now().min(view.script.length()).as_secs();
-        while self.told < over {
-            self.say(&self.line(self.told, view))?;
-            self.told += 1;
+        if self.written == 0 && over > 0 {
+            self.say(&self.head())?;
+        }
+        while self.written < over {
+            self.say(&self.line(self.written, view))?;
+            self.written += 1;
         }
         Ok(())
     }
@@ -44,12 +47,11 @@ impl Lines {
         let from = Duration::from_secs(second);
         let state = view.chronicle.state_in_second(second);
         let breaker = self.paint.text(paint::of_state(state).1, &format!("{:9}", words::state(state)));
-        let server = view.script.health_at(from).map_or_else(String::new, |health| {
-            self.paint.text(Hue::Bold, &format!("{:10}  ", health.name()))
-        });
+        let server = view.script.health_at(from).map_or("", |health| health.name());
+        let server = self.paint.text(Hue::Bold, &format!("{server:10}"));
         let (bare, protected) = (view.bare.tick(second), view.protected.tick(second));
         format!(
-            "{}  {server}{breaker}  bare {:3} answered {:3} failed | protected {:3} answered {:3} failed {:3} rejected",
+            "{}  {server}  {breaker} {:9} {:7} {:11} {:7} {:9}",
             words::moment(from + SECOND),
             bare.answered,
             bare.failed,
@@ -57,5 +59,14 @@ impl Lines {
             protected.failed,
             protected.rejected,
         )
+    }
+
+    fn head(&self) -> String {
+        let clients = format!("{:30} {:>9} {:>7} {:>11}", "", "bare", "", "protected");
+        let columns = format!(
+            "{:7}  {:10}  {:9} {:>9} {:>7} {:>11} {:>7} {:>9}",
+            "script", "server", "breaker", "answered", "failed", "answered", "failed", "rejected"
+        );
+        self.paint.text(Hue::Dim, &format!("{}\n{columns}", clients.trim_end()))
     }
 }

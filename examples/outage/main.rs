@@ -1,4 +1,5 @@
-//! An outage in ten seconds: one sick server, one load, and two clients, of which one has a circuit breaker.
+//! An outage in ten seconds: a sick server, and the same load from two clients, one of which has a
+//! circuit breaker.
 //!
 //! `cargo run --release --example outage` (`-- --help` for the options)
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is what a demonstration is for")]
@@ -6,16 +7,21 @@
 mod answer;
 mod chronicle;
 mod clients;
+#[cfg(feature = "config")]
+mod documented;
 mod fate;
 mod ledger;
 mod lines;
 mod live;
 mod load;
+#[cfg(feature = "metrics")]
 mod metrics;
 mod options;
 mod output;
 mod over_hyper;
+#[cfg(feature = "reqwest")]
 mod over_reqwest;
+#[cfg(feature = "tonic")]
 mod over_tonic;
 mod pace;
 mod paint;
@@ -35,12 +41,12 @@ mod table;
 mod target;
 mod timeline;
 mod words;
+mod workers;
 
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use clap::Parser;
-use halfopen_config::DocumentError;
 use tower::BoxError;
 
 use crate::options::Options;
@@ -53,7 +59,8 @@ async fn main() -> ExitCode {
     match demonstrate(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) if error.is::<DocumentError>() => {
+        #[cfg(feature = "config")]
+        Err(error) if error.is::<halfopen_config::DocumentError>() => {
             eprintln!("{error}");
             ExitCode::from(2)
         }
@@ -79,7 +86,7 @@ fn show(options: &Options, report: &Report) -> Result<(), BoxError> {
     Ok(Output::Stdout.write(&text)?)
 }
 
-/// Whoever reads our output may have seen enough (`| head`).
+/// The reader of our output closed the pipe (`| head`).
 fn is_closed_pipe(error: &BoxError) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }

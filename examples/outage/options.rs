@@ -1,4 +1,6 @@
+#[cfg(feature = "metrics")]
 use std::net::SocketAddr;
+#[cfg(feature = "config")]
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,25 +12,35 @@ use crate::clients::Library;
 /// The whole script of sixty seconds in ten.
 const DEFAULT_SPEED: f64 = 6.0;
 
-/// What `--help` says at the end.
+/// The options under which times are taken as they are written.
+#[cfg(feature = "config")]
+const AS_WRITTEN: [&str; 2] = ["url", "config"];
+#[cfg(not(feature = "config"))]
+const AS_WRITTEN: [&str; 1] = ["url"];
+
+/// The end of `--help`.
 const AFTERWORD: &str = "\
 Both clients give an attempt one second (--timeout) and make up to three, with growing pauses between them. The \
-breaker lies inside the timeout, with reqwest outside of it. It opens when of the calls of the last 3 s, at least 20, half failed \
+breaker lies inside the retry and outside the timeout. It opens when, of the calls of the last 3 s, at least 20, half failed \
 or 60 % took half a second or longer; waits 1 s, or longer if the server asks for it; and closes after \
-two good probes. A call that the timeout ends counts as a failure, so that it sees a server that hangs.
+two good probes.
+
+The server has four workers for each client, so that the load of one client does not slow down the other, \
+and a queue of 64; it finishes the work that it has accepted although the client has given up.
 
 All times shown are script seconds: at the default speed of 6, one takes a sixth of a second.
 Ctrl-C ends the run with the table so far. NO_COLOR is honoured; without a terminal the timeline is \
-plain lines. The exit status is 2 for bad options or a bad document and 1 for a server that cannot be reached.";
+plain lines. The exit status is 2 for bad options or a bad document and 1 for a server that cannot be reached.
+More options with features: cargo run --release --example outage --features reqwest,tonic,config,metrics";
 
 /// An outage in ten seconds: what a circuit breaker does for a client, and what it costs.
 ///
 /// Starts a real HTTP server on a loopback port, whose health follows a script: healthy, brown-out
-/// (slow answers, 30 % errors), dead (every connection reset), recovering, overloaded (503 with
-/// Retry-After), hang (takes requests, answers none), recovering, healthy. Two clients with the
-/// same timeout, the same retries and the same seeded load call it over the network; one of them
-/// has a circuit breaker. You see a live timeline, each transition of the breaker with its reason,
-/// and a table that compares the two.
+/// (slow answers, 30 % errors), dead (every connection reset), recovering, refusing (503 with
+/// Retry-After), hang (takes requests, answers none), recovering, and slowed for four seconds, after which retries
+/// can keep it overloaded. Two clients with the same timeout, the same retries and the same seeded load call it over
+/// the network; one of them has a circuit breaker. You see a live timeline, each transition of the
+/// breaker with its reason, and a table that compares the two.
 #[derive(Debug, Parser)]
 #[command(
     name = "outage",
@@ -42,14 +54,14 @@ pub(crate) struct Options {
     /// How many script seconds pass in one second, 0.5 to 20; the script has 60 [default: 6]
     ///
     /// Timeouts and waits shrink with it: above 10 the machine's own delays begin to count.
-    #[arg(long, value_name = "FACTOR", value_parser = speed, conflicts_with_all = ["url", "config"])]
+    #[arg(long, value_name = "FACTOR", value_parser = speed, conflicts_with_all = AS_WRITTEN)]
     speed: Option<f64>,
 
     /// Requests per script second that the callers of each client make, 1 to 200 (retries come on top).
     #[arg(long, default_value_t = 20, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub(crate) rate: u32,
 
-    /// What both clients are made of: their retries, timeouts and load stay the same.
+    /// The HTTP library of both clients; retries, timeouts and load stay the same.
     #[arg(long, value_enum, default_value_t = Library::Hyper, value_name = "LIBRARY")]
     pub(crate) client: Library,
 
@@ -58,12 +70,14 @@ pub(crate) struct Options {
     pub(crate) json: bool,
 
     /// Serve the breaker's /metrics and /circuit-breakers there while it runs, such as 127.0.0.1:9464.
+    #[cfg(feature = "metrics")]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) metrics: Option<SocketAddr>,
 
-    /// Take the breaker of the protected client from this document (YAML, TOML or JSON): what it says of `server`.
+    /// Take the settings of the breaker `server` from this document (YAML, TOML or JSON).
     ///
     /// Its times are taken as they are written, so the script runs at speed 1, in a minute.
+    #[cfg(feature = "config")]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -85,7 +99,11 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn speed(&self) -> f64 {
-        let runs_as_written = self.url.is_some() || self.config.is_some();
+        #[cfg(feature = "config")]
+        let documented = self.config.is_some();
+        #[cfg(not(feature = "config"))]
+        let documented = false;
+        let runs_as_written = self.url.is_some() || documented;
         if runs_as_written { 1.0 } else { self.speed.unwrap_or(DEFAULT_SPEED) }
     }
 
@@ -139,11 +157,13 @@ mod tests {
         assert_eq!(options.client, Library::Hyper);
     }
 
+    #[cfg(feature = "reqwest")]
     #[test]
     fn the_clients_can_be_made_of_reqwest() {
         assert_eq!(parse(&["--client", "reqwest"]).unwrap().client, Library::Reqwest);
     }
 
+    #[cfg(feature = "tonic")]
     #[test]
     fn the_clients_can_be_made_of_tonic() {
         assert_eq!(parse(&["--client", "tonic"]).unwrap().client, Library::Tonic);
@@ -157,13 +177,14 @@ mod tests {
         assert_eq!(options.duration(), Duration::from_secs(5));
     }
 
+    #[cfg(feature = "config")]
     #[test]
     fn a_document_runs_at_the_pace_it_is_written_for() {
         assert_eq!(parse(&["--config", "breakers.yaml"]).unwrap().speed(), 1.0);
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_options_are_refused() {
         for arguments in [
             &["--speed", "0"][..],
             &["--speed", "NaN"],

@@ -34,16 +34,16 @@ pub(crate) fn bare(making: Making, ledger: Arc<Ledger>) -> Client {
     BoxCloneSyncService::new(service)
 }
 
-/// Retry, timeout, breaker, network.
+/// Retry, breaker, timeout, network: the order of layers of the guide.
 ///
-/// The timeout is outside, so a hang reaches the breaker as a call that its caller gave up;
-/// `Abandoned::FailureAfter` in its configuration makes that evidence.
+/// Each attempt is permitted and recorded by the breaker, a hang ends as a timeout and is recorded as a
+/// failure, and a rejection is not retried.
 pub(crate) fn protected(making: Making, ledger: Arc<Ledger>, breaker: CircuitBreaker) -> Client {
     let service = ServiceBuilder::new()
         .layer(RetryLayer::new(making.try_again()))
+        .layer(CircuitBreakerLayer::new(breaker).classify(Answers::new(making.pace)))
         .map_response(boxed)
         .timeout(making.patience())
-        .layer(CircuitBreakerLayer::new(breaker).classify(Answers::new(making.pace)))
         .service(Sent::new(network(), ledger, making.pace));
     BoxCloneSyncService::new(service)
 }

@@ -76,8 +76,9 @@ pub(crate) fn of_health(health: Health) -> Cell {
         Health::Healthy => ('━', Hue::Green),
         Health::BrownOut => ('~', Hue::Yellow),
         Health::Dead => ('x', Hue::Red),
-        Health::Overloaded => ('!', Hue::Magenta),
+        Health::Refusing => ('!', Hue::Magenta),
         Health::Hang => ('?', Hue::Red),
+        Health::Slowed => ('v', Hue::Yellow),
         Health::Recovering => ('/', Hue::Blue),
     }
 }

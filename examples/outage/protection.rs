@@ -1,30 +1,27 @@
-use std::path::Path;
 use std::time::Duration;
 
 use halfopen::{
-    Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, ConfigError, Event, HalfOpen, StateChange,
-    Trip, Window,
+    Backoff, CircuitBreaker, CircuitBreakerConfig, ConfigError, Event, HalfOpen, StateChange, Trip, Window,
 };
-use halfopen_config::{DocumentError, Loader};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pace::Pace;
 
-/// A state change, and the script moment at which the listener was told.
+/// A state change, and the script moment at which the listener received it.
 #[derive(Clone, Debug)]
 pub(crate) struct Transition {
     pub(crate) at: Duration,
     pub(crate) change: StateChange,
-    /// Script time until the breaker asks again, while it is open.
+    /// Script time until the next probe, while the breaker is open.
     pub(crate) wait: Option<Duration>,
 }
 
 /// The breaker of the protected client.
 pub(crate) const NAME: &str = "server";
 
-/// The numbers one would give an HTTP client that makes some twenty calls a second and gives up after
-/// `timeout`; `pace` shortens all of them as it shortens the outage.
-pub(crate) fn numbers(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, ConfigError> {
+/// Settings for an HTTP client that makes some twenty calls a second, each with this `timeout`; `pace`
+/// shortens them as it shortens the outage.
+pub(crate) fn settings(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, ConfigError> {
     CircuitBreakerConfig::builder()
         .window(Window::last(pace.real(Duration::from_secs(3))).buckets(6))
         .trip(Trip::failure_rate(0.5).minimum_calls(20))
@@ -33,28 +30,10 @@ pub(crate) fn numbers(timeout: Duration, pace: Pace) -> Result<CircuitBreakerCon
         .backoff(Backoff::none().jitter(0.2))
         .hint_max(pace.real(Duration::from_secs(10)))
         .half_open(HalfOpen::new().max_calls(2).success_threshold(2).probe_timeout(pace.real(2 * timeout)))
-        // The timeout lies outside the breaker and drops the call when it fires. A call that was
-        // given up at that age is evidence of a hang; one that its caller dropped before is none.
-        .abandoned(Abandoned::FailureAfter(pace.real(timeout.mul_f64(0.9))))
         .build()
 }
 
-/// The numbers that a document gives the protected client.
-///
-/// Warnings are printed as `check_config` prints them.
-///
-/// # Errors
-///
-/// Everything that is wrong with the document, which reads as `check_config` prints it.
-pub(crate) fn documented(file: &Path) -> Result<CircuitBreakerConfig, DocumentError> {
-    let configuration = Loader::new().file(file).process_variables().load()?;
-    for warning in configuration.warnings() {
-        eprintln!("{warning}\n");
-    }
-    Ok(configuration.settings(NAME).config().clone())
-}
-
-/// A breaker with these numbers, which tells `listener` of each transition.
+/// A breaker with these settings that sends each transition to `listener`.
 pub(crate) fn breaker(
     config: CircuitBreakerConfig,
     pace: Pace,
@@ -66,7 +45,7 @@ pub(crate) fn breaker(
         .on_event(move |breaker, event| {
             if let Event::StateChanged(change) = event {
                 let wait = breaker.snapshot().retry_after.filter(|_| change.to == halfopen::State::Open);
-                // Nobody receives any more when the demonstration is over.
+                // The receiver is gone when the demonstration is over.
                 let _ = listener.send(Transition {
                     at: pace.now(),
                     change: change.clone(),

@@ -12,8 +12,7 @@ use crate::script::Script;
 use crate::seen::Seen;
 use crate::words;
 
-/// What came of it: the table and the JSON document are two ways to show this. All times are
-/// script seconds.
+/// The result of a run, shown as the table or as a JSON document. All times are script seconds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) seed: u64,
@@ -47,7 +46,7 @@ pub(crate) struct ClientReport {
     pub(crate) unfinished: u64,
     pub(crate) caller_seconds_lost: f64,
     pub(crate) sent: u64,
-    /// None when the server is not ours: then nobody knows when it is sick.
+    /// [`None`] if the server is not ours: its health is unknown.
     pub(crate) sent_to_sick_server: Option<u64>,
     pub(crate) arrived_at_server: Option<u64>,
     pub(crate) arrived_at_sick_server: Option<u64>,
@@ -58,10 +57,19 @@ pub(crate) struct OutageReport {
     pub(crate) name: String,
     pub(crate) from: f64,
     pub(crate) to: f64,
-    /// The protected client's; the bare one has nothing that could detect.
+    /// From the beginning of this outage to that of the next.
+    pub(crate) bare: ChapterReport,
+    pub(crate) protected: ChapterReport,
+    /// Of the protected client; the bare one detects nothing.
     pub(crate) detected_after: Option<f64>,
     pub(crate) bare_recovered_after: Option<f64>,
     pub(crate) protected_recovered_after: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ChapterReport {
+    pub(crate) requests: u64,
+    pub(crate) answered: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,7 +84,7 @@ pub(crate) struct TransitionReport {
     pub(crate) open_for: Option<f64>,
 }
 
-/// What a report is made from.
+/// The sources of a report.
 pub(crate) struct Findings<'a> {
     pub(crate) script: &'a Script,
     pub(crate) bare: &'a Ledger,
@@ -123,12 +131,18 @@ impl Findings<'_> {
         let recovery = |account: &Account, index: usize, end: Duration| {
             account.recoveries[index].at().map(|answer| rounded(answer.saturating_sub(end)))
         };
+        let chapter = |account: &Account, index: usize| ChapterReport {
+            requests: account.chapters[index].arrived,
+            answered: account.chapters[index].answered,
+        };
         (0..)
             .zip(self.script.outages())
             .filter(|(_, outage)| outage.from < self.ran_for)
             .map(|(index, outage)| OutageReport {
                 from: rounded(outage.from),
                 to: rounded(outage.to),
+                bare: chapter(&bare, index),
+                protected: chapter(&protected, index),
                 detected_after: self.chronicle.detection(&outage).map(rounded),
                 bare_recovered_after: recovery(&bare, index, outage.to),
                 protected_recovered_after: recovery(&protected, index, outage.to),

@@ -11,8 +11,11 @@ use tower::BoxError;
 
 use crate::chronicle::Chronicle;
 use crate::clients::{Client, Library, Making};
+#[cfg(feature = "config")]
+use crate::documented::documented;
 use crate::ledger::Ledger;
 use crate::load::{Arrivals, Load};
+#[cfg(feature = "metrics")]
 use crate::metrics;
 use crate::options::Options;
 use crate::pace::Pace;
@@ -40,14 +43,17 @@ struct Run {
     tallest: u64,
 }
 
-/// Plays the script, or calls somebody's server, and says what came of it.
+/// Plays the script, or calls the server behind `--url`, and returns the figures.
 ///
 /// # Errors
 ///
 /// When the server cannot be started or reached, or the output cannot be written.
 pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
-    // A wrong document shall start nothing.
-    let documented = options.config.as_deref().map(protection::documented).transpose()?;
+    // Before anything is started: an invalid document ends the run here.
+    #[cfg(feature = "config")]
+    let documented = options.config.as_deref().map(documented).transpose()?;
+    #[cfg(not(feature = "config"))]
+    let documented = None;
     let target = Target::of(options).await?;
     let uri = target.uri().clone();
     let script = target.script(options);
@@ -58,9 +64,10 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
     let pace = Pace::starting_now(options.speed());
     let config = match documented {
         Some(config) => config,
-        None => protection::numbers(options.timeout(), pace)?,
+        None => protection::settings(options.timeout(), pace)?,
     };
     let mut run = Run::new(options, script, pace, config);
+    #[cfg(feature = "metrics")]
     if let Some(address) = options.metrics {
         let address = metrics::serve(address, run.breaker.clone()).await?;
         screen.say(&format!("metrics of the breaker: curl http://{address}/metrics"))?;
@@ -110,7 +117,7 @@ impl Run {
         }
     }
 
-    /// Both clients under the same load; it ends when the last caller has gone home.
+    /// Starts both clients under the same load; the set is empty when the last caller has its result.
     fn load(&self, options: &Options, uri: &Uri) -> JoinSet<()> {
         let making = Making {
             library: options.client,
@@ -135,7 +142,7 @@ impl Run {
         both
     }
 
-    /// Shows what happens until the load is over; true if somebody pressed Ctrl-C before.
+    /// Draws until the load is over; returns true if Ctrl-C was pressed before.
     async fn watch(&mut self, mut load: JoinSet<()>, screen: &mut Screen) -> io::Result<bool> {
         let mut frames = interval(FRAME);
         frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -183,14 +190,15 @@ impl Run {
 
 fn opening_words(options: &Options, uri: &Uri, script: &Script) -> String {
     let length = script.length().as_secs_f64();
-    let whose = if script.scenes().is_empty() { "" } else { " (the script's)" };
     let library = match options.client {
         Library::Hyper => "hyper",
+        #[cfg(feature = "reqwest")]
         Library::Reqwest => "reqwest",
+        #[cfg(feature = "tonic")]
         Library::Tonic => "tonic",
     };
     format!(
-        "two {library} clients, each {} requests a second, same load (seed {}), to {uri}{whose}: {length:.0} s in {:.0} s",
+        "two {library} clients, {} requests/s each, seed {}, {length:.0} s in {:.0} s: {uri}",
         options.rate,
         options.seed,
         length / options.speed(),

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How the server is.
+/// The health of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
     Healthy,
@@ -9,18 +9,20 @@ pub(crate) enum Health {
     /// Every connection is reset.
     Dead,
     /// Nine of ten requests get a 503 with `Retry-After`.
-    Overloaded,
+    Refusing,
     /// Takes every request, answers none.
     Hang,
+    /// Its workers take five times as long: a queue forms.
+    Slowed,
     /// Answers again; the last errors and delays fade away.
     Recovering,
 }
 
 impl Health {
-    /// Whether a request sent now is one too many.
+    /// Returns true if the script makes the server fail or fall behind.
     pub(crate) fn is_sick(self) -> bool {
         match self {
-            Self::BrownOut | Self::Dead | Self::Overloaded | Self::Hang => true,
+            Self::BrownOut | Self::Dead | Self::Refusing | Self::Hang | Self::Slowed => true,
             Self::Healthy | Self::Recovering => false,
         }
     }
@@ -30,8 +32,9 @@ impl Health {
             Self::Healthy => "healthy",
             Self::BrownOut => "brown-out",
             Self::Dead => "dead",
-            Self::Overloaded => "overloaded",
+            Self::Refusing => "refusing",
             Self::Hang => "hang",
+            Self::Slowed => "slowed",
             Self::Recovering => "recovering",
         }
     }
@@ -46,13 +49,13 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// How much of the scene is over, 0..1.
+    /// The elapsed part of the scene, 0..1.
     pub(crate) fn progress(&self, now: Duration) -> f64 {
         now.saturating_sub(self.from).div_duration_f64(self.to - self.from).min(1.0)
     }
 }
 
-/// Sick scenes that follow each other without a break: what an operator calls one outage.
+/// Consecutive sick scenes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outage {
     pub(crate) name: String,
@@ -60,7 +63,7 @@ pub(crate) struct Outage {
     pub(crate) to: Duration,
 }
 
-/// What happens when; without scenes when the server is not ours.
+/// The scenes in order; empty if the server is not ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     scenes: Vec<Scene>,
@@ -68,23 +71,28 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// The story of the demonstration: sixty seconds, three outages.
+    /// The script of the demonstration: sixty seconds, four outages.
+    ///
+    /// The last outage is short, and the time after it long: the retries of a client without a
+    /// breaker keep the server overloaded when nothing else is wrong with it any more.
     pub(crate) fn of_the_demonstration() -> Self {
         Self::new(&[
-            (Health::Healthy, 6),
-            (Health::BrownOut, 6),
-            (Health::Dead, 7),
-            (Health::Recovering, 3),
-            (Health::Healthy, 6),
-            (Health::Overloaded, 8),
-            (Health::Healthy, 7),
-            (Health::Hang, 8),
-            (Health::Recovering, 3),
-            (Health::Healthy, 6),
+            (Health::Healthy, 4),
+            (Health::BrownOut, 5),
+            (Health::Dead, 4),
+            (Health::Recovering, 2),
+            (Health::Healthy, 3),
+            (Health::Refusing, 5),
+            (Health::Healthy, 3),
+            (Health::Hang, 5),
+            (Health::Recovering, 2),
+            (Health::Healthy, 3),
+            (Health::Slowed, 4),
+            (Health::Healthy, 20),
         ])
     }
 
-    /// No script: somebody else's server, watched for this long.
+    /// No scenes: the server behind `--url`, called for this long.
     pub(crate) fn unknown(length: Duration) -> Self {
         Self { scenes: Vec::new(), length }
     }

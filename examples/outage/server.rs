@@ -10,8 +10,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
@@ -20,14 +19,15 @@ use tokio::time::sleep;
 use crate::fate::Fate;
 use crate::pace::Pace;
 use crate::random::Dice;
-use crate::request;
+use crate::request::{self, Sender};
 use crate::script::Script;
 use crate::seen::Seen;
+use crate::workers::{Full as QueueFull, Workers};
 
-/// Far above what both clients can hold open; a demonstration must not eat the machine.
+/// Far above what both clients hold open; bounds the memory of the demonstration.
 const MOST_CONNECTIONS: usize = 1_024;
 
-/// A real HTTP server, HTTP/1 or 2 as its client likes, on a loopback port, whose health follows the script.
+/// A real HTTP server on a loopback port whose health follows the script.
 pub(crate) struct SickServer {
     seen: Arc<Seen>,
     accepting: AbortHandle,
@@ -38,9 +38,10 @@ struct Ward {
     pace: Pace,
     seed: u64,
     seen: Arc<Seen>,
+    workers: [Workers; Sender::COUNT],
 }
 
-/// Why a connection of the dead server ends; hyper drops the connection on it.
+/// The error on which hyper drops a connection of the dead server.
 #[derive(Debug)]
 struct Died;
 
@@ -52,7 +53,13 @@ impl SickServer {
 
     pub(crate) fn start(listener: TcpListener, script: Arc<Script>, pace: Pace, seed: u64) -> Self {
         let seen = Arc::new(Seen::default());
-        let ward = Arc::new(Ward { script, pace, seed, seen: Arc::clone(&seen) });
+        let ward = Arc::new(Ward {
+            script,
+            pace,
+            seed,
+            seen: Arc::clone(&seen),
+            workers: [Workers::new(), Workers::new()],
+        });
         let accepting = tokio::spawn(accept(listener, ward)).abort_handle();
         Self { seen, accepting }
     }
@@ -75,7 +82,7 @@ async fn accept(listener: TcpListener, ward: Arc<Ward>) {
     while let Ok(place) = Arc::clone(&free).acquire_owned().await {
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, or a peer gone already: no reason to stop, nor to spin.
+            // Out of descriptors, or a peer gone already: neither stop nor spin.
             sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -88,8 +95,7 @@ async fn accept(listener: TcpListener, ward: Arc<Ward>) {
 }
 
 async fn serve(stream: TcpStream, ward: Arc<Ward>) {
-    // Small answers must not wait for more; and a connection that the server gives up is reset,
-    // not closed in good order: that is what a dying process looks like from outside.
+    // Without Nagle's delay, and reset instead of closed: a dying process looks like this to its peer.
     if stream.set_nodelay(true).and_then(|()| stream.set_zero_linger()).is_err() {
         return;
     }
@@ -97,8 +103,14 @@ async fn serve(stream: TcpStream, ward: Arc<Ward>) {
         let ward = Arc::clone(&ward);
         async move { ward.answer(request).await }
     });
-    // An error is either our own `Died` or a client that went away: both are part of the story.
-    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    let stream = TokioIo::new(stream);
+    // gRPC needs HTTP/2.
+    #[cfg(feature = "tonic")]
+    let connection = hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+    #[cfg(not(feature = "tonic"))]
+    let connection = hyper::server::conn::http1::Builder::new();
+    // An error is either our own `Died` or a client that went away: both are expected.
+    let _ = connection.serve_connection(stream, service).await;
 }
 
 impl Ward {
@@ -108,29 +120,36 @@ impl Ward {
         let Some(scene) = self.script.scene_at(now) else {
             return Ok(Response::default());
         };
-        // What fails looks as if a proxy had answered, which a gRPC client has to understand anyway.
-        let is_grpc =
-            request.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");
-        let mut dice = Dice::of_attempt(
-            self.seed,
-            request::number(request.headers()),
-            request::attempt(request.headers()),
-        );
-        match Fate::of(scene, now, &mut dice) {
+        let headers = request.headers();
+        // Failures look as if a proxy had answered, which a gRPC client must understand as well.
+        let is_grpc = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");
+        let mut dice = Dice::of_attempt(self.seed, request::number(headers), request::attempt(headers));
+        let (status, retry_after) = match Fate::of(scene, now, &mut dice) {
+            Fate::Work { takes } => (self.work(request::sender(headers), takes).await, None),
             Fate::Answer { after, status, retry_after } => {
                 sleep(self.pace.real(after)).await;
-                let mut response = Response::new(Full::from("ok\n"));
-                *response.status_mut() = status;
-                if is_grpc && status == StatusCode::OK {
-                    response.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
-                }
-                if let Some(seconds) = retry_after {
-                    response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-                }
-                Ok(response)
+                (status, retry_after)
             }
-            Fate::Reset => Err(Died),
+            Fate::Reset => return Err(Died),
             Fate::Silence => match std::future::pending::<Infallible>().await {},
+        };
+        let mut response = Response::new(Full::from("ok\n"));
+        *response.status_mut() = status;
+        if is_grpc && status == StatusCode::OK {
+            response.headers_mut().insert("grpc-status", HeaderValue::from_static("0"));
+        }
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        Ok(response)
+    }
+
+    /// A request of an unknown sender needs no worker: it is the check whether the server is there.
+    async fn work(&self, sender: Option<Sender>, takes: Duration) -> StatusCode {
+        let Some(sender) = sender else { return StatusCode::OK };
+        match self.workers[sender as usize].work(self.pace.real(takes)).await {
+            Ok(()) => StatusCode::OK,
+            Err(QueueFull) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

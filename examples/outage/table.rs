@@ -1,19 +1,29 @@
 use crate::paint::{Hue, Paint};
-use crate::report::{ClientReport, Report};
+use crate::report::{ChapterReport, ClientReport, OutageReport, Report};
 
-const LABEL: usize = 44;
-const FIGURE: usize = 12;
+const LABEL: usize = 38;
+const FIGURE: usize = 13;
 
-/// The two clients side by side, and what each figure means.
+/// Widths of the table of outages, with a space between them 77.
+const OUTAGE: usize = 15;
+const OUTAGE_FIGURES: [usize; 5] = [12, 12, 10, 10, 13];
+
+/// The two clients side by side, each outage, and the meaning of the figures.
+///
+/// At most 23 lines of at most 79 characters, so that a terminal of 80 x 24 shows all of it.
 pub(crate) fn text(report: &Report, paint: Paint) -> String {
     let head = format!("{:LABEL$}{:>FIGURE$}{:>FIGURE$}", title(report), "bare", "protected");
-    let mut lines = vec![String::new(), paint.text(Hue::Bold, &head)];
+    let mut lines = vec![paint.text(Hue::Bold, &head)];
     lines.extend(
         rows(report)
             .iter()
             .map(|(label, bare, protected)| format!("{label:LABEL$}{bare:>FIGURE$}{protected:>FIGURE$}")),
     );
-    lines.extend([String::new(), paint.text(Hue::Bold, &in_short(report)), String::new()]);
+    if !report.outages.is_empty() {
+        lines.push(String::new());
+        lines.extend(outages(report, paint));
+    }
+    lines.extend([String::new(), paint.text(Hue::Bold, &in_short(report))]);
     lines.extend(meanings(report).iter().map(|line| paint.text(Hue::Dim, line)));
     lines.join("\n") + "\n"
 }
@@ -23,7 +33,7 @@ fn title(report: &Report) -> String {
     format!("{stopped} {:.0} s of seed {}", report.ran_for_seconds, report.seed)
 }
 
-/// What the breaker was good for, and what it cost.
+/// The effect of the breaker: what it saved, and what it cost.
 fn in_short(report: &Report) -> String {
     let (bare, protected) = (&report.bare, &report.protected);
     let sent = match (bare.sent_to_sick_server, protected.sent_to_sick_server) {
@@ -34,7 +44,7 @@ fn in_short(report: &Report) -> String {
     };
     let waiting = change(bare.caller_seconds_lost, protected.caller_seconds_lost);
     let answered = change(bare.answered as f64, protected.answered as f64);
-    format!("With the breaker: {sent}, waiting {waiting}, answers {answered}.")
+    format!("With the breaker: answers {answered}, waiting {waiting}, {sent}.")
 }
 
 fn change(before: f64, after: f64) -> String {
@@ -50,30 +60,51 @@ fn rows(report: &Report) -> Vec<(String, String, String)> {
     };
     let count = |number: u64| Some(number.to_string());
     both("requests of callers", &|client| count(client.requests));
-    both("  requests answered", &|client| count(client.answered));
+    both("  answered", &|client| count(client.answered));
     both("  failed", &|client| count(client.failed));
     both("  rejected by the breaker", &|client| count(client.rejected));
     if report.bare.unfinished + report.protected.unfinished > 0 {
         both("  still waiting at the end", &|client| count(client.unfinished));
     }
-    both("requests sent, retries included", &|client| count(client.sent));
-    both("  as the server counted them", &|client| client.arrived_at_server.map(|n| n.to_string()));
-    both("requests sent to the sick server", &|client| client.sent_to_sick_server.map(|n| n.to_string()));
-    both("  as the server counted them", &|client| client.arrived_at_sick_server.map(|n| n.to_string()));
     both("caller-seconds lost waiting", &|client| Some(format!("{:.1} s", client.caller_seconds_lost)));
-    let not_yet = if report.interrupted { "not yet" } else { "never" };
-    for outage in &report.outages {
-        let label = format!("time to detect: {}", outage.name);
-        rows.push((label, "-".to_owned(), seconds(outage.detected_after, not_yet)));
-    }
-    for outage in &report.outages {
-        rows.push((
-            format!("time to recover: {}", outage.name),
-            seconds(outage.bare_recovered_after, not_yet),
-            seconds(outage.protected_recovered_after, not_yet),
-        ));
-    }
+    both("requests sent, retries included", &|client| count(client.sent));
+    both("  to the sick server", &|client| client.sent_to_sick_server.map(|n| n.to_string()));
     rows
+}
+
+fn outages(report: &Report, paint: Paint) -> Vec<String> {
+    let not_yet = if report.interrupted { "not yet" } else { "never" };
+    let over = format!(
+        "{:OUTAGE$} {:>25} {:>21} {:>13}",
+        "outage, and", "answered", "recovered after", "the breaker"
+    );
+    let under = ["bare", "protected", "bare", "protected", "opened after"].map(str::to_owned);
+    let heads = [over, line("time after it", &under)].map(|head| paint.text(Hue::Bold, &head));
+    let row = |outage: &OutageReport| {
+        line(
+            &outage.name,
+            &[
+                answered(&outage.bare),
+                answered(&outage.protected),
+                seconds(outage.bare_recovered_after, not_yet),
+                seconds(outage.protected_recovered_after, not_yet),
+                seconds(outage.detected_after, not_yet),
+            ],
+        )
+    };
+    heads.into_iter().chain(report.outages.iter().map(row)).collect()
+}
+
+fn line(name: &str, figures: &[String; 5]) -> String {
+    let mut line = format!("{name:OUTAGE$}");
+    for (figure, width) in figures.iter().zip(OUTAGE_FIGURES) {
+        line += &format!(" {figure:>width$}");
+    }
+    line.trim_end().to_owned()
+}
+
+fn answered(chapter: &ChapterReport) -> String {
+    format!("{} of {}", chapter.answered, chapter.requests)
 }
 
 fn seconds(time: Option<f64>, none: &str) -> String {
@@ -82,20 +113,66 @@ fn seconds(time: Option<f64>, none: &str) -> String {
 
 fn meanings(report: &Report) -> Vec<String> {
     let mut lines = vec![
-        "requests answered: whole answers; a 408, 429 or 5xx is none (a 501 or 505 is)",
-        "requests sent: attempts given to the HTTP client, beneath timeout and breaker",
-        "caller-seconds lost: arrival to end of all callers, less the answering attempt",
+        "answered: a whole answer in time, at the first or a later attempt".to_owned(),
+        "lost waiting: from arrival to the end, without the attempt that is answered".to_owned(),
     ];
     if !report.script.is_empty() {
-        lines.extend([
-            "sick: in brown-out, dead, overloaded or hang when sent (the server: received)",
-            "time to detect: first sick moment until the breaker opens; bare never does",
-            "time to recover: last sick moment until ten later callers in a row are answered",
-        ]);
+        lines
+            .push("recovered: from the end of the outage until ten callers in a row are answered".to_owned());
     }
-    let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
     if report.speed != 1.0 {
-        lines.push(format!("s: script seconds, {} of them to a real one", report.speed));
+        lines.push(format!("s: seconds of the script, {} of them to a real one", report.speed));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Library;
+
+    #[test]
+    fn the_longest_table_fits_80_by_24() {
+        let client = || ClientReport {
+            requests: 999_999,
+            answered: 999_999,
+            failed: 999_999,
+            rejected: 999_999,
+            unfinished: 999_999,
+            caller_seconds_lost: 99_999.9,
+            sent: 999_999,
+            sent_to_sick_server: Some(999_999),
+            arrived_at_server: Some(999_999),
+            arrived_at_sick_server: Some(999_999),
+        };
+        let outage = |name: &str| OutageReport {
+            name: name.to_owned(),
+            from: 0.0,
+            to: 1.0,
+            bare: ChapterReport { requests: 4_000, answered: 4_000 },
+            protected: ChapterReport { requests: 4_000, answered: 4_000 },
+            detected_after: Some(99.99),
+            bare_recovered_after: None,
+            protected_recovered_after: Some(99.99),
+        };
+        let report = Report {
+            seed: 1,
+            speed: 6.0,
+            rate_per_second: 200,
+            client: Library::Hyper,
+            server: String::new(),
+            interrupted: true,
+            ran_for_seconds: 59.5,
+            script: vec![crate::report::SceneReport { server: "dead", sick: true, from: 0.0, to: 1.0 }],
+            bare: client(),
+            protected: client(),
+            outages: ["brown-out, dead", "refusing", "hang", "slowed"].map(outage).into(),
+            transitions: Vec::new(),
+        };
+
+        let text = text(&report, Paint::new(false));
+        let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        assert!(text.lines().count() <= 23, "{} lines:\n{text}", text.lines().count());
+        assert!(widest <= 79, "{widest} columns:\n{text}");
+    }
 }

@@ -144,8 +144,9 @@ impl Strip<'_> {
             Health::BrownOut,
             Health::Dead,
             Health::Recovering,
-            Health::Overloaded,
+            Health::Refusing,
             Health::Hang,
+            Health::Slowed,
         ];
         let states = [State::Closed, State::Open, State::HalfOpen];
         let line = |signs: Vec<String>| self.paint.text(Hue::Dim, &cut(&signs.join("  "), width));

@@ -4,7 +4,7 @@ use halfopen::{Counts, State, StateChange, TripReason};
 
 use crate::protection::Transition;
 
-/// What happened, in one line: `closed -> open: failure rate 62 % of 26 calls; probes in 1.1 s`.
+/// One line of at most 69 characters: `closed -> open: 62 % failed of 26 calls; probes in 1.1 s`.
 pub(crate) fn transition(transition: &Transition) -> String {
     let change = &transition.change;
     let wait = transition.wait.map_or_else(String::new, |wait| format!("; probes in {}", seconds(wait)));
@@ -43,15 +43,15 @@ fn reasons(reasons: &[TripReason], counts: &Counts) -> String {
 
 fn reason(reason: TripReason, counts: &Counts) -> String {
     match reason {
-        TripReason::FailureRate => format!("failure rate {}", percent(counts.failure_rate())),
-        TripReason::SlowCallRate => format!("slow {}", percent(counts.slow_call_rate())),
+        TripReason::FailureRate => format!("{} failed", percent(counts.failure_rate())),
+        TripReason::SlowCallRate => format!("{} slow", percent(counts.slow_call_rate())),
         TripReason::ConsecutiveFailures => format!("{} failures in a row", counts.consecutive_failures),
         TripReason::FailureCount => format!("{} failures", counts.failures),
-        TripReason::Custom => "its own rule".to_owned(),
+        TripReason::Custom => "a custom rule".to_owned(),
         TripReason::ProbeFailed if counts.failures == 0 => "a probe was too slow".to_owned(),
         TripReason::ProbeFailed => "a probe failed".to_owned(),
-        TripReason::ProbeTimedOut => "a probe did not come back".to_owned(),
-        TripReason::Manual => "by hand".to_owned(),
+        TripReason::ProbeTimedOut => "a probe timed out".to_owned(),
+        TripReason::Manual => "by an operator".to_owned(),
         // The list may grow in a later version of the crate.
         other => format!("{other:?}"),
     }
@@ -90,7 +90,7 @@ mod tests {
 
         assert_eq!(
             transition(&opening),
-            "closed -> open: failure rate 50 %, slow 75 % of 40 calls; probes in 1.2 s"
+            "closed -> open: 50 % failed, 75 % slow of 40 calls; probes in 1.2 s"
         );
     }
 }

@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! A circuit breaker around any [tower](https://docs.rs/tower) `Service`.
 //!
 //! [`CircuitBreakerLayer`] asks a [`CircuitBreaker`](halfopen::CircuitBreaker) before each call and tells

@@ -1,3 +1,4 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //! A circuit breaker for anything that can fail from the outside: right first, then fast.
 //!
 //! A call to a dependency that is down costs twice: the caller waits for nothing, and the dependency

@@ -1,0 +1,106 @@
+//! The manifests are true: each crate states a Rust version that all its dependencies build with, and its
+//! README the same one.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+type Version = (u32, u32);
+
+#[test]
+fn no_dependency_needs_a_newer_rust_than_its_crate() {
+    let metadata = metadata();
+    let packages = by_id(&metadata["packages"]);
+    let nodes = by_id(&metadata["resolve"]["nodes"]);
+    let mut wrong = Vec::new();
+    for published in published(&metadata) {
+        let own = rust_version(published).expect("a published crate states its Rust version");
+        for id in dependencies(text(published, "id"), &nodes) {
+            let dependency = packages[id];
+            if rust_version(dependency).is_some_and(|needed| needed > own) {
+                wrong.push(format!(
+                    "{} is for {}, and {} for {}",
+                    text(published, "name"),
+                    published["rust_version"],
+                    text(dependency, "name"),
+                    dependency["rust_version"],
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "raise `rust-version`, or use an older dependency:\n  {}", wrong.join("\n  "));
+}
+
+#[test]
+fn each_readme_states_the_rust_version_of_its_crate() {
+    let metadata = metadata();
+    for published in published(&metadata) {
+        let manifest = Path::new(text(published, "manifest_path"));
+        let readme = std::fs::read_to_string(manifest.with_file_name("README.md")).expect("a README");
+        let stated = format!("Rust {} or newer", text(published, "rust_version"));
+        assert!(readme.contains(&stated), "{}/README.md does not have `{stated}`", text(published, "name"));
+    }
+}
+
+/// The normal and build dependencies, with those of the dependencies.
+fn dependencies<'a>(root: &'a str, nodes: &HashMap<&'a str, &'a Value>) -> HashSet<&'a str> {
+    let mut found = HashSet::new();
+    let mut unvisited = vec![root];
+    while let Some(id) = unvisited.pop() {
+        let used = nodes[id]["deps"].as_array().expect("a list of dependencies");
+        for used in used.iter().filter(|used| is_for_users(used)) {
+            let id = text(used, "pkg");
+            if found.insert(id) {
+                unvisited.push(id);
+            }
+        }
+    }
+    found
+}
+
+/// A crate's own tests may need a newer Rust than its users.
+fn is_for_users(dependency: &Value) -> bool {
+    let kinds = dependency["dep_kinds"].as_array().expect("a list of kinds");
+    kinds.iter().any(|kind| kind["kind"] != "dev" && kind["target"] != "cfg(loom)")
+}
+
+fn published(metadata: &Value) -> Vec<&Value> {
+    let members = metadata["workspace_members"].as_array().expect("a list of members");
+    let packages = metadata["packages"].as_array().expect("a list of packages");
+    let is_published =
+        |package: &&Value| members.contains(&package["id"]) && package["publish"] != Value::Array(Vec::new());
+    let published: Vec<&Value> = packages.iter().filter(is_published).collect();
+    assert!(published.len() >= 9, "only {} crates were looked at", published.len());
+    published
+}
+
+fn by_id(list: &Value) -> HashMap<&str, &Value> {
+    list.as_array().expect("a list").iter().map(|one| (text(one, "id"), one)).collect()
+}
+
+fn rust_version(package: &Value) -> Option<Version> {
+    let mut parts = package["rust_version"].as_str()?.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next().flatten().unwrap_or(0)))
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_else(|| panic!("no `{key}` in {value}"))
+}
+
+/// Of the machine's own platform: packages of others need not be downloaded.
+fn metadata() -> Value {
+    let version = run("rustc", &["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
+    let arguments =
+        ["metadata", "--all-features", "--offline", "--format-version", "1", "--filter-platform", host];
+    serde_json::from_str(&run(env!("CARGO"), &arguments)).expect("cargo metadata is JSON")
+}
+
+fn run(program: &str, arguments: &[&str]) -> String {
+    let command = Command::new(program).args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let output = command.unwrap_or_else(|error| panic!("{program} cannot be run: {error}"));
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
