@@ -4,6 +4,7 @@
 mod aws;
 mod etcd;
 mod kube;
+mod oauth2;
 mod octocrab;
 mod otlp;
 mod server;

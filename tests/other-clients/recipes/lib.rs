@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod etcd;
 pub mod kube;
+pub mod oauth2;
 pub mod octocrab;
 pub mod otlp;
 pub mod ureq;
