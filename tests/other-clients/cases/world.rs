@@ -9,6 +9,9 @@ use crate::server::{Answer, Health, Server};
 
 const WAIT: Duration = Duration::from_secs(30);
 
+/// Longer than any call takes here: a client that repeats a call for minutes fails its test, and does not hold it up.
+const LIMIT: Duration = Duration::from_secs(20);
+
 /// A server, a breaker for it that opens with the fourth failure in a row, and the breaker's clock.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -31,6 +34,7 @@ impl World {
 
     /// Well, four times sick, open, rejected, the wait, well; returns the error of the rejected call.
     pub(crate) async fn tell<T: Debug, E: Debug>(&self, call: impl AsyncFn() -> Result<T, E>) -> E {
+        let call = async || tokio::time::timeout(LIMIT, call()).await.expect("a call that ends");
         call().await.expect("the server is well");
         assert_eq!(self.breaker.snapshot().totals.successes, 1, "a good answer is a success");
 
