@@ -242,7 +242,7 @@ impl Inner {
 
     #[inline]
     pub(crate) fn rejected(&self, refusal: Refusal) -> Rejected {
-        Rejected::new(Arc::clone(&self.name), refusal)
+        Rejected::by_breaker(Arc::clone(&self.name), refusal)
     }
 }
 
@@ -252,6 +252,8 @@ pub(crate) fn refusal(reason: RejectReason, left: u64, cause: Cause) -> Refusal 
         RejectReason::Open => Refusal::open(left, cause.to_words()),
         RejectReason::HalfOpenSaturated => Refusal::saturated(),
         RejectReason::ForcedOpen => Refusal::forced(),
+        // No breaker decides so; a limit makes its rejections itself.
+        RejectReason::BulkheadFull | RejectReason::RateLimited => Refusal::of(reason, None),
     }
 }
 

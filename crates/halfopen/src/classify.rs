@@ -25,6 +25,12 @@ use crate::{Outcome, rejection};
 ///
 /// assert_eq!(not_found_is_an_answer.classify(&Ok(1)), Outcome::Success);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not classify `Result<{T}, {E}>`",
+    label = "not a classifier of results with the value `{T}` and the error `{E}`",
+    note = "any `Fn(&Result<{T}, {E}>) -> halfopen::Outcome` is one; a closure may need its argument's type written",
+    note = "a ready-made classifier takes certain error types only: map the error to one of them (a `BoxError`, say) below the breaker, or ask the classifier from a closure"
+)]
 pub trait Classify<T, E> {
     /// How the call with this result ended.
     fn classify(&self, result: &Result<T, E>) -> Outcome;

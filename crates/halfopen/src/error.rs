@@ -1,16 +1,30 @@
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ref_cast::{RefCastCustom, ref_cast_custom};
+
+use crate::clock::nanos;
 use crate::printable::Printable;
 use crate::state::Cause;
+
+pub(crate) mod search;
+
+pub use search::rejection;
 
 /// A boxed error that can cross threads, as tower and most clients pass them.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The breaker said no: the call was not made.
+/// A call was rejected on this side and never made: by a circuit breaker, a bulkhead or a rate limit.
+///
+/// It is one type for every such rejection, so that [`rejection`] finds them all, an outer breaker
+/// ignores them all, and one mapping to HTTP or gRPC serves them all. [`reason`](Self::reason) tells
+/// them apart.
+///
+/// Its [`source`](Error::source) is an error that means no more than "the call was not made". It is
+/// there so that [`rejection`] finds the rejection behind wrappers that hide the error they hold and
+/// show that error's source instead (`#[error(transparent)]`, `anyhow::Error::from_boxed`).
 ///
 /// # Examples
 ///
@@ -27,8 +41,13 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// assert!(rejected.retry_after().unwrap() <= Duration::from_secs(5));
 /// assert!(rejected.to_string().starts_with("circuit breaker `payments` is open (opened by hand); retry in "));
 /// ```
-#[derive(Clone, Debug)]
-pub struct Rejected {
+#[derive(Clone, RefCastCustom)]
+#[repr(transparent)]
+pub struct Rejected(NotMade);
+
+/// All of a rejection, as the source of itself.
+#[derive(Clone)]
+pub(crate) struct NotMade {
     name: Arc<str>,
     refusal: Refusal,
 }
@@ -52,27 +71,36 @@ const UNKNOWN: u64 = u64::MAX;
 const REASON_SHIFT: u32 = 56;
 const SATURATED: u64 = 1;
 const FORCED: u64 = 2;
+const BULKHEAD_FULL: u64 = 3;
+const RATE_LIMITED: u64 = 4;
 
-/// Why the breaker said no.
+/// Why a call was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RejectReason {
-    /// It is open and the wait is not over.
+    /// The circuit breaker is open and the wait is not over.
     Open,
-    /// It is half-open and all the probes it allows are out.
+    /// The circuit breaker is half-open and all the probes that it allows are in flight.
     HalfOpenSaturated,
-    /// An operator has forced it open.
+    /// An operator has forced the circuit breaker open.
     ForcedOpen,
+    /// The bulkhead has as many calls in flight and waiting as it allows.
+    BulkheadFull,
+    /// The calls that the rate limit allows at this time are used up.
+    RateLimited,
 }
 
 impl RejectReason {
-    /// The reason's name in documents and labels: `open`, `half_open_saturated`, `forced_open`.
+    /// Returns the reason's name in documents and labels: `open`, `half_open_saturated`,
+    /// `forced_open`, `bulkhead_full`, `rate_limited`.
     pub fn as_str(self) -> &'static str {
         match self {
             RejectReason::Open => "open",
             RejectReason::HalfOpenSaturated => "half_open_saturated",
             RejectReason::ForcedOpen => "forced_open",
+            RejectReason::BulkheadFull => "bulkhead_full",
+            RejectReason::RateLimited => "rate_limited",
         }
     }
 }
@@ -96,63 +124,174 @@ impl Refusal {
         match self.words[0] >> REASON_SHIFT {
             SATURATED => RejectReason::HalfOpenSaturated,
             FORCED => RejectReason::ForcedOpen,
+            BULKHEAD_FULL => RejectReason::BulkheadFull,
+            RATE_LIMITED => RejectReason::RateLimited,
             _ => RejectReason::Open,
         }
+    }
+
+    /// A rejection of a kind without further figures.
+    pub(crate) fn of(reason: RejectReason, retry_after: Option<Duration>) -> Refusal {
+        let kind = match reason {
+            RejectReason::Open => 0,
+            RejectReason::HalfOpenSaturated => SATURATED,
+            RejectReason::ForcedOpen => FORCED,
+            RejectReason::BulkheadFull => BULKHEAD_FULL,
+            RejectReason::RateLimited => RATE_LIMITED,
+        };
+        let retry_after = retry_after.map_or(UNKNOWN, |wait| nanos(wait).min(UNKNOWN - 1));
+        Refusal { retry_after, words: [kind << REASON_SHIFT, 0] }
     }
 }
 
 impl Rejected {
     #[inline]
-    pub(crate) fn new(name: Arc<str>, refusal: Refusal) -> Rejected {
-        Rejected { name, refusal }
+    pub(crate) fn by_breaker(name: Arc<str>, refusal: Refusal) -> Rejected {
+        Rejected(NotMade { name, refusal })
     }
 
-    /// The name of the breaker that said no.
+    /// The rejection whose source this is.
+    #[ref_cast_custom]
+    pub(crate) fn of_source(source: &NotMade) -> &Rejected;
+
+    /// Returns a rejection by something that has this name, for crates that reject calls themselves.
+    ///
+    /// `retry_after` is how long a call is certain to be rejected, [`None`] where that is not known; it
+    /// is held in nanoseconds, up to 584 years. It should be [`None`] rather than zero: a zero invites
+    /// the caller to ask again immediately.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{RejectReason, Rejected};
+    /// use std::time::Duration;
+    ///
+    /// let wait = Duration::from_millis(1200);
+    /// let rejected = Rejected::new("create-task", RejectReason::RateLimited, Some(wait));
+    /// assert_eq!(rejected.to_string(), "rate limit `create-task` is used up; retry in 1.2s");
+    /// ```
+    pub fn new(name: impl Into<Arc<str>>, reason: RejectReason, retry_after: Option<Duration>) -> Rejected {
+        Rejected::by_breaker(name.into(), Refusal::of(reason, retry_after))
+    }
+
+    /// Returns the rejection by a bulkhead that has so many calls in flight and waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Rejected;
+    ///
+    /// let rejected = Rejected::bulkhead_full("ai", 20, 5);
+    /// assert_eq!(rejected.to_string(), "bulkhead `ai` is full (20 calls in flight, 5 waiting)");
+    /// ```
+    pub fn bulkhead_full(name: impl Into<Arc<str>>, in_flight: u32, waiting: u32) -> Rejected {
+        let figures = u64::from(in_flight) << 32 | u64::from(waiting);
+        let refusal = Refusal { retry_after: UNKNOWN, words: [BULKHEAD_FULL << REASON_SHIFT, figures] };
+        Rejected::by_breaker(name.into(), refusal)
+    }
+
+    /// Returns the name of the breaker, bulkhead or rate limit that rejected the call.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
-    /// Why it said no.
+    /// Returns why the call was rejected.
     pub fn reason(&self) -> RejectReason {
-        self.refusal.reason()
+        self.0.refusal.reason()
     }
 
-    /// How long the breaker stays open for sure; none where nobody knows (a half-open breaker whose
-    /// probes are out, a forced-open one).
+    /// Returns how long a call is certain to be rejected, or [`None`] where that is not known (a
+    /// half-open breaker whose probes are in flight, one that is forced open, a full bulkhead).
     pub fn retry_after(&self) -> Option<Duration> {
-        let nanos = self.refusal.retry_after;
+        let nanos = self.0.refusal.retry_after;
         (nanos != UNKNOWN).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// Why an open breaker is open; [`None`] for other rejections, and where it is not known.
+    fn cause(&self) -> Option<Cause> {
+        let open = self.reason() == RejectReason::Open;
+        let cause = Cause::from_words(self.0.refusal.words);
+        (open && !cause.reasons.is_empty()).then_some(cause)
+    }
+
+    /// Calls in flight and waiting of a full bulkhead, where they are known.
+    fn occupancy(&self) -> Option<(u32, u32)> {
+        let figures = self.0.refusal.words[1];
+        let full = self.reason() == RejectReason::BulkheadFull && figures != 0;
+        full.then_some(((figures >> 32) as u32, figures as u32))
     }
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Printable::new(&self.name);
+        let name = Printable::new(self.name());
         match self.reason() {
             RejectReason::Open => {
-                let left = Brief(self.retry_after().unwrap_or_default());
-                write!(
-                    f,
-                    "circuit breaker `{name}` is open ({}); retry in {left}",
-                    Cause::from_words(self.refusal.words)
-                )
+                write!(f, "circuit breaker `{name}` is open")?;
+                self.cause().map_or(Ok(()), |cause| write!(f, " ({cause})"))?;
             }
             RejectReason::HalfOpenSaturated => {
-                write!(f, "circuit breaker `{name}` is half-open and waits for the probes it has sent")
+                write!(f, "circuit breaker `{name}` is half-open and waits for the probes it has sent")?;
             }
-            RejectReason::ForcedOpen => write!(f, "circuit breaker `{name}` is forced open by an operator"),
+            RejectReason::ForcedOpen => {
+                write!(f, "circuit breaker `{name}` is forced open by an operator")?;
+            }
+            RejectReason::BulkheadFull => {
+                write!(f, "bulkhead `{name}` is full")?;
+                self.occupancy().map_or(Ok(()), |(in_flight, waiting)| {
+                    let calls = if in_flight == 1 { "call" } else { "calls" };
+                    write!(f, " ({in_flight} {calls} in flight, {waiting} waiting)")
+                })?;
+            }
+            RejectReason::RateLimited => write!(f, "rate limit `{name}` is used up")?,
         }
+        self.retry_after().map_or(Ok(()), |wait| write!(f, "; retry in {}", Brief(wait)))
     }
 }
 
-impl Error for Rejected {}
+impl fmt::Debug for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Rejected");
+        fields.field("name", &self.name());
+        fields.field("reason", &self.reason());
+        fields.field("retry_after", &self.retry_after());
+        if let Some(cause) = self.cause() {
+            fields.field("why", &format_args!("{cause}"));
+        }
+        if let Some((in_flight, waiting)) = self.occupancy() {
+            fields.field("in_flight", &in_flight).field("waiting", &waiting);
+        }
+        fields.finish()
+    }
+}
+
+impl Error for Rejected {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+// Words that no rejection has: a report that prints a chain repeats nothing.
+impl fmt::Display for NotMade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the call was not made")
+    }
+}
+
+impl fmt::Debug for NotMade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NotMade")
+    }
+}
+
+impl Error for NotMade {}
 
 #[cfg(feature = "serde")]
 impl serde::Serialize for Rejected {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Rejected", 3)?;
-        fields.serialize_field("name", &*self.name)?;
+        fields.serialize_field("name", self.name())?;
         fields.serialize_field("reason", &self.reason())?;
         fields.serialize_field("retry_after", &self.retry_after().map(|left| left.as_secs_f64()))?;
         fields.end()
@@ -181,62 +320,28 @@ impl fmt::Display for Brief {
     }
 }
 
-/// How deep an error is searched; a chain longer than this is taken for a circle.
-const DEPTH: usize = 64;
-
-/// Finds the [`Rejected`] in an error, if a breaker's rejection is what it is about.
+/// The error of a protected call: a rejection, or the call's own error.
 ///
-/// Looks at the error itself, along its `source()` chain, and on the way inside `io::Error`, boxed
-/// and reference-counted errors. Call it with `&*boxed` or `error.as_ref()`.
+/// A rejection is displayed in its own words, with `{:#}` followed by the rest of its chain; an error
+/// of the call is its [`source`](Error::source), so that a report shows each of them once.
 ///
 /// # Examples
 ///
 /// ```
-/// use halfopen::{BoxError, CircuitBreaker};
-/// use std::io;
+/// use halfopen::{CircuitBreaker, CircuitBreakerError};
 ///
-/// let breaker = CircuitBreaker::builder("search").build();
+/// let breaker = CircuitBreaker::builder("payments").build();
 /// breaker.force_open();
-/// let rejected = breaker.try_acquire().unwrap_err();
+/// let error = breaker.call_blocking(|| Err::<(), _>("not asked")).unwrap_err();
+/// assert_eq!(error.to_string(), "circuit breaker `payments` is forced open by an operator");
 ///
-/// let wrapped: BoxError = Box::new(io::Error::new(io::ErrorKind::ConnectionRefused, rejected));
-/// assert_eq!(halfopen::rejection(&*wrapped).unwrap().name(), "search");
+/// let error = CircuitBreakerError::Inner(std::io::Error::other("connection reset"));
+/// assert_eq!(error.to_string(), "call failed");
+/// assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "connection reset");
 /// ```
-pub fn rejection<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Rejected> {
-    search(error, DEPTH)
-}
-
-fn search<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Option<&'a Rejected> {
-    let depth = depth.checked_sub(1)?;
-    if let Some(rejected) = as_rejected(error) {
-        return Some(rejected);
-    }
-    // These hide their payload from `source()`.
-    let hidden: Option<&'a (dyn Error + 'static)> = if let Some(io) = error.downcast_ref::<io::Error>() {
-        io.get_ref().map(|payload| payload as &(dyn Error + 'static))
-    } else if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
-        Some(&**shared)
-    } else if let Some(shared) = error.downcast_ref::<Arc<dyn Error>>() {
-        Some(&**shared)
-    } else {
-        None
-    };
-    hidden.and_then(|payload| search(payload, depth)).or_else(|| search(error.source()?, depth))
-}
-
-fn as_rejected<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Rejected> {
-    error
-        .downcast_ref::<Rejected>()
-        .or_else(|| error.downcast_ref::<Arc<Rejected>>().map(|shared| &**shared))
-        .or_else(|| error.downcast_ref::<Box<Rejected>>().map(|boxed| &**boxed))
-}
-
-/// What a protected call can fail with: the breaker's no, or the call's own error.
-///
-/// Its `Display` says only which of the two; the part itself is the `source()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CircuitBreakerError<E> {
-    /// The breaker said no; the call was not made.
+    /// The call was rejected and not made.
     Rejected(Rejected),
     /// The call was made and failed.
     Inner(E),
@@ -244,7 +349,7 @@ pub enum CircuitBreakerError<E> {
 
 impl PartialEq for Rejected {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
+        self.name() == other.name()
             && self.reason() == other.reason()
             && self.retry_after() == other.retry_after()
     }
@@ -253,7 +358,7 @@ impl PartialEq for Rejected {
 impl Eq for Rejected {}
 
 impl<E> CircuitBreakerError<E> {
-    /// The call's own error; none if the call was not made.
+    /// Returns the call's own error, or [`None`] if the call was not made.
     pub fn into_inner(self) -> Option<E> {
         match self {
             CircuitBreakerError::Inner(error) => Some(error),
@@ -261,7 +366,7 @@ impl<E> CircuitBreakerError<E> {
         }
     }
 
-    /// The rejection; none if the call was made.
+    /// Returns the rejection, or [`None`] if the call was made.
     pub fn rejected(&self) -> Option<&Rejected> {
         match self {
             CircuitBreakerError::Rejected(rejected) => Some(rejected),
@@ -269,14 +374,15 @@ impl<E> CircuitBreakerError<E> {
         }
     }
 
-    /// True if the call was not made.
+    /// Returns true if the call was rejected and not made.
     pub fn is_rejected(&self) -> bool {
         self.rejected().is_some()
     }
 }
 
 impl<E: Into<BoxError>> CircuitBreakerError<E> {
-    /// The part itself as a boxed error, for errors that are no [`Error`] (`BoxError`, `anyhow::Error`).
+    /// Returns the rejection or the call's own error as a boxed error, also for types that do not
+    /// implement [`Error`] (`BoxError`, `anyhow::Error`).
     pub fn into_boxed(self) -> BoxError {
         match self {
             CircuitBreakerError::Rejected(rejected) => Box::new(rejected),
@@ -293,17 +399,21 @@ impl<E> From<Rejected> for CircuitBreakerError<E> {
 
 impl<E> fmt::Display for CircuitBreakerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            CircuitBreakerError::Rejected(_) => "call rejected",
-            CircuitBreakerError::Inner(_) => "call failed",
-        })
+        match self {
+            CircuitBreakerError::Rejected(rejected) if f.alternate() => {
+                write!(f, "{rejected}: {}", rejected.0)
+            }
+            CircuitBreakerError::Rejected(rejected) => rejected.fmt(f),
+            CircuitBreakerError::Inner(_) => f.write_str("call failed"),
+        }
     }
 }
 
 impl<E: Error + 'static> Error for CircuitBreakerError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(match self {
-            CircuitBreakerError::Rejected(rejected) => rejected,
+            // Not the rejection itself, whose words this error has displayed already.
+            CircuitBreakerError::Rejected(rejected) => &rejected.0,
             CircuitBreakerError::Inner(error) => error,
         })
     }
@@ -311,23 +421,25 @@ impl<E: Error + 'static> Error for CircuitBreakerError<E> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::TripReason;
 
     fn rejected() -> Rejected {
         let cause = Cause::plain(TripReason::Manual).to_words();
-        Rejected::new("api".into(), Refusal::open(4_200_000_000, cause))
+        Rejected::by_breaker("api".into(), Refusal::open(4_200_000_000, cause))
     }
 
     #[test]
     fn a_rejection_says_who_why_and_when() {
         assert_eq!(rejected().to_string(), "circuit breaker `api` is open (opened by hand); retry in 4.2s");
         assert_eq!(
-            Rejected::new("api".into(), Refusal::saturated()).to_string(),
+            Rejected::by_breaker("api".into(), Refusal::saturated()).to_string(),
             "circuit breaker `api` is half-open and waits for the probes it has sent"
         );
         assert_eq!(
-            Rejected::new("api".into(), Refusal::forced()).to_string(),
+            Rejected::by_breaker("api".into(), Refusal::forced()).to_string(),
             "circuit breaker `api` is forced open by an operator"
         );
     }
@@ -350,21 +462,60 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_is_found_however_it_is_wrapped() {
-        let wrapped: [BoxError; 6] = [
-            Box::new(rejected()),
-            Box::new(Arc::new(rejected())),
-            Box::new(Box::new(rejected())),
-            Box::new(io::Error::other(rejected())),
-            Box::new(Arc::new(rejected()) as Arc<dyn Error + Send + Sync>),
-            Box::new(CircuitBreakerError::Inner(io::Error::other(CircuitBreakerError::<io::Error>::from(
-                rejected(),
-            )))),
-        ];
-        for error in wrapped {
-            assert_eq!(rejection(&*error), Some(&rejected()), "{error:?}");
+    fn limits_reject_in_their_own_words() {
+        let wait = Some(Duration::from_millis(1200));
+        for (rejected, text) in [
+            (Rejected::bulkhead_full("ai", 20, 5), "bulkhead `ai` is full (20 calls in flight, 5 waiting)"),
+            (Rejected::bulkhead_full("ai", 1, 0), "bulkhead `ai` is full (1 call in flight, 0 waiting)"),
+            (Rejected::new("ai", RejectReason::BulkheadFull, None), "bulkhead `ai` is full"),
+            (
+                Rejected::new("ai", RejectReason::RateLimited, wait),
+                "rate limit `ai` is used up; retry in 1.2s",
+            ),
+            (Rejected::new("ai", RejectReason::RateLimited, None), "rate limit `ai` is used up"),
+            (Rejected::new("ai", RejectReason::Open, wait), "circuit breaker `ai` is open; retry in 1.2s"),
+            (Rejected::new("ai", RejectReason::Open, None), "circuit breaker `ai` is open"),
+        ] {
+            assert_eq!(rejected.to_string(), text);
         }
-        assert_eq!(rejection(&io::Error::other("no breaker here")), None);
+    }
+
+    #[test]
+    fn a_rejection_made_elsewhere_keeps_its_parts() {
+        for reason in [
+            RejectReason::Open,
+            RejectReason::HalfOpenSaturated,
+            RejectReason::ForcedOpen,
+            RejectReason::BulkheadFull,
+            RejectReason::RateLimited,
+        ] {
+            for wait in [None, Some(Duration::ZERO), Some(Duration::from_secs(3))] {
+                let rejected = Rejected::new("api", reason, wait);
+                let parts = (rejected.name(), rejected.reason(), rejected.retry_after());
+                assert_eq!(parts, ("api", reason, wait));
+            }
+        }
+        let longest = Rejected::new("api", RejectReason::RateLimited, Some(Duration::MAX)).retry_after();
+        assert_eq!(longest, Some(Duration::from_nanos(UNKNOWN - 1)), "584 years, and known");
+    }
+
+    #[test]
+    fn debug_shows_name_reason_wait_and_cause() {
+        assert_eq!(
+            format!("{:?}", rejected()),
+            "Rejected { name: \"api\", reason: Open, retry_after: Some(4.2s), why: opened by hand }"
+        );
+        assert_eq!(
+            format!("{:?}", Rejected::bulkhead_full("ai", 20, 5)),
+            "Rejected { name: \"ai\", reason: BulkheadFull, retry_after: None, in_flight: 20, waiting: 5 }"
+        );
+    }
+
+    #[test]
+    fn a_rejected_call_is_displayed_in_the_rejections_words() {
+        let error = CircuitBreakerError::<io::Error>::from(rejected());
+        assert_eq!(error.to_string(), rejected().to_string());
+        assert_eq!(format!("{error:#}"), format!("{}: the call was not made", rejected()));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use super::duration;
 
 /// The numbers of a configuration that cannot hold, all of them at once.
 ///
-/// Each is a [`ConfigProblem`] with its field, its value and the range that it must lie in.
+/// Each is a [`ConfigProblem`] with its field, its value and the range that it must lie in. `Debug` shows
+/// the same text as `Display`, so that `unwrap()` and `fn main() -> Result<..>` print a report.
 ///
 /// # Examples
 ///
@@ -25,7 +26,7 @@ use super::duration;
 ///     "`trip.failure_rate`: threshold is 0, must be above 0 and at most 1",
 /// );
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
@@ -87,6 +88,13 @@ impl fmt::Display for ConfigProblem {
             }
             _ => write!(f, "`{field}` is {value}, must be {range}"),
         }
+    }
+}
+
+// `unwrap()` and a `main` that returns the error print it with `Debug`: a report, and no list of fields.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
