@@ -192,7 +192,13 @@ fn what_is_seen() {
         }
     }
     let _ = [Ended::Success, Ended::Failure, Ended::Ignored, Ended::Abandoned, Ended::Late];
-    let _ = [RejectReason::Open, RejectReason::HalfOpenSaturated, RejectReason::ForcedOpen];
+    let _ = [
+        RejectReason::Open,
+        RejectReason::HalfOpenSaturated,
+        RejectReason::ForcedOpen,
+        RejectReason::BulkheadFull,
+        RejectReason::RateLimited,
+    ];
     let _ = [
         TripReason::ConsecutiveFailures,
         TripReason::FailureCount,

@@ -1,15 +1,14 @@
 use std::any::Any;
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen::{BoxError, Classify, Outcome, Rejected, rejection};
+#[cfg(any(feature = "hyper", feature = "hyper-util", feature = "h2", feature = "tower"))]
+use halfopen::adapter::error_as;
+use halfopen::adapter::{error_chain, error_in};
+use halfopen::{Classify, Outcome, rejection};
 use http::Response;
 use http_body_util::LengthLimitError;
-
-/// The longest chain that is walked; a longer one is taken for a cycle.
-const DEPTH: usize = 64;
 
 /// A classifier of typed errors, which walks their `source()` chain.
 ///
@@ -36,7 +35,7 @@ impl<B, E: Error + 'static, C: Classify<Response<B>, E>> Classify<Response<B>, E
 /// Returns whether an error is the doing of the caller's own side, so that it tells nothing about the
 /// server.
 ///
-/// Walks the [`error_chain`] and finds:
+/// Walks the [`error_chain`](halfopen::adapter::error_chain) and finds:
 ///
 /// - the rejection of a breaker, bulkhead or rate limit further in ([`halfopen::rejection`]);
 /// - a body longer than a limit that the caller has set (`http_body_util::LengthLimitError`);
@@ -101,7 +100,7 @@ fn is_shed(_: &(dyn Error + 'static)) -> bool {
 
 /// Returns whether an error is a timeout, as far as the types of the standard library show it.
 ///
-/// Looks along the [`error_chain`] for [`io::ErrorKind::TimedOut`]. The timeout errors of clients
+/// Looks along the [`error_chain`](halfopen::adapter::error_chain) for [`io::ErrorKind::TimedOut`]. The timeout errors of clients
 /// (tonic's `TimeoutExpired`) are known to their adapters.
 ///
 /// # Examples
@@ -129,8 +128,8 @@ pub(crate) fn outcome_of<E: 'static>(error: &E) -> Outcome {
 
 /// Returns the error in a value of any type, if the type is known here.
 ///
-/// These are boxed and reference-counted errors, `io::Error`, `Rejected` and, by feature, the errors
-/// of hyper, hyper-util and h2. An adapter adds the types of its own client.
+/// These are the types that [`error_in`](halfopen::adapter::error_in) knows and, by feature, the errors of hyper, hyper-util, h2 and
+/// tower's `load_shed`. An adapter adds the types of its own client.
 ///
 /// # Examples
 ///
@@ -142,73 +141,35 @@ pub(crate) fn outcome_of<E: 'static>(error: &E) -> Outcome {
 /// assert!(as_error(&"no error").is_none());
 /// ```
 pub fn as_error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
-    if let Some(boxed) = any.downcast_ref::<BoxError>() {
-        return Some(&**boxed);
-    }
-    if let Some(boxed) = any.downcast_ref::<Box<dyn Error + Send>>() {
-        return Some(&**boxed);
-    }
-    if let Some(boxed) = any.downcast_ref::<Box<dyn Error>>() {
-        return Some(&**boxed);
-    }
-    if let Some(shared) = any.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
-        return Some(&**shared);
-    }
-    known::<io::Error>(any).or_else(|| known::<Rejected>(any)).or_else(|| of_a_client(any))
+    error_in(any).or_else(|| of_a_client(any))
 }
 
 fn of_a_client(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
     #[cfg(feature = "hyper")]
-    if let Some(error) = known::<hyper::Error>(any) {
+    if let Some(error) = error_as::<hyper::Error>(any) {
         return Some(error);
     }
     #[cfg(feature = "hyper-util")]
-    if let Some(error) = known::<hyper_util::client::legacy::Error>(any) {
+    if let Some(error) = error_as::<hyper_util::client::legacy::Error>(any) {
         return Some(error);
     }
     #[cfg(feature = "h2")]
-    if let Some(error) = known::<h2::Error>(any) {
+    if let Some(error) = error_as::<h2::Error>(any) {
+        return Some(error);
+    }
+    #[cfg(feature = "tower")]
+    if let Some(error) = error_as::<tower::load_shed::error::Overloaded>(any) {
         return Some(error);
     }
     let _ = any;
     None
 }
 
-fn known<E: Error + 'static>(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
-    any.downcast_ref::<E>().map(|error| error as &(dyn Error + 'static))
-}
-
-/// Returns an iterator over an error and its causes.
-///
-/// Follows `source()`, and looks into `io::Error` and `Arc<dyn Error>`, which hide their payload from
-/// it. Ends after 64 errors, so that a cycle ends too.
-///
-/// # Examples
-///
-/// ```
-/// use halfopen_http::error_chain;
-/// use std::{fmt, io};
-///
-/// let error = io::Error::other(fmt::Error);
-/// assert!(error_chain(&error).any(|cause| cause.is::<fmt::Error>()));
-/// ```
-pub fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| cause(*error)).take(DEPTH)
-}
-
-/// The payload of what hides one, whose `source()` is the payload's own; else the source.
-fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    if let Some(payload) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        return Some(payload);
-    }
-    if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
-        return Some(&**shared);
-    }
-    error.source()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use halfopen::BoxError;
     use http_body_util::{BodyExt, Full, Limited};
 
     use super::*;
@@ -248,24 +209,6 @@ mod tests {
             assert_eq!(typed.classify(&Err::<Response<()>, _>(Wrapped(error))), Outcome::Ignored);
         }
         assert!(!is_local(&io::Error::from(io::ErrorKind::ConnectionReset)));
-    }
-
-    #[test]
-    fn a_cycle_of_errors_ends() {
-        #[derive(Debug)]
-        struct Cycle;
-        impl std::fmt::Display for Cycle {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("again")
-            }
-        }
-        impl Error for Cycle {
-            fn source(&self) -> Option<&(dyn Error + 'static)> {
-                Some(&Cycle)
-            }
-        }
-        assert_eq!(error_chain(&Cycle).count(), DEPTH);
-        assert!(!is_local(&Cycle));
     }
 
     #[test]

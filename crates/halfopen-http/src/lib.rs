@@ -17,7 +17,7 @@ mod status;
 
 pub use body::WatchedBody;
 pub use call::WatchedCall;
-pub use cause::{TypedErrors, as_error, error_chain, is_local, is_timeout};
+pub use cause::{TypedErrors, as_error, is_local, is_timeout};
 pub use code::GrpcCode;
 pub use deadline::grpc_timeout;
 pub use error::RuleError;

@@ -2,8 +2,9 @@ use std::any::Any;
 use std::error::Error;
 use std::time::Duration;
 
+use halfopen::adapter::error_chain;
 use halfopen::{Classify, Outcome};
-use halfopen_http::{HttpClassify, as_error, error_chain, is_local, retry_after_now};
+use halfopen_http::{HttpClassify, as_error, is_local, retry_after_now};
 use reqwest::Response;
 
 /// The deepest nesting of middleware errors that is walked; a deeper one is taken for a cycle.

@@ -2,15 +2,9 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::io;
-use std::sync::Arc;
 
-use halfopen::{CircuitBreakerError, Rejected, rejection};
-
-use crate::BoxError;
-
-/// How deep an error is searched; a longer chain is taken for a circle.
-const DEPTH: usize = 64;
+use halfopen::adapter::{error_chain, error_in};
+use halfopen::rejection;
 
 /// Returns true if an error was made on this side of the network: a rejection by a circuit breaker, a bulkhead or
 /// a rate limit, or (feature `load-shed`) tower's
@@ -34,7 +28,7 @@ const DEPTH: usize = 64;
 /// assert!(!is_local(&std::io::Error::other("connection reset")));
 /// ```
 pub fn is_local(error: &(dyn Error + 'static)) -> bool {
-    rejection(error).is_some() || chain(error).any(is_shed)
+    rejection(error).is_some() || error_chain(error).any(is_shed)
 }
 
 /// The same for a value that may be no error: looks into the types that can hold one and are known here.
@@ -55,59 +49,16 @@ fn is_shed(_: &(dyn Error + 'static)) -> bool {
     false
 }
 
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| below(*error)).take(DEPTH)
-}
-
-/// The next error down. An `io::Error` and an `Arc` hide their payload from `source()`.
-fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    if let Some(payload) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        return Some(payload);
-    }
-    if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
-        return Some(&**shared);
-    }
-    error.source()
-}
-
-fn as_error(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
-    if let Some(boxed) = error.downcast_ref::<BoxError>() {
-        return Some(&**boxed);
-    }
-    if let Some(boxed) = error.downcast_ref::<Box<dyn Error + Send>>() {
-        return Some(&**boxed);
-    }
-    if let Some(boxed) = error.downcast_ref::<Box<dyn Error>>() {
-        return Some(&**boxed);
-    }
-    if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
-        return Some(&**shared);
-    }
-    if let Some(boxed) = error.downcast_ref::<CircuitBreakerError<BoxError>>() {
-        return Some(match boxed {
-            CircuitBreakerError::Rejected(rejected) => rejected,
-            CircuitBreakerError::Inner(error) => &**error,
-        });
-    }
-    if let Some(rejected) = error.downcast_ref::<Arc<Rejected>>() {
-        return Some(&**rejected);
-    }
-    as_shed(error)
-        .or_else(|| downcast::<Rejected>(error))
-        .or_else(|| downcast::<io::Error>(error))
-        .or_else(|| downcast::<CircuitBreakerError<io::Error>>(error))
+fn as_error(value: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    error_in(value).or_else(|| as_shed(value))
 }
 
 #[cfg(feature = "load-shed")]
 fn as_shed(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
-    downcast::<tower::load_shed::error::Overloaded>(error)
+    halfopen::adapter::error_as::<tower::load_shed::error::Overloaded>(error)
 }
 
 #[cfg(not(feature = "load-shed"))]
 fn as_shed(_: &dyn Any) -> Option<&(dyn Error + 'static)> {
     None
-}
-
-fn downcast<E: Error + 'static>(error: &dyn Any) -> Option<&(dyn Error + 'static)> {
-    error.downcast_ref::<E>().map(|error| error as &(dyn Error + 'static))
 }
