@@ -156,7 +156,7 @@ impl CircuitBreaker {
     /// `count` is given the ledger in the visit that refuses.
     fn admit_locked(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let now = self.inner().clock.now();
-        let (answer, word) = self.transition(now, |control, log| {
+        let (answer, ticket) = self.transition(now, |control, log, now| {
             let answer = control.machine.admit(now, log);
             if !log.is_empty() {
                 // The visits that this admission began come before its rejection.
@@ -170,10 +170,11 @@ impl CircuitBreaker {
                     Err(refusal(reason, left, cause))
                 }
             };
-            (answer, Word::new(control.machine.epoch(), control.machine.state()))
+            // The machine may be found in any state by now; a probe is always timed.
+            let word = Word::new(control.machine.epoch(), control.machine.state());
+            (answer, Ticket::timed(word, now))
         });
-        // The machine may be found in any state by now; a probe is always timed.
-        answer.map(|()| Ticket::timed(word, now))
+        answer.map(|()| ticket)
     }
 
     /// Gives a no that was said before to a call: counts the rejection and tells the listeners.
@@ -225,17 +226,18 @@ impl Inner {
         let aside = self.aside.get()?;
         loop {
             let seen = aside.ledger.rejections()?;
-            let (deadline, cause) = aside.opening();
+            let (deadline, wait, cause) = aside.opening();
             // Read again: what was read belongs to this visit only if it still goes on.
             if self.word.load() != word {
                 return None;
             }
-            let now = self.clock.now();
-            if now >= deadline {
+            // A clock that stands before the opening leaves no more than the whole wait (S26).
+            let left = deadline.since(self.clock.now()).min(wait);
+            if left == 0 {
                 return None;
             }
             if count(&aside.ledger, seen) {
-                return Some(Refusal::open(deadline.since(now), cause));
+                return Some(Refusal::open(left, cause));
             }
         }
     }

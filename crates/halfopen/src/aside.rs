@@ -14,8 +14,9 @@ pub(crate) struct Aside {
     pub(crate) ledger: Ledger,
     pub(crate) listeners: OnceLock<Box<Listeners>>,
     pub(crate) custom: Box<[CustomRule]>,
-    /// While open: when the wait is over, and why it opened; written before the word is published.
+    /// While open: when the wait is over, how long it is as a whole, and why it opened; written before the word is published.
     deadline: AtomicU64,
+    wait: AtomicU64,
     cause: [AtomicU64; 2],
 }
 
@@ -27,6 +28,7 @@ impl Aside {
             listeners: OnceLock::new(),
             custom,
             deadline: AtomicU64::new(u64::MAX),
+            wait: AtomicU64::new(0),
             cause: [AtomicU64::new(0), AtomicU64::new(0)],
         }
     }
@@ -37,8 +39,9 @@ impl Aside {
     }
 
     /// Says until when the breaker is open, and why.
-    pub(crate) fn set_opening(&self, deadline: Tick, cause: Cause) {
+    pub(crate) fn set_opening(&self, deadline: Tick, wait: u64, cause: Cause) {
         self.deadline.store(deadline.0, Ordering::Release);
+        self.wait.store(wait, Ordering::Release);
         for (word, value) in self.cause.iter().zip(cause.to_words()) {
             word.store(value, Ordering::Release);
         }
@@ -46,12 +49,13 @@ impl Aside {
 
     /// What was said last; it belongs to a visit only if that visit goes on after this.
     #[inline]
-    pub(crate) fn opening(&self) -> (Tick, [u64; 2]) {
+    pub(crate) fn opening(&self) -> (Tick, u64, [u64; 2]) {
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
+        let wait = self.wait.load(Ordering::Acquire);
         // The numbers before the reasons, against the order in which they are written: should the breaker
         // be opened anew meanwhile, new reasons may stand with old numbers they do not tell, but never old
         // reasons with new numbers.
         let numbers = self.cause[1].load(Ordering::Acquire);
-        (deadline, [self.cause[0].load(Ordering::Acquire), numbers])
+        (deadline, wait, [self.cause[0].load(Ordering::Acquire), numbers])
     }
 }

@@ -120,7 +120,7 @@ impl CircuitBreaker {
     /// half-open visit is judged to its end by the numbers it began with.
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
-        self.transition(now, |control, log| {
+        self.transition(now, |control, log, now| {
             let moment = Moment::at(&self.0.clock, now);
             // What is due already happens by the numbers it was due by.
             control.machine.catch_up(now, log);
@@ -168,7 +168,7 @@ impl CircuitBreaker {
     /// first probe has left while half-open; none elsewhere.
     pub fn changes_in(&self) -> Option<Duration> {
         let now = self.0.clock.now();
-        lock(&self.0.control).machine.view(now).changes_in(now)
+        lock(&self.0.control).machine.view(now).changes_in()
     }
 
     /// The breaker at this moment; changes nothing.
@@ -220,10 +220,15 @@ impl CircuitBreaker {
     // ---- transitions --------------------------------------------------------------------------
 
     /// Runs a step of the machine under the lock, publishes what it did, then tells the listeners.
-    pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Control, &mut Log) -> T) -> T {
+    ///
+    /// The clock was read before the lock was taken, and others may have had it meanwhile: the step is given
+    /// `now` or the moment of the last change, whichever is later, so that nothing is dated before what led
+    /// to it (S26).
+    pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Control, &mut Log, Tick) -> T) -> T {
         let mut log = Log::new();
         let mut control = lock(&self.0.control);
-        let answer = step(&mut control, &mut log);
+        let now = now.max(control.machine.since());
+        let answer = step(&mut control, &mut log, now);
         if !log.is_empty() {
             self.0.commit(&mut control, &log, now);
         }
@@ -339,7 +344,7 @@ impl Inner {
         // Only an opening says this: while the word still says open, a rejection that reads it must find
         // the wait that is over, not one that has not begun.
         if state == State::Open {
-            aside.set_opening(control.machine.deadline(), control.machine.cause());
+            aside.set_opening(control.machine.deadline(), control.machine.wait(), control.machine.cause());
         }
         aside.ledger.end_visit();
         self.publish(control, generation);

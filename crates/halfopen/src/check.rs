@@ -88,7 +88,7 @@ impl CircuitBreaker {
     /// assert!(matches!(breaker.refusal_for(), Some((_, None))));
     /// ```
     pub fn refusal_for(&self) -> Option<(Refusal, Option<Duration>)> {
-        self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in(now))
+        self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in())
     }
 
     /// The same as [`refusal_for`](Self::refusal_for), with the moment on the breaker's own clock
@@ -96,9 +96,6 @@ impl CircuitBreaker {
     ///
     /// Two answers with the same moment are about the same wait, whatever time has passed between them.
     pub fn refusal_until(&self) -> Option<(Refusal, Option<Duration>)> {
-        self.refusal_and(self.inner().word.load(), |machine, now| {
-            let remaining = machine.view(now).changes_in(now)?;
-            Some(Duration::from_nanos(now.0).saturating_add(remaining))
-        })
+        self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_at())
     }
 }

@@ -19,6 +19,11 @@ impl Tick {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// The moment of a clock that shows this; the last one is left out, which is [`NEVER`](Self::NEVER).
+    fn of(nanos: u64) -> Tick {
+        Tick(nanos.min(Tick::NEVER.0 - 1))
+    }
+
     pub(crate) fn after(self, nanos: u64) -> Tick {
         Tick(self.0.saturating_add(nanos))
     }
@@ -106,8 +111,8 @@ impl Clock {
     pub(crate) fn now(&self) -> Tick {
         match &self.0 {
             Source::System => system_now(),
-            Source::Manual(hands) => Tick(hands.nanos.load(Ordering::Acquire)),
-            Source::Custom(elapsed) => Tick(nanos(elapsed())),
+            Source::Manual(hands) => Tick::of(hands.nanos.load(Ordering::Acquire)),
+            Source::Custom(elapsed) => Tick::of(nanos(elapsed())),
         }
     }
 

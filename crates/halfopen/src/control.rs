@@ -24,7 +24,7 @@ impl CircuitBreaker {
 
     fn open_by_hand(&self, wait: Option<u64>) {
         let now = self.inner().clock.now();
-        self.transition(now, |control, log| {
+        self.transition(now, |control, log, now| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.open_by_hand(wait, counts, now, log);
         });
@@ -69,7 +69,7 @@ impl CircuitBreaker {
     /// ```
     pub fn set_enabled(&self, enabled: bool) -> bool {
         let now = self.inner().clock.now();
-        self.transition(now, |control, log| {
+        self.transition(now, |control, log, now| {
             let before = control.machine.state();
             let has_override = matches!(before, State::ForcedOpen | State::Disabled | State::MetricsOnly);
             if enabled != control.is_disabled_by_rule() || (!enabled && has_override) {
@@ -88,7 +88,7 @@ impl CircuitBreaker {
     /// The lifetime totals stay.
     pub fn reset(&self) {
         let now = self.inner().clock.now();
-        self.transition(now, |control, log| {
+        self.transition(now, |control, log, now| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.reset(counts, now, log);
             control.set_disabled_by_rule(false);
@@ -97,7 +97,7 @@ impl CircuitBreaker {
 
     fn force(&self, state: State) {
         let now = self.inner().clock.now();
-        self.transition(now, |control, log| {
+        self.transition(now, |control, log, now| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
             control.machine.force(state, counts, now, log);
             control.set_disabled_by_rule(false);

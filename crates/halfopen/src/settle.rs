@@ -180,7 +180,7 @@ impl CircuitBreaker {
         };
         let now = moment.get();
         let started = ticket.started().unwrap_or(now);
-        let (verdict, moved) = self.transition(now, |control, log| {
+        let (verdict, moved) = self.transition(now, |control, log, now| {
             let verdict = control.machine.settle(ticket.word.epoch(), started, end, now, log);
             if verdict == Verdict::Counted {
                 self.inner().aside().ledger.note(ended, slow);
@@ -209,7 +209,7 @@ impl CircuitBreaker {
             (State::MetricsOnly, fired) => self.note_holding(ticket, fired, counts),
             (State::Closed, Some(cause)) => {
                 let now = moment.get();
-                self.transition(now, |control, log| {
+                self.transition(now, |control, log, now| {
                     control.machine.trip(ticket.word.epoch(), cause, *counts, hint, now, log);
                 });
             }
@@ -254,7 +254,7 @@ impl CircuitBreaker {
         inner.aside().ledger.late.add(1);
         if inner.word().load().state() == State::HalfOpen {
             let now = moment.get();
-            self.transition(now, |control, log| control.machine.catch_up(now, log));
+            self.transition(now, |control, log, now| control.machine.catch_up(now, log));
         }
     }
 

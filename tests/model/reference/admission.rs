@@ -18,10 +18,11 @@ impl Breaker {
         if self.watched || self.settings.times_calls() {
             permit.acquired = Some(self.now);
         }
+        let moment = self.moment();
         if let Phase::HalfOpen(visit) = &mut self.phase {
-            permit.acquired = Some(self.now);
+            permit.acquired = Some(moment);
             permit.probe = Some(self.next_probe);
-            visit.probes.insert(self.next_probe, self.now);
+            visit.probes.insert(self.next_probe, moment);
             self.next_probe += 1;
         }
         Ok(permit)
@@ -38,8 +39,8 @@ impl Breaker {
     pub(super) fn answer(&self) -> Result<(), (Why, Option<Nanos>)> {
         match &self.phase {
             Phase::Closed(_) | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => Ok(()),
-            Phase::Open { deadline, .. } if self.now < *deadline => {
-                Err((Why::Open, Some(deadline - self.now)))
+            Phase::Open { deadline, .. } if self.moment() < *deadline => {
+                Err((Why::Open, Some(deadline - self.moment())))
             }
             Phase::Open { .. } => Ok(()),
             Phase::ForcedOpen => Err((Why::ForcedOpen, None)),
@@ -120,14 +121,14 @@ impl Breaker {
 
     /// S10: the rules are asked after every recorded outcome.
     fn record(&mut self, failure: bool, slow: bool, wait: Wait) {
-        let now = self.now;
+        let (now, moment) = (self.now, self.moment());
         match &mut self.phase {
             Phase::Closed(memory) => {
                 let (rolls, counts) = (memory.record(failure, slow, now), memory.counts(now));
                 self.told.extend(rolls.then_some(Told::Rolled { counts }));
                 let fired = self.settings.fired(&counts, self.custom);
                 if !fired.is_empty() {
-                    self.open(now, &fired, wait);
+                    self.open(moment, &fired, wait);
                 }
             }
             Phase::MetricsOnly { memory, holding } => {
@@ -149,7 +150,7 @@ impl Breaker {
                 }
                 match judge(visit) {
                     Some(true) => self.close(),
-                    Some(false) => self.open(now, &BTreeSet::from([Reason::ProbeFailed]), wait),
+                    Some(false) => self.open(moment, &BTreeSet::from([Reason::ProbeFailed]), wait),
                     None => {}
                 }
             }

@@ -122,6 +122,11 @@ impl Breaker {
         self.now = now;
     }
 
+    /// S26: the moment at which a change is made, no earlier than the last.
+    pub(super) fn moment(&self) -> Nanos {
+        self.now.max(self.since)
+    }
+
     /// The events of the queue since the last time, and the sequence of the first of them.
     pub(crate) fn take_queued(&mut self) -> (u64, Vec<Queued>) {
         let queued = std::mem::take(&mut self.queued);
@@ -205,10 +210,10 @@ impl Breaker {
         }
         let counts = self.counts();
         self.change(
-            Phase::Closed(Memory::new(self.settings.window, self.now)),
+            Phase::Closed(Memory::new(self.settings.window, self.moment())),
             &BTreeSet::new(),
             counts,
-            self.now,
+            self.moment(),
         );
     }
 
@@ -227,7 +232,7 @@ impl Breaker {
         let Phase::HalfOpen(visit) = &self.phase else { return };
         let Some(oldest) = visit.probes.values().min() else { return };
         let due = oldest.saturating_add(visit.policy.probe_timeout);
-        if self.now >= due {
+        if self.moment() >= due {
             self.open(due, &BTreeSet::from([Reason::ProbeTimedOut]), Wait::Usual);
         }
     }
@@ -236,7 +241,7 @@ impl Breaker {
     /// seen it.
     pub(super) fn settle_wait(&mut self) {
         let Phase::Open { deadline, .. } = self.phase else { return };
-        if self.now < deadline {
+        if self.moment() < deadline {
             return;
         }
         let counts = self.counts();

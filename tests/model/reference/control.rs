@@ -13,7 +13,7 @@ impl Breaker {
         self.catch_up();
         self.settle_wait();
         match self.state() {
-            State::Closed | State::HalfOpen => self.open(self.now, &manual(), Wait::Usual),
+            State::Closed | State::HalfOpen => self.open(self.moment(), &manual(), Wait::Usual),
             State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {}
         }
     }
@@ -23,10 +23,10 @@ impl Breaker {
         self.catch_up();
         self.settle_wait();
         match self.state() {
-            State::Closed | State::HalfOpen => self.open(self.now, &manual(), Wait::Fixed(wait)),
+            State::Closed | State::HalfOpen => self.open(self.moment(), &manual(), Wait::Fixed(wait)),
             State::Open => {
                 self.openings = self.openings.saturating_sub(1);
-                self.open(self.now, &manual(), Wait::Fixed(wait));
+                self.open(self.moment(), &manual(), Wait::Fixed(wait));
             }
             State::ForcedOpen | State::Disabled | State::MetricsOnly => {}
         }
@@ -60,12 +60,12 @@ impl Breaker {
     }
 
     pub(crate) fn metrics_only(&mut self) {
-        let memory = Memory::new(self.settings.window, self.now);
+        let memory = Memory::new(self.settings.window, self.moment());
         self.set_override(Phase::MetricsOnly { memory, holding: false });
     }
 
     pub(crate) fn force_closed(&mut self) {
-        self.set_override(Phase::Closed(Memory::new(self.settings.window, self.now)));
+        self.set_override(Phase::Closed(Memory::new(self.settings.window, self.moment())));
     }
 
     pub(crate) fn reset(&mut self) {
@@ -78,14 +78,15 @@ impl Breaker {
         self.catch_up();
         let counts = self.counts();
         self.openings = 0;
-        self.change(phase, &manual(), counts, self.now);
+        self.change(phase, &manual(), counts, self.moment());
     }
 
     /// S30. A reopening that is due already happened under the old numbers: it is made first.
     pub(crate) fn set_config(&mut self, settings: Settings) {
         self.catch_up();
+        let moment = self.moment();
         if let Phase::Closed(memory) | Phase::MetricsOnly { memory, .. } = &mut self.phase {
-            memory.reshape(settings.window, self.now);
+            memory.reshape(settings.window, moment);
         }
         self.settings = settings;
         self.queued.push(Queued::ConfigChanged);

@@ -54,7 +54,7 @@ impl Breaker {
     }
 
     pub(crate) fn time_left(&self) -> Option<Nanos> {
-        self.next_instant().map(|instant| instant - self.now)
+        self.next_instant().map(|instant| instant - self.moment())
     }
 
     pub(super) fn effective(&self) -> Breaker {
@@ -66,7 +66,7 @@ impl Breaker {
 
     fn retry_after(&self) -> Option<Nanos> {
         match self.phase {
-            Phase::Open { deadline, .. } => Some(deadline - self.now),
+            Phase::Open { deadline, .. } => Some(deadline - self.moment()),
             Phase::ForcedOpen => None,
             Phase::Closed(_) | Phase::HalfOpen(_) | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => {
                 Some(0)

@@ -71,8 +71,18 @@ impl Machine {
         self.epoch
     }
 
+    /// When the last change was made.
+    pub(crate) fn since(&self) -> Tick {
+        self.since
+    }
+
     pub(crate) fn deadline(&self) -> Tick {
         self.outage.as_ref().map_or(Tick::NEVER, |outage| outage.deadline)
+    }
+
+    /// The whole wait of the opening under way, or of the last one.
+    pub(crate) fn wait(&self) -> u64 {
+        self.outage.as_ref().map_or(0, |outage| outage.wait)
     }
 
     pub(crate) fn cause(&self) -> Cause {

@@ -23,12 +23,19 @@ pub(crate) struct View {
     /// When time alone will change it.
     pub(super) next: Tick,
     has_slot: bool,
+    /// The moment it is of: no earlier than the last change.
+    now: Tick,
 }
 
 impl View {
     /// How long until time alone changes it; none if it does not.
-    pub(crate) fn changes_in(&self, now: Tick) -> Option<Duration> {
-        (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.since(now)))
+    pub(crate) fn changes_in(&self) -> Option<Duration> {
+        (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.since(self.now)))
+    }
+
+    /// The moment at which time alone changes it; none if it does not.
+    pub(crate) fn changes_at(&self) -> Option<Duration> {
+        (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.0))
     }
 }
 
@@ -71,7 +78,15 @@ impl Opening {
 
 impl Machine {
     /// What an admission at `now` would find (S18, S24); changes nothing.
+    ///
+    /// A clock that stands before the last change, or was read before it, is taken to stand there (S26): no wait
+    /// left is longer than the whole wait.
     pub(crate) fn view(&self, now: Tick) -> View {
+        let now = now.max(self.since);
+        View { now, ..self.view_at(now) }
+    }
+
+    fn view_at(&self, now: Tick) -> View {
         match self.state {
             State::Closed => {
                 let openings = self.remembered(now);
@@ -110,6 +125,7 @@ impl Machine {
             moved: false,
             next: Tick::NEVER,
             has_slot: true,
+            now: self.since,
         }
     }
 

@@ -1,0 +1,100 @@
+//! Clocks that step back, and the end of time.
+#![cfg(feature = "test-util")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use halfopen::{
+    Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, ManualClock, State, Trip,
+    TripReason,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Opens for five seconds with one failure; a probe has one second.
+fn breaker() -> (CircuitBreaker, ManualClock) {
+    let config = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(1))
+        .open_duration(5 * SECOND)
+        .backoff(Backoff::none())
+        .half_open(HalfOpen::new().max_calls(2).success_threshold(2).probe_timeout(SECOND))
+        .build()
+        .unwrap();
+    let (clock, hands) = Clock::manual();
+    hands.set(100 * SECOND);
+    (CircuitBreaker::builder("late").config(config).clock(clock).build(), hands)
+}
+
+/// A thread that reads the clock and then waits for the lock comes with a moment that has gone by: to the
+/// breaker it is the same as a clock that steps back.
+#[test]
+fn nothing_is_dated_before_what_led_to_it() {
+    let (breaker, hands) = breaker();
+    let dates: Arc<Mutex<Vec<(State, SystemTime)>>> = Arc::default();
+    let notes = Arc::clone(&dates);
+    let _sub = breaker.on_event(move |_, event| {
+        if let Event::StateChanged(change) = event {
+            notes.lock().unwrap().push((change.to, change.at));
+        }
+    });
+    let steps: [fn(&CircuitBreaker); 9] = [
+        |breaker| breaker.try_acquire().unwrap().failure(),
+        |breaker| breaker.open_for(Duration::ZERO),
+        |breaker| breaker.try_acquire().unwrap().failure(),
+        CircuitBreaker::force_open,
+        CircuitBreaker::disable,
+        CircuitBreaker::metrics_only,
+        |breaker| assert!(breaker.set_enabled(true) || breaker.state() == State::MetricsOnly),
+        CircuitBreaker::reset,
+        CircuitBreaker::trip,
+    ];
+    for (n, step) in steps.into_iter().enumerate() {
+        step(&breaker);
+        // Further back with each.
+        hands.set((90 - n as u32) * SECOND);
+    }
+    let dates = dates.lock().unwrap();
+    assert!(dates.len() >= 9, "{dates:?}");
+    assert!(dates.is_sorted_by_key(|&(_, at)| at), "{dates:?}");
+}
+
+#[test]
+fn a_probe_of_a_moment_gone_by_is_not_overdue() {
+    let (breaker, hands) = breaker();
+    breaker.open_for(Duration::ZERO);
+    let first = breaker.try_acquire().unwrap();
+    hands.set(98 * SECOND); // read two seconds before the visit began, twice the time of a probe
+    let second = breaker.try_acquire().unwrap();
+    hands.set(100 * SECOND);
+    assert_eq!(breaker.state(), State::HalfOpen, "both have their whole second");
+    first.success();
+    second.success();
+    assert_eq!(breaker.state(), State::Closed);
+    assert!(!breaker.snapshot().last_trip.unwrap().reasons.contains(&TripReason::ProbeTimedOut));
+}
+
+#[test]
+fn no_wait_left_is_longer_than_the_whole_wait() {
+    let (breaker, hands) = breaker();
+    breaker.trip();
+    hands.set(SECOND);
+    let whole = Some(5 * SECOND);
+    assert_eq!(breaker.try_acquire().unwrap_err().retry_after(), whole);
+    assert_eq!(breaker.check().unwrap_err().retry_after(), whole);
+    assert_eq!(breaker.snapshot().retry_after, whole);
+    assert_eq!(breaker.changes_in(), whole);
+    assert_eq!(breaker.refusal_until().unwrap().1, Some(105 * SECOND), "the moment itself stays");
+}
+
+#[test]
+fn a_probe_sent_at_the_end_of_time_gives_its_slot_back() {
+    let (breaker, hands) = breaker();
+    breaker.open_for(Duration::ZERO);
+    hands.set(Duration::MAX);
+    let probe = breaker.try_acquire().unwrap();
+    hands.set(SECOND);
+    probe.ignore();
+    let both = [breaker.try_acquire(), breaker.try_acquire()];
+    assert!(both.iter().all(Result::is_ok), "both slots are free: {both:?}");
+}
