@@ -11,7 +11,7 @@
 //! - [Many dependencies](#many-dependencies)
 //! - [The operator's switch](#the-operators-switch)
 //! - [Testing your own code](#testing-your-own-code)
-//! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, AWS, ureq, ..
+//! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, OpenAI, AWS, ureq, ..
 //! - [When not to use a breaker](#when-not-to-use-a-breaker)
 //! - [Troubles](#troubles): [opens too often](#it-opens-too-often), [never
 //!   opens](#it-never-opens), [recovers slowly](#it-recovers-slowly), [memory](#memory)

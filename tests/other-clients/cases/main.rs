@@ -1,6 +1,7 @@
 //! Each recipe of the guide's page "With other clients", against a real server on loopback: well, four times
 //! sick, open, rejected, the wait, well.
 
+mod async_openai;
 mod aws;
 mod etcd;
 mod kube;

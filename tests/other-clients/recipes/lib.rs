@@ -1,5 +1,6 @@
 //! How a circuit breaker is put around the clients of others: each file is a code block of the guide's page.
 
+pub mod async_openai;
 pub mod aws;
 pub mod etcd;
 pub mod kube;
