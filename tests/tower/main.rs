@@ -7,6 +7,7 @@ mod balance;
 mod bounds;
 mod classify;
 mod contract;
+mod http;
 #[path = "../support/inner.rs"]
 mod inner;
 mod keyed;

@@ -1,8 +1,8 @@
-use halfopen::Outcome;
-use http::Response;
+use halfopen::{Outcome, OwnedPermit};
+use http::{HeaderMap, Response};
 use http_body::Body;
 
-use crate::{GrpcClassify, HttpClassify, TypedErrors};
+use crate::{GrpcClassify, HttpClassify, TypedErrors, WatchedCall, grpc_timeout};
 
 /// What the head of a response says about how the call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,12 @@ pub enum Head {
 pub trait ClassifyHead {
     /// What this head says. `timed_out`: the request's own deadline has passed.
     fn classify_head<B: Body>(&self, response: &Response<B>, timed_out: bool) -> Head;
+
+    /// Begins to watch the call of a request with these headers; by default without a deadline.
+    fn watch(&self, permit: OwnedPermit, headers: &HeaderMap) -> WatchedCall {
+        let _ = headers;
+        WatchedCall::new(permit)
+    }
 }
 
 impl ClassifyHead for HttpClassify {
@@ -39,10 +45,23 @@ impl ClassifyHead for GrpcClassify {
             None => Head::InTrailers(*self),
         }
     }
+
+    /// With the deadline that the request carries in `grpc-timeout`.
+    fn watch(&self, permit: OwnedPermit, headers: &HeaderMap) -> WatchedCall {
+        let call = WatchedCall::new(permit);
+        match grpc_timeout(headers) {
+            Some(timeout) => call.timeout(timeout),
+            None => call,
+        }
+    }
 }
 
 impl<C: ClassifyHead> ClassifyHead for TypedErrors<C> {
     fn classify_head<B: Body>(&self, response: &Response<B>, timed_out: bool) -> Head {
         self.0.classify_head(response, timed_out)
+    }
+
+    fn watch(&self, permit: OwnedPermit, headers: &HeaderMap) -> WatchedCall {
+        self.0.watch(permit, headers)
     }
 }

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
-use halfopen::{Classify, Outcome};
-use halfopen_http::{ClassifyHead, GrpcClassify, GrpcCode, Head, retry_hint};
-use http::Response;
+use halfopen::{Classify, Outcome, OwnedPermit};
+use halfopen_http::{ClassifyHead, GrpcClassify, GrpcCode, Head, WatchedCall, retry_hint};
+use http::{HeaderMap, Response};
 use http_body::Body;
 use tonic::Status;
 
-use crate::errors::{outcome_of_call, outcome_of_status};
+use crate::errors::{outcome_of_body, outcome_of_call, outcome_of_status};
 
 /// Says what a `Result<T, Status>` means, as a caller of a tonic client has it.
 ///
@@ -55,7 +55,7 @@ impl<T> Classify<T, Status> for StatusClassify {
 
 /// The rules of a layer's calls: those of the codes, and what is known of tonic's errors.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Rules(pub(crate) GrpcClassify);
+pub struct Rules(pub(crate) GrpcClassify);
 
 impl<B: Body, E: 'static> Classify<Response<B>, E> for Rules {
     fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
@@ -77,6 +77,10 @@ impl ClassifyHead for Rules {
             return Head::Decided(Outcome::Ignored);
         }
         self.0.classify_head(response, timed_out)
+    }
+
+    fn watch(&self, permit: OwnedPermit, headers: &HeaderMap) -> WatchedCall {
+        self.0.watch(permit, headers).body_errors(outcome_of_body)
     }
 }
 

@@ -1,12 +1,14 @@
 use std::fmt;
-use std::marker::PhantomData;
 
 use halfopen::{CircuitBreaker, Registry};
 use halfopen_http::GrpcClassify;
-use halfopen_tower::{Keyed, Single};
+#[cfg(feature = "tokio")]
+use halfopen_tower::Waiting;
+use halfopen_tower::{HttpCircuitBreakerLayer, Keyed, Single};
 use tower_layer::Layer;
 
-use crate::{AsError, GrpcCircuitBreakerService, PerMethod, PerService, TrailersOnly};
+use crate::classify::Rules;
+use crate::{GrpcCircuitBreakerService, PerMethod, PerService, StatusError, TrailersOnly};
 
 /// Puts a circuit breaker around a `Channel`, or around any gRPC `Service`, whatever its bodies are.
 ///
@@ -43,17 +45,14 @@ use crate::{AsError, GrpcCircuitBreakerService, PerMethod, PerService, TrailersO
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 #[must_use = "a layer does nothing until it is given a service"]
-pub struct GrpcCircuitBreakerLayer<A = Single, M = AsError> {
-    admission: A,
-    rules: GrpcClassify,
-    mode: PhantomData<fn() -> M>,
-}
+pub struct GrpcCircuitBreakerLayer<A = Single, M = StatusError>(HttpCircuitBreakerLayer<A, Rules, M>);
 
 impl GrpcCircuitBreakerLayer {
     /// One breaker for every call.
     pub fn new(breaker: CircuitBreaker) -> Self {
-        Self::from_parts(Single::new(breaker), GrpcClassify::new())
+        Self::with(Single::new(breaker))
     }
 
     /// One breaker of the registry per method, named `package.Service/Method`.
@@ -62,24 +61,67 @@ impl GrpcCircuitBreakerLayer {
     /// it is no part of it. On a server the paths are the callers' choice: put the layer around a service,
     /// where its methods are known, or give the registry a capacity.
     pub fn per_method(registry: Registry) -> GrpcCircuitBreakerLayer<Keyed<PerMethod>> {
-        GrpcCircuitBreakerLayer::from_parts(Keyed::new(registry, PerMethod), GrpcClassify::new())
+        GrpcCircuitBreakerLayer::with(Keyed::new(registry, PerMethod))
     }
 
     /// One breaker of the registry per service, named `package.Service`.
     pub fn per_service(registry: Registry) -> GrpcCircuitBreakerLayer<Keyed<PerService>> {
-        GrpcCircuitBreakerLayer::from_parts(Keyed::new(registry, PerService), GrpcClassify::new())
+        GrpcCircuitBreakerLayer::with(Keyed::new(registry, PerService))
+    }
+}
+
+impl<A> GrpcCircuitBreakerLayer<A> {
+    fn with(admission: A) -> Self {
+        Self(HttpCircuitBreakerLayer::from_parts(admission, Rules::default(), StatusError))
     }
 }
 
 impl<A, M> GrpcCircuitBreakerLayer<A, M> {
-    fn from_parts(admission: A, rules: GrpcClassify) -> Self {
-        Self { admission, rules, mode: PhantomData }
+    /// Sets which codes are failures, and which are ignored.
+    pub fn classify(self, rules: GrpcClassify) -> Self {
+        Self(self.0.classify(Rules(rules)))
     }
+}
 
-    /// Says which codes are failures, and which are ignored.
-    pub fn classify(mut self, rules: GrpcClassify) -> Self {
-        self.rules = rules;
-        self
+#[cfg(feature = "tokio")]
+impl<M> GrpcCircuitBreakerLayer<Single, M> {
+    /// Waits instead of rejecting, for balancers: `poll_ready` stays `Pending` while the breaker is open or has all
+    /// its probes out, and is woken when that ends.
+    ///
+    /// An open breaker answers fastest of all, so a balancer that only sees load sends most calls to the endpoint
+    /// that is down. With one layer like this around the channel of each endpoint it leaves that endpoint out. See
+    /// [`CircuitBreakerLayer::wait_while_open`](halfopen_tower::CircuitBreakerLayer::wait_while_open).
+    ///
+    /// # Panics
+    ///
+    /// `poll_ready` panics while the breaker is open if there is no tokio runtime with its timer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    /// use halfopen_tonic::GrpcCircuitBreakerLayer;
+    /// use tonic::transport::Channel;
+    /// use tower::Layer;
+    /// use tower::balance::p2c::Balance;
+    /// use tower::buffer::Buffer;
+    /// use tower::discover::ServiceList;
+    /// use tower::load::Constant;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let replicas = ["http://10.0.0.1:50051", "http://10.0.0.2:50051"].map(|address| {
+    ///     let layer = GrpcCircuitBreakerLayer::new(CircuitBreaker::builder(address).build()).wait_while_open();
+    ///     Constant::new(layer.layer(Channel::from_static(address).connect_lazy()), 1)
+    /// });
+    /// let balance = Balance::new(ServiceList::new::<http::Request<tonic::body::Body>>(replicas));
+    /// let channel = Buffer::new(balance, 1024); // `Clone`, as generated clients want it
+    /// // let mut client = InventoryClient::new(channel);
+    /// # let _ = channel;
+    /// # }
+    /// ```
+    pub fn wait_while_open(self) -> GrpcCircuitBreakerLayer<Waiting, M> {
+        GrpcCircuitBreakerLayer(self.0.wait_while_open())
     }
 }
 
@@ -120,27 +162,20 @@ impl<A> GrpcCircuitBreakerLayer<A> {
     /// # }
     /// ```
     pub fn trailers_only(self) -> GrpcCircuitBreakerLayer<A, TrailersOnly> {
-        GrpcCircuitBreakerLayer::from_parts(self.admission, self.rules)
+        GrpcCircuitBreakerLayer(self.0.on_reject(TrailersOnly))
     }
 }
 
-impl<S, A: Clone, M> Layer<S> for GrpcCircuitBreakerLayer<A, M> {
+impl<S, A: Clone, M: Clone> Layer<S> for GrpcCircuitBreakerLayer<A, M> {
     type Service = GrpcCircuitBreakerService<S, A, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        GrpcCircuitBreakerService::from_parts(inner, self.admission.clone(), self.rules)
-    }
-}
-
-impl<A: Clone, M> Clone for GrpcCircuitBreakerLayer<A, M> {
-    fn clone(&self) -> Self {
-        Self::from_parts(self.admission.clone(), self.rules)
+        GrpcCircuitBreakerService(self.0.layer(inner))
     }
 }
 
 impl<A: fmt::Debug, M> fmt::Debug for GrpcCircuitBreakerLayer<A, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("GrpcCircuitBreakerLayer");
-        debug.field("admission", &self.admission).field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_tuple("GrpcCircuitBreakerLayer").field(&self.0).finish()
     }
 }

@@ -65,6 +65,8 @@ mod classify;
 #[cfg(feature = "tokio")]
 mod clock;
 mod future;
+#[cfg(feature = "http")]
+mod http;
 mod inner;
 mod keyed;
 mod layer;
@@ -80,6 +82,8 @@ pub use classify::{Custom, DefaultClassify, RecordOutcome};
 pub use clock::tokio_clock;
 pub use future::ResponseFuture;
 pub use halfopen::BoxError;
+#[cfg(feature = "http")]
+pub use http::{HttpCircuitBreakerLayer, HttpCircuitBreakerService, HttpResponseFuture};
 pub use keyed::{Key, Keyed};
 pub use layer::CircuitBreakerLayer;
 pub use local::is_local;

@@ -55,8 +55,8 @@ impl Waiting {
             let Some(until) = until else { return Poll::Pending };
             let remaining = until.saturating_sub(breaker.now());
             match ready!(alarm.poll_until(until, remaining, cx)) {
-                Ring::First => {}
-                Ring::Again => return Poll::Ready(()),
+                Ring::Ask => {}
+                Ring::GiveUp => return Poll::Ready(()),
             }
         }
     }

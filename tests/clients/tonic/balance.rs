@@ -1,16 +1,20 @@
 //! `Channel::balance_list` and `balance_channel` hide their endpoints: a layer around one sees the whole
 //! set. Who wants a breaker per endpoint makes a channel for each.
 
+use std::future::ready;
 use std::ops::ControlFlow;
 
-use halfopen::{CircuitBreaker, State, Trip, rejection};
-use halfopen_http::GrpcClassify;
-use halfopen_tower::CircuitBreakerLayer;
+use futures_util::{StreamExt, stream};
+use halfopen::{BoxError, CircuitBreaker, State, Trip, rejection};
+use halfopen_http::WatchedBody;
+use halfopen_tonic::GrpcCircuitBreakerLayer;
+use tonic::body::Body;
 use tonic::transport::channel::Change;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Response, Status};
 use tower::Layer;
 use tower::balance::p2c::Balance;
+use tower::buffer::Buffer;
 use tower::discover::ServiceList;
 use tower::load::Constant;
 
@@ -81,19 +85,24 @@ async fn a_dead_endpoint_of_a_balance_list_rejects_calls_that_another_would_have
     InventoryClient::new(shop.channel()).count(article("3/0")).await.unwrap();
 }
 
-/// The way out: tower's balancer over a channel and a breaker each. The layer is that of `halfopen-tower`,
-/// since a balancer can find it not ready while it is open; it judges the head of an answer.
+/// The way out: tower's balancer over a channel and a breaker each, which it finds not ready while it is open.
+fn balanced(
+    endpoints: impl IntoIterator<Item = (CircuitBreaker, Endpoint)>,
+) -> Buffer<http::Request<Body>, impl Future<Output = Result<http::Response<WatchedBody<Body>>, BoxError>>> {
+    let endpoints = endpoints.into_iter().map(|(breaker, endpoint)| {
+        let layer = GrpcCircuitBreakerLayer::new(breaker).wait_while_open();
+        Constant::new(layer.layer(endpoint.connect_lazy()), 1)
+    });
+    let endpoints: Vec<_> = endpoints.collect();
+    Buffer::new(Balance::new(ServiceList::new::<http::Request<Body>>(endpoints)), MANY)
+}
+
 #[tokio::test]
-async fn with_a_channel_and_a_breaker_each_only_the_dead_endpoint_is_left_out() {
+async fn a_dead_endpoint_is_left_out_and_rejects_nothing() {
     let shop = Open::shop().await;
     let (dead, alive) = (Scene::new(), Scene::new());
-    let guard = |breaker: &CircuitBreaker, endpoint: Endpoint| {
-        let layer = CircuitBreakerLayer::new(breaker.clone()).wait_while_open();
-        Constant::new(layer.classify(GrpcClassify::new()).layer(endpoint.connect_lazy()), 1)
-    };
-    let endpoints = vec![guard(&dead.breaker, deserted().await), guard(&alive.breaker, shop.endpoint())];
-    let balance = Balance::new(ServiceList::new::<http::Request<tonic::body::Body>>(endpoints));
-    let mut client = InventoryClient::new(balance);
+    let endpoints = [(dead.breaker.clone(), deserted().await), (alive.breaker.clone(), shop.endpoint())];
+    let mut client = InventoryClient::new(balanced(endpoints));
     let mut failed = 0;
     for _ in 0..MANY {
         failed += usize::from(client.count(article("3/0")).await.is_err());
@@ -102,4 +111,42 @@ async fn with_a_channel_and_a_breaker_each_only_the_dead_endpoint_is_left_out() 
     assert_eq!(dead.breaker.snapshot().retry_after, Some(SECOND));
     assert_eq!(alive.breaker.state(), State::Closed);
     assert!(ended(&alive.breaker).split(' ').all(|outcome| outcome == "success"));
+}
+
+/// Two real servers, one of which goes away.
+#[tokio::test]
+async fn of_two_replicas_the_one_that_is_down_is_left_out() {
+    let (well, sick) = (Open::shop().await, Open::shop().await);
+    let (well_scene, sick_scene) = (Scene::new(), Scene::new());
+    let endpoints =
+        [(well_scene.breaker.clone(), well.endpoint()), (sick_scene.breaker.clone(), sick.endpoint())];
+    let mut client = InventoryClient::new(balanced(endpoints));
+    drop(sick);
+    let (mut failed, mut rejections) = (0, 0);
+    for _ in 0..MANY {
+        if let Err(status) = client.count(article("3/0")).await {
+            failed += 1;
+            rejections += usize::from(rejection(&status).is_some());
+        }
+    }
+    assert!(failed <= 5, "{failed} of {MANY} calls failed with one of two replicas down");
+    assert_eq!((rejections, sick_scene.breaker.snapshot().totals.rejected), (0, 0));
+    assert_eq!(well_scene.breaker.state(), State::Closed);
+}
+
+/// Many at once: who finds the endpoint ready before its breaker opens may be rejected, nobody later.
+#[tokio::test]
+async fn a_dead_endpoint_is_left_out_by_calls_that_overlap() {
+    let shop = Open::shop().await;
+    let (dead, alive) = (Scene::new(), Scene::new());
+    let endpoints = [(dead.breaker.clone(), deserted().await), (alive.breaker.clone(), shop.endpoint())];
+    let client = InventoryClient::new(balanced(endpoints));
+    let calls = (0..MANY).map(|_| {
+        let mut client = client.clone();
+        async move { client.count(article("3/0")).await.is_err() }
+    });
+    let failed = stream::iter(calls).buffer_unordered(8).filter(|failed| ready(*failed)).count().await;
+    let totals = dead.breaker.snapshot().totals;
+    assert!(failed <= 3 + 8, "{failed} of {MANY}: {totals:?}");
+    assert!(totals.rejected <= 8, "{totals:?}");
 }

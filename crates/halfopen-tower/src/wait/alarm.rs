@@ -1,7 +1,7 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant as StdInstant};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -10,25 +10,28 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Wakes a task when a moment of a breaker's clock has come, by tokio's clock.
 ///
-/// tokio's clock and the breaker's own may run apart (tokio's paused time, a manual clock). A breaker that still
-/// refuses until a moment that has come by tokio's clock is asked once more and then no longer waited for, which
-/// would spin for as long as the two differ.
+/// In tokio's paused time a timer ends without any time for a breaker on another clock. Such a breaker still
+/// refuses until the same moment; it is asked once more and then no longer waited for, which would spin for as long
+/// as the two clocks differ, and carry tokio's clock away.
 pub(super) struct Alarm {
-    sleep: Option<Pin<Box<Sleep>>>,
+    sleep: Pin<Box<Sleep>>,
     /// On the breaker's clock.
     until: Option<Duration>,
-    rung: bool,
+    set_at: StdInstant,
+    set_for: Duration,
 }
 
 pub(super) enum Ring {
-    First,
-    /// For the same moment as before.
-    Again,
+    /// The moment may have come: ask the breaker.
+    Ask,
+    /// It has come by tokio's clock alone, and the breaker was asked.
+    GiveUp,
 }
 
 impl Alarm {
     pub(super) fn new() -> Self {
-        Self { sleep: None, until: None, rung: false }
+        let sleep = Box::pin(sleep_until(Instant::now()));
+        Self { sleep, until: None, set_at: real_now(), set_for: Duration::ZERO }
     }
 
     /// Rings when the moment `until` has come, which is `remaining` from now.
@@ -38,18 +41,31 @@ impl Alarm {
         remaining: Duration,
         cx: &mut Context<'_>,
     ) -> Poll<Ring> {
+        let remaining = remaining.min(LONGEST);
         let same = self.until == Some(until);
-        if !same {
-            self.until = Some(until);
-            self.rung = false;
+        if same && self.sleep.is_elapsed() && !self.took_real_time() {
+            return Poll::Ready(Ring::GiveUp);
         }
-        let deadline = Instant::now() + remaining.min(LONGEST);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         // Never later for the same moment: a task that is woken often must not put it off.
-        if !same || deadline < sleep.deadline() {
-            sleep.as_mut().reset(deadline);
+        if !same || self.sleep.is_elapsed() || Instant::now() + remaining < self.sleep.deadline() {
+            self.until = Some(until);
+            self.set(remaining);
         }
-        ready!(sleep.as_mut().poll(cx));
-        Poll::Ready(if std::mem::replace(&mut self.rung, true) { Ring::Again } else { Ring::First })
+        self.sleep.as_mut().poll(cx).map(|()| Ring::Ask)
     }
+
+    fn set(&mut self, remaining: Duration) {
+        self.sleep.as_mut().reset(Instant::now() + remaining);
+        self.set_at = real_now();
+        self.set_for = remaining;
+    }
+
+    fn took_real_time(&self) -> bool {
+        real_now().saturating_duration_since(self.set_at) >= self.set_for
+    }
+}
+
+fn real_now() -> StdInstant {
+    #[expect(clippy::disallowed_methods, reason = "to tell tokio's paused time from real time")]
+    StdInstant::now()
 }

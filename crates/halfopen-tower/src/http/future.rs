@@ -1,0 +1,107 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use halfopen::{Classify, Outcome};
+use halfopen_http::{ClassifyHead, WatchedBody, WatchedCall};
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use crate::OnReject;
+use crate::local::is_local_any;
+
+pin_project! {
+    /// The future of a call of an [`HttpCircuitBreakerService`](crate::HttpCircuitBreakerService): the inner call
+    /// under watch, or the answer to a rejected one.
+    ///
+    /// # Panics
+    ///
+    /// It may panic if it is polled again after it is ready.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before the head of the response is here, the call is abandoned, and a probe gives its slot back; if
+    /// the request's own deadline has passed by then, it is a failure.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct HttpResponseFuture<F, C, M, Request, T, E> {
+        #[pin]
+        call: Call<F, C, T, E>,
+        // Types alone: the future has no use for the values.
+        mode: PhantomData<fn(Request) -> M>,
+    }
+}
+
+pin_project! {
+    #[project = CallProjection]
+    enum Call<F, C, T, E> {
+        Permitted {
+            #[pin]
+            inner: F,
+            watched: Option<WatchedCall>,
+            rules: C,
+        },
+        Rejected {
+            answer: Option<Result<T, E>>,
+        },
+    }
+}
+
+impl<F, C, M, Request, T, E> HttpResponseFuture<F, C, M, Request, T, E> {
+    pub(crate) fn permitted(inner: F, watched: WatchedCall, rules: C) -> Self {
+        Self { call: Call::Permitted { inner, watched: Some(watched), rules }, mode: PhantomData }
+    }
+
+    pub(crate) fn rejected(answer: Result<T, E>) -> Self {
+        Self { call: Call::Rejected { answer: Some(answer) }, mode: PhantomData }
+    }
+}
+
+impl<F, C, M, Request, B, E> Future for HttpResponseFuture<F, C, M, Request, Response<B>, M::Error>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    C: ClassifyHead + Classify<Response<B>, M::Error>,
+    M: OnReject<Request, Response<B>, E, Error: 'static>,
+    B: Body,
+{
+    type Output = Result<Response<WatchedBody<B>>, M::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().call.project() {
+            CallProjection::Permitted { inner, watched, rules } => {
+                let call = watched.as_mut().expect("not polled after it was ready");
+                let result = ready!(call.poll_with(|| inner.poll(cx)));
+                let call = watched.take().expect("it was there a line ago");
+                Poll::Ready(match result.map_err(M::map_error) {
+                    Err(error) if is_local_any(&error) => Err(ignore(call, error)),
+                    result => call.finish(rules, result),
+                })
+            }
+            CallProjection::Rejected { answer } => {
+                let answer = answer.take().expect("not polled after it was ready");
+                Poll::Ready(answer.map(|response| response.map(WatchedBody::unwatched)))
+            }
+        }
+    }
+}
+
+/// Ends a call that never reached the server, by the doing of this side: no rules are asked.
+#[cold]
+fn ignore<E>(call: WatchedCall, error: E) -> E {
+    let result = Err::<Infallible, _>(error);
+    call.settle(&result, &|_: &Result<Infallible, E>| Outcome::Ignored);
+    match result {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+impl<F, C, M, Request, T, E> fmt::Debug for HttpResponseFuture<F, C, M, Request, T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rejected = matches!(self.call, Call::Rejected { .. });
+        f.debug_struct("HttpResponseFuture").field("rejected", &rejected).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use halfopen::{CircuitBreaker, Registry, Rejected};
+use halfopen_http::{ClassifyHead, HttpClassify};
+use tower_layer::Layer;
+
+#[cfg(feature = "tokio")]
+use crate::Waiting;
+use crate::{Boxed, HttpCircuitBreakerService, Keyed, OnRejected, Single};
+
+/// Puts a circuit breaker around HTTP services: hyper's clients, those of kube and octocrab, and every `Service`
+/// of an `http::Request` and an `http::Response`.
+///
+/// A client that returns `Ok` for every status hides an outage from
+/// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer). This layer reads the answer: by default 408, 429 and every
+/// 5xx except 501 and 505 are failures, as is every error and a body that breaks; a `Retry-After` lengthens the
+/// wait. The call ends with the body of the response, which is a [`WatchedBody`](halfopen_http::WatchedBody).
+///
+/// All services that one layer makes, and all their clones, share its breaker (or its registry).
+///
+/// # Examples
+///
+/// ```
+/// use std::convert::Infallible;
+/// use halfopen::{CircuitBreaker, CircuitBreakerConfig, Trip};
+/// use halfopen_tower::HttpCircuitBreakerLayer;
+/// use http::{Request, Response};
+/// use http_body_util::Empty;
+/// use tower::{Service, ServiceExt, Layer, service_fn};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), halfopen_tower::BoxError> {
+/// let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).build()?;
+/// let layer = HttpCircuitBreakerLayer::new(CircuitBreaker::new("storage", config));
+///
+/// // A `hyper_util::client::legacy::Client` in real life.
+/// let mut client = layer.layer(service_fn(|_: Request<Empty<&'static [u8]>>| async {
+///     Ok::<_, Infallible>(Response::builder().status(503).body(Empty::<&'static [u8]>::new()).unwrap())
+/// }));
+///
+/// let response = client.ready().await?.call(Request::new(Empty::new())).await?;
+/// assert_eq!(response.status(), 503);
+///
+/// let rejected = client.ready().await?.call(Request::new(Empty::new())).await.unwrap_err();
+/// assert_eq!(halfopen::rejection(&*rejected).unwrap().name(), "storage");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a layer does nothing until it is given a service"]
+pub struct HttpCircuitBreakerLayer<B = Single, C = HttpClassify, M = Boxed> {
+    admission: B,
+    rules: C,
+    mode: M,
+}
+
+impl HttpCircuitBreakerLayer {
+    /// One breaker for every service that the layer makes.
+    pub fn new(breaker: CircuitBreaker) -> Self {
+        Self::from_parts(Single::new(breaker), HttpClassify::new(), Boxed)
+    }
+
+    /// One breaker of the registry per key; a key that is borrowed from the request allocates nothing.
+    ///
+    /// As for [`CircuitBreakerLayer::keyed`](crate::CircuitBreakerLayer::keyed), the inner service is polled ready
+    /// before the key is known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::borrow::Cow;
+    /// use std::convert::Infallible;
+    /// use halfopen::Registry;
+    /// use halfopen_tower::HttpCircuitBreakerLayer;
+    /// use http::{Request, Response};
+    /// use http_body_util::Empty;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// type Body = Empty<&'static [u8]>;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), halfopen_tower::BoxError> {
+    /// let registry = Registry::new();
+    /// let layer = HttpCircuitBreakerLayer::keyed(registry.clone(), |request: &Request<Body>| {
+    ///     Cow::Borrowed(request.uri().host().unwrap_or_default())
+    /// });
+    /// let client =
+    ///     layer.layer(service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::new())) }));
+    ///
+    /// client.oneshot(Request::get("http://storage.internal/42").body(Body::new())?).await?;
+    /// assert!(registry.get("storage.internal").is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn keyed<Request, K>(registry: Registry, key: K) -> HttpCircuitBreakerLayer<Keyed<K>>
+    where
+        K: for<'a> Fn(&'a Request) -> Cow<'a, str>,
+    {
+        HttpCircuitBreakerLayer::from_parts(Keyed::new(registry, key), HttpClassify::new(), Boxed)
+    }
+}
+
+impl<B, C, M> HttpCircuitBreakerLayer<B, C, M> {
+    /// A layer of these parts, for adapters with an admission, rules and answers of their own.
+    pub fn from_parts(admission: B, rules: C, mode: M) -> Self {
+        Self { admission, rules, mode }
+    }
+
+    /// Sets the rules by which an answer is a failure: an [`HttpClassify`], a
+    /// [`GrpcClassify`](halfopen_http::GrpcClassify), or rules of your own that implement [`ClassifyHead`] and
+    /// [`Classify`](halfopen::Classify).
+    ///
+    /// They see an error as the service returns it, a [`BoxError`](crate::BoxError) by default.
+    pub fn classify<D: ClassifyHead>(self, rules: D) -> HttpCircuitBreakerLayer<B, D, M> {
+        HttpCircuitBreakerLayer::from_parts(self.admission, rules, self.mode)
+    }
+
+    /// Answers a rejected request with a function: a canned response, or an error of the inner service's own type.
+    /// The service's error stays `S::Error`.
+    ///
+    /// The function runs inside `call`, so it should not block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use halfopen::CircuitBreaker;
+    /// use halfopen_tower::HttpCircuitBreakerLayer;
+    /// use http::{Request, Response};
+    /// use http_body_util::Full;
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// type Body = Full<&'static [u8]>;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Infallible> {
+    /// let breaker = CircuitBreaker::builder("storage").build();
+    /// breaker.force_open();
+    /// let layer = HttpCircuitBreakerLayer::new(breaker).on_rejected(|rejected, _: Request<Body>| {
+    ///     Ok(halfopen_http::rejected_response(&rejected).map(|()| Body::default()))
+    /// });
+    /// let storage =
+    ///     layer.layer(service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::default())) }));
+    ///
+    /// assert_eq!(storage.oneshot(Request::default()).await?.status(), 503);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_rejected<Request, Response, E, A>(
+        self,
+        answer: A,
+    ) -> HttpCircuitBreakerLayer<B, C, OnRejected<A>>
+    where
+        A: Fn(Rejected, Request) -> Result<Response, E>,
+    {
+        HttpCircuitBreakerLayer::from_parts(self.admission, self.rules, OnRejected::new(answer))
+    }
+
+    /// Sets what a rejected caller gets, for adapters.
+    pub fn on_reject<N>(self, mode: N) -> HttpCircuitBreakerLayer<B, C, N> {
+        HttpCircuitBreakerLayer::from_parts(self.admission, self.rules, mode)
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<C, M> HttpCircuitBreakerLayer<Single, C, M> {
+    /// Waits instead of rejecting, for balancers: as
+    /// [`CircuitBreakerLayer::wait_while_open`](crate::CircuitBreakerLayer::wait_while_open).
+    ///
+    /// # Panics
+    ///
+    /// `poll_ready` panics while the breaker is open if there is no tokio runtime with its timer.
+    pub fn wait_while_open(self) -> HttpCircuitBreakerLayer<Waiting, C, M> {
+        let admission = Waiting::new(self.admission.breaker);
+        HttpCircuitBreakerLayer::from_parts(admission, self.rules, self.mode)
+    }
+}
+
+impl<S, B: Clone, C: Clone, M: Clone> Layer<S> for HttpCircuitBreakerLayer<B, C, M> {
+    type Service = HttpCircuitBreakerService<S, B, C, M>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let (admission, rules, mode) = (self.admission.clone(), self.rules.clone(), self.mode.clone());
+        HttpCircuitBreakerService::from_parts(inner, admission, rules, mode)
+    }
+}
+
+impl<B: fmt::Debug, C: fmt::Debug, M> fmt::Debug for HttpCircuitBreakerLayer<B, C, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("HttpCircuitBreakerLayer");
+        debug.field("admission", &self.admission).field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
