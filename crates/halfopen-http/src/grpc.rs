@@ -11,9 +11,10 @@ use crate::{GrpcCode, RuleError, TypedErrors};
 
 /// Says what a gRPC answer means: which codes are failures, which are ignored.
 ///
-/// By default `Unavailable`, `DeadlineExceeded`, `Internal`, `Unknown`, `DataLoss` and
-/// `ResourceExhausted` are failures; `Cancelled` is ignored, but a failure if the request's own
-/// deadline has passed; all other codes are successes: the server has done its work. Every transport
+/// By default `Unavailable`, `DeadlineExceeded`, `Internal`, `Unknown`, `DataLoss`,
+/// `ResourceExhausted` and `Cancelled` are failures; all other codes are successes: the server has
+/// done its work. (A caller that cancels does not wait for the status, so a `Cancelled` that arrives
+/// is the peer's: its own timeout, a handler that panicked, a connection that is drained.) Every transport
 /// error is a failure, except a rejection by a circuit breaker further in, which is ignored. A
 /// failure's `grpc-retry-pushback-ms` or `Retry-After` is passed on as the hint for the wait.
 ///
@@ -31,7 +32,7 @@ use crate::{GrpcCode, RuleError, TypedErrors};
 /// let rules = GrpcClassify::new();
 /// assert_eq!(rules.outcome(GrpcCode::Unavailable), Outcome::Failure);
 /// assert_eq!(rules.outcome(GrpcCode::NotFound), Outcome::Success);
-/// assert_eq!(rules.outcome(GrpcCode::Cancelled), Outcome::Ignored);
+/// assert_eq!(rules.outcome(GrpcCode::Cancelled), Outcome::Failure);
 ///
 /// // A quota per tenant says nothing about the server.
 /// let rules = rules.rule(GrpcCode::ResourceExhausted, Outcome::Ignored)?;
@@ -52,10 +53,8 @@ impl GrpcClassify {
     pub const fn new() -> GrpcClassify {
         let overload = GrpcCode::Unavailable.bit() | GrpcCode::ResourceExhausted.bit();
         let broken = GrpcCode::Internal.bit() | GrpcCode::Unknown.bit() | GrpcCode::DataLoss.bit();
-        GrpcClassify {
-            failures: overload | broken | GrpcCode::DeadlineExceeded.bit(),
-            ignored: GrpcCode::Cancelled.bit(),
-        }
+        let given_up = GrpcCode::DeadlineExceeded.bit() | GrpcCode::Cancelled.bit();
+        GrpcClassify { failures: overload | broken | given_up, ignored: 0 }
     }
 
     /// Rules whose failures are the codes in this mask (bit n is code n), and no others; `Cancelled`
@@ -172,14 +171,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn by_default_six_codes_fail_cancelled_is_ignored_and_the_rest_succeeds() {
+    fn by_default_seven_codes_fail_and_the_rest_succeeds() {
         use GrpcCode::*;
         for code in GrpcCode::ALL {
             let expected = match code {
-                Unavailable | DeadlineExceeded | Internal | Unknown | DataLoss | ResourceExhausted => {
-                    Outcome::Failure
-                }
-                Cancelled => Outcome::Ignored,
+                Unavailable | DeadlineExceeded | Internal | Unknown | DataLoss | ResourceExhausted
+                | Cancelled => Outcome::Failure,
                 Ok | InvalidArgument | NotFound | AlreadyExists | PermissionDenied | FailedPrecondition
                 | Aborted | OutOfRange | Unimplemented | Unauthenticated => Outcome::Success,
             };
@@ -189,7 +186,7 @@ mod tests {
 
     #[test]
     fn after_a_timeout_only_an_ignored_cancelled_changes() {
-        let rules = GrpcClassify::new();
+        let rules = GrpcClassify::new().rule(GrpcCode::Cancelled, Outcome::Ignored).unwrap();
         for code in GrpcCode::ALL {
             let expected = match code {
                 GrpcCode::Cancelled => Outcome::Failure,
@@ -227,8 +224,8 @@ mod tests {
     fn the_rules_print_as_names() {
         assert_eq!(
             format!("{:?}", GrpcClassify::new()),
-            "GrpcClassify { failures: [Unknown, DeadlineExceeded, ResourceExhausted, Internal, Unavailable, \
-             DataLoss], ignored: [Cancelled] }"
+            "GrpcClassify { failures: [Cancelled, Unknown, DeadlineExceeded, ResourceExhausted, Internal, \
+             Unavailable, DataLoss], ignored: [] }"
         );
     }
 

@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::time::Duration;
 
 use halfopen::{Classify, Outcome, OwnedPermit};
@@ -6,51 +7,117 @@ use http::{HeaderMap, Response};
 use http_body::Body;
 use tonic::Status;
 
-use crate::errors::{outcome_of_body, outcome_of_call, outcome_of_status};
+use crate::errors::{
+    grpc_error, outcome_of_body, outcome_of_call, outcome_of_error, outcome_of_status, status_in,
+};
 
-/// Says what a `Result<T, Status>` means, as a caller of a tonic client has it.
+/// Classifies a call by the [`Status`] in its error, as a caller of a tonic client gets it.
 ///
-/// A status that the peer sent is judged by its code, by the rules of a [`GrpcClassify`]. One that tonic
-/// made of an error (a refused connection, a reset, a timeout) is a failure, whatever its code. A
-/// rejection, and a call that the caller has cancelled, are ignored. The pushback and the `RetryInfo` of
-/// a failure are the hint for the wait.
+/// A status that the peer sent is judged by its code, by the rules of a [`GrpcClassify`]; a `Cancelled` among them
+/// is a failure: who cancels does not wait for the status. One that tonic made of an error (a refused connection, a
+/// reset, a timeout) is a failure, whatever its code. What this side did itself is ignored: a rejection, a call that
+/// was cancelled, a message that the client refuses to send. The pushback and the `RetryInfo` of a failure are the
+/// hint for the wait.
+///
+/// The error may be a `Status` or hold one: boxed, shared, in a [`CircuitBreakerError`](halfopen::CircuitBreakerError)
+/// or, if it is a boxed error, anywhere in its `source()` chain. An error without a status is a failure. To walk the
+/// chain of a typed error (that of an SDK over tonic) use [`typed_errors`](Self::typed_errors); for an error that
+/// hides its status from `source()` take it out and ask [`outcome`](Self::outcome).
 ///
 /// # Examples
 ///
 /// A stream of messages behind a breaker; `tonic::Streaming` is such a stream.
 ///
 /// ```
-/// use halfopen::{CircuitBreaker, Classify, Outcome};
+/// use halfopen::{Classify, Outcome};
 /// use halfopen_tonic::StatusClassify;
 /// use tonic::Status;
 ///
 /// let classify = StatusClassify::default();
 /// assert_eq!(classify.classify(&Err::<(), _>(Status::not_found("no such article"))), Outcome::Success);
 /// assert_eq!(classify.classify(&Err::<(), _>(Status::unavailable("restarting"))), Outcome::Failure);
-/// assert_eq!(classify.classify(&Err::<(), _>(Status::cancelled("not needed"))), Outcome::Ignored);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StatusClassify(GrpcClassify);
 
 impl StatusClassify {
-    /// By these rules; `StatusClassify::default()` has the default ones.
+    /// A classifier with these rules; `StatusClassify::default()` has the default ones.
     pub const fn new(rules: GrpcClassify) -> StatusClassify {
         StatusClassify(rules)
     }
+
+    /// Returns what a status means.
+    pub fn outcome(&self, status: &Status) -> Outcome {
+        outcome_of_status(status, self.0)
+    }
+
+    /// Returns what an error means: by the outermost [`Status`] in its chain; a failure if there is none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Outcome;
+    /// use halfopen_tonic::StatusClassify;
+    /// use tonic::Status;
+    ///
+    /// let error = std::io::Error::other(Status::not_found("no such article"));
+    /// assert_eq!(StatusClassify::default().outcome_of(&error), Outcome::Success);
+    /// ```
+    pub fn outcome_of(&self, error: &(dyn Error + 'static)) -> Outcome {
+        outcome_of_error(error, self.0)
+    }
+
+    /// The same classifier for a typed error, whose `source()` chain is walked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{Classify, Outcome};
+    /// use halfopen_tonic::StatusClassify;
+    /// use tonic::Status;
+    ///
+    /// let error = std::io::Error::other(Status::not_found("no such article"));
+    /// let classify = StatusClassify::default().typed_errors();
+    /// assert_eq!(classify.classify(&Err::<(), _>(error)), Outcome::Success);
+    /// ```
+    pub const fn typed_errors(self) -> TypedStatusClassify {
+        TypedStatusClassify(self)
+    }
 }
 
-impl<T> Classify<T, Status> for StatusClassify {
-    fn classify(&self, result: &Result<T, Status>) -> Outcome {
+impl<T, E: 'static> Classify<T, E> for StatusClassify {
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
         match result {
             Ok(_) => Outcome::Success,
-            Err(status) => outcome_of_status(status, self.0),
+            Err(error) => grpc_error(error).map_or(Outcome::Failure, |error| self.outcome_of(error)),
         }
     }
 
-    fn retry_after(&self, result: &Result<T, Status>) -> Option<Duration> {
-        let status = result.as_ref().err()?;
-        retry_hint(status.metadata().as_ref(), status.details())
+    fn retry_after(&self, result: &Result<T, E>) -> Option<Duration> {
+        hint_of(grpc_error(result.as_ref().err()?)?)
     }
+}
+
+/// A [`StatusClassify`] of typed errors; made by [`StatusClassify::typed_errors`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TypedStatusClassify(StatusClassify);
+
+impl<T, E: Error + 'static> Classify<T, E> for TypedStatusClassify {
+    fn classify(&self, result: &Result<T, E>) -> Outcome {
+        match result {
+            Ok(_) => Outcome::Success,
+            Err(error) => self.0.outcome_of(error),
+        }
+    }
+
+    fn retry_after(&self, result: &Result<T, E>) -> Option<Duration> {
+        hint_of(result.as_ref().err()?)
+    }
+}
+
+fn hint_of(error: &(dyn Error + 'static)) -> Option<Duration> {
+    let status = status_in(error)?;
+    retry_hint(status.metadata().as_ref(), status.details())
 }
 
 /// The rules of a layer's calls: those of the codes, and what is known of tonic's errors.

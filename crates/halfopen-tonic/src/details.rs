@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use halfopen::Rejected;
+use halfopen::adapter::Printable;
 use tonic::Code;
 
 /// What `ErrorInfo` says a rejection is.
@@ -24,7 +25,7 @@ pub(crate) fn of(rejected: &Rejected, code: Code, message: &str) -> Vec<u8> {
         Some(info) => status.message(3, any(RETRY_INFO, info)),
         None => status,
     };
-    status.message(3, any(ERROR_INFO, error_info(rejected.name()))).0
+    status.message(3, any(ERROR_INFO, error_info(&Printable::new(rejected.name()).to_string()))).0
 }
 
 fn retry_info(delay: Duration) -> Message {

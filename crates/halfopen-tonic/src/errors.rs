@@ -2,42 +2,47 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::sync::Arc;
 
-use halfopen::{BoxError, Outcome, rejection};
-use halfopen_http::{GrpcClassify, GrpcCode};
+use halfopen::adapter::{error_as, error_chain};
+use halfopen::{CircuitBreakerError, Outcome};
+use halfopen_http::{GrpcClassify, GrpcCode, as_error, is_local};
 use tonic::{Code, Status, TimeoutExpired};
 
-/// How deep an error is searched; a chain longer than this is taken for a circle.
-const DEPTH: usize = 64;
-
-/// What the error of a call that brought no answer means; none if this is not known here.
+/// What the error of a call that brought no answer means; [`None`] if its type is unknown here.
 ///
 /// Errors of the transport fail whatever code tonic would make of them: without its `server` feature
 /// every reset is an Unknown, with it a reset can be a Cancelled.
 pub(crate) fn outcome_of_call(error: &dyn Any, rules: GrpcClassify) -> Option<Outcome> {
-    let error = as_error(error)?;
-    if is_ours(error) {
+    let error = grpc_error(error)?;
+    if is_local(error) {
         return Some(Outcome::Ignored);
     }
     let status = error.downcast_ref::<Status>()?;
-    // A layer between here and the channel has answered itself. Whether the server was asked nobody
-    // knows, so that a good word for it would be made up.
-    Some(match outcome_of_status(status, rules) {
-        Outcome::Failure => Outcome::Failure,
-        Outcome::Ignored | Outcome::Success => Outcome::Ignored,
-    })
+    // A layer between here and the channel has answered itself. Whether the server was asked is unknown, so that a
+    // success would be made up.
+    let failed = outcome_of_status(status, rules) == Outcome::Failure;
+    Some(if failed { Outcome::Failure } else { Outcome::Ignored })
 }
 
-/// What an error in the body of an answer means; none if it is a failure like any other.
+/// What an error in the body of an answer means; [`None`] if it is a failure like any other.
 pub(crate) fn outcome_of_body(error: &dyn Any) -> Option<Outcome> {
-    as_error(error).is_some_and(is_ours).then_some(Outcome::Ignored)
+    grpc_error(error).is_some_and(is_local).then_some(Outcome::Ignored)
 }
 
-/// What a status means: by its code if the peer said it, and if it was made of an error, by that.
+/// What an error means that may hold a status, anywhere in its chain; a failure if it holds none.
+pub(crate) fn outcome_of_error(error: &(dyn Error + 'static), rules: GrpcClassify) -> Outcome {
+    if is_local(error) {
+        return Outcome::Ignored;
+    }
+    status_in(error).map_or(Outcome::Failure, |status| outcome_of_status(status, rules))
+}
+
+/// What a status means: by its code if the peer sent it, and if it was made of an error, by that.
 pub(crate) fn outcome_of_status(status: &Status, rules: GrpcClassify) -> Outcome {
-    if is_ours(status) {
+    if is_local(status) {
         Outcome::Ignored
-    } else if chain(status).any(|error| error.is::<TimeoutExpired>()) {
+    } else if error_chain(status).any(|error| error.is::<TimeoutExpired>()) {
         rules.outcome_after_timeout(code_of(status))
     } else if status.source().is_some() {
         Outcome::Failure
@@ -46,28 +51,23 @@ pub(crate) fn outcome_of_status(status: &Status, rules: GrpcClassify) -> Outcome
     }
 }
 
-/// Whether nobody but ourselves ended the call: a breaker further in, or a caller that cancelled it.
-fn is_ours(error: &(dyn Error + 'static)) -> bool {
-    rejection(error).is_some() || is_cancelled_here(error)
+/// The outermost status in an error's chain.
+pub(crate) fn status_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Status> {
+    error_chain(error).find_map(|error| {
+        let boxed = error.downcast_ref::<Box<Status>>().map(|status| &**status);
+        let shared = error.downcast_ref::<Arc<Status>>().map(|status| &**status);
+        error.downcast_ref::<Status>().or(boxed).or(shared)
+    })
 }
 
-/// A stream that was reset from this side (tonic's `CancellationHandle`) says nothing about the peer.
-fn is_cancelled_here(error: &(dyn Error + 'static)) -> bool {
-    chain(error)
-        .filter_map(|error| error.downcast_ref::<h2::Error>())
-        .any(|error| error.reason() == Some(h2::Reason::CANCEL) && !error.is_remote() && !error.is_library())
-}
-
-/// The error in a value that may be anything; a client's error types, boxed or not.
-fn as_error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
-    if let Some(boxed) = any.downcast_ref::<BoxError>() {
-        return Some(&**boxed);
-    }
-    any.downcast_ref::<Status>().map(|status| status as &(dyn Error + 'static))
-}
-
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| (*error).source()).take(DEPTH)
+/// The error in a value that may be anything: those of clients, boxed or not, and a status in a box or a
+/// [`CircuitBreakerError`].
+pub(crate) fn grpc_error(value: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    error_as::<Status>(value)
+        .or_else(|| error_as::<Box<Status>>(value))
+        .or_else(|| error_as::<Arc<Status>>(value))
+        .or_else(|| error_as::<CircuitBreakerError<Status>>(value))
+        .or_else(|| as_error(value))
 }
 
 fn code_of(status: &Status) -> GrpcCode {

@@ -12,7 +12,7 @@ mod on_reject;
 mod service;
 mod status;
 
-pub use classify::StatusClassify;
+pub use classify::{StatusClassify, TypedStatusClassify};
 pub use client::ResilientGrpcClient;
 pub use interceptor::CircuitBreakerInterceptor;
 pub use key::{PerMethod, PerService};

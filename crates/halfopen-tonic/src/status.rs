@@ -5,13 +5,15 @@ use tonic::{Code, Status};
 
 use crate::details;
 
-/// The status by which a gRPC caller learns of a rejection.
+/// Returns the status of a rejected gRPC call.
 ///
-/// Its code is UNAVAILABLE and its message the rejection's own, which names the breaker and says when
-/// to try again. Its details are a `google.rpc.RetryInfo`, where somebody knows how long to wait, and a
-/// `google.rpc.ErrorInfo` with the reason `CIRCUIT_OPEN`, the domain `halfopen` and the breaker's name
-/// as `breaker`. Its source is the [`Rejected`]. The code, the message and the details travel to another
-/// process, the source does not.
+/// Its code is UNAVAILABLE and its message that of the rejection, which names the breaker and the time until the
+/// next try. Its details are a `google.rpc.RetryInfo`, if the time is known, and a `google.rpc.ErrorInfo` with the
+/// reason `CIRCUIT_OPEN`, the domain `halfopen` and the breaker's name as `breaker`. Its source is the [`Rejected`].
+/// The code, the message and the details travel to another process, the source does not.
+///
+/// A name of more than 128 characters is cut in the message and the details: a status of more than the 8 KiB of
+/// headers that peers accept would arrive as an error of the protocol.
 ///
 /// # Examples
 ///

@@ -26,7 +26,7 @@ async fn a_unary_answer_is_judged_by_its_trailers() {
     assert_eq!(outcome(&server, "/unary/5").await, "success");
     assert_eq!(outcome(&server, "/unary/14").await, "failure");
     assert_eq!(outcome(&server, "/unary/8").await, "failure");
-    assert_eq!(outcome(&server, "/unary/1").await, "ignored");
+    assert_eq!(outcome(&server, "/unary/1").await, "failure");
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn a_client_that_stops_at_the_trailers_is_enough() {
 #[tokio::test]
 async fn an_answer_of_trailers_only_is_judged_unread() {
     let server = Server::start().await;
-    for (code, expected) in [("5", "success"), ("14", "failure"), ("1", "ignored"), ("abc", "failure")] {
+    for (code, expected) in [("5", "success"), ("14", "failure"), ("1", "failure"), ("abc", "failure")] {
         let client = Protected::http2();
         let response = client.send(RULES, get(&server, &format!("/trailers-only/{code}"))).await.unwrap();
         assert_eq!(client.ended(), expected, "{code}");

@@ -23,7 +23,7 @@ async fn a_status_of_the_server_is_judged_by_its_code() {
     assert_eq!(outcome("3/0").await, "success");
     assert_eq!(outcome("-/5").await, "success");
     assert_eq!(outcome("-/14").await, "failure");
-    assert_eq!(outcome("-/1").await, "ignored");
+    assert_eq!(outcome("-/1").await, "failure");
 }
 
 #[tokio::test]

@@ -43,17 +43,17 @@ async fn the_timeout_of_a_request_is_a_failure_too() {
 }
 
 #[tokio::test]
-async fn cancelled_by_a_server_is_a_failure_once_the_deadline_has_passed() {
+async fn cancelled_by_a_server_is_a_failure_in_time_and_late() {
     let peer = Peer::start().await;
     let scene = Scene::new();
     let mut client = scene.cued(&peer, "unary/1");
     client.count(within(SECOND)).await.unwrap_err();
-    assert_eq!(scene.ended(), "ignored");
+    assert_eq!(scene.ended(), "failure");
 
     let mut stream = client.watch(within(SECOND)).await.unwrap().into_inner();
     scene.hands.advance(SECOND);
     while let Ok(Some(_)) = stream.message().await {}
-    assert_eq!(scene.ended(), "failure ignored");
+    assert_eq!(scene.ended(), "failure failure");
 }
 
 #[tokio::test]

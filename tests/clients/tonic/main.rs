@@ -14,6 +14,7 @@ mod deadline;
 mod errors;
 mod inner;
 mod interceptor;
+mod own_doing;
 mod peer;
 mod probe;
 mod rejected;

@@ -1,12 +1,20 @@
 //! What the caller of a rejected call gets.
 
-use halfopen::{BoxError, RejectReason, rejection};
+use std::convert::Infallible;
+
+use axum::response::IntoResponse;
+use halfopen::{BoxError, CircuitBreaker, RejectReason, rejection};
+use halfopen_tonic::{CircuitBreakerInterceptor, GrpcCircuitBreakerLayer, rejected_status};
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::transport::Server;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
-use tower::{Layer, ServiceBuilder};
+use tower::{Layer, Service, ServiceBuilder};
 
 use crate::proto::inventory_client::InventoryClient;
-use crate::shop::Open;
+use crate::proto::inventory_server::InventoryServer;
+use crate::shop::{Open, Shop};
 use crate::{SECOND, Scene, article};
 
 /// As a layer of a user might: an error of its own, with the cause as the source.
@@ -125,4 +133,45 @@ async fn one_method_that_fails_closes_no_door_to_another() {
     registry.get_or_create("shop.v1.Inventory").force_open();
     client.watch(article("3/0")).await.unwrap_err();
     client.count(article("3/0")).await.unwrap_err();
+}
+
+/// A status that is too long for the peer's header list arrives as an error of the protocol.
+#[tokio::test]
+async fn a_rejection_arrives_however_long_its_name_is() {
+    for letter in ["n", "€", "\u{1f600}", "\"", "\n"] {
+        for length in [100, 2_000, 8_000, 100_000] {
+            let breaker = CircuitBreaker::builder(letter.repeat(length)).build();
+            breaker.open_for(60 * SECOND);
+            let headers =
+                rejected_status(breaker.try_acquire().unwrap_err()).into_http::<()>().into_parts().0;
+            let size: usize =
+                headers.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+            assert!(size < 8 * 1024, "{length} times {letter:?}: {size} bytes of headers");
+
+            let protects_itself = GrpcCircuitBreakerLayer::new(breaker.clone())
+                .trailers_only()
+                .layer(InventoryServer::new(Shop));
+            let intercepted =
+                InventoryServer::with_interceptor(Shop, CircuitBreakerInterceptor::new(breaker));
+            assert_arrives(protects_itself).await;
+            assert_arrives(intercepted).await;
+        }
+    }
+}
+
+async fn assert_arrives<S>(service: S)
+where
+    S: Service<http::Request<Body>, Response: IntoResponse, Error = Infallible, Future: Send>
+        + NamedService
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    let shop =
+        Open::serve(|incoming| Server::builder().add_service(service).serve_with_incoming(incoming)).await;
+    let status = InventoryClient::new(shop.channel()).count(article("3/0")).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(status.message().contains("is open (opened by hand); retry in"), "{}", status.message());
+    assert!(status.check_error_details().unwrap().retry_info().is_some());
 }

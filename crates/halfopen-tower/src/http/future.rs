@@ -1,18 +1,16 @@
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use halfopen::{Classify, Outcome};
+use halfopen::Classify;
 use halfopen_http::{ClassifyHead, WatchedBody, WatchedCall};
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::OnReject;
-use crate::local::is_local_any;
 
 pin_project! {
     /// The future of a call of an [`HttpCircuitBreakerService`](crate::HttpCircuitBreakerService): the inner call
@@ -64,7 +62,7 @@ impl<F, C, M, Request, B, E> Future for HttpResponseFuture<F, C, M, Request, Res
 where
     F: Future<Output = Result<Response<B>, E>>,
     C: ClassifyHead + Classify<Response<B>, M::Error>,
-    M: OnReject<Request, Response<B>, E, Error: 'static>,
+    M: OnReject<Request, Response<B>, E>,
     B: Body,
 {
     type Output = Result<Response<WatchedBody<B>>, M::Error>;
@@ -75,27 +73,13 @@ where
                 let call = watched.as_mut().expect("not polled after it was ready");
                 let result = ready!(call.poll_with(|| inner.poll(cx)));
                 let call = watched.take().expect("it was there a line ago");
-                Poll::Ready(match result.map_err(M::map_error) {
-                    Err(error) if is_local_any(&error) => Err(ignore(call, error)),
-                    result => call.finish(rules, result),
-                })
+                Poll::Ready(call.finish(rules, result.map_err(M::map_error)))
             }
             CallProjection::Rejected { answer } => {
                 let answer = answer.take().expect("not polled after it was ready");
                 Poll::Ready(answer.map(|response| response.map(WatchedBody::unwatched)))
             }
         }
-    }
-}
-
-/// Ends a call that never reached the server, by the doing of this side: no rules are asked.
-#[cold]
-fn ignore<E>(call: WatchedCall, error: E) -> E {
-    let result = Err::<Infallible, _>(error);
-    call.settle(&result, &|_: &Result<Infallible, E>| Outcome::Ignored);
-    match result {
-        Ok(never) => match never {},
-        Err(error) => error,
     }
 }
 

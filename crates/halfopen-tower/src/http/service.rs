@@ -49,7 +49,7 @@ where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     B: Admission<Request<ReqBody>>,
     C: ClassifyHead + Classify<Response<ResBody>, M::Error> + Clone,
-    M: OnReject<Request<ReqBody>, Response<ResBody>, S::Error, Error: 'static>,
+    M: OnReject<Request<ReqBody>, Response<ResBody>, S::Error>,
     ResBody: Body,
 {
     type Response = Response<WatchedBody<ResBody>>;

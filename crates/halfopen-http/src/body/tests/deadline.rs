@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use halfopen::Outcome;
 use http::Response;
 
 use super::scene::{SECOND, Scene, Step, data, status};
-use crate::GrpcClassify;
+use crate::{GrpcClassify, GrpcCode};
 
 #[test]
 fn a_drop_after_the_deadline_is_a_failure_and_before_it_is_not() {
@@ -35,19 +36,20 @@ fn a_call_dropped_before_its_head_is_judged_by_the_deadline_too() {
 }
 
 #[test]
-fn cancelled_after_the_deadline_is_a_failure() {
+fn cancelled_that_is_ignored_fails_after_the_deadline() {
+    let rules = GrpcClassify::new().rule(GrpcCode::Cancelled, Outcome::Ignored).unwrap();
     for (waited, expected) in [(SECOND, "failure"), (Duration::ZERO, "ignored")] {
         let scene = Scene::new();
         let call = scene.call().timeout(SECOND);
         scene.hands.advance(waited);
         let head = Response::builder().header("grpc-status", "1");
-        drop(scene.answer(call, &GrpcClassify::new(), head, []));
+        drop(scene.answer(call, &rules, head, []));
         assert_eq!(scene.ended(), expected);
 
         let scene = Scene::new();
         let call = scene.call().timeout(SECOND);
         let script = [data(), status("1")];
-        let mut body = scene.answer(call, &GrpcClassify::new(), Response::builder(), script);
+        let mut body = scene.answer(call, &rules, Response::builder(), script);
         body.read();
         scene.hands.advance(waited);
         body.read();
