@@ -1,6 +1,6 @@
 //! Reading a document's file.
 
-use std::fs::{self, File};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::{error, fmt};
@@ -10,18 +10,28 @@ const LONGEST: u64 = 16 << 20;
 
 /// The text of a file.
 pub(crate) fn text(path: &Path) -> io::Result<String> {
-    // Asked first: opening a pipe waits for its writer.
-    if !fs::metadata(path)?.is_file() {
+    let file = open(path)?;
+    // The open file is asked, not the path: something else may have taken its place by now.
+    if !file.metadata()?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "is not a file"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    file.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
         let why = format!("is longer than {} MiB", LONGEST >> 20);
         return Err(io::Error::new(ErrorKind::FileTooLarge, why));
     }
     String::from_utf8(bytes)
         .map_err(|error| io::Error::new(ErrorKind::InvalidData, NotUtf8::of(error.as_bytes())))
+}
+
+/// Opens a file for reading without waiting for the writer of a pipe.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    options.open(path)
 }
 
 /// Bytes that are no text, with what can be shown of them.

@@ -1,6 +1,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
+mod display;
 mod document;
 mod explanation;
 mod file;
@@ -18,6 +19,8 @@ mod source;
 mod suggest;
 mod tree;
 pub mod watch;
+#[cfg(test)]
+mod work;
 mod written;
 
 pub use document::{

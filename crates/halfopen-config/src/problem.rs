@@ -1,6 +1,10 @@
 use std::fmt;
 
+use crate::display::{Excerpt, sentence};
 use crate::source::Place;
+
+/// How many problems the text of a [`DocumentError`] shows in full.
+const MOST_SHOWN: usize = 100;
 
 /// How bad a [`Problem`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +50,8 @@ impl Problem {
     pub(crate) fn error(path: impl Into<String>, message: impl Into<String>) -> Problem {
         Problem {
             severity: Severity::Error,
-            path: path.into(),
-            message: message.into(),
+            path: sentence(path.into()),
+            message: sentence(message.into()),
             place: None,
             help: None,
         }
@@ -67,7 +71,7 @@ impl Problem {
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Problem {
-        Problem { help: Some(help.into()), ..self }
+        Problem { help: Some(sentence(help.into())), ..self }
     }
 
     /// What is wrong, whatever it is called that is.
@@ -122,10 +126,8 @@ impl fmt::Display for Problem {
             Some(place) => {
                 let number = place.line().to_string();
                 let margin = " ".repeat(number.len());
-                let before = " ".repeat(place.column() - 1);
-                let line = printable(place.line_text());
-                let mark = "^".repeat(place.width());
-                write!(f, "\n{margin}--> {place}\n{margin} |\n{number} | {line}\n{margin} | {before}{mark}")?;
+                let Excerpt { line, mark } = Excerpt::of(place.line_parts());
+                write!(f, "\n{margin}--> {place}\n{margin} |\n{number} | {line}\n{margin} | {mark}")?;
                 margin
             }
             None => " ".into(),
@@ -137,16 +139,12 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A tab or a control character as wide as a column, so that the mark stands under what it marks.
-fn printable(line: &str) -> String {
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 /// A document that cannot be used, with everything that is wrong with it.
 ///
-/// Displayed, it is all problems, errors and warnings, in the order of the document, and a line that
-/// counts them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Displayed, and by [`Debug`](fmt::Debug) as well, it is the first hundred problems in the order of the document,
+/// errors and warnings, and a line that counts all of them. Its length is bounded: of a long line only the part around the problem is
+/// shown.
+#[derive(Clone, PartialEq, Eq)]
 pub struct DocumentError {
     problems: Vec<Problem>,
 }
@@ -164,11 +162,32 @@ impl DocumentError {
 
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
+        // What makes the document unusable is shown even if a hundred warnings precede it.
+        let hidden = self.problems.len().saturating_sub(MOST_SHOWN);
+        let first_error = self.problems.iter().position(Problem::is_error).filter(|at| *at >= MOST_SHOWN);
+        let shown = self.problems.iter().take(MOST_SHOWN - usize::from(first_error.is_some()));
+        for problem in shown.chain(first_error.map(|at| &self.problems[at])) {
             write!(f, "{problem}\n\n")?;
+        }
+        if hidden > 0 {
+            write!(f, "and {} more\n\n", grouped(hidden))?;
         }
         f.write_str(&tally(&self.problems))
     }
+}
+
+/// As `main` and `unwrap` print it.
+impl fmt::Debug for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Returns a number with its thousands separated: `15,900`.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    rest.as_bytes().chunks(3).fold(first.to_owned(), |text, group| text + "," + &String::from_utf8_lossy(group))
 }
 
 impl std::error::Error for DocumentError {}

@@ -3,6 +3,10 @@
 
 pub(crate) mod scalar;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+
+use crate::display::quoted;
 use crate::source::Place;
 use crate::tree::{Entry, Node, Value};
 use crate::written::{Layer, Origin, Written};
@@ -104,18 +108,22 @@ impl<'p> Reader<'p> {
     }
 
     fn each_once<'n>(&mut self, entries: &'n [Entry]) -> Vec<&'n Entry> {
-        let mut kept: Vec<&Entry> = Vec::new();
+        let mut first_places: HashMap<&str, &Place> = HashMap::with_capacity(entries.len());
+        let mut kept = Vec::with_capacity(entries.len());
         for entry in entries {
-            match kept.iter().find(|other| other.key == entry.key) {
-                Some(first) => self.twice(entry, &first.key_place),
-                None => kept.push(entry),
+            match first_places.entry(entry.key.as_str()) {
+                Slot::Occupied(first) => self.twice(entry, first.get()),
+                Slot::Vacant(free) => {
+                    free.insert(&entry.key_place);
+                    kept.push(entry);
+                }
             }
         }
         kept
     }
 
     fn twice(&mut self, entry: &Entry, first: &Place) {
-        let path = self.within(&entry.key, |reader| reader.path());
+        let path = self.within(&quoted(&entry.key), |reader| reader.path());
         let message = format!("`{path}` is written twice; the first is in line {}", first.line());
         self.tell(Problem::error(path, message).at(entry.key_place.clone()).help("keep one of the two"));
     }
@@ -186,17 +194,18 @@ impl<'n> Fields<'n> {
         for entry in &self.entries {
             let path = reader.path();
             let subject = if path.is_empty() { "the document".into() } else { format!("`{path}`") };
-            let key = &entry.key;
+            let key = quoted(&entry.key);
             let (mut message, mut help) = (format!("{subject} has no key `{key}`"), elsewhere(entry));
             if help.is_none() {
-                if let Some(near) = suggest::nearest(key, self.known.iter().copied()) {
+                let known = self.known.iter().copied();
+                if let Some(near) = suggest::nearest(&entry.key, known, reader.told()) {
                     message.push_str(&format!("; did you mean `{near}`?"));
                 }
                 if self.known.len() <= 12 {
                     help = Some(format!("known here: {}", self.known.join(", ")));
                 }
             }
-            let problem = Problem::error(join(&path, key), message).at(entry.key_place.clone());
+            let problem = Problem::error(join(&path, &key), message).at(entry.key_place.clone());
             reader.tell(match help {
                 Some(help) => problem.help(help),
                 None => problem,

@@ -1,8 +1,24 @@
-/// The known word that somebody who wrote `word` is likely to have meant.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
+//! Suggestions for misspelled words, at a bounded cost.
+
+/// Words longer than this, in bytes, are no slips.
+const LONGEST: usize = 64;
+
+/// How many problems of a document get suggestions, which cost a comparison with every known word.
+const MOST: usize = 100;
+
+/// Returns the known word that the author of `word` is likely to have meant, unless `told` problems have been
+/// reported already and more help would only cost time.
+pub(crate) fn nearest<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+    told: usize,
+) -> Option<&'a str> {
+    if word.len() > LONGEST || !are_due(told) {
+        return None;
+    }
     let folded = fold(word);
-    let distance = |other: &str| strsim::damerau_levenshtein(&folded, &fold(other));
-    let near = known.clone().into_iter().map(|other| (distance(other), other)).min_by_key(|(far, _)| *far);
+    let near = known.clone().into_iter().filter_map(|other| Some((distance(&folded, other)?, other)));
+    let near = near.min_by_key(|(far, _)| *far);
     let near = near.filter(|(far, other)| {
         let (shorter, longer) = (word.len().min(other.len()), word.len().max(other.len()));
         // Of a word of one letter, every other is one slip away.
@@ -11,26 +27,62 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str> +
     near.map(|(_, other)| other).or_else(|| shortened(&folded, known))
 }
 
-/// The one word that begins so: `prod` for `production`.
+/// Returns true if a problem gets suggestions that is reported after `told` others.
+pub(crate) fn are_due(told: usize) -> bool {
+    told < MOST
+}
+
+/// Returns the number of slips between a folded word and another, if it can be small.
+fn distance(folded: &str, other: &str) -> Option<usize> {
+    if other.len() > 2 * LONGEST {
+        return None;
+    }
+    let other = fold(other);
+    let apart = folded.chars().count().abs_diff(other.chars().count());
+    if apart > MOST_TOLERATED {
+        return None;
+    }
+    #[cfg(test)]
+    crate::work::add(folded.len() * other.len());
+    Some(strsim::damerau_levenshtein(folded, &other))
+}
+
+/// Returns the one word that begins so: `production` for `prod`.
 fn shortened<'a>(folded: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let mut longer = known.into_iter().filter(|other| fold(other).starts_with(folded));
-    let one = longer.next().filter(|_| folded.chars().count() >= 3)?;
+    if folded.chars().count() < 3 {
+        return None;
+    }
+    let mut longer = known.into_iter().filter(|other| begins(other, folded));
+    let one = longer.next()?;
     longer.all(|other| other == one).then_some(one)
+}
+
+fn begins(word: &str, folded: &str) -> bool {
+    let mut letters = letters(word);
+    folded.chars().all(|c| letters.next() == Some(c))
 }
 
 /// One slip in every three characters.
 fn tolerated(length: usize) -> usize {
-    (length / 3).clamp(1, 3)
+    (length / 3).clamp(1, MOST_TOLERATED)
 }
+
+const MOST_TOLERATED: usize = 3;
 
 /// `halfOpen`, `half-open` and `HALF_OPEN` are all near `half_open`.
 fn fold(word: &str) -> String {
-    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    letters(word).collect()
+}
+
+fn letters(word: &str) -> impl Iterator<Item = char> {
+    word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    fn nearest<'a, const N: usize>(word: &str, known: [&'a str; N]) -> Option<&'a str> {
+        super::nearest(word, known, 0)
+    }
 
     const KNOWN: [&str; 4] = ["duration", "half_open", "hint_max", "window"];
 
@@ -53,6 +105,18 @@ mod tests {
     fn of_one_letter_no_other_is_a_slip() {
         assert_eq!(nearest("5", ["a", "b"]), None);
         assert_eq!(nearest("a", ["b", "ab"]), None);
+    }
+
+    #[test]
+    fn after_a_hundred_problems_there_are_no_suggestions() {
+        assert_eq!(super::nearest("duraton", KNOWN, 99), Some("duration"));
+        assert_eq!(super::nearest("duraton", KNOWN, 100), None);
+    }
+
+    #[test]
+    fn a_very_long_word_is_no_slip() {
+        let long = "duration".repeat(8) + "x";
+        assert_eq!(super::nearest(&long, [&long[..64]], 0), None);
     }
 
     #[test]

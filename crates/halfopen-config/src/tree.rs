@@ -9,11 +9,12 @@ mod yaml;
 
 use std::sync::Arc;
 
+use crate::display::quoted;
 use crate::source::{Place, Source};
 use crate::{Format, Problem};
 
 /// Deeper than any document means anything; what lies below is not read.
-const DEPTH: usize = 32;
+pub(crate) const DEPTH: usize = 32;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -58,7 +59,7 @@ impl Node {
             Value::Integer(number) => format!("{number}"),
             // As a number with a point: 5.0 is no whole number.
             Value::Float(number) => format!("{number:?}"),
-            Value::Text(text) => format!("{text:?}"),
+            Value::Text(text) => format!("{:?}", quoted(text)),
             Value::List(_) => "a list".into(),
             Value::Map(_) => "a map".into(),
         }

@@ -34,7 +34,7 @@ impl CircuitType {
         if let Some((_, found)) = CircuitType::ALL.iter().find(|(name, _)| name == word) {
             return Some(*found);
         }
-        let near = suggest::nearest(word, CircuitType::ALL.iter().map(|(name, _)| *name));
+        let near = suggest::nearest(word, CircuitType::ALL.iter().map(|(name, _)| *name), reader.told());
         reader.wrong_because(node, expected, near.map(|near| format!("did you mean {near}?")))
     }
 

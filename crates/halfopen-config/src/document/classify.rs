@@ -132,7 +132,7 @@ impl Code {
         match &node.value {
             Value::Text(text) => match CODES.iter().find(|(name, _)| Code::is(name, text)) {
                 Some((_, code)) => Some(Code(*code)),
-                None => reader.wrong_because(node, expected, Code::advice(text)),
+                None => reader.wrong_because(node, expected, Code::advice(text, reader.told())),
             },
             Value::Integer(number) => {
                 let known =
@@ -154,11 +154,11 @@ impl Code {
         }) && rest.is_empty()
     }
 
-    fn advice(text: &str) -> Option<String> {
+    fn advice(text: &str, told: usize) -> Option<String> {
         if Code::is("OK", text) {
             return Some("OK is always a success".to_owned());
         }
-        let near = suggest::nearest(text, CODES.iter().map(|(name, _)| *name));
+        let near = suggest::nearest(text, CODES.iter().map(|(name, _)| *name), told);
         near.map(|near| format!("did you mean {near}?"))
     }
 

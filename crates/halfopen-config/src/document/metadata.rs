@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::group::{Group, group};
 use crate::reader::{Reader, scalar};
+use crate::display::quoted;
 use crate::source::Place;
 use crate::tree::{Entry, Node, Value};
 use crate::written::Written;
@@ -67,28 +68,26 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Metadata {
         warn_of_a_slip(entry, reader);
     }
     let origin = reader.origin(node.place.clone());
+    let places: BTreeMap<String, Place> =
+        own.iter().map(|entry| (entry.key.clone(), entry.key_place.clone())).collect();
     let own = Node { value: Value::Map(own), place: node.place.clone() };
     let notes = metadata.notes.get_or_insert_with(|| Written::new(BTreeMap::new(), origin));
     for (key, text) in self::notes(&own, reader).unwrap_or_default() {
         if notes.value.contains_key(&key) {
-            let path = reader.within(&key, |reader| reader.path());
+            let shown = quoted(&key);
+            let path = reader.within(&shown, |reader| reader.path());
             let message =
-                format!("`{path}` says the same as the note `{key}` beside it; keep one of the two");
-            reader.tell(Problem::error(path, message).at(place_of(&own, &key)));
+                format!("`{path}` says the same as the note `{shown}` beside it; keep one of the two");
+            reader.tell(Problem::error(path, message).at_least_at(places.get(&key)));
         }
         notes.value.insert(key, text);
     }
     metadata
 }
 
-fn place_of(map: &Node, key: &str) -> Place {
-    let Value::Map(entries) = &map.value else { return map.place.clone() };
-    entries.iter().find(|entry| entry.key == key).map_or(&map.place, |entry| &entry.key_place).clone()
-}
-
 fn warn_of_a_slip(entry: &Entry, reader: &mut Reader<'_>) {
-    let Some(near) = suggest::nearest(&entry.key, KEYS) else { return };
-    let path = reader.within(&entry.key, |reader| reader.path());
+    let Some(near) = suggest::nearest(&entry.key, KEYS, reader.told()) else { return };
+    let path = reader.within(&quoted(&entry.key), |reader| reader.path());
     let message = format!("`{path}` is kept as a note of your own; did you mean `{near}`?");
     reader.tell(Problem::warning(path, message).at(entry.key_place.clone()));
 }

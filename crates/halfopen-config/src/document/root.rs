@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Group, Section};
+use crate::display::is_steering;
 use crate::reader::{Fields, Reader, scalar};
 use crate::source::{Place, Source, SourceKind};
 use crate::tree::{self, Entry, Node, Value};
@@ -214,16 +215,26 @@ fn name(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     read_name(&text, true, reader)
 }
 
-/// A name; of a breaker it may end with a star.
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 256;
+
+/// Reads a name; that of a breaker may end with a star.
 pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) -> Option<String> {
     let Value::Text(name) = &node.value else { return None };
     let stem = if is_pattern { name.strip_suffix('*').unwrap_or(name) } else { name };
     if name.is_empty() {
         return reader.wrong(node, "a name");
     }
+    if let Some(steering) = name.chars().find(|c| is_steering(*c)) {
+        let why = format!("it has the character {}, which ends a line or steers a terminal", steering.escape_default());
+        return reader.wrong_because(node, "a name without control or bidirectional characters", Some(why));
+    }
+    if name.chars().nth(LONGEST_NAME).is_some() {
+        return reader.wrong(node, &format!("a name of at most {LONGEST_NAME} characters"));
+    }
     if stem.contains('*') {
         let expected =
-            if is_pattern { "a name, or a beginning with one `*` at its end" } else { "a name without `*`" };
+            if is_pattern { "a name, or a prefix with one `*` at its end" } else { "a name without `*`" };
         return reader.wrong(node, expected);
     }
     Some(name.clone())
@@ -244,7 +255,7 @@ fn elsewhere(entry: &Entry) -> Option<String> {
         ));
     }
     let Value::Map(entries) = &entry.node.value else { return None };
-    let is_slip = suggest::nearest(key, ["defaults", "templates", "environments", "breakers"]).is_some();
+    let is_slip = suggest::nearest(key, ["defaults", "templates", "environments", "breakers"], 0).is_some();
     let is_breaker = !is_slip && entries.iter().any(|entry| is_of_a_breaker(&entry.key));
     is_breaker.then(|| format!("`{key}` looks like a breaker: write it below `breakers`"))
 }

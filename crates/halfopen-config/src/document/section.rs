@@ -68,7 +68,7 @@ fn home(path: &str, key: &str) -> Option<String> {
         ("classify", Classify::KEYS),
         ("metadata", Metadata::KEYS),
     ];
-    if path.starts_with("templates.") && suggest::nearest(key, ["extends"]).is_some() {
+    if path.starts_with("templates.") && suggest::nearest(key, ["extends"], 0).is_some() {
         return Some("did you mean `extends`?".into());
     }
     match key {

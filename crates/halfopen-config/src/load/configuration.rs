@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use halfopen::{Registry, RegistryBuilder};
 
+use crate::resolve::longest_match;
 use crate::{Document, Explanation, Problem, Settings};
 
 /// What holds for every name: a document with its templates, environments and all other layers.
@@ -26,12 +27,8 @@ impl Configuration {
 
     /// The same, unless it is what holds where the document names nobody.
     pub(crate) fn named(&self, name: &str) -> Option<&Settings> {
-        self.settings.get(name).or_else(|| {
-            let fits = |settings: &&Settings| {
-                settings.name().strip_suffix('*').is_some_and(|beginning| name.starts_with(beginning))
-            };
-            self.settings.values().filter(fits).max_by_key(|settings| settings.name().len())
-        })
+        let exact = self.settings.get(name);
+        exact.or_else(|| longest_match(&self.settings, name).map(|(_, settings)| settings))
     }
 
     /// Everything the document names, in the order of the names, beginnings with their star included.

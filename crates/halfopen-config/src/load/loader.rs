@@ -158,6 +158,7 @@ impl Loader {
         let layers = Layers {
             document: &document,
             environment: self.environment.as_ref().or(variables.environment.as_ref()),
+            variable_defaults: &variables.defaults,
             variables: &variables.sections,
             code: &self.code,
         };

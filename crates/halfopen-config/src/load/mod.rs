@@ -2,6 +2,7 @@
 
 mod configuration;
 mod loader;
+mod names;
 mod partial;
 mod variables;
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::display::quoted;
 use crate::document::{Group, Section, read_name};
 use crate::reader::{Reader, scalar};
 use crate::source::{Place, Source, SourceKind};
@@ -72,8 +73,13 @@ impl Partial {
             let text = format!("{key} = {value}");
             let source = Source::new(SourceKind::Code, &key, &text);
             let place = Place::new(&source, key.len() + 3, text.len());
-            let node = nested(&keys(&key, ".", &source, 0), &value, &place);
-            section.overlay(&Section::read(&node, &mut Reader::new(Layer::Code, &[name], problems)));
+            match keys(&key, ".", &source, 0) {
+                Ok(keys) => {
+                    let node = nested(&keys, &value, &place);
+                    section.overlay(&Section::read(&node, &mut Reader::new(Layer::Code, &[name], problems)));
+                }
+                Err(too_deep) => problems.push(too_deep),
+            }
         }
         section
     }
@@ -85,19 +91,27 @@ fn check_name(name: &str, problems: &mut Vec<Problem>) {
     read_name(&node, true, &mut Reader::new(Layer::Code, &[name], problems));
 }
 
-/// The keys of a path, each with its place in the source, in which the path begins at `start`.
+/// Returns the keys of a path, each with its place in the source, in which the path begins at `start`.
+///
+/// # Errors
+///
+/// If there are more than a document may nest: each level is a call of the reader.
 pub(super) fn keys(
     path: &str,
     between: &str,
     source: &Arc<Source>,
     mut start: usize,
-) -> Vec<(String, Place)> {
+) -> Result<Vec<(String, Place)>, Problem> {
+    if path.matches(between).nth(tree::DEPTH).is_some() {
+        let message = format!("`{}` nests more than {} levels of keys", quoted(&source.name), tree::DEPTH);
+        return Err(Problem::error(quoted(&source.name), message).at(Place::new(source, start, start + path.len())));
+    }
     let parts = path.split(between).map(|key| {
         let place = Place::new(source, start, start + key.len());
         start += key.len() + between.len();
         (key.to_owned(), place)
     });
-    parts.collect()
+    Ok(parts.collect())
 }
 
 /// A value below keys.

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::names::{self, Names};
 use super::partial::{keys, nested};
+use crate::display::quoted;
 use crate::document::{Document, Group, Section};
 use crate::reader::Reader;
 use crate::source::{Place, Source, SourceKind};
@@ -12,12 +14,21 @@ use crate::{Problem, suggest};
 
 const PREFIX: &str = "HALFOPEN_";
 const ENVIRONMENT: &str = "HALFOPEN_ENVIRONMENT";
+/// The name's part of a variable that sets a default.
+const DEFAULTS: &str = "DEFAULTS";
 
-/// What the variables say.
+/// The values that variables set.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
     pub(super) environment: Option<Written<String>>,
+    pub(super) defaults: Section,
     pub(super) sections: BTreeMap<String, Section>,
+}
+
+/// What a variable sets values of.
+enum Subject<'d> {
+    Defaults,
+    Breaker(&'d str),
 }
 
 pub(super) fn read(
@@ -25,18 +36,26 @@ pub(super) fn read(
     document: &Document,
     problems: &mut Vec<Problem>,
 ) -> Variables {
+    let names = Names::of(&document.breakers);
     let mut read = Variables::default();
     for (variable, value) in variables {
         let Some(rest) = variable.strip_prefix(PREFIX) else { continue };
         let source = Source::new(SourceKind::Variable, variable, format!("{variable}={value}"));
-        match rest.split_once("__") {
+        match names::split(rest) {
             Some((stem, path)) => {
-                let Some(name) = name(stem, document, &source, problems) else { continue };
+                let Some(subject) = subject(stem, &names, &source, problems) else { continue };
                 let place = value_of(&source, value);
                 let keys = keys(&path.to_lowercase(), "__", &source, variable.len() - path.len());
+                let keys = keys.map_err(|too_deep| problems.push(too_deep));
+                let Ok(keys) = keys else { continue };
                 let node = nested(&keys, value, &place);
-                let section = Section::read(&node, &mut Reader::new(Layer::Variable, &[name], problems));
-                read.sections.entry(name.to_owned()).or_default().overlay(&section);
+                let (layer, name, section) = match subject {
+                    Subject::Defaults => (Layer::Defaults, "defaults", &mut read.defaults),
+                    Subject::Breaker(name) => {
+                        (Layer::Variable, name, read.sections.entry(name.to_owned()).or_default())
+                    }
+                };
+                section.overlay(&Section::read(&node, &mut Reader::new(layer, &[name], problems)));
             }
             // Set and empty is how a shell unsets what it cannot take away.
             None if variable == ENVIRONMENT && value.is_empty() => {}
@@ -45,7 +64,7 @@ pub(super) fn read(
                 read.environment = Some(Written::new(value.clone(), origin));
             }
             // A name without a key is not for us, whatever else begins like our names.
-            None => problems.extend(slip(rest, document, &source)),
+            None => problems.extend(slip(rest, &names, &source, problems.len())),
         }
     }
     read
@@ -55,66 +74,71 @@ fn value_of(source: &Arc<Source>, value: &str) -> Place {
     Place::new(source, source.text.len() - value.len(), source.text.len())
 }
 
-/// A warning for a variable that is nearly one of ours.
-fn slip(rest: &str, document: &Document, source: &Arc<Source>) -> Option<Problem> {
-    let variable = &source.name;
+/// Returns a warning for a variable that is nearly one of ours.
+fn slip(rest: &str, names: &Names<'_>, source: &Arc<Source>, told: usize) -> Option<Problem> {
+    let variable = quoted(&source.name);
     let is_key = |key: &str| {
         let key = key.to_lowercase();
         Section::keys()
             .any(|known| key.strip_prefix(known).is_some_and(|more| more.is_empty() || more.starts_with('_')))
     };
-    let folded = document.breakers.keys().map(|name| folded(name));
-    let mut meant = folded.filter(|stem| {
-        rest.strip_prefix(stem.as_str()).and_then(|key| key.strip_prefix('_')).is_some_and(is_key)
-    });
-    let message = match meant.next() {
-        Some(stem) => format!(
-            "`{variable}` is not used: two `_` stand between a name and each key, as in `{PREFIX}{stem}__OPEN__DURATION`"
+    let is_name = |stem: &str| stem == DEFAULTS || names.has_folded(stem);
+    let mut parts = rest.match_indices('_').map(|(at, _)| (&rest[..at], &rest[at + 1..])).take(LONGEST_STEM);
+    let message = match parts.find(|(stem, key)| is_name(stem) && is_key(key)) {
+        Some((stem, _)) => format!(
+            "`{variable}` is not used: a name and its keys must be separated by two `_`, as in `{PREFIX}{stem}__OPEN__DURATION`"
         ),
         None => {
-            let near = suggest::nearest(variable, [ENVIRONMENT])?;
+            let near = suggest::nearest(&source.name, [ENVIRONMENT], told)?;
             format!("`{variable}` is not used; did you mean `{near}`?")
         }
     };
-    Some(Problem::warning(variable, message).at(Place::new(source, 0, variable.len())))
+    Some(Problem::warning(source.name.as_str(), message).at(Place::new(source, 0, source.name.len())))
 }
 
-/// The breaker of the document that a variable means.
-fn name<'a>(
+/// How many parts of a variable may be a name without its `__`.
+const LONGEST_STEM: usize = 32;
+
+/// Returns what a variable means.
+fn subject<'d>(
     stem: &str,
-    document: &'a Document,
+    names: &Names<'d>,
     source: &Arc<Source>,
     problems: &mut Vec<Problem>,
-) -> Option<&'a str> {
-    let place = Place::new(source, PREFIX.len(), PREFIX.len() + stem.len());
-    let names = || document.breakers.keys().map(String::as_str);
-    let meant: Vec<_> = names().filter(|name| folded(name) == stem).collect();
-    if let [name] = meant.as_slice() {
-        return Some(name);
-    }
-    let variable = place.document();
-    let problem = if let [first, second, ..] = meant.as_slice() {
-        let message = format!("`{variable}` may mean `{first}` or `{second}`: it is not used");
-        Problem::error(variable, message)
-            .help("give the two names that differ in more than signs and capitals")
-    } else {
-        let folded: Vec<_> = names().map(folded).collect();
-        let begins = |name: &&str| stem.strip_prefix(*name).is_some_and(|key| key.starts_with('_'));
-        let near = suggest::nearest(stem, folded.iter().map(String::as_str));
-        let near =
-            near.or_else(|| folded.iter().map(String::as_str).filter(begins).max_by_key(|name| name.len()));
-        let near = near.map_or_else(String::new, |near| format!("; did you mean `{PREFIX}{near}__`?"));
-        Problem::warning(
-            variable,
-            format!("`{variable}` names no breaker of the document: it is not used{near}"),
-        )
+) -> Option<Subject<'d>> {
+    let meant = names.meant(stem);
+    let problem = match meant.as_slice() {
+        [] if stem == DEFAULTS => return Some(Subject::Defaults),
+        [] => unknown(stem, names, &source.name, problems.len()),
+        [name] if stem != DEFAULTS => return Some(Subject::Breaker(name)),
+        [name] => ambiguous(&source.name, "the defaults", &format!("the breaker `{}`", quoted(name)))
+            .help(format!("for the breaker write `{}`", exact(name))),
+        [first, second, ..] => {
+            let [one, other] = [first, second].map(|name| format!("`{}`", quoted(name)));
+            ambiguous(&source.name, &one, &other)
+                .help(format!("write `{}` or `{}`, which mean one name each", exact(first), exact(second)))
+        }
     };
-    problems.push(problem.at(place.clone()));
+    problems.push(problem.at(Place::new(source, PREFIX.len(), PREFIX.len() + stem.len())));
     None
 }
 
-/// A name as a variable has it: `payments-eu` is `PAYMENTS_EU`, `db-*` is `DB`.
-fn folded(name: &str) -> String {
-    let stem = name.trim_end_matches('*').trim_end_matches(|c: char| !c.is_alphanumeric());
-    stem.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+/// Returns how a variable begins that means this name and no other.
+fn exact(name: &str) -> String {
+    format!("{PREFIX}{}__", names::escape(name))
+}
+
+fn ambiguous(variable: &str, one: &str, other: &str) -> Problem {
+    let message = format!("`{}` may mean {one} or {other}: it is not used", quoted(variable));
+    Problem::error(variable, message)
+}
+
+fn unknown(stem: &str, names: &Names<'_>, variable: &str, told: usize) -> Problem {
+    let begins = |name: &&str| stem.strip_prefix(*name).is_some_and(|key| key.starts_with('_'));
+    let longest = || names.all_folded().filter(begins).max_by_key(|name| name.len());
+    let near = suggest::nearest(stem, names.all_folded().chain([DEFAULTS]), told);
+    let near = near.or_else(|| if suggest::are_due(told) { longest() } else { None });
+    let near = near.map_or_else(String::new, |near| format!("; did you mean `{PREFIX}{}__`?", quoted(near)));
+    let message = format!("`{}` names no breaker of the document: it is not used{near}", quoted(variable));
+    Problem::warning(variable, message)
 }

@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::display::quoted;
 use crate::document::{Document, Group, Section};
-use crate::resolve::named::unknown;
+use crate::resolve::longest_match;
 use crate::resolve::settings::{Origins, Settings};
 use crate::resolve::{build, circuit_type, judge};
 use crate::{Problem, Written, suggest};
@@ -12,11 +13,16 @@ pub(crate) struct Layers<'a> {
     pub(crate) document: &'a Document,
     /// The environment the program runs in.
     pub(crate) environment: Option<&'a Written<String>>,
+    /// The defaults that environment variables set.
+    pub(crate) variable_defaults: &'a Section,
     /// What environment variables say of a name or pattern.
     pub(crate) variables: &'a BTreeMap<String, Section>,
     /// What the program says.
     pub(crate) code: &'a BTreeMap<String, Section>,
 }
+
+/// How many names of the program that the document does not have are compared with those it has.
+const MOST_DOUBTED: usize = 100;
 
 /// The name for what holds where the document names nobody.
 pub(crate) const REST: &str = "*";
@@ -27,9 +33,9 @@ impl Layers<'_> {
         let own = self.own(name);
         let template = self.nearest(&own, Section::template_name);
         let named = own.iter().rev().find_map(|section| section.environment_name());
-        let environment = named.or(self.environment).or_else(|| self.document.defaults.environment_name());
+        let environment = named.or(self.environment).or_else(|| self.default_of(Section::environment_name));
 
-        let mut section = self.document.defaults.clone();
+        let mut section = self.defaults();
         let template = template.and_then(|template| self.lay_template(template, &mut section, problems));
         let chosen = environment.map(|environment| {
             self.lay_environment(environment, &mut section, problems);
@@ -50,20 +56,17 @@ impl Layers<'_> {
     fn own(&self, name: &str) -> Vec<&Section> {
         let mut own = match self.document.breakers.get(name) {
             Some(section) => vec![section],
-            None => self.beginning(name).map_or_else(Vec::new, |wider| self.own(wider)),
+            None => self.pattern(name).map_or_else(Vec::new, |wider| self.own(wider)),
         };
         own.extend([self.variables.get(name), self.code.get(name)].into_iter().flatten());
         own
     }
 
-    /// The longest beginning that a name, or a longer beginning, has.
-    fn beginning(&self, name: &str) -> Option<&str> {
-        let stem = name.strip_suffix('*').unwrap_or(name);
-        let all = self.document.breakers.keys().chain(self.code.keys()).map(String::as_str);
-        let fits = |other: &&str| {
-            *other != name && other.strip_suffix('*').is_some_and(|wide| stem.starts_with(wide))
-        };
-        all.filter(fits).max_by_key(|other| other.len())
+    /// Returns the longest pattern that matches a name, or a longer pattern.
+    fn pattern(&self, name: &str) -> Option<&str> {
+        let written = longest_match(&self.document.breakers, name).map(|(pattern, _)| pattern);
+        let set = longest_match(self.code, name).map(|(pattern, _)| pattern);
+        [written, set].into_iter().flatten().max_by_key(|pattern| pattern.len())
     }
 
     fn nearest<'s>(
@@ -71,13 +74,20 @@ impl Layers<'_> {
         own: &[&'s Section],
         named: impl Fn(&'s Section) -> Option<&'s Written<String>>,
     ) -> Option<&'s Written<String>> {
-        own.iter().copied().rev().chain([&self.document.defaults]).find_map(named)
+        own.iter().copied().rev().find_map(&named).or_else(|| self.default_of(named))
+    }
+
+    fn default_of<'s>(
+        &'s self,
+        named: impl Fn(&'s Section) -> Option<&'s Written<String>>,
+    ) -> Option<&'s Written<String>> {
+        [self.variable_defaults, &self.document.defaults].into_iter().find_map(named)
     }
 
     /// What messages call a name where nothing is written that they could point to.
     fn subject(&self, name: &str) -> String {
         let is_written = |name: &&str| self.document.breakers.contains_key(*name);
-        match Some(name).filter(is_written).or_else(|| self.beginning(name).filter(is_written)) {
+        match Some(name).filter(is_written).or_else(|| self.pattern(name).filter(is_written)) {
             Some(written) => format!("breakers.{written}"),
             None if self.code.contains_key(name) => name.to_owned(),
             None => "defaults".into(),
@@ -86,56 +96,73 @@ impl Layers<'_> {
 
     /// Judges what no breaker may ever use: every template, every environment.
     pub(crate) fn judge_the_unused(&self, problems: &mut Vec<Problem>) {
+        let used = self.used_templates();
         for name in self.document.templates.keys() {
-            let mut section = self.document.defaults.clone();
+            let mut section = self.defaults();
             let named = Written::from(name.clone());
             if self.lay_template(&named, &mut section, problems).is_some() {
                 self.finish(name, &format!("templates.{name}"), section, problems);
-                problems.extend(self.unused(name));
+                if !used.contains(name.as_str()) {
+                    problems.extend(self.unused(name));
+                }
             }
         }
         for (name, environment) in &self.document.environments {
-            let mut section = self.document.defaults.clone();
+            let mut section = self.defaults();
             section.overlay(environment);
             self.finish(name, &format!("environments.{name}"), section, problems);
         }
         if let Some(chosen) = self.environment.filter(|chosen| self.environment(&chosen.value).is_none()) {
-            problems.push(unknown("environment", chosen, self.known_environments()));
+            problems.push(self.no_environment(chosen, problems.len()));
         }
-        problems.extend(self.code.keys().filter_map(|name| self.unknown_name(name)));
+        let unknown = self.code.keys().filter(|name| self.is_unknown(name)).take(MOST_DOUBTED);
+        problems.extend(unknown.filter_map(|name| self.nearly_known(name)));
     }
 
-    /// A warning for a name that only the program knows, and that looks like one of the document.
-    fn unknown_name(&self, name: &str) -> Option<Problem> {
-        let known = &self.document.breakers;
-        if known.contains_key(name) || self.beginning(name).is_some() {
-            return None;
-        }
-        let near =
-            suggest::nearest(name, known.keys().map(String::as_str)).filter(|_| !name.contains('*'))?;
+    /// Returns true for a name that the program alone knows.
+    fn is_unknown(&self, name: &str) -> bool {
+        !name.contains('*')
+            && !self.document.breakers.contains_key(name)
+            && self.pattern(name).is_none()
+    }
+
+    /// Returns a warning if such a name looks like one of the document.
+    fn nearly_known(&self, name: &str) -> Option<Problem> {
+        let near = suggest::nearest(name, self.document.breakers.keys().map(String::as_str), 0)?;
+        let (shown, near) = (quoted(name), quoted(near));
         let message =
-            format!("`{name}` is named by the program and not by the document; did you mean `{near}`?");
+            format!("`{shown}` is set by the program, but the document does not have it; did you mean `{near}`?");
         Some(Problem::warning(name, message))
     }
 
-    /// A warning for a template of the document that nobody is made from and none extends; a document
-    /// without breakers is there for others, who may name it.
-    fn unused(&self, name: &str) -> Option<Problem> {
+    /// Returns the templates that a breaker is made from or another template extends.
+    fn used_templates(&self) -> HashSet<&str> {
         let document = self.document;
-        if document.breakers.is_empty() {
-            return None;
-        }
         let breakers = [&document.breakers, self.variables, self.code].into_iter().flat_map(BTreeMap::values);
-        let sections = breakers.chain([&document.defaults]);
+        let sections = breakers.chain([&document.defaults, self.variable_defaults]);
         let named = sections.filter_map(|section| section.template_name());
-        let others = document.templates.iter().filter(|(other, _)| *other != name);
-        let extended = others.filter_map(|(_, template)| template.extends.as_ref());
-        if named.chain(extended).any(|used| used.value == *name) {
+        let extended = document.templates.iter().filter_map(|(name, template)| {
+            template.extends.as_ref().filter(|extended| extended.value != *name)
+        });
+        named.chain(extended).map(|used| used.value.as_str()).collect()
+    }
+
+    /// Returns a warning for a template of the document that nothing uses, unless the document has no breakers: then
+    /// it is there for others.
+    fn unused(&self, name: &str) -> Option<Problem> {
+        if self.document.breakers.is_empty() {
             return None;
         }
-        let path = format!("templates.{name}");
-        let message = format!("`{path}` is used by nobody: no breaker names it, and no template extends it");
-        Some(Problem::warning(path.as_str(), message).at_least_at(document.place(&path)))
+        let path = format!("templates.{}", quoted(name));
+        let message = format!("`{path}` is not used: no breaker names it, and no template extends it");
+        Some(Problem::warning(path, message).at_least_at(self.document.place(&format!("templates.{name}"))))
+    }
+
+    /// Returns the defaults of the document below those of variables.
+    fn defaults(&self) -> Section {
+        let mut section = self.document.defaults.clone();
+        section.overlay(self.variable_defaults);
+        section
     }
 
     /// Takes the layers together, and tells what is wrong at the place of the name if at no other.

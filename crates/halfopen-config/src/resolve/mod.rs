@@ -5,7 +5,9 @@ mod circuit_type;
 mod judge;
 mod layers;
 mod named;
+mod pattern;
 mod settings;
 
 pub(crate) use layers::{Layers, REST};
+pub(crate) use pattern::longest_match;
 pub use settings::Settings;

@@ -2,8 +2,12 @@
 
 use super::judge;
 use super::layers::Layers;
+use crate::display::quoted;
 use crate::document::{Group, Section};
 use crate::{Problem, Written, shipped, suggest};
+
+/// How many names a list of those that are known has.
+const MOST_NAMED: usize = 20;
 
 impl Layers<'_> {
     /// Lays a template, and the one it extends, over what is there; its name if there is one.
@@ -15,7 +19,7 @@ impl Layers<'_> {
     ) -> Option<String> {
         let name = named.value.as_str();
         let Some((parent, own)) = self.template(name) else {
-            problems.push(self.no_template(named));
+            problems.push(self.no_template(named, problems.len()));
             // A label of somebody's own, in metadata that may hold anything.
             return (named.origin().path().contains(".metadata.")).then(|| name.to_owned());
         };
@@ -41,7 +45,7 @@ impl Layers<'_> {
                 problems.push(extends_itself(extends));
                 return None;
             }
-            problems.push(self.no_template(extends));
+            problems.push(self.no_template(extends, problems.len()));
             return None;
         };
         if let Some(grandparent) = grandparent {
@@ -74,20 +78,24 @@ impl Layers<'_> {
     ) {
         match self.environment(&named.value) {
             Some(environment) => section.overlay(environment),
-            None => problems.push(unknown("environment", named, self.known_environments())),
+            None => problems.push(self.no_environment(named, problems.len())),
         }
     }
 
-    fn no_template(&self, named: &Written<String>) -> Problem {
-        let mut known: Vec<&str> = self.document.templates.keys().map(String::as_str).collect();
-        known.extend(shipped::templates().map(|name| name as &str));
-        unknown("template", named, known)
+    fn no_template(&self, named: &Written<String>, told: usize) -> Problem {
+        let known = || {
+            let own = self.document.templates.keys().map(String::as_str);
+            own.chain(shipped::templates().map(|name| name as &str)).collect()
+        };
+        unknown("template", named, known, told)
     }
 
-    pub(super) fn known_environments(&self) -> Vec<&str> {
-        let mut known: Vec<&str> = self.document.environments.keys().map(String::as_str).collect();
-        known.extend(shipped::environments().map(|name| name as &str));
-        known
+    pub(super) fn no_environment(&self, named: &Written<String>, told: usize) -> Problem {
+        let known = || {
+            let own = self.document.environments.keys().map(String::as_str);
+            own.chain(shipped::environments().map(|name| name as &str)).collect()
+        };
+        unknown("environment", named, known, told)
     }
 }
 
@@ -98,10 +106,17 @@ fn extends_itself(extends: &Written<String>) -> Problem {
     judge::at(Problem::error(path, message), extends.origin())
 }
 
-/// A label in the metadata may be anything; a setting must be there.
-pub(super) fn unknown(what: &str, named: &Written<String>, known: Vec<&str>) -> Problem {
-    let (path, name) = (named.origin().path(), &named.value);
-    let meant = meant(name, known.clone());
+/// A label in the metadata may be anything; a setting must exist.
+fn unknown<'a>(
+    what: &str,
+    named: &Written<String>,
+    known: impl FnOnce() -> Vec<&'a str>,
+    told: usize,
+) -> Problem {
+    let (path, name) = (named.origin().path(), quoted(&named.value));
+    let known = if suggest::are_due(told) { known() } else { Vec::new() };
+    let meant = suggest::nearest(&named.value, known.iter().copied(), told);
+    let meant = meant.map_or_else(String::new, |near| format!("; did you mean `{}`?", quoted(near)));
     let problem = if path.contains(".metadata.") {
         let message = format!(
             "`{path}` is `{name}`, which is no {what}: it is kept as a label and changes no number{meant}"
@@ -110,15 +125,17 @@ pub(super) fn unknown(what: &str, named: &Written<String>, known: Vec<&str>) -> 
     } else {
         Problem::error(path, format!("`{path}` is `{name}`, but there is no such {what}{meant}"))
     };
-    judge::at(problem.help(known_here(known)), named.origin())
-}
-
-fn meant(name: &str, known: Vec<&str>) -> String {
-    suggest::nearest(name, known).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
+    let problem = judge::at(problem, named.origin());
+    if known.is_empty() { problem } else { problem.help(known_here(known)) }
 }
 
 fn known_here(mut known: Vec<&str>) -> String {
     known.sort_unstable();
     known.dedup();
-    format!("known here: {}", known.join(", "))
+    let (shown, more) = known.split_at(known.len().min(MOST_NAMED));
+    let shown: Vec<_> = shown.iter().map(|name| quoted(name)).collect();
+    match more.len() {
+        0 => format!("known here: {}", shown.join(", ")),
+        more => format!("known here: {} and {more} more", shown.join(", ")),
+    }
 }

@@ -1,13 +1,15 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::{Entry, Node, Value, too_deep, unreadable};
+use crate::display::quoted;
 use crate::source::{Place, Source};
 use crate::{Format, Problem};
 
-/// The parser goes on after an error, so that all are told at once.
+/// The parser goes on after an error, so that all are reported together.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     if errors.is_empty() {
@@ -17,9 +19,10 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
         }
         return table(source, root.into_inner(), Place::whole(source), 0);
     }
-    // What could be read says where the first of two is.
+    // What could be read knows where the first of two is.
     let read = table(source, root.into_inner(), Place::whole(source), 0).ok();
-    Err(errors.iter().map(|error| problem(source, error, read.as_ref())).collect())
+    let keys = read.map(|root| Keys::of(&root)).unwrap_or_default();
+    Err(errors.iter().map(|error| problem(source, error, &keys)).collect())
 }
 
 fn table(source: &Arc<Source>, read: DeTable<'_>, place: Place, depth: usize) -> Result<Node, Vec<Problem>> {
@@ -60,31 +63,68 @@ fn node(source: &Arc<Source>, read: Spanned<DeValue<'_>>, depth: usize) -> Resul
     Ok(Node { value, place })
 }
 
-fn problem(source: &Arc<Source>, error: &Error, read: Option<&Node>) -> Problem {
+fn problem(source: &Arc<Source>, error: &Error, keys: &Keys) -> Problem {
     let span = error.span().unwrap_or(0..0);
     let place = Place::new(source, span.start, span.end);
     if error.message() != "duplicate key" {
         return unreadable(Format::Toml, place, error.message());
     }
     let key = place.text().trim_matches(['"', '\'']);
-    let found = read.and_then(|root| last_until(root, key, &place, ""));
-    let first = match &found {
-        Some((_, line)) if *line < place.line() => format!("; the first is in line {line}"),
+    let found = keys.last_until(key, place.start());
+    let first = match found {
+        Some(first) if first.place.line() < place.line() => {
+            format!("; the first is in line {}", first.place.line())
+        }
         // Of two tables only the second is kept.
         Some(_) | None => String::new(),
     };
-    let path = found.map_or_else(|| key.to_owned(), |(path, _)| path);
+    let path = found.map_or_else(|| quoted(key).into_owned(), Key::path);
     Problem::error(&path, format!("`{path}` is written twice{first}")).at(place).help("keep one of the two")
 }
 
-/// The path and line of the last key of this name up to a place.
-fn last_until(node: &Node, key: &str, place: &Place, path: &str) -> Option<(String, usize)> {
-    let Value::Map(entries) = &node.value else { return None };
-    let until = entries.iter().filter(|entry| entry.key_place.start() <= place.start());
-    let found = until.filter_map(|entry| {
-        let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
-        let below = last_until(&entry.node, key, place, &path);
-        below.or_else(|| (entry.key == key).then(|| (path, entry.key_place.line())))
-    });
-    found.max_by_key(|(_, line)| *line)
+/// Every key of a document by its name, in the order of their places.
+#[derive(Default)]
+struct Keys(HashMap<String, Vec<Key>>);
+
+#[derive(Clone)]
+struct Key {
+    /// The keys around it and itself, quoted as messages have them.
+    path: Vec<Arc<str>>,
+    place: Place,
+}
+
+impl Keys {
+    fn of(root: &Node) -> Keys {
+        let mut keys = Keys::default();
+        keys.add(root, &mut Vec::new());
+        for places in keys.0.values_mut() {
+            places.sort_by_key(|key| key.place.start());
+        }
+        keys
+    }
+
+    fn add(&mut self, node: &Node, path: &mut Vec<Arc<str>>) {
+        let Value::Map(entries) = &node.value else { return };
+        for entry in entries {
+            #[cfg(test)]
+            crate::work::add(1);
+            path.push(Arc::from(&*quoted(&entry.key)));
+            let key = Key { path: path.clone(), place: entry.key_place.clone() };
+            self.0.entry(entry.key.clone()).or_default().push(key);
+            self.add(&entry.node, path);
+            path.pop();
+        }
+    }
+
+    /// Returns the last key of this name that begins at a place or before it.
+    fn last_until(&self, name: &str, place: usize) -> Option<&Key> {
+        let places = self.0.get(name)?;
+        places.partition_point(|key| key.place.start() <= place).checked_sub(1).map(|last| &places[last])
+    }
+}
+
+impl Key {
+    fn path(&self) -> String {
+        self.path.join(".")
+    }
 }
