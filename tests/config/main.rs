@@ -1,5 +1,6 @@
 //! Documents: what they say, what is wrong with them, and how a registry follows them.
 
+mod bounded;
 mod explain;
 mod golden;
 mod layers;

@@ -118,7 +118,7 @@ fn a_name_that_looks_like_one_of_the_document_is_doubted() {
     assert_eq!(warning.severity(), Severity::Warning);
     assert_eq!(
         warning.message(),
-        "`paymnts` is named by the program and not by the document; did you mean `payments`?"
+        "`paymnts` is set by the program, but the document does not have it; did you mean `payments`?"
     );
 }
 

@@ -38,7 +38,7 @@ fn a_variable_that_names_nobody_is_told_and_not_used() {
 fn one_underline_too_few_is_told() {
     let expected = |variable: &str| {
         format!(
-            "`{variable}` is not used: two `_` stand between a name and each key, as in `HALFOPEN_PAYMENTS__OPEN__DURATION`"
+            "`{variable}` is not used: a name and its keys must be separated by two `_`, as in `HALFOPEN_PAYMENTS__OPEN__DURATION`"
         )
     };
     for variable in ["HALFOPEN_PAYMENTS_OPEN_DURATION", "HALFOPEN_PAYMENTS_ENABLED"] {
@@ -113,4 +113,87 @@ fn an_environment_that_is_not_there_is_shown_in_the_variable() {
 fn a_variable_of_the_environment_that_is_empty_says_nothing() {
     let loaded = with("HALFOPEN_ENVIRONMENT", "").load().unwrap();
     assert_eq!(loaded.settings("payments").environment(), None);
+}
+
+/// The waits of all breakers of a document after this variable.
+fn waits(document: &str, variable: &str) -> Result<Vec<(String, u64)>, Problem> {
+    let loader = Loader::new().text("t.yaml", Format::Yaml, document);
+    let loaded = loader.variables([(variable.to_owned(), "77s".to_owned())]).load();
+    let loaded = loaded.map_err(|error| error.problems()[0].clone())?;
+    let wait = |name: &str| loaded.settings(name).config().open_duration().as_secs();
+    Ok(loaded.all().map(|settings| (settings.name().to_owned(), wait(settings.name()))).collect())
+}
+
+#[test]
+fn every_name_has_a_variable_of_its_own() {
+    let document = "breakers: { db: {}, 'db-*': {}, '*': {}, a-b: {}, a_b: {}, 'a__b': {}, A-B: {}, '-': {}, 'h:80': {}, 'ü': {} }";
+    for (name, variable) in [
+        ("db", "HALFOPEN__db__OPEN__DURATION"),
+        ("db-*", "HALFOPEN__db_2D_2A__OPEN__DURATION"),
+        ("*", "HALFOPEN___2A__OPEN__DURATION"),
+        ("a-b", "HALFOPEN__a_2Db__OPEN__DURATION"),
+        ("a_b", "HALFOPEN__a_5Fb__OPEN__DURATION"),
+        ("a__b", "HALFOPEN__a_5F_5Fb__OPEN__DURATION"),
+        ("A-B", "HALFOPEN__A_2DB__OPEN__DURATION"),
+        ("A-B", "HALFOPEN_A-B__OPEN__DURATION"),
+        ("-", "HALFOPEN___2D__OPEN__DURATION"),
+        ("h:80", "HALFOPEN_H_80__OPEN__DURATION"),
+        ("ü", "HALFOPEN___C3_BC__OPEN__DURATION"),
+    ] {
+        let waits = waits(document, variable).unwrap_or_else(|problem| panic!("{problem}"));
+        let set: Vec<_> = waits.iter().filter(|(_, wait)| *wait == 77).map(|(name, _)| &**name).collect();
+        assert_eq!(set, [name], "{variable}");
+    }
+}
+
+#[test]
+fn a_variable_that_may_mean_two_names_says_what_to_write() {
+    let problem = waits("breakers: { a-b: {}, a_b: {} }", "HALFOPEN_A_B__OPEN__DURATION").unwrap_err();
+    assert_eq!(problem.message(), "`HALFOPEN_A_B__OPEN__DURATION` may mean `a-b` or `a_b`: it is not used");
+    assert_eq!(
+        problem.advice(),
+        Some("write `HALFOPEN__a_2Db__` or `HALFOPEN__a_5Fb__`, which mean one name each")
+    );
+}
+
+#[test]
+fn a_variable_sets_a_default() {
+    let document = "
+defaults: { open: { duration: 5s, hint_max: 90s } }
+templates: { slow: { open: { duration: 6s } } }
+breakers: { plain: {}, made: { template: slow }, own: { open: { duration: 7s } } }
+";
+    let variable = "HALFOPEN_DEFAULTS__OPEN__DURATION";
+    let expected = [("made", 6), ("own", 7), ("plain", 77)];
+    assert_eq!(waits(document, variable), Ok(expected.map(|(name, wait)| (name.to_owned(), wait)).to_vec()));
+
+    let loader = Loader::new().text("t.yaml", Format::Yaml, document);
+    let loaded = loader.variables([(variable.to_owned(), "77s".to_owned())]).load().unwrap();
+    assert_eq!(loaded.defaults().config().open_duration().as_secs(), 77);
+    let explained = loaded.explain("plain");
+    let wait = explained.get("open.duration").unwrap().origin();
+    assert_eq!(
+        (wait.layer(), &*wait.to_string()),
+        (Layer::Defaults, "environment variable HALFOPEN_DEFAULTS__OPEN__DURATION")
+    );
+}
+
+#[test]
+fn a_variable_chooses_the_default_template() {
+    let document = "breakers: { plain: {}, own: { template: aggressive } }";
+    let loader = Loader::new().text("t.yaml", Format::Yaml, document);
+    let variable = ("HALFOPEN_DEFAULTS__TEMPLATE".to_owned(), "database".to_owned());
+    let loaded = loader.variables([variable]).load().unwrap();
+    assert_eq!(loaded.settings("plain").template(), Some("database"));
+    assert_eq!(loaded.settings("own").template(), Some("aggressive"));
+}
+
+#[test]
+fn a_breaker_called_defaults_is_not_taken_for_them() {
+    let document = "breakers: { defaults: {}, other: {} }";
+    let problem = waits(document, "HALFOPEN_DEFAULTS__OPEN__DURATION").unwrap_err();
+    assert!(problem.message().contains("may mean the defaults or the breaker `defaults`"), "{problem}");
+    assert_eq!(problem.advice(), Some("for the breaker write `HALFOPEN__defaults__`"));
+    let waits = waits(document, "HALFOPEN__defaults__OPEN__DURATION").unwrap();
+    assert_eq!(waits, [("defaults".to_owned(), 77), ("other".to_owned(), 2)]);
 }

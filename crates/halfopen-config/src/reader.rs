@@ -16,6 +16,7 @@ pub(crate) struct Reader<'p> {
     layer: Layer,
     path: Vec<String>,
     problems: &'p mut Vec<Problem>,
+    errors: usize,
 }
 
 /// The keys of a map that have not been read yet.
@@ -27,7 +28,7 @@ pub(crate) struct Fields<'n> {
 impl<'p> Reader<'p> {
     /// A reader of what lies at `path` of the document.
     pub(crate) fn new(layer: Layer, path: &[&str], problems: &'p mut Vec<Problem>) -> Reader<'p> {
-        Reader { layer, path: path.iter().map(|key| (*key).to_owned()).collect(), problems }
+        Reader { layer, path: path.iter().map(|key| (*key).to_owned()).collect(), problems, errors: 0 }
     }
 
     pub(crate) fn path(&self) -> String {
@@ -58,7 +59,13 @@ impl<'p> Reader<'p> {
         self.problems.len()
     }
 
+    /// Returns the number of errors so far.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
+    }
+
     pub(crate) fn tell(&mut self, problem: Problem) {
+        self.errors += usize::from(problem.is_error());
         self.problems.push(problem);
     }
 

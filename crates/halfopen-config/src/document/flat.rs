@@ -157,9 +157,14 @@ fn half_open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader
     let half_open = &mut section.half_open;
     let successes = fields.take("success_threshold", reader, scalar::some);
     put(&mut half_open.success_threshold, successes, "half_open.success_threshold", reader);
-    for key in ["half_open_max_calls", "max_requests"] {
-        let calls = fields.take(key, reader, scalar::some);
-        put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
+    let calls = fields.take("half_open_max_calls", reader, scalar::some);
+    put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
+    if let Some(calls) = fields.take("max_requests", reader, scalar::some) {
+        // In gobreaker as many as may be sent must succeed.
+        if half_open.success_threshold.is_none() && half_open.failure_rate.is_none() {
+            half_open.success_threshold = Some(calls.clone());
+        }
+        put(&mut half_open.max_calls, Some(calls), "half_open.max_calls", reader);
     }
 }
 

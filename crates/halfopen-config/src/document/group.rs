@@ -48,7 +48,7 @@ macro_rules! group {
                 $( $also(&mut group, &mut fields, reader); )?
                 #[allow(unused_variables, reason = "for groups that know of no other place")]
                 let path = reader.path();
-                fields.finish_with(reader, |_entry| None $( .or_else(|| $elsewhere(&path, &_entry.key)) )?);
+                fields.finish_with(reader, |_entry| None $( .or_else(|| $elsewhere(&path, _entry)) )?);
                 group
             }
 

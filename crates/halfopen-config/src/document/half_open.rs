@@ -1,3 +1,4 @@
+use super::foreign;
 use super::group::group;
 use crate::Period;
 use crate::reader::scalar;
@@ -25,4 +26,5 @@ group! {
         success_threshold of failure_rate,
         max_failures of failure_rate,
     }
+    , elsewhere foreign::advice
 }

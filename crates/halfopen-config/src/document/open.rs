@@ -1,3 +1,4 @@
+use super::foreign;
 use super::group::group;
 use crate::Period;
 use crate::reader::{Reader, scalar};
@@ -17,6 +18,7 @@ group! {
         /// How the wait grows from one opening to the next, and how it is spread.
         backoff: Backoff = Backoff::read,
     }
+    , elsewhere foreign::advice
 }
 
 group! {
@@ -40,6 +42,7 @@ group! {
         multiplier of delays,
         delays of multiplier,
     }
+    , elsewhere foreign::advice
 }
 
 fn delays(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<Period>>> {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Group, Section};
+use super::{Group, Section, foreign, host};
 use crate::display::is_steering;
 use crate::reader::{Fields, Reader, scalar};
 use crate::source::{Place, Source, SourceKind};
@@ -202,6 +202,9 @@ fn named<T>(
             reader.within(&entry.key, |reader| {
                 let named = Node { value: Value::Text(entry.key.clone()), place: entry.key_place.clone() };
                 read_name(&named, key == "breakers", reader)?;
+                if key == "breakers" {
+                    warn_of_a_host(&named, reader);
+                }
                 Some((entry.key.clone(), read(&entry.node, reader)))
             })
         });
@@ -240,6 +243,16 @@ pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) 
     Some(name.clone())
 }
 
+/// Warns of a name that looks like a server's and is not how per-host breakers are named.
+fn warn_of_a_host(node: &Node, reader: &mut Reader<'_>) {
+    let Value::Text(name) = &node.value else { return };
+    let Some(key) = host::per_host_name(name) else { return };
+    let path = reader.path();
+    let message = format!("`{path}` is no name of a per-host breaker, which is `{key}` for this server");
+    let help = "one trailing dot and the scheme's own port are dropped, and letters are lowered";
+    reader.tell(Problem::warning(path, message).at(node.place.clone()).help(help));
+}
+
 fn root_key(root: &Node, key: &str) -> Option<Place> {
     let Value::Map(entries) = &root.value else { return None };
     entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.place.clone())
@@ -253,6 +266,9 @@ fn elsewhere(entry: &Entry) -> Option<String> {
         return Some(format!(
             "`{key}` belongs to a breaker: write it in `breakers.NAME`, in `defaults`, or put `name: NAME` beside it for a document of one breaker"
         ));
+    }
+    if let Some(advice) = foreign::advice("", entry) {
+        return Some(format!("{advice}, in `breakers.NAME` or in `defaults`"));
     }
     let Value::Map(entries) = &entry.node.value else { return None };
     let is_slip = suggest::nearest(key, ["defaults", "templates", "environments", "breakers"], 0).is_some();

@@ -3,10 +3,11 @@ use super::{
     Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Last, Metadata, Open, Trip,
     Window,
 };
-use super::{flat, metadata, window};
+use super::{flat, foreign, metadata, window};
+use crate::Period;
 use crate::reader::{Reader, scalar};
 use crate::suggest;
-use crate::tree::Node;
+use crate::tree::{Entry, Node};
 use crate::written::Written;
 
 group! {
@@ -26,6 +27,8 @@ group! {
         abandoned: Abandoned = Abandoned::read,
         /// Whether every call is timed, for the totals; false if nothing is said.
         time_calls: bool = scalar::boolean,
+        /// How long the client lets a call take: with it, windows and probes that do not fit it are found. The client's own timeout is set in the program.
+        call_timeout: Period = Period::read,
         /// How many calls a second are expected, above 0: with it, minimums that cannot be reached are found.
         #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         expected_rate: f64 = scalar::rate,
@@ -57,7 +60,8 @@ group! {
 }
 
 /// Where a key belongs that a section at this path does not have itself.
-fn home(path: &str, key: &str) -> Option<String> {
+fn home(path: &str, entry: &Entry) -> Option<String> {
+    let key = entry.key.as_str();
     const HOMES: [(&str, &[&str]); 8] = [
         ("trip", Trip::KEYS),
         ("window", Window::KEYS),
@@ -77,6 +81,9 @@ fn home(path: &str, key: &str) -> Option<String> {
             return Some("only a template extends another; a breaker names one with `template`".into());
         }
         _ => {}
+    }
+    if let Some(advice) = foreign::advice(path, entry) {
+        return Some(advice);
     }
     let mut homes = HOMES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(group, _)| *group).peekable();
     homes.peek()?;

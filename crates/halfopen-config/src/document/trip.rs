@@ -1,6 +1,7 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use super::foreign;
 use super::group::{Group, Visit};
 use super::rule::{Alone, Rule, RuleKind};
 use crate::Problem;
@@ -58,7 +59,7 @@ impl Trip {
         let mut fields = reader.fields(node, EXPECTED);
         let rules = read_rules(&mut fields, reader);
         let minimum_calls = fields.take("minimum_calls", reader, scalar::some);
-        fields.finish(reader);
+        fields.finish_with(reader, |entry| foreign::advice("", entry));
         Trip { rules, minimum_calls, ..Trip::default() }
     }
 
@@ -110,12 +111,12 @@ impl Group for Trip {
         &["consecutive_failures", "failure_count", "failure_rate", "slow_call_rate", "minimum_calls"];
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Trip {
-        let told = reader.told();
+        let errors = reader.errors();
         let trip = match &node.value {
             Value::List(items) => Trip::read_list(items, reader),
             _ => Trip::read_map(node, reader),
         };
-        Trip { unclear: reader.told() > told, ..trip }
+        Trip { unclear: reader.errors() > errors, ..trip }
     }
 
     fn overlay(&mut self, upper: &Trip) {

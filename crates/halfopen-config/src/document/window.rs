@@ -1,3 +1,4 @@
+use super::foreign;
 use super::group::{Group, group};
 use crate::Period;
 use crate::reader::{Reader, scalar};
@@ -28,6 +29,7 @@ group! {
         unbounded of last_calls tumbling last,
         last of last_calls tumbling unbounded,
     }
+    , elsewhere foreign::advice
 }
 
 group! {
@@ -40,6 +42,7 @@ group! {
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
         buckets: u32 = scalar::some,
     }
+    , elsewhere foreign::advice
 }
 
 /// What is not unbounded is some other window, and only that window's key says which.

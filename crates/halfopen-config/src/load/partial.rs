@@ -145,4 +145,11 @@ macro_rules! settings {
     )* };
 }
 
-settings!(String Period bool f64 i32 i64 u32 u64);
+settings!(String Period bool i32 i64 u32 u64);
+
+impl From<f64> for Setting {
+    /// With its point, as `1` would be taken for a percentage by a reader.
+    fn from(value: f64) -> Setting {
+        Setting(format!("{value:?}"))
+    }
+}

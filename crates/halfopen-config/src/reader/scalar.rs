@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Reader;
+use crate::Problem;
 use crate::source::{Place, SourceKind};
 use crate::tree::{Node, Value};
 use crate::written::Written;
@@ -80,6 +81,12 @@ fn unquoted(node: &Node) -> Option<String> {
 
 /// A share of calls, as a number; what a person writes as a percentage is answered with the number.
 pub(crate) fn share(node: &Node, reader: &mut Reader<'_>) -> Option<f64> {
+    if let Value::Integer(1) = node.value {
+        let path = reader.path();
+        let message = format!("`{path}` is 1, which is all calls");
+        let help = "for 1 % write 0.01; if all calls are meant, write 1.0";
+        reader.tell(Problem::warning(path, message).at(node.place.clone()).help(help));
+    }
     fraction_or(node, reader, "a share of calls such as 0.5, above 0 and at most 1")
 }
 

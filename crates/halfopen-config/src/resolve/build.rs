@@ -18,7 +18,7 @@ pub(super) fn build(
     origins: &Origins,
     problems: &mut Vec<Problem>,
 ) -> Option<CircuitBreakerConfig> {
-    let before = problems.len();
+    let before = errors(problems);
     let mut builder = CircuitBreakerConfig::builder();
     builder = trip(&section.trip, subject, builder, problems);
     if let Some(window) = window(&section.window, subject, problems) {
@@ -43,13 +43,17 @@ pub(super) fn build(
         builder = builder.time_calls(on);
     }
     match builder.build() {
-        Ok(config) if problems.len() == before => Some(config),
+        Ok(config) if errors(problems) == before => Some(config),
         Ok(_) => None,
         Err(error) => {
             problems.extend(error.problems().iter().map(|problem| told(problem, subject, origins)));
             None
         }
     }
+}
+
+fn errors(problems: &[Problem]) -> usize {
+    problems.iter().filter(|problem| problem.is_error()).count()
 }
 
 fn value<T: Clone>(written: &Option<Written<T>>) -> Option<T> {
