@@ -2,7 +2,7 @@
 //! not its state.
 //!
 //! `cargo run --example from_config --features config`
-#![allow(clippy::print_stdout, reason = "showing it is what it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "showing it is what it is for")]
 
 use halfopen_config::{DocumentError, Format, Live, Loader};
 
@@ -11,6 +11,10 @@ const DOCUMENT: &str = include_str!("config/breakers.yaml");
 fn main() -> Result<(), DocumentError> {
     let loader = Loader::new().text("breakers.yaml", Format::Yaml, DOCUMENT).environment("production");
     let live = Live::new(loader.process_variables())?;
+    // Values that can be used and are hardly meant; `Loader::deny_warnings` makes them errors.
+    for warning in live.configuration().warnings() {
+        eprintln!("{warning}\n");
+    }
 
     let payments = live.registry().get_or_create("payments");
     println!("{}\n", live.configuration().explain("payments"));

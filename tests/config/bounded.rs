@@ -68,7 +68,12 @@ fn long_names_keys_and_values_are_cut() {
     ];
     for text in wrong {
         for problem in error(Format::Json, &text).problems() {
-            assert!(problem.to_string().len() < 4_000, "{} bytes: {}", problem.to_string().len(), &text[..60]);
+            assert!(
+                problem.to_string().len() < 4_000,
+                "{} bytes: {}",
+                problem.to_string().len(),
+                &text[..60]
+            );
         }
     }
 }
@@ -92,16 +97,27 @@ fn nothing_that_is_printed_steers_a_terminal() {
     let documents = [
         format!("{{\"{steering}\": 1}}"),
         format!("{{\"breakers\": {{\"a{steering}\": {{\"{steering}\": 1}}}}}}"),
-        format!("{{\"breakers\": {{\"a\": {{\"{steering}\": 1, \"open\": {{\"{steering}\": 1, \"{steering}\": 2}}}}}}}}"),
-        format!("{{\"breakers\": {{\"a\": {{\"template\": \"{steering}\", \"environment\": \"{steering}\"}}}}}}"),
-        format!("{{\"breakers\": {{\"a\": {{\"open\": {{\"duration\": \"3{steering}\"}}, \"enabled\": \"{steering}\"}}}}}}"),
+        format!(
+            "{{\"breakers\": {{\"a\": {{\"{steering}\": 1, \"open\": {{\"{steering}\": 1, \"{steering}\": 2}}}}}}}}"
+        ),
+        format!(
+            "{{\"breakers\": {{\"a\": {{\"template\": \"{steering}\", \"environment\": \"{steering}\"}}}}}}"
+        ),
+        format!(
+            "{{\"breakers\": {{\"a\": {{\"open\": {{\"duration\": \"3{steering}\"}}, \"enabled\": \"{steering}\"}}}}}}"
+        ),
         format!("{{\"templates\": {{\"t\": {{\"extends\": \"{steering}\"}}}}}}"),
-        format!("{{\"breakers\": {{\"a\": {{\"metadata\": {{\"tagz{steering}\": 1, \"template\": \"{steering}\"}}}}}}}}"),
+        format!(
+            "{{\"breakers\": {{\"a\": {{\"metadata\": {{\"tagz{steering}\": 1, \"template\": \"{steering}\"}}}}}}}}"
+        ),
     ];
-    let raw = |text: &str| text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+    let raw = |text: &str| {
+        text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c))
+    };
     for text in documents {
         let loader = Loader::new().text("t\u{1b}[31m", Format::Json, text.as_str());
-        let problems = loader.load().map_or_else(|error| error.problems().to_vec(), |loaded| loaded.warnings().to_vec());
+        let problems =
+            loader.load().map_or_else(|error| error.problems().to_vec(), |loaded| loaded.warnings().to_vec());
         assert!(!problems.is_empty(), "{text}");
         for problem in problems {
             assert_eq!(raw(&problem.to_string()), None, "{problem:?}");

@@ -2,6 +2,7 @@
 
 mod bounded;
 mod explain;
+mod foreign;
 mod golden;
 mod layers;
 mod live;

@@ -56,7 +56,7 @@ impl Followed {
     /// What one change within a minute was, in words.
     fn applied(&mut self) -> String {
         match &self.minute()[..] {
-            [Reload::Applied(difference)] => difference.to_string(),
+            [Reload::Applied { difference, .. }] => difference.to_string(),
             told => panic!("{told:?}"),
         }
     }
@@ -89,6 +89,16 @@ fn a_document_renamed_into_its_place_is_applied() {
     assert_eq!(followed.applied(), CHANGED);
     assert_eq!(followed.wait_of("payments"), Duration::from_secs(9));
     assert!(followed.minute().is_empty(), "once");
+}
+
+#[test]
+fn the_warnings_of_a_document_come_with_it() {
+    let mut followed = Followed::new();
+    followed.write("breakers: { payments: { trip: { failure_rate: { threshold: 1 } } } }");
+    let told = followed.minute();
+    let [Reload::Applied { warnings, .. }] = &told[..] else { panic!("{told:?}") };
+    let [warning] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(warning.message().ends_with("is 1, which is all calls"), "{warning}");
 }
 
 #[cfg(unix)]
@@ -215,7 +225,7 @@ fn the_thread_of_follow_tells_what_it_has_applied() {
         fs::write(followed.path("new"), text).unwrap();
         fs::rename(followed.path("new"), followed.path("breakers.yaml")).unwrap();
         let told = receiver.recv_timeout(LIMIT).expect("the thread follows");
-        assert_eq!(matches!(told, Reload::Applied(_)), valid, "{told:?}");
+        assert_eq!(matches!(told, Reload::Applied { .. }), valid, "{told:?}");
     }
     assert_eq!(changes.try_iter().map(|change| change.to_string()).collect::<Vec<_>>()[0], CHANGED);
     drop(watching);

@@ -70,7 +70,8 @@ pub(crate) struct Excerpt {
 impl Excerpt {
     /// Cuts an excerpt from the parts of a line before, inside and after a place.
     pub(crate) fn of([before, inside, after]: [&str; 3]) -> Excerpt {
-        let is_long = before.chars().chain(inside.chars()).chain(after.chars()).nth(LONGEST_EXCERPT).is_some();
+        let is_long =
+            before.chars().chain(inside.chars()).chain(after.chars()).nth(LONGEST_EXCERPT).is_some();
         let [before, inside, after] = if is_long {
             let before = ending(before, LEAD);
             let inside = beginning(inside, LONGEST_EXCERPT - 1 - before.chars().count());

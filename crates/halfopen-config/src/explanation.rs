@@ -198,6 +198,7 @@ impl Explaining<'_> {
         for group in [
             "template",
             "environment",
+            "call_timeout",
             "expected_rate",
             "circuit_type",
             "classify",

@@ -58,3 +58,26 @@ impl fmt::Display for NotUtf8 {
 }
 
 impl error::Error for NotUtf8 {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_is_opened_without_a_writer_and_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("breakers.yaml");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (sender, opened) = mpsc::channel();
+        let path = pipe.clone();
+        // On a thread of its own: without the flag, `open` waits for a writer that never comes.
+        thread::spawn(move || sender.send(open(&path).is_ok()));
+        assert_eq!(opened.recv_timeout(Duration::from_secs(60)), Ok(true), "`open` waits for a writer");
+        assert_eq!(text(&pipe).unwrap_err().to_string(), "is not a file");
+    }
+}

@@ -154,7 +154,8 @@ impl DocumentError {
         DocumentError { problems }
     }
 
-    /// Every problem in the order of the document, warnings included; at least one is an error.
+    /// Returns every problem in the order of the document, warnings included. At least one is an error, unless the
+    /// loader denies warnings.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -187,7 +188,9 @@ impl fmt::Debug for DocumentError {
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
-    rest.as_bytes().chunks(3).fold(first.to_owned(), |text, group| text + "," + &String::from_utf8_lossy(group))
+    rest.as_bytes()
+        .chunks(3)
+        .fold(first.to_owned(), |text, group| text + "," + &String::from_utf8_lossy(group))
 }
 
 impl std::error::Error for DocumentError {}

@@ -58,18 +58,46 @@ const BY_ITSELF: &str = "leave it out: the first call after the wait is a probe,
 const LISTENER: &str = "leave it out: a listener of the program hears of changes";
 
 const FOREIGN: &[Foreign] = &[
-    foreign("slidingwindowsize", RESILIENCE4J, Count("window: { last_calls: {} }`, or with `slidingWindowType: TIME_BASED` `window: { last: { duration: {}s } }")),
-    foreign("slidingwindowtype", RESILIENCE4J, Says("COUNT_BASED is `window: { last_calls: 100 }`, TIME_BASED is `window: { last: { duration: 100s } }`")),
+    foreign(
+        "slidingwindowsize",
+        RESILIENCE4J,
+        Count(
+            "window: { last_calls: {} }`, or with `slidingWindowType: TIME_BASED` `window: { last: { duration: {}s } }",
+        ),
+    ),
+    foreign(
+        "slidingwindowtype",
+        RESILIENCE4J,
+        Says(
+            "COUNT_BASED is `window: { last_calls: 100 }`, TIME_BASED is `window: { last: { duration: 100s } }`",
+        ),
+    ),
     foreign("failureratethreshold", RESILIENCE4J, Percent("trip: { failure_rate: { threshold: {} } }")),
     foreign("minimumnumberofcalls", RESILIENCE4J, Count("trip: { minimum_calls: {} }")),
     foreign("ringbuffersizeinclosedstate", RESILIENCE4J, Count("window: { last_calls: {} }")),
-    foreign("ringbuffersizeinhalfopenstate", RESILIENCE4J, Count("half_open: { max_calls: {}, failure_rate: 0.5 }")),
+    foreign(
+        "ringbuffersizeinhalfopenstate",
+        RESILIENCE4J,
+        Count("half_open: { max_calls: {}, failure_rate: 0.5 }"),
+    ),
     foreign("waitdurationinopenstate", RESILIENCE4J, Millis("open: { duration: {} }")),
     foreign("waitdurationinopenstatemillis", RESILIENCE4J, Millis("open: { duration: {} }")),
-    foreign("permittednumberofcallsinhalfopenstate", RESILIENCE4J, Count("half_open: { max_calls: {}, failure_rate: 0.5 }")),
+    foreign(
+        "permittednumberofcallsinhalfopenstate",
+        RESILIENCE4J,
+        Count("half_open: { max_calls: {}, failure_rate: 0.5 }"),
+    ),
     foreign("maxwaitdurationinhalfopenstate", RESILIENCE4J, Millis("half_open: { probe_timeout: {} }")),
-    foreign("slowcallratethreshold", RESILIENCE4J, Percent("trip: { slow_call_rate: { threshold: {}, slow_after: 1m } }")),
-    foreign("slowcalldurationthreshold", RESILIENCE4J, Millis("trip: { slow_call_rate: { threshold: 1.0, slow_after: {} } }")),
+    foreign(
+        "slowcallratethreshold",
+        RESILIENCE4J,
+        Percent("trip: { slow_call_rate: { threshold: {}, slow_after: 1m } }"),
+    ),
+    foreign(
+        "slowcalldurationthreshold",
+        RESILIENCE4J,
+        Millis("trip: { slow_call_rate: { threshold: 1.0, slow_after: {} } }"),
+    ),
     foreign("automatictransitionfromopentohalfopenenabled", RESILIENCE4J, Says(BY_ITSELF)),
     foreign("enableexponentialbackoff", RESILIENCE4J, Says("write `open: { backoff: { multiplier: 2 } }`")),
     foreign("exponentialbackoffmultiplier", RESILIENCE4J, Count("open: { backoff: { multiplier: {} } }")),
@@ -79,23 +107,45 @@ const FOREIGN: &[Foreign] = &[
     foreign("ignoreexceptions", RESILIENCE4J, Says(CLASSIFIER)),
     foreign("recordfailurepredicate", RESILIENCE4J, Says(CLASSIFIER)),
     foreign("baseconfig", RESILIENCE4J, Says("write `template` with the name of a template")),
-    foreign("registerhealthindicator", RESILIENCE4J, Says("leave it out: `Registry::status` is the health of all breakers")),
+    foreign(
+        "registerhealthindicator",
+        RESILIENCE4J,
+        Says("leave it out: `Registry::status` is the health of all breakers"),
+    ),
     foreign("eventconsumerbuffersize", RESILIENCE4J, Says(LISTENER)),
     foreign("writablestacktraceenabled", RESILIENCE4J, Says("leave it out: a rejection has no stack trace")),
     foreign("failureratio", POLLY, Share("trip: { failure_rate: { threshold: {} } }")),
     foreign("minimumthroughput", POLLY, Count("trip: { minimum_calls: {} }")),
     foreign("samplingduration", POLLY, Seconds("window: { last: { duration: {} } }")),
     foreign("breakduration", POLLY, Seconds("open: { duration: {} }")),
-    foreign("breakdurationgenerator", POLLY, Says("write `open: { backoff: { multiplier: 2 } }` or a list of `delays`")),
+    foreign(
+        "breakdurationgenerator",
+        POLLY,
+        Says("write `open: { backoff: { multiplier: 2 } }` or a list of `delays`"),
+    ),
     foreign("durationofbreak", POLLY, Seconds("open: { duration: {} }")),
     foreign("exceptionsallowedbeforebreaking", POLLY, Count("trip: { consecutive_failures: {} }")),
     foreign("handledeventsallowedbeforebreaking", POLLY, Count("trip: { consecutive_failures: {} }")),
     foreign("shouldhandle", POLLY, Says(CLASSIFIER)),
     foreign("onopened", POLLY, Says(LISTENER)),
-    foreign("failurethreshold", FAILSAFE, Count("trip: { consecutive_failures: {} }`, or for a ratio `trip: { failure_rate: { threshold: 0.5 } }")),
+    foreign(
+        "failurethreshold",
+        FAILSAFE,
+        Count(
+            "trip: { consecutive_failures: {} }`, or for a ratio `trip: { failure_rate: { threshold: 0.5 } }",
+        ),
+    ),
     foreign("withfailurethreshold", FAILSAFE, Count("trip: { consecutive_failures: {} }")),
-    foreign("failurethresholdratio", FAILSAFE, Says("write `trip: { failure_count: FAILURES }` and `window: { last_calls: CALLS }`")),
-    foreign("failurethresholdperiod", FAILSAFE, Says("write `trip: { failure_count: FAILURES }` and `window: { last: { duration: PERIOD } }`")),
+    foreign(
+        "failurethresholdratio",
+        FAILSAFE,
+        Says("write `trip: { failure_count: FAILURES }` and `window: { last_calls: CALLS }`"),
+    ),
+    foreign(
+        "failurethresholdperiod",
+        FAILSAFE,
+        Says("write `trip: { failure_count: FAILURES }` and `window: { last: { duration: PERIOD } }`"),
+    ),
     foreign("failureexecutionthreshold", FAILSAFE, Count("trip: { minimum_calls: {} }")),
     foreign("failurethresholdingperiod", FAILSAFE, Go("window: { last: { duration: {} } }")),
     foreign("successthreshold", FAILSAFE, Count("half_open: { success_threshold: {} }")),
@@ -104,8 +154,20 @@ const FOREIGN: &[Foreign] = &[
     foreign("maxrequests", GOBREAKER, Count("half_open: { max_calls: {}, success_threshold: {} }")),
     foreign("interval", GOBREAKER, Go("window: { tumbling: {} }")),
     foreign("timeout", GOBREAKER, Go("open: { duration: {} }")),
-    foreign("readytotrip", GOBREAKER, Says("its default, more than 5 failures in a row, is `trip: { consecutive_failures: 6 }`; write a rule of your own with `CircuitBreakerBuilder::ready_to_trip`")),
-    foreign("bucketperiod", GOBREAKER, Says("write how many such periods the window has, as `window: { last: { duration: 60s, buckets: 6 } }`")),
+    foreign(
+        "readytotrip",
+        GOBREAKER,
+        Says(
+            "its default, more than 5 failures in a row, is `trip: { consecutive_failures: 6 }`; write a rule of your own with `CircuitBreakerBuilder::ready_to_trip`",
+        ),
+    ),
+    foreign(
+        "bucketperiod",
+        GOBREAKER,
+        Says(
+            "write how many such periods the window has, as `window: { last: { duration: 60s, buckets: 6 } }`",
+        ),
+    ),
     foreign("issuccessful", GOBREAKER, Says(CLASSIFIER)),
     foreign("isexcluded", GOBREAKER, Says(CLASSIFIER)),
     foreign("onstatechange", GOBREAKER, Says(LISTENER)),
@@ -115,8 +177,16 @@ const FOREIGN: &[Foreign] = &[
     foreign("timeinmilliseconds", HYSTRIX, Millis("window: { last: { duration: {} } }")),
     foreign("numbuckets", HYSTRIX, Count("window: { last: { duration: 10s, buckets: {} } }")),
     foreign("forceopen", HYSTRIX, Says("leave it out: `CircuitBreaker::force_open` opens a breaker by hand")),
-    foreign("forceclosed", HYSTRIX, Says("leave it out: `CircuitBreaker::force_closed` closes a breaker by hand")),
-    foreign("timeoutinmilliseconds", HYSTRIX, Millis("call_timeout: {}`, and set the timeout in the client: `call_timeout` only describes it`")),
+    foreign(
+        "forceclosed",
+        HYSTRIX,
+        Says("leave it out: `CircuitBreaker::force_closed` closes a breaker by hand"),
+    ),
+    foreign(
+        "timeoutinmilliseconds",
+        HYSTRIX,
+        Millis("call_timeout: {}`, and set the timeout in the client: `call_timeout` only describes it`"),
+    ),
     foreign("maxconcurrentrequests", HYSTRIX, Count("bulkhead_config: { max_concurrent_calls: {} }")),
     foreign("resettimeout", OPOSSUM, Millis("open: { duration: {} }")),
     foreign("rollingcounttimeout", OPOSSUM, Millis("window: { last: { duration: {} } }")),
@@ -143,8 +213,18 @@ const FOREIGN: &[Foreign] = &[
 
 /// Groups of other libraries, whose keys are translated one by one.
 const GROUPS: [&str; 12] = [
-    "resilience4j", "circuitbreaker", "circuitbreakers", "instances", "backends", "configs", "hystrix", "command",
-    "default", "metrics", "rollingstats", "outlierdetection",
+    "resilience4j",
+    "circuitbreaker",
+    "circuitbreakers",
+    "instances",
+    "backends",
+    "configs",
+    "hystrix",
+    "command",
+    "default",
+    "metrics",
+    "rollingstats",
+    "outlierdetection",
 ];
 
 /// Returns what to write instead of a key that another library has.
@@ -197,7 +277,9 @@ impl Foreign {
         let library = self.library;
         let (pattern, value, unit) = match self.write {
             Count(pattern) => (pattern, count(node), None),
-            Percent(pattern) => (pattern, percent(node), number(node).map(|n| format!("{n} is a percentage there"))),
+            Percent(pattern) => {
+                (pattern, percent(node), number(node).map(|n| format!("{n} is a percentage there")))
+            }
             Share(pattern) => (pattern, number(node).map(|share| format!("{share:?}")), None),
             Millis(pattern) => (pattern, time(node, 1e-3), bare(node, "milliseconds")),
             Seconds(pattern) => (pattern, time(node, 1.0), bare(node, "seconds")),
@@ -280,9 +362,13 @@ mod tests {
     fn times_of_other_languages_are_read() {
         let place = Place::whole(&Source::new(SourceKind::Code, "", ""));
         let node = |text: &str| Node { value: Value::Text(text.into()), place: place.clone() };
-        for (text, written) in
-            [("00:00:30", "30s"), ("01:02:03.5", "1h2m3s500ms"), ("PT1M30S", "1m30s"), ("1500ms", "1s500ms"), ("30", "30s")]
-        {
+        for (text, written) in [
+            ("00:00:30", "30s"),
+            ("01:02:03.5", "1h2m3s500ms"),
+            ("PT1M30S", "1m30s"),
+            ("1500ms", "1s500ms"),
+            ("30", "30s"),
+        ] {
             assert_eq!(time(&node(text), 1.0).as_deref(), Some(written), "{text}");
         }
         for text in ["00:61", "1:2:99", "P1D", "soon", ""] {

@@ -27,7 +27,8 @@ pub(super) fn per_host_name(name: &str) -> Option<String> {
 fn is_host(host: &str, after_scheme: bool) -> bool {
     let is_address = host.starts_with('[') && host.ends_with(']');
     let labels = || host.strip_suffix('.').unwrap_or(host).split('.');
-    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_label =
+        |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     is_address || labels().all(is_label) && (after_scheme || labels().count() > 1 || host == "localhost")
 }
 
@@ -56,8 +57,22 @@ mod tests {
     #[test]
     fn other_names_are_left_alone() {
         for name in [
-            "payments", "api.example.com", "api.example.com:8443", "db-*", "db.*", "orders.v1.Orders/Get", "payments::open",
-            "Client#get(String,int)", "a.b", "12", "redis:443", "two words.", "größe.de:443", "[::1]:8080", "://", "http://",
+            "payments",
+            "api.example.com",
+            "api.example.com:8443",
+            "db-*",
+            "db.*",
+            "orders.v1.Orders/Get",
+            "payments::open",
+            "Client#get(String,int)",
+            "a.b",
+            "12",
+            "redis:443",
+            "two words.",
+            "größe.de:443",
+            "[::1]:8080",
+            "://",
+            "http://",
         ] {
             assert_eq!(per_host_name(name), None, "{name}");
         }

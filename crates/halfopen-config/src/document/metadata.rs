@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::group::{Group, group};
-use crate::reader::{Reader, scalar};
 use crate::display::quoted;
+use crate::reader::{Reader, scalar};
 use crate::source::Place;
 use crate::tree::{Entry, Node, Value};
 use crate::written::Written;

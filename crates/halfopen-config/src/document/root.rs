@@ -229,7 +229,10 @@ pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) 
         return reader.wrong(node, "a name");
     }
     if let Some(steering) = name.chars().find(|c| is_steering(*c)) {
-        let why = format!("it has the character {}, which ends a line or steers a terminal", steering.escape_default());
+        let why = format!(
+            "it has the character {}, which ends a line or steers a terminal",
+            steering.escape_default()
+        );
         return reader.wrong_because(node, "a name without control or bidirectional characters", Some(why));
     }
     if name.chars().nth(LONGEST_NAME).is_some() {

@@ -13,7 +13,7 @@ use self::turn::Turns;
 
 pub use difference::{Changed, Difference};
 
-use crate::{Configuration, DocumentError, Format, Loader, Partial, Settings};
+use crate::{Configuration, DocumentError, Format, Loader, Partial, Problem, Settings};
 
 /// A registry that is filled from a document, and follows it without losing what its breakers know.
 ///
@@ -77,7 +77,8 @@ impl Live {
         Arc::clone(&self.turns.lock().configuration)
     }
 
-    /// Takes a new text of the document, and says what is different.
+    /// Takes a new text of the document, and returns what is different. Its warnings are those of
+    /// [`configuration`](Self::configuration).
     ///
     /// A breaker whose numbers are the same is left alone; one whose numbers changed keeps its state; one
     /// that is gone leaves the registry, unless a beginning such as `db-*` still fits its name, and whoever
@@ -92,9 +93,18 @@ impl Live {
     ///
     /// As [`Loader::load`]; nothing is changed then.
     pub fn apply(&self, format: Format, text: &str) -> Result<Difference, DocumentError> {
-        self.turns.go_over(&self.registry, |loader| {
+        self.apply_with_warnings(format, text).map(|(difference, _)| difference)
+    }
+
+    pub(crate) fn apply_with_warnings(
+        &self,
+        format: Format,
+        text: &str,
+    ) -> Result<(Difference, Vec<Problem>), DocumentError> {
+        let (difference, configuration) = self.turns.go_over(&self.registry, |loader| {
             (!loader.says(format, text)).then(|| loader.with_text(format, text))
-        })
+        })?;
+        Ok((difference, configuration.warnings().to_vec()))
     }
 
     /// Sets values of one name or beginning while the program runs, checked like those of a document.
@@ -106,7 +116,8 @@ impl Live {
     ///
     /// As [`Loader::load`]; nothing is changed then.
     pub fn update(&self, name: &str, values: Partial) -> Result<Difference, DocumentError> {
-        self.turns.go_over(&self.registry, |loader| Some(loader.clone().set(name, values)))
+        let next = |loader: &Loader| Some(loader.clone().set(name, values));
+        self.turns.go_over(&self.registry, next).map(|(difference, _)| difference)
     }
 
     /// What changes from now on, a [`Difference`] for each document or update that was applied and changed

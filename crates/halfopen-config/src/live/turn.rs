@@ -60,12 +60,13 @@ impl Turns {
         &self,
         registry: &Registry,
         next: impl FnOnce(&Loader) -> Option<Loader>,
-    ) -> Result<Difference, DocumentError> {
+    ) -> Result<(Difference, Arc<Configuration>), DocumentError> {
         let mut state = self.lock();
         let difference = match next(&state.loader) {
             Some(loader) => state.accept(loader)?,
             None => Difference::default(),
         };
+        let configuration = Arc::clone(&state.configuration);
         let (me, mine) = (thread::current().id(), state.accepted);
         while state.done < mine {
             state = match state.at_it {
@@ -74,7 +75,7 @@ impl Turns {
                 None => self.take_all(state, registry),
             };
         }
-        Ok(difference)
+        Ok((difference, configuration))
     }
 
     fn take_all<'a>(

@@ -47,6 +47,7 @@ pub struct Loader {
     code: BTreeMap<String, Section>,
     /// What is wrong with that.
     wrong: Vec<Problem>,
+    denies_warnings: bool,
 }
 
 /// The document, or why there is none.
@@ -125,21 +126,45 @@ impl Loader {
         self
     }
 
-    /// The configuration.
+    /// Treats warnings as errors: a document with a value that is hardly meant is not used.
+    ///
+    /// For checks before a deployment, and for programs that would rather not start than start with a slip. It holds
+    /// for every later document of a [`Live`](crate::Live) as well.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_config::{Format, Loader};
+    ///
+    /// let text = "breakers: { payments: { window: { last_calls: 10 }, trip: { failure_count: 20 } } }";
+    /// let loader = Loader::new().text("breakers.yaml", Format::Yaml, text);
+    /// assert_eq!(loader.load().unwrap().warnings().len(), 1);
+    /// assert!(loader.deny_warnings().load().is_err());
+    /// ```
+    pub fn deny_warnings(self) -> Loader {
+        Loader { denies_warnings: true, ..self }
+    }
+
+    /// Returns the configuration.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, all at once, each with its place, and the warnings with it.
+    /// Every problem at once, each with its place; warnings too. Warnings alone are no error, unless they are
+    /// [denied](Self::deny_warnings).
     pub fn load(&self) -> Result<Configuration, DocumentError> {
         let mut problems = Vec::new();
         let loaded = self.judged(&mut problems);
         let problems = problem::in_order(problems);
         match loaded {
-            Some(configuration) if !problems.iter().any(Problem::is_error) => {
+            Some(configuration) if !problems.iter().any(|problem| self.denies(problem)) => {
                 Ok(Configuration { warnings: problems, ..configuration })
             }
             Some(_) | None => Err(DocumentError::new(problems)),
         }
+    }
+
+    fn denies(&self, problem: &Problem) -> bool {
+        self.denies_warnings || problem.is_error()
     }
 
     fn judged(&self, problems: &mut Vec<Problem>) -> Option<Configuration> {

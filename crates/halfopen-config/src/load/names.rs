@@ -100,8 +100,18 @@ mod tests {
     use super::*;
 
     const NAMES: [&str; 12] = [
-        "payments", "de-etr", "de_etr", "api.example.com:443", "Client#get(String,int)", "[::1]:8080", "a__b",
-        "größe", "*", "db-*", "PAYMENTS", "!?",
+        "payments",
+        "de-etr",
+        "de_etr",
+        "api.example.com:443",
+        "Client#get(String,int)",
+        "[::1]:8080",
+        "a__b",
+        "größe",
+        "*",
+        "db-*",
+        "PAYMENTS",
+        "!?",
     ];
 
     fn breakers() -> BTreeMap<String, Section> {

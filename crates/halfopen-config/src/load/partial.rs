@@ -104,7 +104,11 @@ pub(super) fn keys(
 ) -> Result<Vec<(String, Place)>, Problem> {
     if path.matches(between).nth(tree::DEPTH).is_some() {
         let message = format!("`{}` nests more than {} levels of keys", quoted(&source.name), tree::DEPTH);
-        return Err(Problem::error(quoted(&source.name), message).at(Place::new(source, start, start + path.len())));
+        return Err(Problem::error(quoted(&source.name), message).at(Place::new(
+            source,
+            start,
+            start + path.len(),
+        )));
     }
     let parts = path.split(between).map(|key| {
         let place = Place::new(source, start, start + key.len());

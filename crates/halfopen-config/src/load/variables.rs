@@ -115,8 +115,11 @@ fn subject<'d>(
             .help(format!("for the breaker write `{}`", exact(name))),
         [first, second, ..] => {
             let [one, other] = [first, second].map(|name| format!("`{}`", quoted(name)));
-            ambiguous(&source.name, &one, &other)
-                .help(format!("write `{}` or `{}`, which mean one name each", exact(first), exact(second)))
+            ambiguous(&source.name, &one, &other).help(format!(
+                "write `{}` or `{}`, which mean one name each",
+                exact(first),
+                exact(second)
+            ))
         }
     };
     problems.push(problem.at(Place::new(source, PREFIX.len(), PREFIX.len() + stem.len())));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halfopen::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem};
+use halfopen::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem, TripKind};
 
 use crate::document::{Abandoned, Backoff, HalfOpen, Rule, RuleKind, Section, Trip, Window};
 use crate::resolve::settings::Origins;
@@ -18,7 +18,7 @@ pub(super) fn build(
     origins: &Origins,
     problems: &mut Vec<Problem>,
 ) -> Option<CircuitBreakerConfig> {
-    let before = errors(problems);
+    let before = problems.len();
     let mut builder = CircuitBreakerConfig::builder();
     builder = trip(&section.trip, subject, builder, problems);
     if let Some(window) = window(&section.window, subject, problems) {
@@ -43,17 +43,13 @@ pub(super) fn build(
         builder = builder.time_calls(on);
     }
     match builder.build() {
-        Ok(config) if errors(problems) == before => Some(config),
+        Ok(config) if problems.len() == before => Some(config),
         Ok(_) => None,
         Err(error) => {
             problems.extend(error.problems().iter().map(|problem| told(problem, subject, origins)));
             None
         }
     }
-}
-
-fn errors(problems: &[Problem]) -> usize {
-    problems.iter().filter(|problem| problem.is_error()).count()
 }
 
 fn value<T: Clone>(written: &Option<Written<T>>) -> Option<T> {
@@ -95,13 +91,25 @@ fn trip(
 ) -> CircuitBreakerConfigBuilder {
     if trip.rules.is_empty() && !trip.alone {
         return match value(&trip.minimum_calls) {
-            Some(minimum) => builder.trip(halfopen::Trip::failure_rate(THRESHOLD).minimum_calls(minimum)),
+            Some(minimum) => {
+                default_rules(minimum).into_iter().fold(builder, CircuitBreakerConfigBuilder::trip)
+            }
             None => builder,
         };
     }
     let rules = trip.rules.iter().filter(|rule| !rule.off);
     let rules: Vec<_> = rules.filter_map(|written| rule(written, trip, subject, problems)).collect();
     rules.into_iter().fold(builder.no_trip_rules(), CircuitBreakerConfigBuilder::trip)
+}
+
+/// The library's own rules with another minimum.
+fn default_rules(minimum: u32) -> Vec<halfopen::Trip> {
+    let with_minimum = |rule: &halfopen::Trip| match rule.kind() {
+        TripKind::FailureRate { .. } | TripKind::SlowCallRate { .. } => rule.minimum_calls(minimum),
+        // A run and a count wait for no calls, nor do kinds of a newer core that have no name here.
+        _ => *rule,
+    };
+    CircuitBreakerConfig::default().trip().iter().map(with_minimum).collect()
 }
 
 fn rule(rule: &Rule, trip: &Trip, subject: &str, problems: &mut Vec<Problem>) -> Option<halfopen::Trip> {

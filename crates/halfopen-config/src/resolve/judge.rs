@@ -22,6 +22,7 @@ pub(super) fn judge(settings: &Settings, subject: &str, problems: &mut Vec<Probl
     problems.extend(judge.window_without_rule());
     problems.extend(judge.minimum_without_rate());
     problems.extend(judge.waits());
+    problems.extend(judge.call_timeout());
     problems.extend(judge.limits_of_no_growth());
     problems.extend(judge.kept());
 }
@@ -116,6 +117,43 @@ impl Judge<'_> {
                     format_duration(limit)
                 )
             })
+        })
+    }
+
+    /// Checks that the window and the probes fit the timeout of the client.
+    fn call_timeout(&self) -> Vec<Problem> {
+        let Some(timeout) = self.settings.section.call_timeout.as_ref().map(|timeout| timeout.value.0) else {
+            return Vec::new();
+        };
+        let config = &self.settings.config;
+        let limit = config.half_open().probe_limit();
+        let probe = (limit < timeout).then(|| {
+            self.warn("half_open.probe_timeout", |path| {
+                let (limit, timeout) = (format_duration(limit), format_duration(timeout));
+                format!("`{path}` is {limit}, below the `call_timeout` of {timeout}: a probe is counted as failed while its caller still waits")
+            })
+        });
+        self.unreachable_window(timeout).into_iter().chain(probe).collect()
+    }
+
+    /// Callers that wait for a server that hangs end one call per timeout each: in a shorter window too few end.
+    fn unreachable_window(&self, timeout: Duration) -> Option<Problem> {
+        let config = &self.settings.config;
+        let window = match config.window().kind() {
+            WindowKind::Last { duration, .. } => duration,
+            WindowKind::Tumbling { interval } => interval,
+            // Windows of calls take the time they need.
+            _ => return None,
+        };
+        let has_run =
+            config.trip().iter().any(|rule| matches!(rule.kind(), TripKind::ConsecutiveFailures { .. }));
+        (window < timeout && !has_run && !config.trip().is_empty()).then(|| {
+            let twice = format_duration(timeout.saturating_mul(2));
+            self.warn("window", |path| {
+                let (window, timeout) = (format_duration(window), format_duration(timeout));
+                format!("`{path}` is {window}, below the `call_timeout` of {timeout}: of calls to a server that hangs, too few end in one window to open `{}`", self.settings.name)
+            })
+            .help(format!("write `window: {{ last: {{ duration: {twice} }} }}`, or add `consecutive_failures` to `trip`"))
         })
     }
 

@@ -121,17 +121,16 @@ impl Layers<'_> {
 
     /// Returns true for a name that the program alone knows.
     fn is_unknown(&self, name: &str) -> bool {
-        !name.contains('*')
-            && !self.document.breakers.contains_key(name)
-            && self.pattern(name).is_none()
+        !name.contains('*') && !self.document.breakers.contains_key(name) && self.pattern(name).is_none()
     }
 
     /// Returns a warning if such a name looks like one of the document.
     fn nearly_known(&self, name: &str) -> Option<Problem> {
         let near = suggest::nearest(name, self.document.breakers.keys().map(String::as_str), 0)?;
         let (shown, near) = (quoted(name), quoted(near));
-        let message =
-            format!("`{shown}` is set by the program, but the document does not have it; did you mean `{near}`?");
+        let message = format!(
+            "`{shown}` is set by the program, but the document does not have it; did you mean `{near}`?"
+        );
         Some(Problem::warning(name, message))
     }
 

@@ -10,10 +10,10 @@ use crate::{Backoff, Period};
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "only its schema is wanted")]
 struct Flat {
-    /// The same as `trip.consecutive_failures`.
+    /// The same as `trip.consecutive_failures`, as in failsafe-go and many libraries of Python.
     #[schemars(range(min = 1))]
     failure_threshold: Option<u32>,
-    /// The same as `trip.failure_rate.threshold`: above 0 and at most 1.
+    /// The same as `trip.failure_rate.threshold`, above 0 and at most 1, as in tower-resilience; resilience4j counts in percent.
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1))]
     failure_rate_threshold: Option<f64>,
     /// The same as `trip.minimum_calls`.
@@ -22,14 +22,14 @@ struct Flat {
     /// The same as `trip.minimum_calls`.
     #[schemars(range(min = 1))]
     min_requests_for_rate: Option<u32>,
-    /// The same as `window.last_calls`.
+    /// The same as `window.last_calls`, as in resilience4j and tower-resilience.
     #[schemars(range(min = 1))]
     sliding_window_size: Option<u32>,
     /// The same as `window.last.duration`; a number is seconds.
     failure_window_seconds: Option<Seconds>,
-    /// The same as `window.tumbling`; a number is seconds, and 0 the same as `window.unbounded`.
+    /// The same as `window.tumbling`, as in gobreaker; a number is seconds, and 0 the same as `window.unbounded`.
     interval: Option<Seconds>,
-    /// The same as `open.duration`; a number is seconds.
+    /// The same as `open.duration`, as in gobreaker; a number is seconds.
     timeout: Option<Seconds>,
     /// The same as `open.duration`; a number is seconds.
     timeout_seconds: Option<Seconds>,
@@ -48,13 +48,13 @@ struct Flat {
     backoff_multiplier: Option<f64>,
     /// The same as `open.backoff.max`; a number is seconds.
     max_backoff_seconds: Option<Seconds>,
-    /// The same as `half_open.success_threshold`.
+    /// The same as `half_open.success_threshold`, as in failsafe-go.
     #[schemars(range(min = 1))]
     success_threshold: Option<u32>,
     /// The same as `half_open.max_calls`.
     #[schemars(range(min = 1))]
     half_open_max_calls: Option<u32>,
-    /// The same as `half_open.max_calls`.
+    /// The same as `half_open.max_calls` and `half_open.success_threshold`, as in gobreaker.
     #[schemars(range(min = 1))]
     max_requests: Option<u32>,
     /// The same as `metadata.priority`.

@@ -2,16 +2,22 @@ use std::io;
 use std::time::Duration;
 
 use super::{Change, FileWatch, Watching};
-use crate::{Difference, DocumentError, Format, Live};
+use crate::{Difference, DocumentError, Format, Live, Problem};
 
 /// What has become of a change of the document's file.
 #[derive(Debug)]
 pub enum Reload {
-    /// It was applied, and this is what it changed.
-    Applied(Difference),
-    /// It is wrong: nothing was changed, and what held holds on. Told once; watching goes on.
+    /// The document was applied.
+    #[non_exhaustive]
+    Applied {
+        /// The values that changed.
+        difference: Difference,
+        /// The warnings of the document, in its order.
+        warnings: Vec<Problem>,
+    },
+    /// The document is wrong, and the one before stays in force. Reported once; watching goes on.
     Invalid(DocumentError),
-    /// It cannot be read: what held holds on. Told once; watching goes on.
+    /// The document cannot be read, and the one before stays in force. Reported once; watching goes on.
     Unreadable(io::Error),
 }
 
@@ -35,7 +41,7 @@ impl Live {
     ///
     /// std::fs::write(&path, "breakers: { payments: { open: { duration: 10s } } }")?;
     /// let told = live.poll(&mut watch, Format::Yaml, Duration::from_secs(2));
-    /// let Some(Reload::Applied(difference)) = told else { unreachable!() };
+    /// let Some(Reload::Applied { difference, .. }) = told else { unreachable!() };
     /// assert_eq!(difference.to_string(), "changed `payments`: open.duration 5s -> 10s");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -62,7 +68,10 @@ impl Live {
     /// let (sender, receiver) = mpsc::channel();
     /// let watch = FileWatch::new(&path).interval(Duration::from_millis(50));
     /// let watching = live.follow(watch, Format::Yaml, move |reload| match reload {
-    ///     Reload::Applied(difference) => sender.send(difference.to_string()).unwrap_or_default(),
+    ///     Reload::Applied { difference, warnings, .. } => {
+    ///         warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    ///         sender.send(difference.to_string()).unwrap_or_default();
+    ///     }
     ///     Reload::Invalid(error) => eprintln!("the document is not applied: {error}"),
     ///     Reload::Unreadable(error) => eprintln!("the document cannot be read: {error}"),
     /// })?;
@@ -87,7 +96,10 @@ impl Live {
 
     fn reload(&self, format: Format, change: Change) -> Reload {
         match change {
-            Change::Content(text) => self.apply(format, &text).map_or_else(Reload::Invalid, Reload::Applied),
+            Change::Content(text) => match self.apply_with_warnings(format, &text) {
+                Ok((difference, warnings)) => Reload::Applied { difference, warnings },
+                Err(error) => Reload::Invalid(error),
+            },
             Change::Unreadable(error) => Reload::Unreadable(error),
         }
     }

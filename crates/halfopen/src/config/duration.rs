@@ -98,6 +98,7 @@ fn parse(text: &str) -> Result<Duration, String> {
         return Err("it is empty".into());
     }
     let mut total = 0_u128;
+    let mut smallest: Option<(&str, u128)> = None;
     while !rest.is_empty() {
         let (digits, tail) = split(rest, |c| c.is_ascii_digit());
         let (unit, tail) = split(tail.trim_start(), |c| c.is_alphabetic());
@@ -115,6 +116,13 @@ fn parse(text: &str) -> Result<Duration, String> {
             return Err(format!("{digits} has no unit; write `{digits}s` for seconds"));
         }
         let nanos = nanos_of(unit).ok_or_else(|| no_unit(digits, unit))?;
+        // `3s3s` and `1s1h` are slips, and nobody sees what they add up to.
+        if let Some((before, _)) = smallest.filter(|(_, smallest)| *smallest <= nanos) {
+            return Err(format!(
+                "`{unit}` follows `{before}`; write each unit once, the largest first, as in 1h30m"
+            ));
+        }
+        smallest = Some((unit, nanos));
         let part = digits.parse::<u128>().ok().and_then(|count| count.checked_mul(nanos));
         total = part
             .and_then(|part| total.checked_add(part))
@@ -260,6 +268,10 @@ mod tests {
         assert_eq!(why("5 sec"), "`sec` is none of the units d, h, m, s, ms, us, ns; write `5s`");
         assert_eq!(why("5S"), "`S` is none of the units d, h, m, s, ms, us, ns; write `5s`");
         assert_eq!(why("5w"), "`w` is none of the units d, h, m, s, ms, us, ns");
+        let order = "write each unit once, the largest first, as in 1h30m";
+        assert_eq!(why("3s3s"), format!("`s` follows `s`; {order}"));
+        assert_eq!(why("1s1h"), format!("`h` follows `s`; {order}"));
+        assert_eq!(why("1us 1µs"), format!("`µs` follows `us`; {order}"));
         assert_eq!(why("99999999999999999999d"), "it is longer than can be counted");
         assert_eq!(
             why(&"9".repeat(60)),
