@@ -39,15 +39,21 @@ impl JsonSchema for Root {
     }
 }
 
+/// A character of a name: neither a star nor a control or bidirectional character.
+const NAME: &str = r"[^*\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]";
+
 /// Keys at the top that belong to others: editors, and anchors of the author's own.
 pub(crate) fn or_other_keys(root: &mut Schema) {
     if let Some(keys) = root.get_mut("properties").and_then(Value::as_object_mut) {
         let link = json!({ "description": "Where this schema lies, for editors.", "type": "string" });
         keys.insert("$schema".into(), link);
         for names in ["breakers", "templates", "environments"] {
-            let pattern = if names == "breakers" { "^([^*]+\\*?|\\*)$" } else { "^[^*]+$" };
+            let pattern = match names {
+                "breakers" => format!("^({NAME}+\\*?|\\*)$"),
+                _ => format!("^{NAME}+$"),
+            };
             if let Some(Value::Object(map)) = keys.get_mut(names) {
-                map.insert("propertyNames".into(), json!({ "pattern": pattern }));
+                map.insert("propertyNames".into(), json!({ "pattern": pattern, "maxLength": 256 }));
             }
         }
     }
