@@ -53,7 +53,7 @@ pub(crate) struct Options {
 
     /// How many script seconds pass in one second, 0.5 to 20; the script has 60 [default: 6]
     ///
-    /// Timeouts and waits shrink with it: above 10 the machine's own delays begin to count.
+    /// Timeouts and waits shrink with it: above 10, or on a busy machine, its own delays begin to count.
     #[arg(long, value_name = "FACTOR", value_parser = speed, conflicts_with_all = AS_WRITTEN)]
     speed: Option<f64>,
 

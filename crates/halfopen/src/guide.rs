@@ -1,9 +1,8 @@
 //! The user's guide.
 //!
-//! Every example here is a test. Those that print [`explain`](crate::CircuitBreaker::explain) show
-//! what a person on call would read.
+//! Every example runs as a test. Those that print [`explain`](crate::CircuitBreaker::explain) show the output.
 //!
-//! - [What a call should look like](#what-a-call-should-look-like)
+//! - [The order of layers](#the-order-of-layers)
 //! - [Choosing rules and numbers](#choosing-rules-and-numbers)
 //! - [What is a failure](#what-is-a-failure)
 //! - [Timeouts inside and outside](#timeouts-inside-and-outside)
@@ -11,19 +10,36 @@
 //! - [Many dependencies](#many-dependencies)
 //! - [The operator's switch](#the-operators-switch)
 //! - [Testing your own code](#testing-your-own-code)
-//! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, OpenAI, AWS, ureq, ..
+//! - [Seeing what happens](#seeing-what-happens)
 //! - [When not to use a breaker](#when-not-to-use-a-breaker)
-//! - [Troubles](#troubles): [opens too often](#it-opens-too-often), [never
+//! - [Troubleshooting](#troubleshooting): [opens too often](#it-opens-too-often), [never
 //!   opens](#it-never-opens), [recovers slowly](#it-recovers-slowly), [memory](#memory)
 //!
-//! # What a call should look like
+//! Pages of their own:
 //!
-//! From the outside in: a fallback, the breaker, a retry if the call may be repeated, a timeout, the
-//! call. The breaker sees what the timeout makes of a hang, and its rejection is never retried.
+//! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, OpenAI, AWS, ureq, ..
+//! - [In your own error type](error_types): thiserror, anyhow, eyre, boxed errors
+//! - [As an HTTP answer](http_answer)
+//! - [Health checks](health)
+//! - [Coming from](coming_from) resilience4j, Polly, failsafe-go, gobreaker, recloser, tower-resilience, Hystrix
+//!
+//! # The order of layers
+//!
+//! From the outside in:
+//!
+//! | layer | its call | because |
+//! |---|---|---|
+//! | fallback | everything below | It answers a rejection as well as the failure of the last attempt. Its own outcome is not recorded. |
+//! | retry | one attempt at a time | Each attempt asks the breaker, so that retries end when it opens. A rejection is not retried. |
+//! | **breaker** | one attempt | It permits or rejects each attempt, and records its outcome. |
+//! | timeout | one attempt | A hang ends as an error inside the breaker, which records a failure. |
+//! | client | | |
+//!
+//! In code that calls the breaker itself:
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
-//! use halfopen::CircuitBreaker;
+//! use halfopen::{CircuitBreaker, CircuitBreakerError};
 //! use std::io;
 //! use std::time::Duration;
 //!
@@ -31,40 +47,61 @@
 //!     Ok("fresh".to_owned())
 //! }
 //!
-//! let breaker = CircuitBreaker::builder("news").build();
-//! let page = breaker
-//!     .call_or_else(
-//!         || async {
-//!             let limit = Duration::from_secs(1);
+//! async fn attempt(breaker: &CircuitBreaker) -> Result<String, CircuitBreakerError<io::Error>> {
+//!     let limit = Duration::from_secs(1);
+//!     breaker
+//!         .call(|| async move {
 //!             tokio::time::timeout(limit, fetch()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-//!         },
-//!         |_error| async { "from the cache".to_owned() },
-//!     )
-//!     .await;
-//! assert_eq!(page, "fresh");
+//!         })
+//!         .await
+//! }
+//!
+//! async fn page(breaker: &CircuitBreaker) -> String {
+//!     for _ in 0..3 {
+//!         match attempt(breaker).await {
+//!             Ok(page) => return page,
+//!             Err(CircuitBreakerError::Rejected(_)) => break, // not retried
+//!             Err(CircuitBreakerError::Inner(_)) => {}
+//!         }
+//!     }
+//!     "from the cache".to_owned()
+//! }
+//!
+//! let breaker = CircuitBreaker::builder("news").build();
+//! assert_eq!(page(&breaker).await, "fresh");
+//! breaker.force_open();
+//! assert_eq!(page(&breaker).await, "from the cache");
 //! # }
 //! ```
+//!
+//! **A retry inside the breaker** turns several attempts into one call. The breaker records the result of the last attempt
+//! only, so it opens later; the remaining attempts of a call are sent although it has opened meanwhile; one probe sends
+//! several requests; and a slow-call rule measures all attempts and their pauses. This is right where the first attempt is
+//! no evidence about the dependency (a pooled connection that was closed, another replica that answers), and unavoidable
+//! where a client has retries that cannot be switched off. Then lower
+//! [`minimum_calls`](crate::Trip::minimum_calls), and set [`probe_timeout`](crate::HalfOpen::probe_timeout) above the time of
+//! all attempts.
 //!
 //! # Choosing rules and numbers
 //!
 //! The [defaults](crate::CircuitBreakerConfig) are a failure rate of 50 % over the last 10 seconds from 5 calls on, and
-//! a wait of 2 seconds. Start with them, and change one number when you can say why.
+//! a wait of 2 seconds. Start with them, and change one number at a time, for a reason.
 //!
-//! | you have | take | because |
+//! | traffic or dependency | rule | because |
 //! |---|---|---|
 //! | steady traffic | [`failure_rate`](crate::Trip::failure_rate) over a time window | it means the same at ten and at ten thousand calls a second |
-//! | a few calls a minute | [`failure_rate`](crate::Trip::failure_rate) over [`last_calls`](crate::Window::last_calls) | ten seconds hold no sample |
-//! | a dependency that is up or down, nothing between | [`consecutive_failures`](crate::Trip::consecutive_failures) | quickest; but one lucky answer resets it, so a brown-out of 80 % errors may never open it |
-//! | a dependency that becomes slow before it fails | add [`slow_call_rate`](crate::Trip::slow_call_rate) | slow answers hold your own resources |
-//! | a rule of your own | [`ready_to_trip`](crate::CircuitBreakerBuilder::ready_to_trip) | it sees all the counts |
+//! | a few calls a minute | [`failure_rate`](crate::Trip::failure_rate) over [`last_calls`](crate::Window::last_calls) | ten seconds contain too few calls |
+//! | a dependency that is either up or down | [`consecutive_failures`](crate::Trip::consecutive_failures) | it is the fastest; but a single success resets it, so 80 % errors may never open it |
+//! | a dependency that becomes slow before it fails | add [`slow_call_rate`](crate::Trip::slow_call_rate) | slow answers occupy your own resources |
+//! | a rule of your own | [`ready_to_trip`](crate::CircuitBreakerBuilder::ready_to_trip) | it receives all counts |
 //!
-//! - **Threshold**: clearly above the errors of a good day. A service that answers 2 % errors all day and is worth calling with
-//!   30 % should not open at 30 %.
-//! - **`minimum_calls`**: as many as make chance unlikely. Two failures of three mean little; 5 at 50 % is quick, 20 is calm.
-//! - **Wait** (`open_duration`): as long as you can bear to miss a recovery, seconds rather than minutes. A long outage is what a
-//!   [`Backoff`](crate::Backoff) is for.
-//! - **Probes**: one probe and one success are enough for most. More (`success_threshold`) where the first answer proves little.
-//! - **Jitter**: leave it on where many processes call the same dependency, or they probe in step.
+//! - **Threshold**: clearly above the error rate of normal operation. If the service is still worth calling with 30 % errors, the
+//!   threshold is above 30 %.
+//! - **`minimum_calls`**: high enough to exclude chance. Two failures of three mean little; at 50 %, 5 reacts fast and 20 is stable.
+//! - **Wait** (`open_duration`): seconds rather than minutes, as it delays the detection of a recovery. For long outages, add a
+//!   [`Backoff`](crate::Backoff).
+//! - **Probes**: one probe and one success are enough for most dependencies. Raise `success_threshold` where a single success proves little.
+//! - **Jitter**: keep it where several processes call the same dependency, or their probes are synchronized.
 //!
 //! ```
 //! use halfopen::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
@@ -82,14 +119,13 @@
 //! # Ok::<(), halfopen::ConfigError>(())
 //! ```
 //!
-//! To try numbers without risk set the breaker to [`metrics_only`](crate::CircuitBreaker::metrics_only): every call passes, and
-//! [`Totals::would_trip`](crate::Totals::would_trip) and [`Event::WouldTrip`](crate::Event::WouldTrip) tell what it would have done.
+//! To try numbers without risk, set the breaker to [`metrics_only`](crate::CircuitBreaker::metrics_only): every call is permitted, and
+//! [`Totals::would_trip`](crate::Totals::would_trip) and [`Event::WouldTrip`](crate::Event::WouldTrip) report the openings that would have happened.
 //!
 //! # Numbers from your own settings
 //!
-//! With the feature `serde` a configuration can stand in a struct of yours and be read from whatever you read that from.
-//! Durations are text (`30s`, `500ms`, `1m30s`); a part that is not written keeps its default; what is wrong is told with the
-//! field's name.
+//! With the feature `serde`, a configuration can be a field of a settings struct, in any format that serde reads.
+//! Durations are text (`30s`, `500ms`, `1m30s`). Missing fields keep their defaults. Errors name the field.
 //!
 #![cfg_attr(feature = "serde", doc = "```")]
 #![cfg_attr(not(feature = "serde"), doc = "```ignore")]
@@ -122,9 +158,9 @@
 //!
 //! # What is a failure
 //!
-//! What the dependency is to blame for: errors of the connection, timeouts, overload, "internal error". Not: "no such user",
-//! "you may not", "this is no valid order": those are answers. Say so with a classifier, or one user's bad input opens the
-//! breaker for all.
+//! Errors that the dependency caused: of the connection, timeouts, overload, "internal error". Errors that the request caused
+//! ("not found", "forbidden", "invalid") are answers of a healthy dependency. A classifier separates the two; without one, the
+//! invalid input of a single user opens the breaker for all.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -139,15 +175,15 @@
 //! # }
 //! ```
 //!
-//! [`Outcome::Ignored`](crate::Outcome::Ignored) is for what says nothing either way: your own bulkhead was full, the caller
-//! cancelled. Where calls pass through two breakers, [`errors`](crate::errors) ignores the inner one's rejections.
+//! [`Outcome::Ignored`](crate::Outcome::Ignored) is for results that are no evidence: a full bulkhead on this side, a cancelled
+//! call. Where calls pass through two breakers, [`errors`](crate::errors) ignores the rejections of the inner one.
 //!
 //! # Timeouts inside and outside
 //!
-//! A timeout **inside** the call turns a hang into an error, and the breaker counts it. A timeout **outside** drops the call; the
-//! breaker learns only that nobody waited any more. That is an abandoned call, and by default it counts as nothing: a user who
-//! closes a browser tab is no evidence. So with the timeout outside, a dependency that hangs never opens the breaker, unless you
-//! say how old a dropped call must be to count:
+//! A timeout **inside** the breaker turns a hang into an error, which the breaker records as a failure. A timeout **outside**
+//! drops the call, which the breaker records as abandoned. By default, abandoned calls are not counted: a user who closes a browser
+//! tab is no evidence. Therefore a dependency that hangs never opens a breaker whose only timeout is outside, unless
+//! [`Abandoned::FailureAfter`](crate::Abandoned::FailureAfter) sets an age from which an abandoned call is a failure:
 //!
 #![cfg_attr(feature = "test-util", doc = "```")]
 #![cfg_attr(not(feature = "test-util"), doc = "```ignore")]
@@ -161,7 +197,7 @@
 //!     let mut call = Box::pin(breaker.call(|| pending::<Result<(), std::io::Error>>()));
 //!     assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
 //!     hands.advance(Duration::from_secs(1));
-//!     drop(call); // what a timeout outside does
+//!     drop(call); // as a timeout outside does
 //! };
 //!
 //! let deaf = CircuitBreaker::builder("deaf").clock(clock.clone()).build();
@@ -180,9 +216,9 @@
 //!
 //! # Fallbacks
 //!
-//! A fallback should be cheaper and more reliable than the call: a cached answer, a default, an honest "not now". It runs outside
-//! the breaker, and its outcome is not recorded. A second dependency as a fallback wants a breaker of its own, and room for the
-//! whole load.
+//! A fallback should be cheaper and more reliable than the call: a cached answer, a default, or an error that names the time to
+//! retry. It runs outside the breaker, and its outcome is not recorded. A second dependency as a fallback needs a breaker of its
+//! own, and capacity for the whole load.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -208,8 +244,8 @@
 //!
 //! # Many dependencies
 //!
-//! One breaker for everything that fails together, and no more: one a host, or one a database, seldom one a route. A
-//! [`Registry`](crate::Registry) makes them by name, with configurations by name or prefix. Where names come from outside, give it a
+//! Use one breaker for everything that fails together: one per host or per database, rarely one per route. A
+//! [`Registry`](crate::Registry) creates them by name, with configurations by name or prefix. Where names come from outside, set a
 //! [capacity](crate::RegistryBuilder::capacity).
 //!
 //! ```
@@ -229,8 +265,8 @@
 //! |---|---|---|
 //! | [`trip`](crate::CircuitBreaker::trip), [`open_for`](crate::CircuitBreaker::open_for) | rejected | the wait is over, then probes as usual |
 //! | [`force_open`](crate::CircuitBreaker::force_open) | rejected | `reset()` or `force_closed()` |
-//! | [`disable`](crate::CircuitBreaker::disable) | pass, only totals are counted | the same |
-//! | [`metrics_only`](crate::CircuitBreaker::metrics_only) | pass, rules are asked and told | the same |
+//! | [`disable`](crate::CircuitBreaker::disable) | permitted, only totals are counted | the same |
+//! | [`metrics_only`](crate::CircuitBreaker::metrics_only) | permitted, rules are evaluated and reported | the same |
 //! | [`reset`](crate::CircuitBreaker::reset), [`force_closed`](crate::CircuitBreaker::force_closed) | pass | a rule fires |
 //!
 //! ```
@@ -247,40 +283,57 @@
 //!
 //! # Testing your own code
 //!
-//! With the feature `test-util` a test moves the breaker's clock itself, and waits for nothing:
+//! With the feature `test-util` a test controls the breaker's clock and needs no sleep. The natural test takes a breaker
+//! through all states:
 //!
 #![cfg_attr(feature = "test-util", doc = "```")]
 #![cfg_attr(not(feature = "test-util"), doc = "```ignore")]
 //! use halfopen::{CircuitBreaker, Clock, State};
-//! use std::time::Duration;
 //!
 //! let (clock, hands) = Clock::manual();
 //! let breaker = CircuitBreaker::builder("payments").clock(clock).build();
 //!
-//! // Your code under an outage, and after it.
-//! breaker.open_for(Duration::from_secs(30));
-//! assert_eq!(breaker.try_acquire().unwrap_err().retry_after(), Some(Duration::from_secs(30)));
+//! // Fail until it opens.
+//! while breaker.state() == State::Closed {
+//!     let _ = breaker.call_blocking(|| Err::<(), _>("connection refused"));
+//! }
+//! assert_eq!(breaker.state(), State::Open);
 //!
-//! hands.advance(Duration::from_secs(30));
-//! breaker.try_acquire().unwrap().success();
+//! // Up to the first probe: the wait has a jitter.
+//! hands.advance(breaker.snapshot().retry_after.unwrap());
+//! assert_eq!(breaker.state(), State::HalfOpen);
+//!
+//! // A successful probe closes it.
+//! breaker.call_blocking(|| Ok::<_, &str>("paid")).unwrap();
 //! assert_eq!(breaker.state(), State::Closed);
 //! ```
 //!
-//! To begin in a state there is [`start_in`](crate::CircuitBreakerBuilder::start_in); for repeatable jitter
-//! [`seed`](crate::CircuitBreakerBuilder::seed).
+//! By default a wait differs by up to 20 % in either direction, so a test that advances the clock by `open_duration` fails in about half
+//! of its runs. Ask the breaker for the time, as above, set a [`seed`](crate::CircuitBreakerBuilder::seed), or configure
+//! [`Backoff::none`](crate::Backoff::none). To begin in a state, use [`start_in`](crate::CircuitBreakerBuilder::start_in) or
+//! [`open_for`](crate::CircuitBreaker::open_for):
+//!
+//! ```
+//! use halfopen::CircuitBreaker;
+//! use std::time::Duration;
+//!
+//! let breaker = CircuitBreaker::builder("payments").build();
+//! breaker.open_for(Duration::from_secs(30));
+//! assert!(breaker.try_acquire().is_err());
+//! ```
 //!
 //! # Seeing what happens
 //!
-//! | who asks | gets |
+//! | for | use |
 //! |---|---|
-//! | a person, of one breaker | [`explain`](crate::CircuitBreaker::explain): a paragraph; a [`Snapshot`](crate::Snapshot) displayed: a line |
-//! | a person, of all | [`status`](crate::Registry::status) displayed: a table, those in trouble first |
-//! | a program | the same two as values, or as JSON with the feature `serde` |
-//! | a post-mortem | [`keep_history`](crate::Registry::keep_history): the last changes with reasons and counts |
+//! | a person, one breaker | [`explain`](crate::CircuitBreaker::explain): a paragraph; a [`Snapshot`](crate::Snapshot) displayed: a line |
+//! | a person, all breakers | [`status`](crate::Registry::status) displayed: a table, open breakers first |
+//! | a program | the same two, as values or as JSON with the feature `serde` |
+//! | a post-mortem | [`keep_history`](crate::Registry::keep_history): the last state changes with reasons and counts |
 //! | a dashboard | the crates `halfopen-metrics` and `halfopen-opentelemetry`, or your own on [`watch`](crate::Registry::watch) |
 //! | a log | the crate `halfopen-tracing`, or a [`Listener`](crate::Listener) |
 //!
-//! None of them costs an admitted call anything, but a listener that asks for every call.
+//! None of these adds cost to a permitted call, except a listener that opts in to every call.
 //!
 //! ```
 //! use halfopen::Registry;
@@ -303,20 +356,20 @@
 //!
 //! # When not to use a breaker
 //!
-//! - Where a call cannot fail from the outside: a computation, a local file.
-//! - Where there is nothing better to do than to try: a nightly job with one call an hour, a shutdown hook.
-//! - Against your own overload: a [bulkhead or rate limit](https://docs.rs/tower/latest/tower/limit/) bounds what you send; a breaker only
-//!   sees what comes back.
-//! - Where a load balancer already takes bad endpoints out, and all that is left is good.
-//! - Around a queue that is meant to wait.
+//! - Where calls do not leave the process: a computation, a local file.
+//! - Where there is no better answer than another attempt: a nightly job with one call an hour, a shutdown hook.
+//! - Against your own overload: a [concurrency or rate limit](https://docs.rs/tower/latest/tower/limit/) bounds the calls that are sent; a
+//!   breaker sees only their results.
+//! - Where a load balancer already removes failing endpoints, and the remaining ones are healthy.
+//! - Around a queue, whose purpose is to wait.
 //!
-//! # Troubles
+//! # Troubleshooting
 //!
-//! Ask the breaker first: [`explain`](crate::CircuitBreaker::explain) says what it counts and what it waits for.
+//! Ask the breaker first: [`explain`](crate::CircuitBreaker::explain) prints what it counts and when it will change.
 //!
 //! ## It opens too often
 //!
-//! The sample is too small, or answers are taken for failures. The last sentence shows the sample that opened it:
+//! The sample is too small, or the classifier counts answers as failures. The last sentence shows the sample that opened it:
 //!
 //! ```
 //! use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, Trip};
@@ -337,12 +390,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Raise `minimum_calls`, then the threshold; look at what your classifier calls a failure; then ask whether the service is not
-//! in truth ill.
+//! Raise `minimum_calls`, then the threshold, and check the classifier. If neither is the cause, the dependency does fail
+//! that often.
 //!
 //! ## It never opens
 //!
-//! Most often because the failures do not reach it. Either the calls are dropped by a timeout outside (see
+//! Usually the failures do not reach it. Either a timeout outside drops the calls (see
 //! [above](#timeouts-inside-and-outside)):
 //!
 //! ```
@@ -363,8 +416,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! or something inside the call turns errors into answers (a client that returns `Ok` for every status, a retry or a fallback
-//! inside the breaker), so that it counts successes; or there are too few calls for the rule:
+//! or errors become successes inside the breaker (a client that returns `Ok` for every status, a retry or a fallback inside),
+//! or there are too few calls for the rule:
 //!
 //! ```
 //! use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, Trip, Window};
@@ -389,8 +442,7 @@
 //!
 //! ## It recovers slowly
 //!
-//! Because the wait has grown, because a probe hangs, or because nobody calls: a breaker sends no probes of its own, the next
-//! call is one.
+//! The wait has grown, a probe hangs, or there are no calls: a breaker sends no probes of its own, the next call is one.
 //!
 #![cfg_attr(feature = "test-util", doc = "```")]
 #![cfg_attr(not(feature = "test-util"), doc = "```ignore")]
@@ -429,14 +481,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Lower [`Backoff::max`](crate::Backoff::max) or the wait; give the call a timeout, and
-//! [`probe_timeout`](crate::HalfOpen::probe_timeout) a value just above it; where traffic is sparse let a health check make the call.
+//! Lower [`Backoff::max`](crate::Backoff::max) or the wait. Add a timeout to the call, and set
+//! [`probe_timeout`](crate::HalfOpen::probe_timeout) just above it. Where traffic is sparse, let a health check make the call.
 //!
 //! ## Memory
 //!
-//! A breaker keeps a fixed number of bytes, whatever its traffic: a window of time costs its buckets, one of last calls a byte and a third a call.
-//! What can grow is the number of breakers: a name a user id, a port of a client, a path with an id in it. The registry's
-//! status shows it:
+//! The size of a breaker does not depend on its traffic: a time window costs its buckets, a window of calls 1.3 bytes per call.
+//! The number of breakers can grow, if names contain user ids, ports of clients or paths with ids. The status of
+//! the registry shows it:
 //!
 //! ```
 //! use halfopen::Registry;
@@ -449,8 +501,22 @@
 //! assert_eq!((status.total, status.overflowed), (100, 150));
 //! ```
 //!
-//! Name what fails together (`"users"`), and give the registry a [capacity](crate::RegistryBuilder::capacity) all the same. The other
-//! thing that grows is a [`Listener`](crate::Listener) that collects: [`events`](crate::CircuitBreaker::events) is bounded.
+//! Use one name for what fails together (`"users"`), and set a [capacity](crate::RegistryBuilder::capacity) as well. A
+//! [`Listener`](crate::Listener) that collects events can grow too; [`events`](crate::CircuitBreaker::events) is bounded.
 
 #[doc = include_str!("guide/with_other_clients.md")]
 pub mod with_other_clients {}
+
+#[cfg_attr(not(doctest), doc = include_str!("guide/error_types.md"))]
+#[cfg_attr(doctest, doc = "Its examples need other crates: `tests` runs them.")]
+pub mod error_types {}
+
+#[cfg_attr(not(doctest), doc = include_str!("guide/http_answer.md"))]
+#[cfg_attr(doctest, doc = "Its examples need other crates: `tests` runs them.")]
+pub mod http_answer {}
+
+#[doc = include_str!("guide/health.md")]
+pub mod health {}
+
+#[doc = include_str!("guide/coming_from.md")]
+pub mod coming_from {}
