@@ -94,7 +94,7 @@ fn metadata() -> Value {
     let version = run("rustc", &["-vV"]);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
     let arguments =
-        ["metadata", "--all-features", "--offline", "--format-version", "1", "--filter-platform", host];
+        ["metadata", "--all-features", "--locked", "--format-version", "1", "--filter-platform", host];
     serde_json::from_str(&run(env!("CARGO"), &arguments)).expect("cargo metadata is JSON")
 }
 
