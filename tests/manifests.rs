@@ -44,6 +44,19 @@ fn each_readme_states_the_rust_version_of_its_crate() {
     }
 }
 
+#[test]
+fn readmes_have_no_lines_that_only_rustdoc_hides() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    // The other crates' pages still hide lines.
+    for page in ["README.md", "crates/halfopen/README.md", "crates/halfopen-metrics/README.md"] {
+        let text = std::fs::read_to_string(root.join(page)).expect("a README");
+        let code = text.split("```").skip(1).step_by(2).filter(|block| block.starts_with("rust"));
+        let hidden: Vec<&str> =
+            code.flat_map(str::lines).filter(|line| *line == "#" || line.starts_with("# ")).collect();
+        assert!(hidden.is_empty(), "{page} has {hidden:?}, which GitHub shows");
+    }
+}
+
 /// The normal and build dependencies, with those of the dependencies.
 fn dependencies<'a>(root: &'a str, nodes: &HashMap<&'a str, &'a Value>) -> HashSet<&'a str> {
     let mut found = HashSet::new();
