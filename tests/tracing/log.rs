@@ -5,7 +5,7 @@
 
 use std::sync::Mutex;
 
-use halfopen::CircuitBreaker;
+use halfopen::{CircuitBreaker, Registry};
 use halfopen_tracing::TracingListener;
 use log::{LevelFilter, Log, Metadata, Record};
 
@@ -20,12 +20,18 @@ fn a_program_without_a_subscriber_hears_of_openings_through_its_logger() {
     breaker.reset();
     breaker.trip();
 
+    let registry = Registry::builder().capacity(0).build();
+    let _sub = registry.subscribe(TracingListener::new());
+    registry.get_or_create("one");
+    registry.get_or_create("two");
+
     let lines = LINES.lock().unwrap().clone();
     let starts = [
         "INFO halfopen circuit breaker is forced open name=\"payments\" from=\"closed\"",
         "INFO halfopen circuit breaker is closed",
         "INFO halfopen circuit breaker reset",
         "WARN halfopen circuit breaker opened name=\"payments\" from=\"closed\" to=\"open\" reasons=\"manual\"",
+        "WARN halfopen circuit breaker registry is full: this name has a breaker outside of it name=\"one\" capacity=0",
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:#?}");
     for (line, start) in lines.iter().zip(starts) {

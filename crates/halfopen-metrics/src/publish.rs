@@ -13,7 +13,9 @@ use crate::{names, series};
 /// [`publish`](Self::publish) is called. It stops listening when the last clone is dropped.
 ///
 /// All series are labelled by the names of the registry's breakers and by nothing that comes from a
-/// call, so there are as many as the registry has room for ([`capacity`]). Two registries can share a
+/// call, so there are as many at a time as the registry has room for ([`capacity`]). The exporter keeps those of
+/// breakers that are gone, without a limit, unless it drops what is no longer updated: where names come from
+/// outside, give it an `idle_timeout` as well. Two registries can share a
 /// recorder if they share no names; the two counters that are the registry's own
 /// ([`names::REGISTRY_OVERFLOWED`], [`names::REGISTRY_EVICTED`]) then show the larger number.
 ///

@@ -38,7 +38,7 @@ impl TracingListener {
         if !enabled!(target: TARGET, Level::DEBUG) {
             return;
         }
-        let told = self.rejections.add(breaker.name(), rejected.reason().as_str(), breaker.now());
+        let told = self.rejections.add(breaker, rejected.reason().as_str(), breaker.now());
         if let Some(summary) = told {
             tell_rejections(breaker.name(), &summary);
         }
@@ -46,7 +46,7 @@ impl TracingListener {
 
     fn changed(&self, breaker: &CircuitBreaker, change: &StateChange) {
         // What was rejected in the state that has ended is told before the next one.
-        if let Some(summary) = self.rejections.take(breaker.name(), breaker.now()) {
+        if let Some(summary) = self.rejections.take(breaker, breaker.now()) {
             tell_rejections(breaker.name(), &summary);
         }
         match change.to {
@@ -76,6 +76,12 @@ impl Listener for TracingListener {
                 info!(target: TARGET, name, sequence, "circuit breaker configuration replaced");
             }
             Event::WindowRolled { counts } => tell_window_roll(name, counts),
+            Event::Overflowed { capacity } => warn!(
+                target: TARGET,
+                name,
+                capacity,
+                "circuit breaker registry is full: this name has a breaker outside of it"
+            ),
             // Calls are not asked for, and of what a later version tells nothing is known.
             _ => {}
         }

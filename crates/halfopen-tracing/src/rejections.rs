@@ -1,13 +1,26 @@
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use halfopen::CircuitBreaker;
+use halfopen::adapter::WeakCircuitBreaker;
 
 /// Rejections are told of at most this often.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The rejections that nothing has been said about yet, by breaker.
+/// So many breakers are remembered before those that are gone are looked for.
+const FEW: usize = 64;
+
+/// The rejections that have not been reported yet, by breaker.
 #[derive(Debug, Default)]
-pub(crate) struct Rejections(Mutex<HashMap<Box<str>, Untold>>);
+pub(crate) struct Rejections(Mutex<Untolds>);
+
+#[derive(Debug, Default)]
+struct Untolds {
+    by_name: HashMap<Box<str>, (WeakCircuitBreaker, Untold)>,
+    /// How many there were after those that are gone were last taken out.
+    alive: usize,
+}
 
 /// Rejections of one breaker since one moment of its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,22 +40,42 @@ pub(crate) struct Summary {
 }
 
 impl Rejections {
-    /// Counts one; gives those before it once a second has gone by.
-    pub(crate) fn add(&self, breaker: &str, reason: &'static str, now: Duration) -> Option<Summary> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get_mut(breaker) {
-            Some(untold) => untold.add(reason, now),
-            None => {
-                all.insert(breaker.into(), Untold::first(reason, now));
-                None
-            }
+    /// Counts one; returns those before it once a second has gone by.
+    pub(crate) fn add(
+        &self,
+        breaker: &CircuitBreaker,
+        reason: &'static str,
+        now: Duration,
+    ) -> Option<Summary> {
+        let mut all = self.all();
+        if let Some((_, untold)) = all.by_name.get_mut(breaker.name()) {
+            return untold.add(reason, now);
         }
+        all.forget_gone();
+        let first = (WeakCircuitBreaker::of(breaker), Untold::first(reason, now));
+        all.by_name.insert(breaker.name().into(), first);
+        None
     }
 
     /// Takes what is left of one breaker.
-    pub(crate) fn take(&self, breaker: &str, now: Duration) -> Option<Summary> {
-        let untold = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(breaker)?;
+    pub(crate) fn take(&self, breaker: &CircuitBreaker, now: Duration) -> Option<Summary> {
+        let (_, untold) = self.all().by_name.remove(breaker.name())?;
         Some(untold.summary(now))
+    }
+
+    fn all(&self) -> MutexGuard<'_, Untolds> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Untolds {
+    /// Keeps at most twice as many breakers as are alive, and a few: each name that comes pays for two looks.
+    fn forget_gone(&mut self) {
+        if self.by_name.len() >= FEW.max(2 * self.alive) {
+            self.by_name.retain(|_, (breaker, _)| !breaker.is_gone());
+            self.by_name.shrink_to(FEW.max(2 * self.by_name.len()));
+            self.alive = self.by_name.len();
+        }
     }
 }
 
@@ -72,31 +105,52 @@ mod tests {
 
     #[test]
     fn a_flood_is_told_once_a_second_and_adds_up() {
-        let rejections = Rejections::default();
+        let (rejections, api) = (Rejections::default(), breaker("api"));
         let told: Vec<_> =
-            (0..3_500).filter_map(|n| rejections.add("api", "open", Duration::from_millis(n))).collect();
+            (0..3_500).filter_map(|n| rejections.add(&api, "open", Duration::from_millis(n))).collect();
         assert_eq!(told.iter().map(|summary| summary.count).collect::<Vec<_>>(), [1000, 1000, 1000]);
         assert!(told.iter().all(|summary| summary.over == EVERY));
 
-        let rest = rejections.take("api", Duration::from_millis(3_500));
+        let rest = rejections.take(&api, Duration::from_millis(3_500));
         assert_eq!(rest, Some(Summary { count: 500, over: Duration::from_millis(500), reason: "open" }));
-        assert_eq!(rejections.take("api", EVERY), None, "nothing is told twice");
+        assert_eq!(rejections.take(&api, EVERY), None, "nothing is told twice");
     }
 
     #[test]
     fn breakers_are_summed_up_apart() {
-        let rejections = Rejections::default();
-        for breaker in ["a", "b", "b"] {
+        let (rejections, a, b) = (Rejections::default(), breaker("a"), breaker("b"));
+        for breaker in [&a, &b, &b] {
             assert_eq!(rejections.add(breaker, "open", Duration::ZERO), None);
         }
-        assert_eq!(rejections.take("a", EVERY).map(|summary| summary.count), Some(1));
-        assert_eq!(rejections.take("b", EVERY).map(|summary| summary.count), Some(2));
+        assert_eq!(rejections.take(&a, EVERY).map(|summary| summary.count), Some(1));
+        assert_eq!(rejections.take(&b, EVERY).map(|summary| summary.count), Some(2));
     }
 
     #[test]
     fn a_clock_that_steps_back_is_no_time_gone_by() {
+        let (rejections, api) = (Rejections::default(), breaker("api"));
+        rejections.add(&api, "open", 10 * EVERY);
+        assert_eq!(rejections.add(&api, "open", Duration::ZERO), None);
+    }
+
+    #[test]
+    fn breakers_that_are_gone_are_forgotten() {
         let rejections = Rejections::default();
-        rejections.add("api", "open", 10 * EVERY);
-        assert_eq!(rejections.add("api", "open", Duration::ZERO), None);
+        let alive: Vec<_> = (0..100).map(|n| breaker(&format!("alive-{n}"))).collect();
+        for breaker in &alive {
+            rejections.add(breaker, "open", Duration::ZERO);
+        }
+        for n in 0..10_000 {
+            rejections.add(&breaker(&format!("gone-{n}")), "open", Duration::ZERO);
+        }
+        let remembered = rejections.all().by_name.len();
+        assert!(remembered <= 2 * alive.len(), "{remembered}");
+        for breaker in &alive {
+            assert_eq!(rejections.take(breaker, EVERY).map(|summary| summary.count), Some(1));
+        }
+    }
+
+    fn breaker(name: &str) -> CircuitBreaker {
+        CircuitBreaker::builder(name).build()
     }
 }

@@ -48,6 +48,41 @@ pub(crate) struct Inner {
     pub(crate) control: Mutex<Control>,
 }
 
+/// A handle that keeps no breaker alive and does not count as a use of it, for listeners that keep something of
+/// each breaker they hear.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{CircuitBreaker, adapter::WeakCircuitBreaker};
+///
+/// let breaker = CircuitBreaker::builder("pod-7").build();
+/// let weak = WeakCircuitBreaker::of(&breaker);
+/// assert!(!weak.is_gone());
+/// drop(breaker);
+/// assert!(weak.is_gone());
+/// ```
+#[derive(Clone)]
+pub struct WeakCircuitBreaker(Weak<Inner>);
+
+impl WeakCircuitBreaker {
+    /// A weak handle of this breaker.
+    pub fn of(breaker: &CircuitBreaker) -> WeakCircuitBreaker {
+        WeakCircuitBreaker(breaker.weak())
+    }
+
+    /// Whether the last strong handle has been dropped.
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+impl fmt::Debug for WeakCircuitBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakCircuitBreaker").field("is_gone", &self.is_gone()).finish()
+    }
+}
+
 impl CircuitBreaker {
     /// A closed breaker on the system's clock.
     pub fn new(name: impl Into<Arc<str>>, config: CircuitBreakerConfig) -> Self {

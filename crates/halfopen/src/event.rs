@@ -180,6 +180,14 @@ pub enum Event {
         /// Its place among the changes.
         sequence: u64,
     },
+    /// A new name has found its registry full: the breaker, which the listener is given, lives outside of it.
+    ///
+    /// Told to the registry's listeners immediately, the first time and then at most once in each
+    /// [`idle_after`](crate::RegistryBuilder::idle_after).
+    Overflowed {
+        /// How many breakers the registry keeps.
+        capacity: usize,
+    },
     /// `reset()` was called.
     Reset {
         /// Its place among the changes.

@@ -200,6 +200,10 @@ fn is_change(event: &Event) -> bool {
         | Event::WouldTrip { .. }
         | Event::Reset { .. }
         | Event::ConfigChanged { .. } => true,
-        Event::Rejected(_) | Event::Recorded { .. } | Event::WindowRolled { .. } | Event::ProbeEnded => false,
+        Event::Rejected(_)
+        | Event::Recorded { .. }
+        | Event::WindowRolled { .. }
+        | Event::ProbeEnded
+        | Event::Overflowed { .. } => false,
     }
 }

@@ -165,9 +165,7 @@ impl Listeners {
     fn tell(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
         let wanting = lock(&self.list).wanting(kind);
         for ear in wanting.iter() {
-            if ear.listening.load(Ordering::Acquire) {
-                guarded(breaker.inner(), || ear.listener.on_event(breaker, event));
-            }
+            ear.tell(breaker, event);
         }
         // A listener that has left meanwhile is dropped here, and its `Drop` is user code as well.
         guarded(breaker.inner(), move || drop(wanting));

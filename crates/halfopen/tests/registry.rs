@@ -304,7 +304,6 @@ fn a_call_through_a_handle_that_was_let_go_counts_as_use() {
 fn what_would_be_missed_is_never_forgotten() {
     let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
     registry.get_or_create("open").open_for(MINUTE * 100);
-    registry.get_or_create("half-open").open_for(Duration::ZERO);
     registry.get_or_create("forced open").force_open();
     registry.get_or_create("disabled").disable();
     registry.get_or_create("metrics only").metrics_only();
@@ -316,7 +315,7 @@ fn what_would_be_missed_is_never_forgotten() {
     hands.advance(MINUTE);
     assert_eq!(registry.evict_idle(), 1);
     assert!(registry.get("idle").is_none());
-    assert_eq!(registry.len(), 9);
+    assert_eq!(registry.len(), 8);
 }
 
 #[test]
@@ -350,8 +349,97 @@ fn a_probe_that_is_out_keeps_its_breaker() {
     assert_eq!((registry.evict_idle(), registry.len()), (0, 1));
     assert_eq!(registry.get("probing").unwrap().state(), State::Open, "the probe took too long");
     drop(probe);
+    hands.advance(MINUTE * 10);
+    assert_eq!((registry.evict_idle(), registry.len()), (1, 0), "its slot is back, and nobody calls");
+}
+
+#[test]
+fn a_name_that_failed_and_is_called_no_more_goes() {
+    let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
+    registry.get_or_create("pod").open_for(MINUTE * 5);
+    hands.advance(MINUTE * 6 - Duration::from_nanos(1));
+    assert_eq!(registry.evict_idle(), 0, "its wait has been over for less than a minute");
+    hands.advance(Duration::from_nanos(1));
+    assert_eq!((registry.evict_idle(), registry.len()), (1, 0));
+}
+
+#[test]
+fn a_visit_whose_probe_was_ignored_goes_in_time() {
+    let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
+    let breaker = registry.get_or_create("pod");
+    breaker.open_for(Duration::ZERO);
+    breaker.try_acquire().unwrap().ignore();
+    assert_eq!(breaker.state(), State::HalfOpen);
+    drop(breaker);
     hands.advance(MINUTE);
-    assert_eq!((registry.evict_idle(), registry.len()), (0, 1), "half-open");
+    assert_eq!((registry.evict_idle(), registry.len()), (1, 0));
+}
+
+#[test]
+fn dead_names_make_room_the_longest_unused_first() {
+    let (registry, hands) = registry(|builder| builder.capacity(4).idle_after(MINUTE * 10));
+    let second = Duration::from_secs(1);
+    for name in ["c", "a", "b"] {
+        registry.get_or_create(name).open_for(second * 10);
+        hands.advance(second);
+    }
+    registry.get_or_create("alive");
+    registry.get_or_create("new");
+    assert_eq!(names(&registry), ["a", "alive", "b", "c"], "no wait is over");
+
+    hands.advance(second * 10);
+    let mut left = Vec::new();
+    for name in ["new-1", "new-2", "new-3", "new-4"] {
+        registry.get_or_create(name);
+        left.push(names(&registry).join(" "));
+    }
+    let expected =
+        ["a alive b new-1", "alive b new-1 new-2", "alive new-1 new-2 new-3", "alive new-1 new-2 new-3"];
+    assert_eq!(left, expected);
+    assert_eq!((registry.status().evicted, registry.status().overflowed), (3, 2));
+}
+
+#[test]
+fn a_dead_name_that_is_called_again_stays() {
+    let (registry, hands) = registry(|builder| builder.capacity(2).idle_after(MINUTE));
+    let spare = |name: &str| registry.get_or_create(name).open_for(Duration::ZERO);
+    spare("a");
+    spare("b");
+    let held = registry.get_or_create("a");
+    registry.get_or_create("c");
+    assert_eq!(names(&registry), ["a", "c"], "`a` is held");
+    held.try_acquire().unwrap().success();
+    drop(held);
+    registry.get_or_create("d");
+    assert_eq!(names(&registry), ["a", "c"], "`a` is closed again");
+    hands.advance(MINUTE);
+    registry.get_or_create("e");
+    assert!(registry.get("e").is_some());
+}
+
+#[test]
+fn a_full_registry_says_so_once_in_a_while() {
+    let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let notes = Arc::clone(&heard);
+    let seen_by = registry.clone();
+    let _sub = registry.on_event(move |breaker, event| {
+        if let Event::Overflowed { capacity } = event {
+            // It may call the registry.
+            let full = seen_by.len() == *capacity;
+            notes.lock().unwrap().push(format!("{} {full}", breaker.name()));
+        }
+    });
+    let _held = registry.get_or_create("a");
+    for name in ["b", "c"] {
+        registry.get_or_create(name);
+    }
+    hands.advance(MINUTE);
+    for name in ["d", "e"] {
+        registry.get_or_create(name);
+    }
+    assert_eq!(*heard.lock().unwrap(), ["b true", "d true"]);
+    assert_eq!(registry.status().overflowed, 4);
 }
 
 #[test]

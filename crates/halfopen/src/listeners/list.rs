@@ -2,8 +2,9 @@ use std::sync::Arc;
 // Plain std atomics even under loom: a number orders listeners and nothing else.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Listener;
+use super::guarded;
 use crate::sync::AtomicBool;
+use crate::{CircuitBreaker, Event, Listener};
 
 /// One listener.
 pub(crate) struct Ear {
@@ -49,6 +50,13 @@ impl Ear {
 
     fn wants(&self, kind: Kind) -> bool {
         self.wants[kind as usize]
+    }
+
+    /// Tells this one an event, unless its subscription has ended.
+    pub(crate) fn tell(&self, breaker: &CircuitBreaker, event: &Event) {
+        if self.listening.load(Ordering::Acquire) {
+            guarded(breaker.inner(), || self.listener.on_event(breaker, event));
+        }
     }
 }
 
@@ -157,7 +165,6 @@ impl List {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::{CircuitBreaker, Event};
 
     struct Waiter {
         wants_rejections: bool,

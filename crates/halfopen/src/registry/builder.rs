@@ -79,10 +79,14 @@ impl RegistryBuilder {
 
     /// How many breakers the registry keeps; without a limit if not given.
     ///
-    /// For names that come from outside (a host, a tenant): it bounds the memory. When it is
-    /// reached, breakers that are idle make room; if none is, a new name gets a breaker outside the
-    /// registry, which lets its calls through, and is counted in
-    /// [`RegistryStatus::overflowed`](super::RegistryStatus::overflowed).
+    /// For names that come from outside (a host, a tenant): it bounds the memory. When it is reached,
+    /// breakers that are [idle](Self::idle_after) make room, and then, the longest unused first, those whose
+    /// wait while open is over and that have not been called since. If there are none of these either, a new
+    /// name gets a breaker outside the registry, which lets its calls through. That is counted in
+    /// [`RegistryStatus::overflowed`](super::RegistryStatus::overflowed), and the registry's listeners hear
+    /// [`Event::Overflowed`](crate::Event::Overflowed).
+    ///
+    /// A new name that finds a full registry looks, on average, at 64 breakers for one that can go.
     pub fn capacity(self, max: usize) -> Self {
         Self { capacity: Some(max), ..self }
     }
@@ -90,10 +94,11 @@ impl RegistryBuilder {
     /// How long a breaker must be unused before it may be forgotten; 10 minutes if only a
     /// [`capacity`](Self::capacity) is given, never without one.
     ///
-    /// Only a breaker of which nothing would be missed is forgotten: one that was made because its
-    /// name was used, has the configuration the rules give it, is closed without override, with the
-    /// backoff at its first step and no sample in a window of time, and is held by nobody: no
-    /// handle, no permit, no subscription. With this, a look-up reads the clock.
+    /// Only a breaker that was made because its name was used is forgotten, that has the configuration the rules
+    /// give it, no override, and no handle, permit or subscription. It must be closed, with the backoff at
+    /// its first step and no sample in a window of time; or its wait while open has been over for as long as
+    /// it must be unused, without a probe out: a name that failed and is never called again. All that is lost
+    /// of such a one is the step of its backoff. With this, a look-up reads the clock.
     pub fn idle_after(self, ttl: Duration) -> Self {
         Self { idle_after: Some(ttl), ..self }
     }

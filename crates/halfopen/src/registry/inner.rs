@@ -7,7 +7,7 @@ use super::slot::{Idle, Origin, Slot};
 use crate::clock::Tick;
 use crate::listeners::Ear;
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::{CircuitBreaker, CircuitBreakerConfig, Clock};
+use crate::{CircuitBreaker, CircuitBreakerConfig, Clock, Event};
 
 /// What all clones share.
 pub(crate) struct Inner {
@@ -74,13 +74,18 @@ impl Inner {
             // Nobody listens yet: it begins so.
             breaker.set_enabled(false);
         }
+        let mut to_tell = Vec::new();
         if self.has_room(&mut desk) {
             self.put(&desk, breaker.clone(), Origin::Rules);
         } else {
-            desk.overflowed += 1;
+            to_tell = desk.overflow(self.idle, self.clock.now());
         }
         drop(desk);
         drop(map);
+        // They may call the registry: not under the lock.
+        for ear in to_tell {
+            ear.tell(&breaker, &Event::Overflowed { capacity: self.capacity });
+        }
         breaker
     }
 
@@ -92,32 +97,63 @@ impl Inner {
         self.slots.pin().insert(name, Slot::new(breaker, origin, self.clock.now()));
     }
 
+    fn is_full(&self) -> bool {
+        self.slots.len() >= self.capacity
+    }
+
     /// Whether one more fits, after forgetting what may be forgotten.
     fn has_room(&self, desk: &mut Desk) -> bool {
-        let full = |inner: &Inner| inner.slots.len() >= inner.capacity;
         if let Some(idle) = self.idle {
             let now = self.clock.now();
-            desk.refused += usize::from(full(self));
-            if desk.sweep_is_due(idle, now, full(self), self.slots.len()) {
+            if self.is_full() && self.make_room(desk, now) {
+                return true;
+            }
+            desk.refused += usize::from(self.is_full());
+            if desk.sweep_is_due(idle, now, self.is_full(), self.slots.len()) {
                 self.sweep(desk, idle, now);
+                if self.is_full() {
+                    self.make_room(desk, now);
+                }
             }
         }
-        !full(self)
+        !self.is_full()
     }
 
     pub(super) fn sweep(&self, desk: &mut Desk, idle: Idle, now: Tick) -> usize {
         let map = self.slots.pin();
         let mut evicted = 0;
+        desk.spare.clear();
         for (name, slot) in &map {
             let same = |config: &CircuitBreakerConfig| desk.rules.find(name.as_str()) == config;
             if slot.give_up(now, idle, desk.ears.len(), same) {
                 map.remove(name);
                 evicted += 1;
+            } else if let Some(since) = slot.spare_since(now, desk.ears.len(), same) {
+                desk.spare.push((Arc::clone(slot.breaker.inner().name()), since));
             }
         }
+        // As many as new names may come before the next sweep, which looks at all again.
+        desk.spare.sort_unstable_by_key(|&(_, since)| std::cmp::Reverse(since));
+        let surplus = desk.spare.len().saturating_sub(self.slots.len() / Desk::SWEPT_PER_NAME + 1);
+        desk.spare.drain(..surplus);
         desk.evicted = desk.evicted.saturating_add(evicted as u64);
         (desk.swept_at, desk.refused) = (now, 0);
         evicted
+    }
+
+    /// Forgets the longest unused of those that the last sweep found spare, and are so still.
+    fn make_room(&self, desk: &mut Desk, now: Tick) -> bool {
+        let map = self.slots.pin();
+        while let Some((name, since)) = desk.spare.pop() {
+            let Some(slot) = map.get(&*name) else { continue };
+            let same = |config: &CircuitBreakerConfig| desk.rules.find(&name) == config;
+            if slot.make_room(now, desk.ears.len(), same, since) {
+                map.remove(&*name);
+                desk.evicted = desk.evicted.saturating_add(1);
+                return true;
+            }
+        }
+        false
     }
 
     /// The breakers that a rule may be for, and it alone if the rule is for one name.

@@ -1,7 +1,7 @@
 // Plain std atomics even under loom: the map itself is not modelled.
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use crate::clock::Tick;
+use crate::clock::{Tick, nanos};
 use crate::config::Form;
 use crate::listeners::Listeners;
 use crate::{CircuitBreaker, CircuitBreakerConfig, State};
@@ -65,7 +65,7 @@ impl Slot {
         }
     }
 
-    /// Whether the breaker may be forgotten; if so no look-up finds it from now on.
+    /// Whether the breaker may be forgotten after `idle`; if so no look-up finds it from now on.
     ///
     /// `same` says whether a configuration is what the rules would give it again, `ears` is how many
     /// listeners the registry has put there.
@@ -76,16 +76,55 @@ impl Slot {
         ears: usize,
         same: impl Fn(&CircuitBreakerConfig) -> bool,
     ) -> bool {
-        if self.origin == Origin::Hand || self.is_in_use(now) {
+        if self.is_kept(now, ears, same) {
             return false;
         }
         let used = self.used.load(Ordering::Acquire);
-        if now.since(Tick(used)) < idle.after || !self.has_nothing_to_remember(ears) {
-            return false;
+        let is_idle = match self.memory() {
+            Memory::Nothing => now.since(Tick(used)) >= idle.after,
+            Memory::WaitOver { over_for } => now.since(Tick(used)).min(over_for) >= idle.after,
+            Memory::Live => false,
+        };
+        is_idle && self.leave(used)
+    }
+
+    /// When it was last looked up, if it may go where room is needed: its wait is over, and nobody has come.
+    pub(super) fn spare_since(
+        &self,
+        now: Tick,
+        ears: usize,
+        same: impl Fn(&CircuitBreakerConfig) -> bool,
+    ) -> Option<Tick> {
+        if self.is_kept(now, ears, same) {
+            return None;
         }
-        if !same(&self.breaker.config()) {
-            return false;
+        match self.memory() {
+            Memory::WaitOver { .. } => Some(Tick(self.used.load(Ordering::Acquire))),
+            Memory::Nothing | Memory::Live => None,
         }
+    }
+
+    /// Makes room, if it is still as [`spare_since`](Self::spare_since) has found it.
+    pub(super) fn make_room(
+        &self,
+        now: Tick,
+        ears: usize,
+        same: impl Fn(&CircuitBreakerConfig) -> bool,
+        since: Tick,
+    ) -> bool {
+        self.spare_since(now, ears, same) == Some(since) && self.leave(since.0)
+    }
+
+    /// Whether it stays whatever its state: put there by hand, held, listened to, or configured by itself.
+    fn is_kept(&self, now: Tick, ears: usize, same: impl Fn(&CircuitBreakerConfig) -> bool) -> bool {
+        self.origin == Origin::Hand
+            || self.is_in_use(now)
+            || self.breaker.inner().listeners().map_or(0, Listeners::len) > ears
+            || !same(&self.breaker.config())
+    }
+
+    /// Ends its place in the registry, if it was last used then and nobody has come meanwhile.
+    fn leave(&self, used: u64) -> bool {
         if self.used.compare_exchange(used, GONE, Ordering::SeqCst, Ordering::Relaxed).is_err() {
             return false;
         }
@@ -118,16 +157,32 @@ impl Slot {
         held
     }
 
-    /// Whether a new breaker would be as good: closed, nothing in a window of time, no backoff, and
-    /// nobody who listens but the registry's own.
-    fn has_nothing_to_remember(&self, ears: usize) -> bool {
-        let snapshot = self.breaker.snapshot();
-        let fresh = snapshot.counts.calls == 0 || !forgets_with_time(self.breaker.config().form());
-        snapshot.state == State::Closed
-            && snapshot.reopenings == 0
-            && fresh
-            && self.breaker.inner().listeners().map_or(0, Listeners::len) <= ears
+    /// What would be missed of it.
+    fn memory(&self) -> Memory {
+        let (snapshot, probes) = self.breaker.look(|control, now| control.machine.probes(now).out);
+        let window_is_empty = snapshot.counts.calls == 0 || !forgets_with_time(self.breaker.config().form());
+        match snapshot.state {
+            State::Closed if snapshot.reopenings == 0 && window_is_empty => Memory::Nothing,
+            State::HalfOpen if probes == 0 => Memory::WaitOver { over_for: nanos(snapshot.in_state_for) },
+            State::Closed
+            | State::Open
+            | State::HalfOpen
+            | State::ForcedOpen
+            | State::Disabled
+            | State::MetricsOnly => Memory::Live,
+        }
     }
+}
+
+/// What would be missed of a breaker that is forgotten.
+#[derive(Clone, Copy, Debug)]
+enum Memory {
+    /// A new one would be as good: closed, no sample in a window of time, no backoff.
+    Nothing,
+    /// The step of its backoff, no more: its wait has been over for so many nanoseconds, and no probe is out.
+    WaitOver { over_for: u64 },
+    /// What it knows still decides about calls.
+    Live,
 }
 
 /// Whether a window becomes empty by itself: then a sample in it is a recent one.
