@@ -4,19 +4,26 @@
 
 #![allow(dead_code, reason = "each fuzz target uses one of these")]
 
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use halfopen::{CircuitBreaker, CircuitBreakerConfig};
 use halfopen_config::{Document, Format, Live, Loader};
-use halfopen_http::{GrpcCode, grpc_timeout as deadline, retry_after as hint, retry_hint};
+use halfopen_http::{
+    GrpcClassify, GrpcCode, WatchedCall, grpc_timeout as deadline, retry_after as hint, retry_hint,
+};
 use halfopen_tonic::{PerMethod, PerService};
 use halfopen_tower::Key;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http_body::{Body, Frame};
 
 pub(crate) type Parser = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub(crate) const ALL: [(&str, Parser); 12] = [
+pub(crate) const ALL: [(&str, Parser); 13] = [
     ("retry_after", retry_after),
     ("grpc_pushback", grpc_pushback),
     ("grpc_retry_info", grpc_retry_info),
@@ -24,6 +31,7 @@ pub(crate) const ALL: [(&str, Parser); 12] = [
     ("grpc_timeout", grpc_timeout),
     ("grpc_status", grpc_status),
     ("grpc_path", grpc_path),
+    ("grpc_web", grpc_web),
     ("duration", duration),
     ("config", config),
     ("document_yaml", document_yaml),
@@ -117,6 +125,45 @@ pub(crate) fn grpc_path(bytes: &[u8]) {
     assert!(request.uri().path().ends_with(&*method), "{method:?}");
     assert!(method.matches('/').count() <= 1, "{method:?}");
     assert_eq!(method.split('/').next(), Some(&*service));
+}
+
+/// The trailers in the body of a gRPC-web answer, in both variants and however the body is cut into pieces.
+pub(crate) fn grpc_web(bytes: &[u8]) {
+    for kind in ["application/grpc-web+proto", "application/grpc-web-text"] {
+        let whole = ended(kind, &[bytes]);
+        assert_eq!(whole, ended(kind, &bytes.chunks(1).collect::<Vec<_>>()), "{kind}");
+        assert_eq!(whole, ended(kind, &bytes.chunks(7).collect::<Vec<_>>()), "{kind}");
+    }
+}
+
+/// What is recorded of an answer whose body has these pieces: successes, failures, ignored.
+fn ended(kind: &str, pieces: &[&[u8]]) -> (u64, u64, u64) {
+    let breaker = CircuitBreaker::builder("fuzzed").build();
+    let call = WatchedCall::new(breaker.try_acquire_owned().expect("it is closed"));
+    let pieces = pieces.iter().map(|piece| piece.to_vec().into()).collect();
+    let answer = http::Response::builder().header("content-type", kind).body(Pieces(pieces));
+    let Ok(answer) = call.finish(&GrpcClassify::new(), Ok::<_, Infallible>(answer.expect("a response")));
+    let mut body = answer.into_body();
+    let mut context = Context::from_waker(Waker::noop());
+    while let Poll::Ready(Some(_)) = Pin::new(&mut body).poll_frame(&mut context) {}
+    drop(body);
+    let totals = breaker.snapshot().totals;
+    assert_eq!(totals.calls(), 1, "counted once");
+    (totals.successes, totals.failures, totals.ignored)
+}
+
+struct Pieces(VecDeque<VecDeque<u8>>);
+
+impl Body for Pieces {
+    type Data = VecDeque<u8>;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<VecDeque<u8>>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+    }
 }
 
 /// A duration, where a document has one.

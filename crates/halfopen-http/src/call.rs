@@ -3,11 +3,12 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use halfopen::adapter::catch_panic;
+use halfopen::adapter::{StreamEnd, catch_panic};
 use halfopen::{CircuitBreaker, Classify, Outcome, OwnedPermit};
-use http::Response;
+use http::{Method, Response};
 use http_body::Body;
 
+use crate::body::Expected;
 use crate::cause::outcome_of;
 use crate::{ClassifyHead, Head, WatchedBody};
 
@@ -51,13 +52,15 @@ use crate::{ClassifyHead, Head, WatchedBody};
 pub struct WatchedCall {
     /// None while it lies on the stack of `poll_with`, and once it is settled.
     permit: Option<OwnedPermit>,
-    /// Set once a probe was settled by the first data: what comes later is a call of its own.
-    after_probe: Option<AfterProbe>,
+    /// Set once a probe was settled by the first data.
+    stream_end: Option<StreamEnd>,
     /// On the breaker's clock.
     deadline: Option<Duration>,
     /// How long it took to the first data, if anything needs to know.
     took: Option<Duration>,
     measure_to_end: bool,
+    /// A request whose response has no body.
+    bodiless: bool,
     /// What the adapter knows of the errors of its client's bodies.
     body_errors: Option<JudgeError>,
 }
@@ -65,21 +68,16 @@ pub struct WatchedCall {
 /// What an error means, if this knows it.
 pub(crate) type JudgeError = fn(&dyn Any) -> Option<Outcome>;
 
-#[derive(Debug)]
-struct AfterProbe {
-    breaker: CircuitBreaker,
-    started: Duration,
-}
-
 impl WatchedCall {
     /// A call under this permit, without a deadline.
     pub fn new(permit: OwnedPermit) -> WatchedCall {
         WatchedCall {
             permit: Some(permit),
-            after_probe: None,
+            stream_end: None,
             deadline: None,
             took: None,
             measure_to_end: false,
+            bodiless: false,
             body_errors: None,
         }
     }
@@ -98,6 +96,13 @@ impl WatchedCall {
     /// Without this a stream that lives for days is not slow; with it a slow download is.
     pub fn measure_to_end(mut self) -> WatchedCall {
         self.measure_to_end = true;
+        self
+    }
+
+    /// The method of the request: the length in the answer to a `HEAD` is that of a body which does not
+    /// come, so that its end is no cut.
+    pub fn method(mut self, method: &Method) -> WatchedCall {
+        self.bodiless = method == Method::HEAD;
         self
     }
 
@@ -130,8 +135,10 @@ impl WatchedCall {
         // Bare on this stack, the permit itself sees the panic pass. Later, in a drop, a panic
         // would be that of somebody else in the same task.
         let permit = self.permit.take();
+        let mut end = FailsInPanic(self.stream_end.take());
         let polled = poll();
         self.permit = permit;
+        self.stream_end = end.0.take();
         polled
     }
 
@@ -161,9 +168,7 @@ impl WatchedCall {
         match catch_panic(|| rules.classify_head(response, timed_out)) {
             Some(Head::Decided(Outcome::Failure)) => self.conclude(Outcome::Failure, hint_of(rules, &result)),
             Some(Head::Decided(outcome)) => self.conclude(outcome, None),
-            Some(head) => {
-                return result.map(|response| response.map(|body| WatchedBody::watched(body, head, self)));
-            }
+            Some(head) => return result.map(|response| self.watched(head, response)),
             // The breaker asks once more, counts the panic and falls back to its default.
             None => self.settle(&result, rules),
         }
@@ -207,14 +212,20 @@ impl WatchedCall {
         self.judge(result, rules);
     }
 
-    /// The head was a success, as the caller judged it: hands the response up with a body that records
-    /// the rest.
+    /// Returns the response, whose head the caller has judged a success, with a body that records the
+    /// rest.
     pub fn watch_body<B: Body>(mut self, response: Response<B>) -> Response<WatchedBody<B>> {
-        if response.body().is_end_stream() {
+        if self.poll_with(|| response.body().is_end_stream()) {
             self.conclude(Outcome::Success, None);
             return response.map(WatchedBody::unwatched);
         }
-        response.map(|body| WatchedBody::watched(body, Head::IfBodyEnds, self))
+        self.watched(Head::IfBodyEnds, response)
+    }
+
+    fn watched<B: Body>(mut self, head: Head, response: Response<B>) -> Response<WatchedBody<B>> {
+        let bodiless = self.bodiless;
+        let expected = self.poll_with(|| Expected::of(head, &response, bodiless));
+        response.map(|body| WatchedBody::watched(body, expected, self))
     }
 
     fn judge<T, E, C: Classify<T, E> + ?Sized>(&mut self, result: &Result<T, E>, rules: &C) {
@@ -236,25 +247,21 @@ impl WatchedCall {
 
     /// A stream can live for days; it must not hold a probe's slot for so long.
     fn settle_probe(&mut self) {
-        let Some(permit) = self.permit.take() else { return };
-        let breaker = permit.breaker().clone();
-        let started = breaker.now().saturating_sub(permit.elapsed().unwrap_or_default());
-        permit.success();
-        self.after_probe = Some(AfterProbe { breaker, started });
+        self.stream_end = self.permit.take().map(OwnedPermit::success_at_first_data);
     }
 
     /// The call is over and ended like this.
     pub(crate) fn conclude(&mut self, outcome: Outcome, hint: Option<Duration>) {
         if let Some(permit) = self.permit.take() {
             permit.record_with(outcome, self.took, hint);
-        } else if let Some(after) = self.after_probe.take() {
-            after.conclude(outcome, self.took, hint);
+        } else if let Some(end) = self.stream_end.take() {
+            end.record(outcome, self.took, hint);
         }
     }
 
     /// The call is over and nobody knows how it would have ended.
     pub(crate) fn abandon(&mut self) {
-        self.after_probe = None;
+        self.stream_end = None;
         if let Some(permit) = self.permit.take() {
             permit.abandon();
         }
@@ -262,24 +269,18 @@ impl WatchedCall {
 
     fn breaker(&self) -> Option<&CircuitBreaker> {
         let held = self.permit.as_ref().map(OwnedPermit::breaker);
-        held.or(self.after_probe.as_ref().map(|after| &after.breaker))
+        held.or(self.stream_end.as_ref().map(StreamEnd::breaker))
     }
 }
 
-impl AfterProbe {
-    /// Counts the end of the stream as a call of its own, where its evidence belongs: in Closed.
-    fn conclude(self, outcome: Outcome, took: Option<Duration>, hint: Option<Duration>) {
-        let AfterProbe { breaker, started } = self;
-        if outcome == Outcome::Ignored || !breaker.is_closed() {
-            return;
+/// On the stack of a poll: a panic that comes out of a stream is how the stream ends.
+struct FailsInPanic(Option<StreamEnd>);
+
+impl Drop for FailsInPanic {
+    fn drop(&mut self) {
+        if let Some(end) = self.0.take() {
+            end.record(Outcome::Failure, None, None);
         }
-        let Ok(permit) = breaker.try_acquire_owned() else { return };
-        if permit.is_probe() {
-            // It opened in between; an old call is no evidence for a new visit.
-            return permit.ignore();
-        }
-        let took = took.unwrap_or_else(|| breaker.now().saturating_sub(started));
-        permit.record_with(outcome, Some(took), hint);
     }
 }
 

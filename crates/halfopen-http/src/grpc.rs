@@ -9,16 +9,17 @@ use crate::cause::outcome_of;
 use crate::retry_after::retry_after_now;
 use crate::{GrpcCode, RuleError, TypedErrors};
 
-/// Says what a gRPC answer means: which codes are failures, which are ignored.
+/// Classifies gRPC responses: which codes are failures, which are ignored.
 ///
 /// By default `Unavailable`, `DeadlineExceeded`, `Internal`, `Unknown`, `DataLoss`,
 /// `ResourceExhausted` and `Cancelled` are failures; all other codes are successes: the server has
-/// done its work. (A caller that cancels does not wait for the status, so a `Cancelled` that arrives
-/// is the peer's: its own timeout, a handler that panicked, a connection that is drained.) Every transport
-/// error is a failure, except a rejection by a circuit breaker further in, which is ignored. A
-/// failure's `grpc-retry-pushback-ms` or `Retry-After` is passed on as the hint for the wait.
+/// done its work. A caller that cancels does not wait for the status, so a `Cancelled` that arrives is
+/// the peer's: its own timeout, a handler that panicked, a connection that is drained. Every transport
+/// error is a failure, except one that is the doing of the caller's own side
+/// ([`is_local`](crate::is_local)), which is ignored. The `grpc-retry-pushback-ms` or `Retry-After` of a
+/// failure becomes the hint for the wait.
 ///
-/// It is plain data of two masks, copied without allocating. As a [`Classify`] it sees the head of
+/// Plain data of two masks, copied without allocating. As a [`Classify`] it sees the head of
 /// the response alone, where only an answer without a message has its status; an answer that has
 /// its status in the trailers is then taken for a success. A [`WatchedCall`](crate::WatchedCall)
 /// waits for the trailers.
@@ -119,12 +120,17 @@ impl GrpcClassify {
         if timed_out { self.outcome_after_timeout(code) } else { self.outcome(code) }
     }
 
-    /// The code that the head of a response already tells; none if it will come in the trailers.
+    /// Returns the code that the head of a response has; [`None`] if it comes in the trailers.
+    ///
+    /// A `grpc-status` of 0 in a head that does not end the stream is none yet: the body can still break.
     pub fn code_at_head<B: Body>(response: &Response<B>) -> Option<GrpcCode> {
-        let http = response.status();
-        GrpcCode::from_headers(response.headers())
-            .or_else(|| (http != StatusCode::OK).then(|| GrpcCode::from_http(http)))
-            .or_else(|| response.body().is_end_stream().then_some(GrpcCode::Unknown))
+        let ended = response.body().is_end_stream();
+        match (GrpcCode::from_headers(response.headers()), response.status()) {
+            (Some(GrpcCode::Ok), _) if !ended => None,
+            (Some(code), _) => Some(code),
+            (None, StatusCode::OK) => ended.then_some(GrpcCode::Unknown),
+            (None, http) => Some(GrpcCode::from_http(http)),
+        }
     }
 
     /// The same rules for a typed error, whose `source()` chain is searched for a rejection.
@@ -182,6 +188,14 @@ mod tests {
             };
             assert_eq!(GrpcClassify::default().outcome(code), expected, "{code:?}");
         }
+    }
+
+    #[test]
+    fn an_ok_in_a_head_that_does_not_end_the_stream_decides_nothing() {
+        let response = full(Response::builder().header("grpc-status", "0"));
+        assert_eq!(GrpcClassify::code_at_head(&response), None);
+        let response = Response::builder().header("grpc-status", "0").body(Empty::<&'static [u8]>::new());
+        assert_eq!(GrpcClassify::code_at_head(&response.unwrap()), Some(GrpcCode::Ok));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod code;
 mod deadline;
 mod error;
 mod grpc;
+mod grpc_web;
 mod head;
 mod host;
 mod rejected;

@@ -183,7 +183,7 @@ impl Middleware for CircuitBreakerMiddleware {
         next: Next<'_>,
     ) -> Result<Response> {
         let permit = self.breakers.acquire(&request, extensions).map_err(error::rejected)?;
-        let mut call = WatchedCall::new(permit).body_errors(body::outcome_of_error);
+        let mut call = WatchedCall::new(permit).method(request.method()).body_errors(body::outcome_of_error);
         let result = call.run(next.run(request, extensions)).await;
         if self.until_body_end {
             return body::finish(call, &*self.rules, result);

@@ -112,6 +112,7 @@ mod snapshot;
 mod state;
 #[cfg(feature = "stream")]
 mod stream;
+mod stream_end;
 mod sync;
 mod totals;
 mod window;

@@ -194,6 +194,12 @@ impl OwnedPermit {
         self.breaker().inner()
     }
 
+    /// Taken apart without an end.
+    pub(crate) fn into_parts(mut self) -> (CircuitBreaker, Ticket) {
+        let breaker = self.breaker.take().expect("a permit that can be asked has not ended");
+        (breaker, self.ticket)
+    }
+
     // Always, down to the stripe: a call would force the permit into memory.
     #[inline(always)]
     fn end(mut self, ending: Ending, took: Option<u64>) {

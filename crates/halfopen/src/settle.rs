@@ -99,7 +99,7 @@ impl CircuitBreaker {
             State::Closed | State::MetricsOnly if counted => {
                 self.end_recorded(ticket, call, ended, hint, moment)
             }
-            State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment),
+            State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment).0,
             State::Closed | State::MetricsOnly | State::Disabled => self.end_unrecorded(ticket, ended, slow),
             // No permit is given there.
             State::Open | State::ForcedOpen => Ended::Late,
@@ -165,14 +165,15 @@ impl CircuitBreaker {
         ended
     }
 
-    fn end_probe(
+    /// Ends a probe; returns what it was counted as, and the epoch of the closed visit that it began.
+    pub(crate) fn end_probe(
         &self,
         ticket: Ticket,
         ended: Ended,
         slow: bool,
         hint: Option<u64>,
         moment: &Moment<'_>,
-    ) -> Ended {
+    ) -> (Ended, Option<u64>) {
         let end = match ended {
             Ended::Success => HalfOpenEnd::Success { slow },
             Ended::Failure => HalfOpenEnd::Failure { slow, hint },
@@ -180,20 +181,21 @@ impl CircuitBreaker {
         };
         let now = moment.get();
         let started = ticket.started().unwrap_or(now);
-        let (verdict, moved) = self.transition(now, |control, log, now| {
+        let (verdict, moved, began) = self.transition(now, |control, log, now| {
             let verdict = control.machine.settle(ticket.word.epoch(), started, end, now, log);
             if verdict == Verdict::Counted {
                 self.inner().aside().ledger.note(ended, slow);
             }
-            (verdict, !log.is_empty())
+            let closed = verdict == Verdict::Counted && control.machine.state() == State::Closed;
+            (verdict, !log.is_empty(), closed.then(|| control.machine.epoch()))
         });
         match verdict {
-            Verdict::Late => Ended::Late,
+            Verdict::Late => (Ended::Late, None),
             Verdict::Counted => {
                 if let (false, Some(listeners)) = (moved, self.inner().listeners()) {
                     listeners.tell_now(self, &Event::ProbeEnded);
                 }
-                ended
+                (ended, began)
             }
         }
     }
@@ -258,7 +260,7 @@ impl CircuitBreaker {
         }
     }
 
-    fn count(&self, ended: Ended, slow: bool, took: Option<u64>, moment: &Moment<'_>) {
+    pub(crate) fn count(&self, ended: Ended, slow: bool, took: Option<u64>, moment: &Moment<'_>) {
         let inner = self.inner();
         if ended == Ended::Late {
             self.count_late(moment);

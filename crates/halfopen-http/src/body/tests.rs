@@ -1,5 +1,6 @@
 //! What becomes of a call whose answer has a body.
 
+mod answers;
 mod deadline;
 mod errors;
 mod grpc;

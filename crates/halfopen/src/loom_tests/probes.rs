@@ -7,7 +7,7 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 
 use super::race::race;
 use super::{WAIT, breaker, probing};
-use crate::{CircuitBreaker, HalfOpen, ManualClock, OwnedPermit, State, Trip, Window};
+use crate::{CircuitBreaker, HalfOpen, ManualClock, Outcome, OwnedPermit, State, Trip, Window};
 
 /// A half-open breaker whose one probe is out.
 fn with_a_probe_out() -> (CircuitBreaker, ManualClock, OwnedPermit) {
@@ -137,5 +137,22 @@ fn a_probe_that_comes_after_the_verdict_is_late() {
         let closed = totals.successes == 1;
         assert_eq!(snapshot.state, if closed { State::Closed } else { State::Open });
         assert_eq!(totals.trips, if closed { 1 } else { 2 });
+    });
+}
+
+/// The end of a stream whose probe closed the breaker, beside a reset: it is counted in the visit that the
+/// probe began, or late, and never in the visit after the reset.
+///
+/// Fails if `end_of_stream` asks whether the breaker is closed and not for the epoch.
+#[test]
+fn the_end_of_a_probes_stream_moves_no_later_visit() {
+    race(|start| {
+        let (breaker, _, probe) = with_a_probe_out();
+        let end = probe.success_at_first_data();
+        let other = breaker.clone();
+        start.two(move || end.record(Outcome::Failure, None, None), move || other.reset());
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.counts.calls), (State::Closed, 0));
+        assert_eq!((snapshot.totals.failures + snapshot.totals.late, snapshot.totals.rejected), (1, 0));
     });
 }

@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 
-use halfopen::{Classify, Outcome};
+use halfopen::{Classify, HalfOpen, Outcome};
 use http::Response;
 use http_body::Body;
 
 use super::scene::{Scene, Script, Step, data};
-use crate::{ClassifyHead, Head};
+use crate::{ClassifyHead, Head, HttpClassify};
 
 #[test]
 fn a_panic_out_of_the_body_is_a_failure_and_goes_on() {
@@ -19,6 +19,46 @@ fn a_panic_out_of_the_body_is_a_failure_and_goes_on() {
     assert_eq!(scene.ended(), "failure");
     drop(body);
     assert_eq!(scene.ended(), "failure");
+}
+
+#[test]
+fn a_panic_in_is_end_stream_is_a_failure() {
+    let scene = Scene::new();
+    let script = Script::of([data()]).panicking_at_end();
+    let mut body = scene.finish(&HttpClassify::new(), Response::builder(), script);
+    assert!(catch_unwind(AssertUnwindSafe(|| body.read())).is_err());
+    assert_eq!(scene.ended(), "failure");
+}
+
+#[test]
+fn a_panic_in_is_end_stream_asked_from_outside_is_a_failure() {
+    let scene = Scene::new();
+    let script = Script::of([Step::Pending, data()]).panicking_at_end();
+    let mut body = scene.finish(&HttpClassify::new(), Response::builder(), script);
+    body.read();
+    assert!(!body.is_end_stream());
+    let mut body =
+        scene.finish(&HttpClassify::new(), Response::builder(), Script::of([Step::Pending, data()]));
+    body.read();
+    drop(body);
+    assert_eq!(scene.ended(), "abandoned", "one that does not panic");
+
+    let scene = Scene::new();
+    let script = Script::of([Step::Pending]).panicking_at_end();
+    let mut body = scene.finish(&HttpClassify::new(), Response::builder(), script);
+    body.read();
+    assert!(catch_unwind(AssertUnwindSafe(|| body.is_end_stream())).is_err());
+    drop(body);
+    assert_eq!(scene.ended(), "failure");
+}
+
+#[test]
+fn a_panic_in_a_probes_stream_is_how_it_ends() {
+    let scene = Scene::half_open(HalfOpen::new());
+    let mut body = scene.http(200, [data(), Step::Panic]);
+    body.read();
+    assert!(catch_unwind(AssertUnwindSafe(|| body.read())).is_err());
+    assert_eq!(scene.ended(), "success failure");
 }
 
 #[test]

@@ -29,7 +29,19 @@ fn what_follows_a_probe_counts_nowhere_but_in_closed() {
     body.read();
     body.read();
     assert_eq!(scene.breaker.state(), State::HalfOpen);
-    assert_eq!(scene.ended(), "success");
+    assert_eq!(scene.ended(), "success late");
+}
+
+#[test]
+fn the_end_of_a_probes_stream_moves_no_later_visit() {
+    let scene = Scene::half_open(HalfOpen::new());
+    let mut body = scene.grpc([data(), status("14")]);
+    body.read();
+    scene.breaker.trip();
+    scene.breaker.reset();
+    body.read();
+    assert_eq!((scene.breaker.state(), scene.breaker.snapshot().counts.calls), (State::Closed, 0));
+    assert_eq!(scene.ended(), "success late");
 }
 
 #[test]

@@ -129,11 +129,15 @@ pub(super) fn rejection() -> Rejected {
 pub(super) struct Script {
     steps: VecDeque<Step>,
     known_length: bool,
+    /// What the head has promised, whatever comes.
+    promised: Option<u64>,
+    panics_at_end: bool,
 }
 
 #[derive(Debug)]
 pub(super) enum Step {
     Data,
+    Bytes(&'static [u8]),
     Trailers(HeaderMap),
     Error(BoxError),
     Pending,
@@ -142,7 +146,23 @@ pub(super) enum Step {
 
 impl Script {
     pub(super) fn of(steps: impl IntoIterator<Item = Step>) -> Script {
-        Script { steps: steps.into_iter().collect(), known_length: false }
+        Script {
+            steps: steps.into_iter().collect(),
+            known_length: false,
+            promised: None,
+            panics_at_end: false,
+        }
+    }
+
+    pub(super) fn promising(mut self, bytes: u64) -> Script {
+        self.promised = Some(bytes);
+        self
+    }
+
+    /// Its `is_end_stream` panics.
+    pub(super) fn panicking_at_end(mut self) -> Script {
+        self.panics_at_end = true;
+        self
     }
 
     pub(super) fn of_known_length(mut self) -> Script {
@@ -159,6 +179,7 @@ impl Body for Script {
         Poll::Ready(match self.steps.pop_front() {
             None => None,
             Some(Step::Data) => Some(Ok(Frame::data(&b"data"[..]))),
+            Some(Step::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
             Some(Step::Trailers(trailers)) => Some(Ok(Frame::trailers(trailers))),
             Some(Step::Error(error)) => Some(Err(error)),
             Some(Step::Pending) => return Poll::Pending,
@@ -167,10 +188,14 @@ impl Body for Script {
     }
 
     fn is_end_stream(&self) -> bool {
+        assert!(!self.panics_at_end || !self.steps.is_empty(), "a bug in the body");
         self.known_length && self.steps.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
+        if let Some(bytes) = self.promised {
+            return SizeHint::with_exact(bytes);
+        }
         if self.known_length { SizeHint::with_exact(4 * self.steps.len() as u64) } else { SizeHint::new() }
     }
 }
