@@ -114,7 +114,8 @@ impl Ledger {
         let answered = matches!(end, End::Answered { .. });
         let mut account = self.lock();
         for (outage, recovery) in self.outages.iter().zip(&mut account.recoveries) {
-            if arrival >= outage.to {
+            // When no caller comes any more, a queue drains by itself: that is no recovery.
+            if arrival >= outage.to && at <= self.script.length() {
                 recovery.note(answered, at);
             }
         }
@@ -205,6 +206,17 @@ mod tests {
         }
 
         assert_eq!(ledger.account().recoveries[0].at(), None);
+    }
+
+    #[test]
+    fn answers_after_the_script_show_no_recovery() {
+        let ledger = Ledger::new(Script::of_the_demonstration());
+        let (last, end) = (ledger.outages.len() - 1, ledger.script.length());
+        for _ in 0..IN_A_ROW {
+            ledger.ended(end - SECOND, end + SECOND, End::Answered { sent: end });
+        }
+
+        assert_eq!(ledger.account().recoveries[last].at(), None);
     }
 
     #[test]
