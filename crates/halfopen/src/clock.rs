@@ -107,6 +107,24 @@ impl Clock {
         (Clock(Source::Manual(Arc::clone(&hands))), ManualClock(hands))
     }
 
+    /// Returns the time that has passed on this clock: monotonic, from a start of its own.
+    ///
+    /// For limits and checks that decide by the same time as the breakers beside them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Clock;
+    ///
+    /// let clock = Clock::system();
+    /// let earlier = clock.elapsed();
+    /// assert!(clock.elapsed() >= earlier);
+    /// ```
+    #[inline]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.now().0)
+    }
+
     #[inline]
     pub(crate) fn now(&self) -> Tick {
         match &self.0 {

@@ -42,6 +42,17 @@ pub struct ConfigProblem {
 }
 
 impl ConfigError {
+    /// Returns an error of these problems, or nothing if there is none.
+    ///
+    /// For the configurations of other crates, so that all of them fail with one type.
+    ///
+    /// # Errors
+    ///
+    /// The problems, if there are any.
+    pub fn check(problems: Vec<ConfigProblem>) -> Result<(), ConfigError> {
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
+    }
+
     /// Every problem, in the order of the parts; never empty.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
@@ -49,6 +60,21 @@ impl ConfigError {
 }
 
 impl ConfigProblem {
+    /// Creates the problem of one field: its path, its value and the range that it must lie in, as it
+    /// would follow "must be".
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::ConfigProblem;
+    ///
+    /// let problem = ConfigProblem::new("max_calls", 0, "at least 1");
+    /// assert_eq!(problem.to_string(), "`max_calls` is 0, must be at least 1");
+    /// ```
+    pub fn new(field: &'static str, value: impl fmt::Display, range: impl Into<String>) -> ConfigProblem {
+        ConfigProblem { field, value: value.to_string(), range: range.into() }
+    }
+
     /// The path of what is wrong, such as `backoff.jitter` or `trip.failure_rate.threshold`.
     pub fn field(&self) -> &str {
         self.field
@@ -106,7 +132,7 @@ pub(super) struct Problems(Vec<ConfigProblem>);
 
 impl Problems {
     pub(super) fn add(&mut self, field: &'static str, value: impl fmt::Display, range: impl Into<String>) {
-        self.0.push(ConfigProblem { field, value: value.to_string(), range: range.into() });
+        self.0.push(ConfigProblem::new(field, value, range));
     }
 
     /// A share of calls: above 0, at most 1, and not so small that it is held as 0.
@@ -131,7 +157,7 @@ impl Problems {
     }
 
     pub(super) fn result(self) -> Result<(), ConfigError> {
-        if self.0.is_empty() { Ok(()) } else { Err(ConfigError { problems: self.0 }) }
+        ConfigError::check(self.0)
     }
 }
 
