@@ -26,3 +26,12 @@ async fn a_client_of_kube_opens_rejects_and_recovers() {
     let error = world.tell(async || namespaces.get("default").await).await;
     assert_eq!(halfopen::rejection(&error).unwrap().name(), "kube");
 }
+
+#[tokio::test]
+async fn bodies_that_break_open_the_breaker_of_kube() {
+    let world = World::new("kube", api_server).await;
+    let config = Config::new(world.server.url.parse().unwrap());
+    let namespaces: Api<Namespace> = Api::all(client(config, world.breaker.clone()).unwrap());
+
+    world.fall(Health::Cut, &async || namespaces.get("default").await).await;
+}

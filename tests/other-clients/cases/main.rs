@@ -4,6 +4,7 @@
 mod async_openai;
 mod aws;
 mod etcd;
+mod hyper_util;
 mod kube;
 mod oauth2;
 mod octocrab;

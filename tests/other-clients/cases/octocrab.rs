@@ -23,3 +23,14 @@ async fn a_client_of_octocrab_opens_rejects_and_recovers() {
     let error = world.tell(call).await;
     assert_eq!(halfopen::rejection(&error).unwrap().name(), "github");
 }
+
+#[tokio::test]
+async fn bodies_that_break_open_the_breaker_of_octocrab() {
+    let world = World::new("github", github).await;
+    let token = HeaderValue::from_static("Bearer token");
+    let octocrab = client(world.server.url.parse().unwrap(), token, world.breaker.clone());
+
+    world
+        .fall(Health::Cut, &async || octocrab.post::<_, Value>("/repos/o/r/issues", Some(&["a title"])).await)
+        .await;
+}

@@ -3,6 +3,7 @@
 pub mod async_openai;
 pub mod aws;
 pub mod etcd;
+pub mod hyper_util;
 pub mod kube;
 pub mod oauth2;
 pub mod octocrab;

@@ -1,8 +1,7 @@
 use std::sync::Arc;
 
 use halfopen::CircuitBreaker;
-use halfopen_http::HttpClassify;
-use halfopen_tower::CircuitBreakerLayer;
+use halfopen_tower::HttpCircuitBreakerLayer;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, USER_AGENT};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -17,7 +16,7 @@ pub fn client(api: http::Uri, authorization: HeaderValue, breaker: CircuitBreake
         vec![(USER_AGENT, HeaderValue::from_static("octocrab")), (AUTHORIZATION, authorization)];
     let built = OctocrabBuilder::new_empty()
         .with_service(http)
-        .with_layer(&CircuitBreakerLayer::new(breaker).classify(HttpClassify::new()))
+        .with_layer(&HttpCircuitBreakerLayer::new(breaker))
         .with_layer(&ExtraHeadersLayer::new(Arc::new(headers)))
         .with_layer(&BaseUriLayer::new(api))
         .with_auth(AuthState::None)
