@@ -22,6 +22,7 @@ async fn a_client_of_openai_opens_rejects_and_recovers() {
     let config = OpenAIConfig::new().with_api_base(&world.server.url).with_api_key("key");
     let openai = client(config, reqwest::Client::new(), world.breaker.clone());
 
-    let error = world.tell(async || openai.chat().create(CreateChatCompletionRequest::default()).await).await;
+    let error =
+        world.outage(async || openai.chat().create(CreateChatCompletionRequest::default()).await).await;
     assert_eq!(halfopen::rejection(&error).unwrap().name(), "model");
 }

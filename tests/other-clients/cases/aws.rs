@@ -56,7 +56,7 @@ async fn a_client_of_aws_opens_rejects_and_recovers() {
         let world = World::new("sqs", answer).await;
         let sqs = client(&world, RetryConfig::disabled());
 
-        let error = world.tell(async || send(&sqs).await).await;
+        let error = world.outage(async || send(&sqs).await).await;
         assert_eq!(halfopen::rejection(&error).unwrap().name(), "sqs");
     }
 }

@@ -10,6 +10,6 @@ async fn a_client_of_etcd_opens_rejects_and_recovers() {
     let endpoint = Endpoint::from_shared(world.server.url.clone()).unwrap();
     let etcd = client(&endpoint, world.breaker.clone()).await.unwrap();
 
-    let error = world.tell(async || etcd.kv_client().get("key", None).await).await;
+    let error = world.outage(async || etcd.kv_client().get("key", None).await).await;
     assert_eq!(rejection(&error).unwrap().name(), "etcd");
 }

@@ -27,7 +27,7 @@ async fn get(world: &World) -> Result<Bytes, BoxError> {
 #[tokio::test]
 async fn a_client_of_hyper_opens_rejects_and_recovers() {
     let world = World::new("storage", storage).await;
-    let error = world.tell(async || get(&world).await).await;
+    let error = world.outage(async || get(&world).await).await;
     assert_eq!(halfopen::rejection(&*error).unwrap().name(), "storage");
 }
 

@@ -23,7 +23,7 @@ async fn a_client_of_kube_opens_rejects_and_recovers() {
     let config = Config::new(world.server.url.parse().unwrap());
     let namespaces: Api<Namespace> = Api::all(client(config, world.breaker.clone()).unwrap());
 
-    let error = world.tell(async || namespaces.get("default").await).await;
+    let error = world.outage(async || namespaces.get("default").await).await;
     assert_eq!(halfopen::rejection(&error).unwrap().name(), "kube");
 }
 

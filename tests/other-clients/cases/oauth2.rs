@@ -26,6 +26,6 @@ async fn a_client_of_oauth2_opens_rejects_and_recovers() {
 
     let call =
         async || oauth2.exchange_client_credentials().request_async(&|request| send(&client, request)).await;
-    let error = world.tell(call).await;
+    let error = world.outage(call).await;
     assert_eq!(halfopen::rejection(&error).unwrap().name(), "issuer");
 }

@@ -20,7 +20,7 @@ async fn a_client_of_octocrab_opens_rejects_and_recovers() {
     let octocrab = client(world.server.url.parse().unwrap(), token, world.breaker.clone());
 
     let call = async || octocrab.post::<_, Value>("/repos/o/r/issues", Some(&["a title"])).await;
-    let error = world.tell(call).await;
+    let error = world.outage(call).await;
     assert_eq!(halfopen::rejection(&error).unwrap().name(), "github");
 }
 

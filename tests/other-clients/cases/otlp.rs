@@ -16,6 +16,6 @@ async fn an_exporter_of_otlp_opens_rejects_and_recovers() {
         .unwrap();
     let exporter = Protected { exporter, breaker: world.breaker.clone() };
 
-    let error = world.tell(async || exporter.export(Vec::new()).await).await;
+    let error = world.outage(async || exporter.export(Vec::new()).await).await;
     assert!(error.to_string().contains("circuit breaker `collector` is open"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! A real server of HTTP/1.1 and HTTP/2 that is well or sick as it is told.
+//! A real server of HTTP/1.1 and HTTP/2 whose health the test sets.
 
 use std::convert::Infallible;
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) enum Health {
     Cut,
 }
 
-/// Answers every request as its health says, and counts them.
+/// Answers every request by its health, and counts them.
 #[derive(Clone)]
 pub(crate) struct Server {
     shared: Arc<Shared>,

@@ -18,6 +18,6 @@ async fn an_agent_of_ureq_opens_rejects_and_recovers() {
     let agent: Agent = Agent::config_builder().middleware(Protect(world.breaker.clone())).build().into();
 
     let call = async || tokio::task::block_in_place(|| agent.get(&world.server.url).call());
-    let error = world.tell(call).await;
+    let error = world.outage(call).await;
     assert_eq!(rejection(&error).unwrap().name(), "site");
 }

@@ -1,4 +1,4 @@
-//! The story that every client is told, with a clock that only the test moves.
+//! The story that every client lives through, with a clock that only the test moves.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl World {
     }
 
     /// Well, four times sick, open, rejected, the wait, well; returns the error of the rejected call.
-    pub(crate) async fn tell<T: Debug, E: Debug>(&self, call: impl AsyncFn() -> Result<T, E>) -> E {
+    pub(crate) async fn outage<T: Debug, E: Debug>(&self, call: impl AsyncFn() -> Result<T, E>) -> E {
         let call = async || tokio::time::timeout(LIMIT, call()).await.expect("a call that ends");
         call().await.expect("the server is well");
         assert_eq!(self.breaker.snapshot().totals.successes, 1, "a good answer is a success");
