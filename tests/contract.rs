@@ -7,11 +7,13 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use halfopen::adapter::{self, Refusal, Signal};
 use halfopen::{
     Abandoned, Backoff, BoxError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig,
-    CircuitBreakerConfigBuilder, CircuitBreakerError, Classify, Clock, ConfigError, Counts, Ended, Event,
-    HalfOpen, Listener, ManualClock, Outcome, OwnedPermit, Permit, Registry, RegistryBuilder, RegistryStatus,
-    RejectReason, Rejected, Snapshot, State, StateChange, Subscription, Totals, Trip, TripReason, Window,
+    CircuitBreakerConfigBuilder, CircuitBreakerError, Classified, Classify, Clock, ConfigError, Counts,
+    Ended, Event, HalfOpen, Interest, Listener, ManualClock, Outcome, OwnedPermit, Permit, Registry,
+    RegistryBuilder, RegistryStatus, RejectReason, Rejected, Report, Snapshot, State, StateChange,
+    Subscription, Totals, Trip, TripReason, Window,
 };
 use halfopen_http::{GrpcClassify, HttpClassify, WatchedBody};
 use halfopen_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify, ResilientHttpClient};
@@ -35,8 +37,12 @@ impl Listener for Ear {
         let _ = (breaker.name(), event);
     }
 
-    fn wants_calls(&self) -> bool {
-        true
+    fn on_signal(&self, breaker: &CircuitBreaker, signal: &Signal) {
+        let _: (&str, Interest) = (breaker.name(), signal.interest());
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::default() | Interest::CALLS
     }
 }
 
@@ -58,6 +64,16 @@ async fn calls() -> Result<(), Box<dyn Error>> {
     breaker.call_with(answer, &Arc::new(ByKind)).await?;
     let dynamic: &dyn Classify<u32, std::io::Error> = &ByKind;
     breaker.call_with(answer, dynamic).await?;
+    breaker.call_blocking_with(|| Answer::Ok(1), dynamic)?;
+    let classified: Classified<ByKind> = breaker.classified(ByKind);
+    let called: Result<u32, CircuitBreakerError<std::io::Error>> = classified.call(answer).await;
+    let blocking: Result<u32, CircuitBreakerError<std::io::Error>> =
+        classified.call_blocking(|| Answer::Ok(1));
+    assert_eq!((called?, blocking?), (1, 1));
+    let value: u32 = classified.call_or_else(answer, |_| async { 2 }).await;
+    let other: Result<u32, ConfigError> = classified.call_with_fallback(answer, |_| async { Ok(2) }).await;
+    let wrapped = breaker.classified(Arc::new(ByKind)).wrap(|value: u32| async move { Answer::Ok(value) });
+    assert_eq!((value, other?, wrapped.clone().call(3).await?), (1, 1, 3));
     let value: u32 = breaker.call_or_else(answer, |_: CircuitBreakerError<std::io::Error>| async { 2 }).await;
     let other: Result<u32, ConfigError> = breaker.call_with_fallback(answer, |_| async { Ok(2) }).await;
     let blocking: Result<u32, CircuitBreakerError<BoxError>> = breaker.call_blocking(|| Ok::<_, BoxError>(3));
@@ -92,15 +108,23 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     breaker.try_acquire()?.record(Outcome::Success);
     breaker.try_acquire()?.record_after(Outcome::Failure, Duration::from_millis(5));
     breaker.try_acquire()?.failure_with_hint(Duration::from_secs(1));
+    let report: Report = Report::failure().took(Duration::from_secs(1)).retry_after(Duration::from_secs(2));
+    breaker.try_acquire()?.report(report);
+    breaker.try_acquire_owned()?.report(Report::success().took(None));
+    breaker.try_acquire_owned()?.report(Report::ignored());
+    let outcome: Outcome = Report::from(Outcome::Success).outcome();
+    breaker.try_acquire()?.record(outcome);
     let owned: OwnedPermit = breaker.try_acquire_owned()?;
     owned.failure_with_hint(Duration::from_secs(1));
     let checked: Result<(), Rejected> = breaker.check();
     checked?;
 
-    let config: Arc<CircuitBreakerConfig> = breaker.config();
-    breaker.set_config(CircuitBreakerConfig::clone(&config));
+    let config: CircuitBreakerConfig = breaker.config();
+    breaker.set_config(config);
     let _: (State, bool, bool, bool) =
         (breaker.state(), breaker.is_closed(), breaker.is_open(), breaker.is_half_open());
+    let _: (bool, bool) = (breaker.is_permitting(), breaker.is_rejecting());
+    let _: &[State] = State::ALL;
     let _: String = breaker.explain();
     let subscription: Subscription = breaker.subscribe(Ear);
     breaker.on_event(|breaker, event| drop((breaker.name().to_owned(), event.clone()))).forget();
@@ -111,7 +135,13 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     let rejected: Rejected = breaker.try_acquire().unwrap_err();
     let _: (&str, RejectReason, Option<Duration>) =
         (rejected.name(), rejected.reason(), rejected.retry_after());
-    breaker.count_rejection(&rejected);
+    adapter::count_rejection(&breaker, &rejected);
+    let refusal: Option<Refusal> = adapter::refusal(&breaker);
+    let waits: Option<(Refusal, Option<Duration>)> = adapter::refusal_for(&breaker);
+    let _: Rejected = adapter::reject(&breaker, refusal.or(Some(waits.unwrap().0)).unwrap());
+    let closed: Option<OwnedPermit> = adapter::acquire_if_closed(&breaker);
+    let refused: Result<OwnedPermit, Rejected> = adapter::into_permit(breaker.clone());
+    assert!(closed.is_none() && refused.is_err());
     let found: Option<&Rejected> = halfopen::rejection(&rejected);
     assert!(found.is_some());
     breaker.force_closed();

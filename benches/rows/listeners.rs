@@ -1,6 +1,6 @@
 use std::hint::black_box;
 
-use halfopen::{CircuitBreaker, Event, Listener};
+use halfopen::{CircuitBreaker, Event, Interest, Listener};
 
 use crate::configs;
 use crate::harness::{Case, measure};
@@ -15,8 +15,8 @@ impl Listener for Calls {
         black_box(event);
     }
 
-    fn wants_calls(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::default() | Interest::CALLS
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn act(subject: &Subject, dice: &mut Dice) {
 fn override_or_end_it(breaker: &CircuitBreaker, dice: &mut Dice) {
     match breaker.state() {
         State::ForcedOpen | State::Disabled | State::MetricsOnly => breaker.force_closed(),
-        State::Closed | State::Open | State::HalfOpen => match dice.below(8) {
+        _ => match dice.below(8) {
             0 => breaker.force_open(),
             1 => breaker.disable(),
             2 => breaker.metrics_only(),

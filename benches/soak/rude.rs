@@ -2,7 +2,7 @@ use std::hint;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use halfopen::{CircuitBreaker, Event, Listener, Subscription};
+use halfopen::{CircuitBreaker, Event, Interest, Listener, Subscription};
 
 use crate::configs;
 use crate::dice::Dice;
@@ -47,7 +47,7 @@ pub(crate) fn subscribe(subject: &Subject, dice: &mut Dice) -> Option<Subscripti
     }
     *own.lock().expect("no panic under this lock") = Some(subscription);
     // Should it hear nothing any more, it goes with the next round's.
-    subject.breaker.set_config((*subject.breaker.config()).clone());
+    subject.breaker.set_config(subject.breaker.config());
     None
 }
 
@@ -69,8 +69,12 @@ impl Listener for Rude {
         }
     }
 
-    fn wants_calls(&self) -> bool {
-        self.manners == Manners::WantsCalls
+    fn interest(&self) -> Interest {
+        if self.manners == Manners::WantsCalls {
+            Interest::default() | Interest::CALLS | Interest::PROBES
+        } else {
+            Interest::default()
+        }
     }
 }
 

@@ -184,7 +184,7 @@ fn handed_over(subject: &Subject, dice: &mut Dice) {
 /// What an adapter does that asked first and then rejects.
 fn announced(subject: &Subject) {
     if let Err(rejected) = subject.breaker.check() {
-        subject.breaker.count_rejection(&rejected);
+        halfopen::adapter::count_rejection(&subject.breaker, &rejected);
         subject.ledger.rejections.add();
     }
 }

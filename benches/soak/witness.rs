@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex};
 
-use halfopen::{CircuitBreaker, Ended, Event, Listener, State};
+use halfopen::{CircuitBreaker, Ended, Event, Interest, Listener, State};
 
 use crate::complaints::Complaints;
 use crate::ledger::Count;
@@ -79,8 +79,12 @@ impl Listener for Witness {
         }
     }
 
-    fn wants_calls(&self) -> bool {
-        self.wants_calls
+    fn interest(&self) -> Interest {
+        if self.wants_calls {
+            Interest::default() | Interest::CALLS | Interest::PROBES
+        } else {
+            Interest::default()
+        }
     }
 }
 
@@ -91,5 +95,6 @@ fn place(ended: Ended) -> usize {
         Ended::Ignored => 2,
         Ended::Abandoned => 3,
         Ended::Late => 4,
+        other => unreachable!("the books have no {other:?}"),
     }
 }

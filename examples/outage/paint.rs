@@ -67,7 +67,7 @@ pub(crate) fn of_state(state: State) -> Cell {
         State::Closed => ('━', Hue::Green),
         State::HalfOpen => ('▒', Hue::Yellow),
         State::Open | State::ForcedOpen => ('█', Hue::Red),
-        State::Disabled | State::MetricsOnly => ('─', Hue::Dim),
+        _ => ('─', Hue::Dim),
     }
 }
 

@@ -16,20 +16,16 @@ pub(crate) fn why(change: &StateChange) -> String {
     match change.to {
         State::HalfOpen => "the wait is over, a few probes may pass".to_owned(),
         State::Closed => "the probes were answered, all calls may pass".to_owned(),
-        State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
-            reasons(&change.reasons, &change.counts)
-        }
+        _ => reasons(&change.reasons, &change.counts),
     }
 }
 
 pub(crate) fn state(state: State) -> &'static str {
     match state {
-        State::Closed => "closed",
-        State::Open => "open",
         State::HalfOpen => "half-open",
         State::ForcedOpen => "forced open",
-        State::Disabled => "disabled",
         State::MetricsOnly => "metrics only",
+        other => other.as_str(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use halfopen::adapter::Signal;
 use halfopen::{CircuitBreaker, Event};
 
 use crate::reference::{self, Queued, State, Told, View};
@@ -55,8 +56,14 @@ impl Heard {
             Event::Recorded { ended: how, slow, took } => {
                 self.told.push(Told::Recorded { ended: ended(*how), slow: *slow, took: took.map(nanos) });
             }
-            Event::WindowRolled { counts: of } => self.told.push(Told::Rolled { counts: counts(of) }),
-            Event::ProbeEnded => self.slots_back += 1,
+            _ => self.unknown += 1,
+        }
+    }
+
+    pub(crate) fn signal(&mut self, signal: &Signal) {
+        match signal {
+            Signal::WindowRolled { counts: of } => self.told.push(Told::Rolled { counts: counts(of) }),
+            Signal::ProbeEnded => self.slots_back += 1,
             _ => self.unknown += 1,
         }
     }
@@ -105,10 +112,12 @@ pub(crate) fn answers(
     same("state()", expected.state, state(breaker.state()))?;
     same("check()", model.check(), breaker.check().map_err(|rejected| rejection(&rejected)))?;
     let is = |states: &[State]| states.contains(&expected.state);
-    same("refusal()", model.check().is_err(), breaker.refusal().is_some())?;
+    same("refusal()", model.check().is_err(), halfopen::adapter::refusal(breaker).is_some())?;
     same("changes_in()", model.time_left(), breaker.changes_in().map(nanos))?;
-    same("is_closed()", is(&[State::Closed, State::Disabled, State::MetricsOnly]), breaker.is_closed())?;
-    same("is_open()", is(&[State::Open, State::ForcedOpen]), breaker.is_open())?;
+    same("is_closed()", is(&[State::Closed]), breaker.is_closed())?;
+    same("is_open()", is(&[State::Open]), breaker.is_open())?;
+    same("is_permitting()", model.check().is_ok(), breaker.is_permitting())?;
+    same("is_rejecting()", model.check().is_err(), breaker.is_rejecting())?;
     same("is_half_open()", is(&[State::HalfOpen]), breaker.is_half_open())?;
     same(
         "the rates of the snapshot",

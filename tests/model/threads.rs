@@ -179,7 +179,7 @@ fn a_new_configuration_under_running_calls_loses_no_sample() {
                 permit.success();
             }
             if number == 0 && turn % 50 == 0 {
-                breaker.set_config(if turn % 100 == 0 { other.clone() } else { (*rules).clone() });
+                breaker.set_config(if turn % 100 == 0 { other.clone() } else { rules.clone() });
             }
         }
     });
@@ -291,7 +291,7 @@ fn every_listener_hears_every_change_in_the_same_order() {
             match (number + turn) % 6 {
                 0 => breaker.reset(),
                 1 => breaker.trip(),
-                2 => breaker.set_config((*breaker.config()).clone()),
+                2 => breaker.set_config(breaker.config()),
                 3 => clock.advance(MS),
                 4 => breaker.metrics_only(),
                 _ => {

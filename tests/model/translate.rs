@@ -121,6 +121,7 @@ pub(crate) fn state(state: halfopen::State) -> State {
         halfopen::State::ForcedOpen => State::ForcedOpen,
         halfopen::State::Disabled => State::Disabled,
         halfopen::State::MetricsOnly => State::MetricsOnly,
+        other => panic!("the model has no {other}"),
     }
 }
 
@@ -131,6 +132,7 @@ pub(crate) fn ended(ended: halfopen::Ended) -> Ended {
         halfopen::Ended::Ignored => Ended::Ignored,
         halfopen::Ended::Abandoned => Ended::Abandoned,
         halfopen::Ended::Late => Ended::Late,
+        other => panic!("the model has no {other:?}"),
     }
 }
 

@@ -4,7 +4,10 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use halfopen::{CircuitBreaker, Clock, Event, Listener, ManualClock, Outcome, OwnedPermit, Rejected};
+use halfopen::adapter::{self, Signal};
+use halfopen::{
+    CircuitBreaker, Clock, Event, Interest, Listener, ManualClock, Outcome, OwnedPermit, Rejected, Report,
+};
 
 use crate::compare::{self, Heard, Log};
 use crate::history::{Build, Step};
@@ -36,12 +39,12 @@ impl Listener for Ear {
         self.heard.lock().expect("no listener panics").note(event);
     }
 
-    fn wants_calls(&self) -> bool {
-        self.wants_calls
+    fn on_signal(&self, _: &CircuitBreaker, signal: &Signal) {
+        self.heard.lock().expect("no listener panics").signal(signal);
     }
 
-    fn wants_window_rolls(&self) -> bool {
-        self.wants_calls
+    fn interest(&self) -> Interest {
+        if self.wants_calls { Interest::ALL } else { Interest::default() | Interest::PROBES }
     }
 }
 
@@ -154,10 +157,10 @@ impl World {
         self.turn += 1;
         match self.turn % 3 {
             0 => return Ok(self.breaker.try_acquire_owned()),
-            1 => return Ok(self.breaker.clone().into_permit()),
+            1 => return Ok(adapter::into_permit(self.breaker.clone())),
             _ => {}
         }
-        let permit = self.breaker.acquire_if_closed();
+        let permit = adapter::acquire_if_closed(&self.breaker);
         same("acquire_if_closed()", self.model.view().state == State::Closed, permit.is_some())?;
         Ok(permit.map_or_else(|| self.breaker.try_acquire_owned(), Ok))
     }
@@ -183,12 +186,12 @@ impl World {
         match (self.breaker.check(), self.model.check()) {
             (Err(rejected), Err((why, retry_after))) => {
                 self.turn += 1;
-                match self.breaker.refusal().filter(|_| self.turn.is_multiple_of(2)) {
+                match adapter::refusal(&self.breaker).filter(|_| self.turn.is_multiple_of(2)) {
                     Some(refusal) => {
-                        let told = self.breaker.reject(refusal).to_string();
+                        let told = adapter::reject(&self.breaker, refusal).to_string();
                         same("reject()", rejected.to_string(), told)?;
                     }
-                    None => self.breaker.count_rejection(&rejected),
+                    None => adapter::count_rejection(&self.breaker, &rejected),
                 }
                 self.model.count_rejection(why, retry_after);
                 Ok(())
@@ -231,7 +234,8 @@ fn end_in_detail(permit: OwnedPermit, finish: Finish) {
         Finish::FailureAfter(took) => (Outcome::Failure, Some(took), None),
         Finish::IgnoredAfter(took) => (Outcome::Ignored, Some(took), unheard),
     };
-    permit.record_with(outcome, took.map(Duration::from_nanos), hint.map(Duration::from_nanos));
+    let (took, hint) = (took.map(Duration::from_nanos), hint.map(Duration::from_nanos));
+    permit.report(Report::from(outcome).took(took).retry_after(hint));
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "both sides are made to be compared")]

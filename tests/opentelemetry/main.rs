@@ -44,7 +44,7 @@ fn the_state_is_a_set_of_six_series_of_which_one_is_one() {
     let shows = |state: State| {
         let collected = collector.collect();
         assert_eq!(collected.kind("circuit_breaker.state"), "sum, 1");
-        for other in State::ALL {
+        for &other in State::ALL {
             let holds = if other == state { 1.0 } else { 0.0 };
             let series = [("breaker", "api"), ("state", other.as_str())];
             assert_eq!(collected.value("circuit_breaker.state", &series), Some(holds), "{other} in {state}");

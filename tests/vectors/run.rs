@@ -115,12 +115,5 @@ fn outcome_of(said: Said) -> Outcome {
 }
 
 fn word(state: State) -> &'static str {
-    match state {
-        State::Closed => "closed",
-        State::Open => "open",
-        State::HalfOpen => "half_open",
-        State::ForcedOpen => "forced_open",
-        State::Disabled => "disabled",
-        State::MetricsOnly => "metrics_only",
-    }
+    state.as_str()
 }

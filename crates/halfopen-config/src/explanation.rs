@@ -190,6 +190,7 @@ impl Explaining<'_> {
                 halfopen::Abandoned::Ignore => "ignore".to_owned(),
                 halfopen::Abandoned::Failure => "failure".to_owned(),
                 halfopen::Abandoned::FailureAfter(age) => format!("failure_after {}", format_duration(age)),
+                other => format!("{other:?}"),
             },
         );
         self.add("time_calls", config.time_calls());

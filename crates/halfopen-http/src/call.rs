@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use halfopen::adapter::{StreamEnd, catch_panic};
-use halfopen::{CircuitBreaker, Classify, Outcome, OwnedPermit};
+use halfopen::{CircuitBreaker, Classify, Outcome, OwnedPermit, Report};
 use http::{Method, Response};
 use http_body::Body;
 
@@ -253,7 +253,7 @@ impl WatchedCall {
     /// The call is over and ended like this.
     pub(crate) fn conclude(&mut self, outcome: Outcome, hint: Option<Duration>) {
         if let Some(permit) = self.permit.take() {
-            permit.record_with(outcome, self.took, hint);
+            permit.report(Report::from(outcome).took(self.took).retry_after(hint));
         } else if let Some(end) = self.stream_end.take() {
             end.record(outcome, self.took, hint);
         }

@@ -91,6 +91,9 @@ impl GrpcClassify {
             Outcome::Success => {}
             Outcome::Failure => self.failures |= code.bit(),
             Outcome::Ignored => self.ignored |= code.bit(),
+            other => {
+                return Err(RuleError::new("outcome", format!("{other:?}"), "Success, Failure or Ignored"));
+            }
         }
         Ok(self)
     }

@@ -6,6 +6,7 @@ use crate::{GrpcClassify, HttpClassify, TypedErrors, WatchedCall, grpc_timeout};
 
 /// What the head of a response says about how the call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Head {
     /// All there is to know: the body changes nothing.
     Decided(Outcome),

@@ -87,6 +87,9 @@ impl HttpClassify {
             Outcome::Success => {}
             Outcome::Failure => self.failures = self.failures.with(first, last),
             Outcome::Ignored => self.ignored = self.ignored.with(first, last),
+            other => {
+                return Err(RuleError::new("outcome", format!("{other:?}"), "Success, Failure or Ignored"));
+            }
         }
         Ok(self)
     }

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use halfopen::{CircuitBreaker, Ended, Event, Listener};
+use halfopen::{CircuitBreaker, Ended, Event, Interest, Listener};
 use metrics::{Histogram, histogram};
 
 use crate::names::CALL_DURATION;
@@ -61,12 +61,8 @@ impl Listener for Durations {
         }
     }
 
-    fn wants_calls(&self) -> bool {
-        true
-    }
-
-    fn wants_rejections(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::CALLS
     }
 }
 

@@ -70,7 +70,7 @@ struct Gauges {
 impl Gauges {
     fn write(&self, name: &Arc<str>) {
         let breaker = SharedString::from(Arc::clone(name));
-        for state in State::ALL {
+        for &state in State::ALL {
             let holds = if self.state == Some(state) { 1.0 } else { 0.0 };
             gauge!(names::STATE, "breaker" => breaker.clone(), "state" => state.as_str()).set(holds);
         }
@@ -94,5 +94,7 @@ fn code(state: State) -> f64 {
         State::ForcedOpen => 3.0,
         State::Disabled => 4.0,
         State::MetricsOnly => 5.0,
+        // A state of a later version of the core has no number yet.
+        _ => f64::NAN,
     }
 }

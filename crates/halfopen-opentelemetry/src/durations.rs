@@ -1,4 +1,4 @@
-use halfopen::{CircuitBreaker, Event, Listener, Registry, Subscription};
+use halfopen::{CircuitBreaker, Event, Interest, Listener, Registry, Subscription};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
 
@@ -42,11 +42,7 @@ impl Listener for Durations {
         }
     }
 
-    fn wants_calls(&self) -> bool {
-        true
-    }
-
-    fn wants_rejections(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::CALLS
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn transitions(sight: &Sight, to: &dyn AsyncInstrument<u64>) {
 /// One series per breaker and state.
 pub(crate) fn states(sight: &Sight, to: &dyn AsyncInstrument<i64>) {
     for watched in &sight.breakers {
-        for state in State::ALL {
+        for &state in State::ALL {
             let holds = i64::from(watched.snapshot.state == state);
             to.observe(holds, &[breaker(&watched.snapshot), KeyValue::new("state", state.as_str())]);
         }

@@ -49,7 +49,7 @@ impl Interceptor for CircuitBreakerInterceptor {
         match self.breaker.check() {
             Ok(()) => Ok(request),
             Err(rejected) => {
-                self.breaker.count_rejection(&rejected);
+                halfopen::adapter::count_rejection(&self.breaker, &rejected);
                 Err(rejected_status(rejected))
             }
         }

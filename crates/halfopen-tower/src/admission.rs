@@ -1,7 +1,8 @@
 use std::fmt;
 use std::task::{Context, Poll};
 
-use halfopen::{CircuitBreaker, OwnedPermit, Refusal, Rejected};
+use halfopen::adapter::{self, Refusal};
+use halfopen::{CircuitBreaker, OwnedPermit, Rejected};
 
 use crate::sealed::Sealed;
 
@@ -64,7 +65,7 @@ impl Single {
     #[cold]
     #[inline(never)]
     fn readiness_slow(&mut self) -> Readiness {
-        match (self.breaker.refusal(), self.kept) {
+        match (adapter::refusal(&self.breaker), self.kept) {
             (Some(refusal), _) => {
                 self.kept = Some(refusal);
                 Readiness::Reject
@@ -110,13 +111,13 @@ impl<Request> Admission<Request> for Single {
 
     #[inline(always)]
     fn acquire_if_closed(&mut self) -> Option<OwnedPermit> {
-        if self.kept.is_none() { self.breaker.acquire_if_closed() } else { None }
+        if self.kept.is_none() { adapter::acquire_if_closed(&self.breaker) } else { None }
     }
 
     #[inline]
     fn acquire(&mut self, _: &Request) -> Result<OwnedPermit, Rejected> {
         match self.kept.take() {
-            Some(refusal) => Err(self.breaker.reject(refusal)),
+            Some(refusal) => Err(adapter::reject(&self.breaker, refusal)),
             None => self.breaker.try_acquire_owned(),
         }
     }

@@ -61,7 +61,7 @@ impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
 
     fn acquire(&mut self, request: &Request) -> Result<OwnedPermit, Rejected> {
         let key = self.key.key(request);
-        self.registry.get_or_create(&key).into_permit()
+        halfopen::adapter::into_permit(self.registry.get_or_create(&key))
     }
 
     // Nobody knows whose failure it is.

@@ -80,7 +80,7 @@ impl Sealed for Waiting {}
 
 impl<Request> Admission<Request> for Waiting {
     fn poll_readiness(&mut self, cx: &mut Context<'_>) -> Poll<Readiness> {
-        if !self.ready && (self.wait.is_some() || self.breaker.refusal().is_some()) {
+        if !self.ready && (self.wait.is_some() || halfopen::adapter::refusal(&self.breaker).is_some()) {
             ready!(self.poll_wait(cx));
             self.wait = None;
         }

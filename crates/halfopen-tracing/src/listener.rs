@@ -1,4 +1,7 @@
-use halfopen::{CircuitBreaker, Counts, Event, Listener, Rejected, Snapshot, State, StateChange, TripReason};
+use halfopen::adapter::Signal;
+use halfopen::{
+    CircuitBreaker, Counts, Event, Interest, Listener, Rejected, Snapshot, State, StateChange, TripReason,
+};
 use tracing::{Level, debug, enabled, info, warn};
 
 use crate::rejections::{Rejections, Summary};
@@ -51,16 +54,20 @@ impl TracingListener {
         }
         match change.to {
             State::Open => tell_opening(breaker, change),
-            State::Closed | State::HalfOpen | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
-                tell_change(change);
-            }
+            _ => tell_change(change),
         }
     }
 }
 
 impl Listener for TracingListener {
-    fn wants_window_rolls(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::default() | Interest::WINDOW_ROLLS
+    }
+
+    fn on_signal(&self, breaker: &CircuitBreaker, signal: &Signal) {
+        if let Signal::WindowRolled { counts } = signal {
+            tell_window_roll(breaker.name(), counts);
+        }
     }
 
     fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
@@ -75,7 +82,6 @@ impl Listener for TracingListener {
             Event::ConfigChanged { sequence } => {
                 info!(target: TARGET, name, sequence, "circuit breaker configuration replaced");
             }
-            Event::WindowRolled { counts } => tell_window_roll(name, counts),
             Event::Overflowed { capacity } => warn!(
                 target: TARGET,
                 name,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::breaker::Inner;
 use crate::error::Refusal;
-use crate::listeners::Listeners;
+use crate::listeners::{Kind, Listeners};
 use crate::permit::Ticket;
 use crate::state::{Admission, Cause, Word};
 use crate::totals::Ledger;
-use crate::{CircuitBreaker, Event, OwnedPermit, Permit, RejectReason, Rejected, State};
+use crate::{CircuitBreaker, Event, Interest, OwnedPermit, Permit, RejectReason, Rejected, State};
 
 impl CircuitBreaker {
     /// Asks for leave to make one call.
@@ -39,13 +39,9 @@ impl CircuitBreaker {
         self.acquire_owned_otherwise(word)
     }
 
-    /// The same as [`try_acquire_owned`](Self::try_acquire_owned), with this handle for the permit.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_acquire`](Self::try_acquire).
+    /// See [`adapter::into_permit`](crate::adapter::into_permit).
     #[inline]
-    pub fn into_permit(self) -> Result<OwnedPermit, Rejected> {
+    pub(crate) fn into_permit(self) -> Result<OwnedPermit, Rejected> {
         let word = self.inner().word.load();
         if word.is_closed() {
             let ticket = self.ticket(word);
@@ -54,10 +50,9 @@ impl CircuitBreaker {
         into_permit_otherwise(self, word)
     }
 
-    /// The permit of a breaker that is closed, on the shortest way; none in any other state, also where
-    /// [`try_acquire_owned`](Self::try_acquire_owned), which is to be asked then, would give one.
+    /// See [`adapter::acquire_if_closed`](crate::adapter::acquire_if_closed).
     #[inline]
-    pub fn acquire_if_closed(&self) -> Option<OwnedPermit> {
+    pub(crate) fn acquire_if_closed(&self) -> Option<OwnedPermit> {
         let word = self.inner().word.load();
         if word.is_closed() { Some(OwnedPermit::new(self.clone(), self.ticket(word))) } else { None }
     }
@@ -177,9 +172,9 @@ impl CircuitBreaker {
         answer.map(|()| ticket)
     }
 
-    /// Gives a no that was said before to a call: counts the rejection and tells the listeners.
+    /// See [`adapter::reject`](crate::adapter::reject).
     #[inline]
-    pub fn reject(&self, refusal: Refusal) -> Rejected {
+    pub(crate) fn reject(&self, refusal: Refusal) -> Rejected {
         self.inner().aside().ledger.reject();
         if let Some(listeners) = self.inner().listeners() {
             self.tell_refusal(listeners, refusal);
@@ -187,12 +182,13 @@ impl CircuitBreaker {
         self.inner().rejected(refusal)
     }
 
-    /// Counts a rejection that a [`check`](Self::check) announced and that an adapter now hands to a
-    /// caller, and tells the listeners.
-    pub fn count_rejection(&self, rejected: &Rejected) {
+    /// See [`adapter::count_rejection`](crate::adapter::count_rejection).
+    pub(crate) fn count_rejection(&self, rejected: &Rejected) {
         self.inner().aside().ledger.reject();
-        if let Some(listeners) = self.inner().listeners().filter(|listeners| listeners.want_rejections()) {
-            listeners.tell_rejection(self, &Event::Rejected(rejected.clone()));
+        if let Some(listeners) =
+            self.inner().listeners().filter(|listeners| listeners.want(Interest::REJECTIONS))
+        {
+            listeners.tell_now(self, &Event::Rejected(rejected.clone()), Kind::Rejections);
         }
     }
 
@@ -200,8 +196,8 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn tell_refusal(&self, listeners: &Listeners, refusal: Refusal) {
-        if listeners.want_rejections() {
-            listeners.tell_rejection(self, &Event::Rejected(self.inner().rejected(refusal)));
+        if listeners.want(Interest::REJECTIONS) {
+            listeners.tell_now(self, &Event::Rejected(self.inner().rejected(refusal)), Kind::Rejections);
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::state::{Change, Entry, Log, Machine, StateWord, View, Word};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::totals::Timing;
 use crate::window::Window;
-use crate::{Counts, Event, Listener, Snapshot, State, StateChange, Subscription, Totals};
+use crate::{Counts, Event, Interest, Listener, Snapshot, State, StateChange, Subscription, Totals};
 
 /// A circuit breaker: lets calls through while the other side answers, and says no at once while it
 /// does not.
@@ -143,9 +143,9 @@ impl CircuitBreaker {
         Duration::from_nanos(self.0.clock.now().0)
     }
 
-    /// The configuration in force.
-    pub fn config(&self) -> Arc<CircuitBreakerConfig> {
-        Arc::new(self.0.window.config())
+    /// Returns the configuration in force: a shared handle, so nothing is allocated.
+    pub fn config(&self) -> CircuitBreakerConfig {
+        self.0.window.config()
     }
 
     /// Replaces the configuration under running calls.
@@ -182,21 +182,53 @@ impl CircuitBreaker {
         lock(&self.0.control).machine.view(now)
     }
 
-    /// True in closed, disabled and metrics-only: calls pass.
+    /// Returns true if the breaker is [`State::Closed`], and in no other state.
+    ///
+    /// For the question whether a call would pass see [`is_permitting`](Self::is_permitting).
     #[inline]
     pub fn is_closed(&self) -> bool {
-        // Time alone makes no state one of these, so no clock is asked.
-        matches!(self.0.word.load().state(), State::Closed | State::Disabled | State::MetricsOnly)
+        // Time alone makes no state `Closed`, so the clock is not read.
+        self.0.word.load().state() == State::Closed
     }
 
-    /// True in open and forced open: calls are rejected.
+    /// Returns true if the breaker is [`State::Open`], and in no other state.
+    ///
+    /// For the question whether a call would be rejected see [`is_rejecting`](Self::is_rejecting).
     pub fn is_open(&self) -> bool {
-        matches!(self.state(), State::Open | State::ForcedOpen)
+        self.state() == State::Open
     }
 
-    /// True in half-open: a few probes pass.
+    /// Returns true if the breaker is [`State::HalfOpen`], also if an open breaker's wait is over and
+    /// the next call would be the first probe.
     pub fn is_half_open(&self) -> bool {
         self.state() == State::HalfOpen
+    }
+
+    /// Returns true if a call made now would be admitted: in closed, disabled and metrics-only, and in
+    /// half-open while a probe's slot is free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.disable();
+    /// assert!(breaker.is_permitting() && !breaker.is_closed());
+    ///
+    /// breaker.force_open();
+    /// assert!(breaker.is_rejecting() && !breaker.is_open());
+    /// ```
+    #[inline]
+    pub fn is_permitting(&self) -> bool {
+        self.refusal().is_none()
+    }
+
+    /// Returns true if a call made now would be rejected: in open and forced open, and in half-open
+    /// while all probes are in flight.
+    #[inline]
+    pub fn is_rejecting(&self) -> bool {
+        !self.is_permitting()
     }
 
     /// How long until time alone changes the state: the rest of the wait while open, the time the
@@ -294,7 +326,7 @@ impl Inner {
     /// Whether anybody wants to hear of every call.
     #[inline]
     pub(crate) fn want_calls(&self) -> bool {
-        self.listeners().is_some_and(Listeners::want_calls)
+        self.listeners().is_some_and(|listeners| listeners.want(Interest::CALLS))
     }
 
     pub(crate) fn enqueue(&self, event: Event) {
@@ -392,7 +424,7 @@ impl Inner {
         if opened {
             control.past_mut().trips += 1;
         }
-        let heard = self.listeners().is_some_and(Listeners::any);
+        let heard = self.listeners().is_some_and(|listeners| listeners.want(Interest::CHANGES));
         if !opened && !heard {
             return;
         }

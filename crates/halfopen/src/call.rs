@@ -155,9 +155,30 @@ impl CircuitBreaker {
     where
         F: FnOnce() -> Result<T, E>,
     {
+        self.call_blocking_with(operation, &ErrorsFail)
+    }
+
+    /// The same as [`call_blocking`](Self::call_blocking), with a named, shared or `dyn` classifier.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    ///
+    /// # Panics
+    ///
+    /// If `operation` panics; the panic goes on unchanged and counts as a failure.
+    pub fn call_blocking_with<F, T, E, C>(
+        &self,
+        operation: F,
+        classify: &C,
+    ) -> Result<T, CircuitBreakerError<E>>
+    where
+        F: FnOnce() -> Result<T, E>,
+        C: Classify<T, E> + ?Sized,
+    {
         let permit = self.try_acquire()?;
         let result = operation();
-        permit.record(ErrorsFail.classify(&result));
+        permit.settle(&result, classify);
         result.map_err(CircuitBreakerError::Inner)
     }
 }

@@ -24,9 +24,9 @@ impl CircuitBreaker {
         }
     }
 
-    /// The same as [`check`](Self::check), for adapters that give the no to a call made later.
+    /// See [`adapter::refusal`](crate::adapter::refusal).
     #[inline]
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
         let word = self.inner().word.load();
         if word.is_closed() { None } else { self.refusal_otherwise(word) }
     }
@@ -65,29 +65,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// The same as [`refusal`](Self::refusal), and how long it holds if nothing happens but time; none where time
-    /// alone does not end it.
-    ///
-    /// For adapters that wait: both are of one moment. Asked for one after the other, a wait that ends in between
-    /// would be neither.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use halfopen::CircuitBreaker;
-    /// use std::time::Duration;
-    ///
-    /// let breaker = CircuitBreaker::builder("payments").build();
-    /// assert!(breaker.refusal_for().is_none());
-    ///
-    /// breaker.open_for(Duration::from_secs(5));
-    /// let (_, time) = breaker.refusal_for().unwrap();
-    /// assert!(time.unwrap() <= Duration::from_secs(5));
-    ///
-    /// breaker.force_open();
-    /// assert!(matches!(breaker.refusal_for(), Some((_, None))));
-    /// ```
-    pub fn refusal_for(&self) -> Option<(Refusal, Option<Duration>)> {
+    /// See [`adapter::refusal_for`](crate::adapter::refusal_for).
+    pub(crate) fn refusal_for(&self) -> Option<(Refusal, Option<Duration>)> {
         self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in())
     }
 

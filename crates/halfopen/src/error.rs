@@ -52,10 +52,11 @@ pub(crate) struct NotMade {
     refusal: Refusal,
 }
 
-/// A no that no call has been given yet: what [`CircuitBreaker::refusal`](crate::CircuitBreaker::refusal) says.
+/// A rejection that has not been counted or returned to a caller yet; returned by
+/// [`refusal`](crate::adapter::refusal).
 ///
-/// All of a [`Rejected`] but the name of the breaker; an adapter keeps it until a call is made, and then has
-/// [`CircuitBreaker::reject`](crate::CircuitBreaker::reject) make a rejection of it.
+/// An adapter keeps it until a call is made; [`reject`](crate::adapter::reject) then turns it into a
+/// [`Rejected`].
 // Whole words, so that what was just written is read back in the pieces it was written in: a rejection is
 // moved on its way to the caller, and a load that spans two stores waits until both have reached the cache.
 #[derive(Clone, Copy, Debug)]

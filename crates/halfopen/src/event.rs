@@ -1,7 +1,9 @@
 use std::borrow::Cow;
+use std::ops::{BitOr, BitOrAssign};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::adapter::Signal;
 use crate::{CircuitBreaker, Counts, Rejected, State};
 
 /// A change of state, and what led to it.
@@ -116,6 +118,7 @@ impl TripReason {
 /// What became of a permit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum Ended {
     /// The call succeeded.
     Success,
@@ -163,14 +166,6 @@ pub enum Event {
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::option"))]
         took: Option<Duration>,
     },
-    /// A window over time went on to its next bucket, or a tumbling one to its next interval; told only to
-    /// listeners that want window rolls, at once by the thread whose call found the bucket over.
-    WindowRolled {
-        /// What lies in the window now, that call included.
-        counts: Counts,
-    },
-    /// A probe ended without a verdict: its slot is free again. Told at once, like a rejection.
-    ProbeEnded,
     /// In metrics-only, a rule began to hold.
     WouldTrip {
         /// Every rule that holds.
@@ -218,24 +213,19 @@ pub trait Listener: Send + Sync + 'static {
     /// Hears one event. It runs in the thread of a caller: it should be quick and must not block.
     fn on_event(&self, breaker: &CircuitBreaker, event: &Event);
 
-    /// Whether this listener wants [`Event::WindowRolled`]. Asked once, when it subscribes. Idle time rolls
-    /// nothing: there is at most one for each bucket in which a call ends.
-    fn wants_window_rolls(&self) -> bool {
-        false
-    }
-
-    /// Whether this listener wants [`Event::Recorded`] for every call. Asked once, when it subscribes.
-    /// If true every call is timed.
-    fn wants_calls(&self) -> bool {
-        false
-    }
-
-    /// Whether this listener wants [`Event::Rejected`]. Asked once, when it subscribes.
+    /// Receives a signal for adapters; does nothing by default.
     ///
-    /// A rejection is the one event that comes as often as calls do: who only follows the changes says
-    /// false, and a rejection costs as little as if nobody listened.
-    fn wants_rejections(&self) -> bool {
-        true
+    /// Called only for a listener whose [`interest`](Self::interest) contains [`Interest::PROBES`] or
+    /// [`Interest::WINDOW_ROLLS`].
+    fn on_signal(&self, breaker: &CircuitBreaker, signal: &Signal) {
+        let _ = (breaker, signal);
+    }
+
+    /// Returns the kinds of events this listener is called for: changes and rejections by default.
+    ///
+    /// Called once, when the listener subscribes. What no listener is interested in is not made.
+    fn interest(&self) -> Interest {
+        Interest::default()
     }
 }
 
@@ -251,15 +241,104 @@ impl<L: Listener + ?Sized> Listener for Arc<L> {
         (**self).on_event(breaker, event);
     }
 
-    fn wants_window_rolls(&self) -> bool {
-        (**self).wants_window_rolls()
+    fn on_signal(&self, breaker: &CircuitBreaker, signal: &Signal) {
+        (**self).on_signal(breaker, signal);
     }
 
-    fn wants_calls(&self) -> bool {
-        (**self).wants_calls()
+    fn interest(&self) -> Interest {
+        (**self).interest()
+    }
+}
+
+/// A set of the kinds of events that a [`Listener`] is called for.
+///
+/// Kinds are joined with `|`. More kinds may be added.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{CircuitBreaker, Event, Interest, Listener};
+///
+/// struct Durations;
+///
+/// impl Listener for Durations {
+///     fn on_event(&self, _: &CircuitBreaker, event: &Event) {
+///         if let Event::Recorded { took: Some(took), .. } = event {
+///             println!("{took:?}");
+///         }
+///     }
+///
+///     fn interest(&self) -> Interest {
+///         Interest::CALLS
+///     }
+/// }
+///
+/// assert!(Interest::default().contains(Interest::CHANGES | Interest::REJECTIONS));
+/// assert!(!Interest::default().contains(Interest::CALLS));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Interest(u8);
+
+impl Interest {
+    /// No event.
+    pub const NONE: Interest = Interest(0);
+
+    /// State changes, resets, would-trips, configuration changes, and a registry that is full.
+    pub const CHANGES: Interest = Interest(1);
+
+    /// [`Event::Recorded`]: how each call ended. Every call is timed then.
+    pub const CALLS: Interest = Interest(2);
+
+    /// [`Event::Rejected`]: the one event that can come as often as calls do. A rejection that no
+    /// listener is interested in costs no more than without listeners.
+    pub const REJECTIONS: Interest = Interest(4);
+
+    /// [`Signal::WindowRolled`], for adapters: at most one for each bucket in which a call ends.
+    pub const WINDOW_ROLLS: Interest = Interest(8);
+
+    /// [`Signal::ProbeEnded`], for adapters: a probe's slot is free again.
+    pub const PROBES: Interest = Interest(16);
+
+    /// Every kind of event, also those that are added later.
+    pub const ALL: Interest = Interest(u8::MAX);
+
+    /// Returns the union of both sets; the same as `|`, in constants.
+    #[must_use]
+    pub const fn and(self, other: Interest) -> Interest {
+        Interest(self.0 | other.0)
     }
 
-    fn wants_rejections(&self) -> bool {
-        (**self).wants_rejections()
+    /// Returns true if every kind of `other` is in this set.
+    pub const fn contains(self, other: Interest) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub(crate) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) const fn from_bits(bits: u8) -> Interest {
+        Interest(bits)
+    }
+}
+
+impl Default for Interest {
+    /// Changes and rejections.
+    fn default() -> Self {
+        Interest::CHANGES | Interest::REJECTIONS
+    }
+}
+
+impl BitOr for Interest {
+    type Output = Interest;
+
+    fn bitor(self, other: Interest) -> Interest {
+        self.and(other)
+    }
+}
+
+impl BitOrAssign for Interest {
+    fn bitor_assign(&mut self, other: Interest) {
+        *self = *self | other;
     }
 }

@@ -43,8 +43,8 @@ struct Line {
 impl CircuitBreaker {
     /// Lets asynchronous code hear what this breaker does; up to 256 events wait for it.
     ///
-    /// It hears all but [`Event::Recorded`] and [`Event::WindowRolled`]; for those see [`Listener::wants_calls`]
-    /// and [`Listener::wants_window_rolls`].
+    /// It receives what [`Interest::default`](crate::Interest) contains: changes and rejections. For the
+    /// other kinds see [`Listener::interest`].
     ///
     /// # Examples
     ///
@@ -200,10 +200,6 @@ fn is_change(event: &Event) -> bool {
         | Event::WouldTrip { .. }
         | Event::Reset { .. }
         | Event::ConfigChanged { .. } => true,
-        Event::Rejected(_)
-        | Event::Recorded { .. }
-        | Event::WindowRolled { .. }
-        | Event::ProbeEnded
-        | Event::Overflowed { .. } => false,
+        Event::Rejected(_) | Event::Recorded { .. } | Event::Overflowed { .. } => false,
     }
 }

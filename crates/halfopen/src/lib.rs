@@ -55,6 +55,7 @@
 //! | protect a call | [`CircuitBreaker::call`], [`call_blocking`](CircuitBreaker::call_blocking), [`with_circuit_breaker!`] |
 //! | have a fallback | [`call_or_else`](CircuitBreaker::call_or_else), [`call_with_fallback`](CircuitBreaker::call_with_fallback) |
 //! | say what a failure is | [`Classify`], [`errors`], [`failure_if`] |
+//! | use one classifier for every way to call | [`CircuitBreaker::classified`] |
 //! | take a permit yourself | [`try_acquire`](CircuitBreaker::try_acquire), [`Permit`], [`OwnedPermit`] |
 //! | protect a function, a client | [`wrap`](CircuitBreaker::wrap), [`Protected`], [`CircuitProtected`] |
 #![cfg_attr(
@@ -67,6 +68,7 @@
 //! | know afterwards what it did | [`Registry::keep_history`], [`History`] |
 //! | show it on a dashboard | [`Registry::watch`], `halfopen-metrics`, `halfopen-opentelemetry` |
 //! | steer it | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
+//! | write an adapter | [`adapter`] |
 //! | read more, with examples | [`guide`] |
 //!
 //! # Features
@@ -84,6 +86,7 @@ mod breaker;
 mod builder;
 mod call;
 mod check;
+mod classified;
 mod classify;
 mod clock;
 mod config;
@@ -105,6 +108,7 @@ mod policy;
 mod printable;
 mod protected;
 mod registry;
+mod report;
 #[cfg(feature = "serde")]
 mod seconds;
 mod settle;
@@ -119,6 +123,7 @@ mod window;
 
 pub use breaker::CircuitBreaker;
 pub use builder::CircuitBreakerBuilder;
+pub use classified::{Classified, ClassifiedFn};
 pub use classify::{Classify, Errors, ErrorsFail, FailureIf, errors, failure_if};
 pub use clock::Clock;
 #[cfg(feature = "test-util")]
@@ -128,8 +133,8 @@ pub use config::{
     ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
     format_duration, parse_duration,
 };
-pub use error::{BoxError, CircuitBreakerError, Refusal, RejectReason, Rejected, rejection};
-pub use event::{Ended, Event, Listener, StateChange, TripReason};
+pub use error::{BoxError, CircuitBreakerError, RejectReason, Rejected, rejection};
+pub use event::{Ended, Event, Interest, Listener, StateChange, TripReason};
 pub use events::Events;
 pub use listeners::Subscription;
 pub use outcome::Outcome;
@@ -138,6 +143,7 @@ pub use protected::{CircuitProtected, Protected, ProtectedFn};
 pub use registry::{
     AlreadyExists, History, Registry, RegistryBuilder, RegistryStatus, Sight, TransitionCount, Watch, Watched,
 };
+pub use report::Report;
 pub use snapshot::{Counts, Snapshot, Totals};
 pub use state::State;
 #[cfg(feature = "stream")]

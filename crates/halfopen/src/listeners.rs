@@ -5,14 +5,15 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::thread;
 
-pub(crate) use list::Ear;
+pub(crate) use list::{Ear, Kind};
 
-use self::list::{Kind, List};
+use self::list::List;
+use crate::adapter::Signal;
 use crate::breaker::Inner;
 use crate::panics::catch_panic;
 use crate::registry::WeakRegistry;
 use crate::sync::{AtomicU8, Mutex, Ordering, lock};
-use crate::{CircuitBreaker, Event, Listener};
+use crate::{CircuitBreaker, Event, Interest, Listener};
 
 /// The listeners of a breaker, and the events they have still to hear.
 pub(crate) struct Listeners {
@@ -52,27 +53,10 @@ impl Listeners {
         }
     }
 
-    fn wants(&self, kind: Kind) -> bool {
-        self.interest.load(Ordering::Relaxed) & kind.bit() != 0
-    }
-
+    /// Returns true if at least one listener is interested in this kind of event.
     #[inline]
-    pub(crate) fn any(&self) -> bool {
-        self.wants(Kind::Changes)
-    }
-
-    #[inline]
-    pub(crate) fn want_calls(&self) -> bool {
-        self.wants(Kind::Calls)
-    }
-
-    pub(crate) fn want_rejections(&self) -> bool {
-        self.wants(Kind::Rejections)
-    }
-
-    #[inline]
-    pub(crate) fn want_window_rolls(&self) -> bool {
-        self.wants(Kind::WindowRolls)
+    pub(crate) fn want(&self, kind: Interest) -> bool {
+        Interest::from_bits(self.interest.load(Ordering::Relaxed)).contains(kind)
     }
 
     /// A listener that can be given to several breakers.
@@ -103,9 +87,9 @@ impl Listeners {
             let mut list = lock(&self.list);
             let left = change(&mut list);
             let interest = list.interest();
-            // Release, for `want_calls` under the transition lock: whoever publishes last has seen the last.
+            // Release, for `want` under the transition lock: whoever publishes last has seen the last.
             let before = self.interest.swap(interest, Ordering::AcqRel);
-            (left, (before ^ interest) & Kind::Calls.bit() != 0)
+            (left, Interest::from_bits(before ^ interest).contains(Interest::CALLS))
         };
         drop(left);
         changed
@@ -117,14 +101,14 @@ impl Listeners {
 
     /// Puts a change in line; called under the transition lock, so the line is in order.
     pub(crate) fn enqueue(&self, event: Event) {
-        if self.any() {
+        if self.want(Interest::CHANGES) {
             lock(&self.queue).waiting.push_back(event);
         }
     }
 
     /// Tells what is in line, unless another thread is at it already: then that one tells this too.
     pub(crate) fn drain(&self, breaker: &CircuitBreaker) {
-        if !self.any() {
+        if !self.want(Interest::CHANGES) {
             return;
         }
         let Some(mut draining) = self.begin_draining() else { return };
@@ -140,32 +124,32 @@ impl Listeners {
         is_free.then(|| Draining { listeners: self, is_over: false })
     }
 
-    /// Tells an event that has no place in the line, at once.
-    pub(crate) fn tell_now(&self, breaker: &CircuitBreaker, event: &Event) {
-        if self.any() {
-            self.tell(breaker, event, Kind::Changes);
+    /// Calls the listeners that want an event of this kind, without a place in the line.
+    pub(crate) fn tell_now(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
+        if self.want(kind.interest()) {
+            self.tell(breaker, event, kind);
         }
     }
 
-    /// Tells of a rejection, to those that asked.
-    pub(crate) fn tell_rejection(&self, breaker: &CircuitBreaker, event: &Event) {
-        self.tell(breaker, event, Kind::Rejections);
-    }
-
-    /// Tells that the window has rolled, to those that asked.
-    pub(crate) fn tell_window_roll(&self, breaker: &CircuitBreaker, event: &Event) {
-        self.tell(breaker, event, Kind::WindowRolls);
-    }
-
-    /// Tells how a call ended, to those that asked.
-    pub(crate) fn tell_call(&self, breaker: &CircuitBreaker, event: &Event) {
-        self.tell(breaker, event, Kind::Calls);
+    /// Sends a signal to the listeners that are interested in it.
+    pub(crate) fn signal(&self, breaker: &CircuitBreaker, signal: &Signal) {
+        let kind = match signal {
+            Signal::ProbeEnded => Kind::Probes,
+            Signal::WindowRolled { .. } => Kind::WindowRolls,
+        };
+        if self.want(kind.interest()) {
+            self.each(breaker, kind, |listener| listener.on_signal(breaker, signal));
+        }
     }
 
     fn tell(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
+        self.each(breaker, kind, |listener| listener.on_event(breaker, event));
+    }
+
+    fn each(&self, breaker: &CircuitBreaker, kind: Kind, call: impl Fn(&dyn Listener)) {
         let wanting = lock(&self.list).wanting(kind);
         for ear in wanting.iter() {
-            ear.tell(breaker, event);
+            ear.call(breaker.inner(), &call);
         }
         // A listener that has left meanwhile is dropped here, and its `Drop` is user code as well.
         guarded(breaker.inner(), move || drop(wanting));

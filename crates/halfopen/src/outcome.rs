@@ -4,6 +4,7 @@
 /// [`Totals`](crate::Totals).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum Outcome {
     /// The dependency did its work, even if its answer was "no such thing".
     Success,

@@ -6,7 +6,7 @@ use crate::breaker::Inner;
 use crate::clock::{Tick, nanos};
 use crate::panics::catch_panic;
 use crate::state::Word;
-use crate::{CircuitBreaker, Classify, Outcome, State};
+use crate::{CircuitBreaker, Classify, Outcome, Report, State};
 
 /// Leave to make one call.
 ///
@@ -64,62 +64,72 @@ pub(crate) enum Ending {
     Abandoned,
 }
 
-impl From<Outcome> for Ending {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Success => Ending::Success,
-            Outcome::Failure => Ending::Failure { hint: None },
-            Outcome::Ignored => Ending::Ignored,
-        }
-    }
-}
-
 /// The methods both permits have; `$inner` gives the breaker without running `Drop`.
 macro_rules! permit_methods {
     () => {
-        /// The call succeeded.
+        /// Reports how the call ended and releases the permit; every other ending is a shorthand of this.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use halfopen::{CircuitBreaker, Report};
+        /// use std::time::Duration;
+        ///
+        /// let breaker = CircuitBreaker::builder("mail").build();
+        /// let permit = breaker.try_acquire()?;
+        /// permit.report(Report::failure().took(Duration::from_millis(80)).retry_after(Duration::from_secs(5)));
+        /// assert_eq!(breaker.snapshot().totals.failures, 1);
+        /// # Ok::<(), halfopen::Rejected>(())
+        /// ```
+        #[inline(always)]
+        pub fn report(self, report: Report) {
+            let (ending, took) = report.parts();
+            self.end(ending, took);
+        }
+
+        /// Reports a success: the dependency did its work.
         #[inline]
         pub fn success(self) {
-            self.end(Ending::Success, None);
+            self.report(Report::success());
         }
 
-        /// The call failed and the dependency is to blame.
+        /// Reports a failure: the dependency is to blame.
         #[inline]
         pub fn failure(self) {
-            self.end(Ending::Failure { hint: None }, None);
+            self.report(Report::failure());
         }
 
-        /// The call says nothing about the dependency.
+        /// Reports an outcome that is no evidence about the dependency.
         #[inline]
         pub fn ignore(self) {
-            self.end(Ending::Ignored, None);
+            self.report(Report::ignored());
         }
 
-        /// Nobody waits for the call any more: the same as dropping the permit, also while the thread
-        /// is panicking over something else.
+        /// Abandons the call: the same as dropping the permit, also while the thread is panicking for
+        /// another reason.
         pub fn abandon(self) {
             self.end(Ending::Abandoned, None);
         }
 
-        /// The call ended like this; it took from the admission until now.
+        /// Reports this outcome; the call took from the admission until now.
         #[inline]
         pub fn record(self, outcome: Outcome) {
-            self.end(outcome.into(), None);
+            self.report(outcome.into());
         }
 
-        /// The call ended like this and took this long, as the caller measured it.
+        /// Reports this outcome and the duration that the caller measured.
         pub fn record_after(self, outcome: Outcome, took: Duration) {
-            self.end(outcome.into(), Some(nanos(took)));
+            self.report(Report::from(outcome).took(took));
         }
 
-        /// The call failed, and the other side asked to be left alone for so long.
+        /// Reports a failure with the time that the other side asked to be left alone.
         ///
         /// If this failure opens the breaker, the wait is at least the hint, up to `hint_max`.
         pub fn failure_with_hint(self, retry_after: Duration) {
-            self.end(Ending::Failure { hint: Some(nanos(retry_after)) }, None);
+            self.report(Report::failure().retry_after(retry_after));
         }
 
-        /// The call ended with this result; the classifier says what that means.
+        /// Reports the outcome that the classifier finds in this result.
         ///
         /// A panic in the classifier is caught and counted, and the default holds: `Ok` is a
         /// success, `Err` a failure. A hint of the classifier goes with a failure.
@@ -177,17 +187,6 @@ impl OwnedPermit {
     pub fn elapsed(&self) -> Option<Duration> {
         let started = self.ticket.started()?;
         Some(Duration::from_nanos(self.inner().clock.now().since(started)))
-    }
-
-    /// The call ended like this, in all detail: the time it took, if the caller measured it (else
-    /// from the admission until now), and how long the other side asked to be left alone, which
-    /// counts for a failure alone.
-    pub fn record_with(self, outcome: Outcome, took: Option<Duration>, retry_after: Option<Duration>) {
-        let ending = match outcome {
-            Outcome::Failure => Ending::Failure { hint: retry_after.map(nanos) },
-            Outcome::Success | Outcome::Ignored => outcome.into(),
-        };
-        self.end(ending, took.map(nanos));
     }
 
     fn inner(&self) -> &Inner {

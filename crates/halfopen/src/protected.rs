@@ -87,7 +87,7 @@ impl<C> Protected<C> {
 
     /// True if calls pass: closed, disabled, metrics-only, or no breaker.
     pub fn is_healthy(&self) -> bool {
-        self.breaker.as_ref().is_none_or(CircuitBreaker::is_closed)
+        self.breaker.as_ref().is_none_or(is_healthy)
     }
 
     /// The breaker, if there is one.
@@ -149,7 +149,7 @@ pub trait CircuitProtected {
 
     /// True if calls pass: closed, disabled or metrics-only.
     fn is_healthy(&self) -> bool {
-        self.circuit_breaker().is_closed()
+        is_healthy(self.circuit_breaker())
     }
 
     /// Makes a call through the breaker; every `Err` is a failure.
@@ -167,6 +167,13 @@ pub trait CircuitProtected {
         Self: Sized,
     {
         self.circuit_breaker().call(operation)
+    }
+}
+
+fn is_healthy(breaker: &CircuitBreaker) -> bool {
+    match breaker.state() {
+        State::Closed | State::Disabled | State::MetricsOnly => true,
+        State::Open | State::HalfOpen | State::ForcedOpen => false,
     }
 }
 

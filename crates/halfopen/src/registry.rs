@@ -50,7 +50,7 @@ use slot::Origin;
 /// let registry = Registry::builder().config_for("db-*", databases.clone()).build();
 ///
 /// let orders = registry.get_or_create("db-orders");
-/// assert_eq!(*orders.config(), databases);
+/// assert_eq!(orders.config(), databases);
 ///
 /// orders.trip();
 /// assert!(registry.any_open());
@@ -177,8 +177,8 @@ impl Registry {
     /// registry.configure("api-search", strict.clone());
     /// registry.configure("api-*", patient.clone());
     ///
-    /// assert_eq!(*search.config(), strict);
-    /// assert_eq!(*registry.get_or_create("api-users").config(), patient);
+    /// assert_eq!(search.config(), strict);
+    /// assert_eq!(registry.get_or_create("api-users").config(), patient);
     /// # Ok::<(), halfopen::ConfigError>(())
     /// ```
     pub fn configure(&self, name_or_prefix: &str, config: CircuitBreakerConfig) {

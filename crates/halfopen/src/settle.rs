@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use crate::adapter::Signal;
 use crate::breaker::CustomRule;
 use crate::clock::{Moment, nanos};
 use crate::config::Abandoned;
+use crate::listeners::Kind as EventKind;
 use crate::permit::{Ending, Ticket, caught};
 use crate::policy::trip;
 use crate::state::{Cause, HalfOpenEnd, Verdict};
 use crate::window::{Added, Kind, Recorded};
-use crate::{CircuitBreaker, Counts, Ended, Event, State};
+use crate::{CircuitBreaker, Counts, Ended, Event, Interest, State};
 
 impl CircuitBreaker {
     /// Ends a permit.
@@ -113,9 +115,10 @@ impl CircuitBreaker {
     #[cold]
     fn tell_window_roll(&self, moment: &Moment<'_>) {
         let inner = self.inner();
-        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want_window_rolls()) {
+        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::WINDOW_ROLLS))
+        {
             let counts = inner.window.counts(moment);
-            listeners.tell_window_roll(self, &Event::WindowRolled { counts });
+            listeners.signal(self, &Signal::WindowRolled { counts });
         }
     }
 
@@ -193,7 +196,7 @@ impl CircuitBreaker {
             Verdict::Late => (Ended::Late, None),
             Verdict::Counted => {
                 if let (false, Some(listeners)) = (moved, self.inner().listeners()) {
-                    listeners.tell_now(self, &Event::ProbeEnded);
+                    listeners.signal(self, &Signal::ProbeEnded);
                 }
                 (ended, began)
             }
@@ -269,9 +272,10 @@ impl CircuitBreaker {
         if let (true, Some(took)) = (counted, took) {
             inner.timing().time(took);
         }
-        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want_calls()) {
+        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::CALLS)) {
             let took = took.map(Duration::from_nanos);
-            listeners.tell_call(self, &Event::Recorded { ended, slow: counted && slow, took });
+            let event = Event::Recorded { ended, slow: counted && slow, took };
+            listeners.tell_now(self, &event, EventKind::Calls);
         }
     }
 }

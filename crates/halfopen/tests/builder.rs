@@ -5,7 +5,10 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use halfopen::{CircuitBreaker, CircuitBreakerConfig, Clock, Counts, Event, Listener, State, TripReason};
+use halfopen::adapter::Signal;
+use halfopen::{
+    CircuitBreaker, CircuitBreakerConfig, Clock, Counts, Event, Interest, Listener, State, TripReason,
+};
 
 const ALL: [State; 6] =
     [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly];
@@ -63,18 +66,19 @@ fn a_shared_listener_is_asked_what_it_wants_itself() {
             self.0.lock().unwrap().push(match event {
                 Event::Rejected(_) => "rejected",
                 Event::Recorded { .. } => "recorded",
-                Event::WindowRolled { .. } => "rolled",
                 _ => "changed",
             });
         }
-        fn wants_calls(&self) -> bool {
-            true
+
+        fn on_signal(&self, _: &CircuitBreaker, signal: &Signal) {
+            self.0.lock().unwrap().push(match signal {
+                Signal::WindowRolled { .. } => "rolled",
+                _ => "another",
+            });
         }
-        fn wants_window_rolls(&self) -> bool {
-            true
-        }
-        fn wants_rejections(&self) -> bool {
-            false
+
+        fn interest(&self) -> Interest {
+            Interest::CHANGES | Interest::CALLS | Interest::WINDOW_ROLLS
         }
     }
     let (clock, hands) = Clock::manual();

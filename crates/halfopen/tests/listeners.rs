@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use halfopen::{CircuitBreaker, CircuitBreakerConfig, Event, Listener, Outcome, Trip};
+use halfopen::{CircuitBreaker, CircuitBreakerConfig, Event, Interest, Listener, Outcome, Trip};
 
 /// A panic whose payload panics in its turn when it is dropped.
 struct Bomb;
@@ -110,8 +110,8 @@ fn interest_in_calls_comes_and_goes_with_its_listeners() {
     struct Calls;
     impl Listener for Calls {
         fn on_event(&self, _: &CircuitBreaker, _: &Event) {}
-        fn wants_calls(&self) -> bool {
-            true
+        fn interest(&self) -> Interest {
+            Interest::default() | Interest::CALLS
         }
     }
     let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(3)).build().unwrap();

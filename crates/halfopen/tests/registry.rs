@@ -77,8 +77,8 @@ fn a_rule_for_one_name_reaches_that_name_only() {
     let registry = Registry::new();
     let (one, other) = (registry.get_or_create("db"), registry.get_or_create("db-a"));
     registry.configure("db", failures(1));
-    assert_eq!((&*one.config(), &*other.config()), (&failures(1), &CircuitBreakerConfig::default()));
-    assert_eq!(*registry.get_or_create("db").config(), failures(1));
+    assert_eq!((one.config(), other.config()), (failures(1), CircuitBreakerConfig::default()));
+    assert_eq!(registry.get_or_create("db").config(), failures(1));
 }
 
 #[test]
@@ -133,9 +133,9 @@ fn configure_reaches_breakers_that_exist_and_names_to_come() {
     let own = registry.get_or_create("db-own");
     registry.configure("db-own", two.clone());
     registry.configure("db-*", one.clone());
-    assert_eq!(*existing.config(), one);
-    assert_eq!(*registry.get_or_create("db-b").config(), one);
-    assert_eq!(*own.config(), two, "a whole name goes before a prefix");
+    assert_eq!(existing.config(), one);
+    assert_eq!(registry.get_or_create("db-b").config(), one);
+    assert_eq!(own.config(), two, "a whole name goes before a prefix");
 }
 
 #[test]
@@ -159,11 +159,11 @@ fn replaced_rules_reach_the_breakers_to_which_they_give_something_else() {
 
     assert_eq!(changed.iter().map(CircuitBreaker::name).collect::<Vec<_>>(), ["db-gone", "other"]);
     let config = |name: &str| registry.get(name).unwrap().config();
-    assert_eq!(*config("db-gone"), failures(3), "its own rule is gone, that of its prefix is not");
-    assert_eq!(*config("other"), failures(6));
-    assert_eq!(*config("mail"), failures(50), "its rule is the same, so what was set by hand stays");
+    assert_eq!(config("db-gone"), failures(3), "its own rule is gone, that of its prefix is not");
+    assert_eq!(config("other"), failures(6));
+    assert_eq!(config("mail"), failures(50), "its rule is the same, so what was set by hand stays");
     assert!(registry.get("db-gone").unwrap().is_open(), "the state stays");
-    assert_eq!(*registry.get_or_create("new").config(), failures(6));
+    assert_eq!(registry.get_or_create("new").config(), failures(6));
     assert!(registry.replace_rules(&rules).is_empty());
 }
 
@@ -475,7 +475,7 @@ fn a_breaker_is_never_lost_between_a_look_up_and_an_eviction() {
         for _ in 0..rounds {
             let first = registry.get_or_create("a");
             first.force_open();
-            assert!(registry.get_or_create("a").is_open(), "one name, two breakers");
+            assert!(registry.get_or_create("a").is_rejecting(), "one name, two breakers");
             first.reset();
         }
     });

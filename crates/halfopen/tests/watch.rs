@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use halfopen::{
-    CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, Listener, Registry, TransitionCount, Trip,
-    Watch, Watched,
+    CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, Interest, Listener, Registry,
+    TransitionCount, Trip, Watch, Watched,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -185,8 +185,8 @@ impl Listener for ChangesOnly {
         self.0.note(event);
     }
 
-    fn wants_rejections(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::CHANGES
     }
 }
 

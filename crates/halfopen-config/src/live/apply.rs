@@ -60,7 +60,7 @@ fn put(registry: &Registry, settings: &Settings) {
         // It was there already, or somebody was faster.
         Err(_) => registry.get_or_create(name),
     };
-    if *breaker.config() != *config {
+    if breaker.config() != *config {
         breaker.set_config(config.clone());
     }
     breaker.set_enabled(settings.is_enabled());

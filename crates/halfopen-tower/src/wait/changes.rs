@@ -1,7 +1,8 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use halfopen::{CircuitBreaker, Event, Listener, Subscription};
+use halfopen::adapter::Signal;
+use halfopen::{CircuitBreaker, Event, Interest, Listener, Subscription};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
@@ -27,10 +28,14 @@ impl Listener for NotifyAll {
         self.0.notify_waiters();
     }
 
+    fn on_signal(&self, _: &CircuitBreaker, _: &Signal) {
+        self.0.notify_waiters();
+    }
+
     // A rejection makes no call admissible. Everything else may: a state change, a probe's slot given back, a
     // reset, a shorter wait.
-    fn wants_rejections(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::CHANGES | Interest::PROBES
     }
 }
 

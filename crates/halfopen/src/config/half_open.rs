@@ -72,6 +72,7 @@ pub(crate) enum Recovery {
     feature = "serde",
     serde(from = "super::document::Abandoned", into = "super::document::Abandoned")
 )]
+#[non_exhaustive]
 pub enum Abandoned {
     /// Nothing: somebody lost interest, which says nothing about the dependency.
     #[default]

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::guarded;
+use crate::breaker::Inner;
 use crate::sync::AtomicBool;
-use crate::{CircuitBreaker, Event, Listener};
+use crate::{CircuitBreaker, Event, Interest, Listener};
 
 /// One listener.
 pub(crate) struct Ear {
@@ -18,31 +19,34 @@ pub(crate) struct Ear {
 
 /// What a listener can be told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Changes, and all that everybody hears.
+pub(crate) enum Kind {
     Changes,
     Calls,
     Rejections,
     WindowRolls,
+    Probes,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 4] = [Kind::Changes, Kind::Calls, Kind::Rejections, Kind::WindowRolls];
+    pub(super) const ALL: [Kind; 5] =
+        [Kind::Changes, Kind::Calls, Kind::Rejections, Kind::WindowRolls, Kind::Probes];
 
-    pub(super) const fn bit(self) -> u8 {
-        1 << self as u8
+    pub(crate) const fn interest(self) -> Interest {
+        match self {
+            Kind::Changes => Interest::CHANGES,
+            Kind::Calls => Interest::CALLS,
+            Kind::Rejections => Interest::REJECTIONS,
+            Kind::WindowRolls => Interest::WINDOW_ROLLS,
+            Kind::Probes => Interest::PROBES,
+        }
     }
 }
 
 impl Ear {
     pub(super) fn new(listener: Box<dyn Listener>) -> Ear {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let wants = Kind::ALL.map(|kind| match kind {
-            Kind::Changes => true,
-            Kind::Calls => listener.wants_calls(),
-            Kind::Rejections => listener.wants_rejections(),
-            Kind::WindowRolls => listener.wants_window_rolls(),
-        });
+        let interest = listener.interest();
+        let wants = Kind::ALL.map(|kind| interest.contains(kind.interest()));
         // Relaxed: the numbers must differ, and no more.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Ear { listener, number, wants, listening: AtomicBool::new(true) }
@@ -52,10 +56,17 @@ impl Ear {
         self.wants[kind as usize]
     }
 
-    /// Tells this one an event, unless its subscription has ended.
+    /// Tells this one an event that counts among the changes, unless its subscription has ended.
     pub(crate) fn tell(&self, breaker: &CircuitBreaker, event: &Event) {
+        if self.wants(Kind::Changes) {
+            self.call(breaker.inner(), |listener| listener.on_event(breaker, event));
+        }
+    }
+
+    /// Calls the listener, unless its subscription has ended.
+    pub(super) fn call(&self, inner: &Inner, call: impl FnOnce(&dyn Listener)) {
         if self.listening.load(Ordering::Acquire) {
-            guarded(breaker.inner(), || self.listener.on_event(breaker, event));
+            guarded(inner, || call(&*self.listener));
         }
     }
 }
@@ -94,7 +105,7 @@ impl List {
     /// A bit for each kind that at least one wants.
     pub(super) fn interest(&self) -> u8 {
         let wanted = Kind::ALL.into_iter().filter(|&kind| self.wanting[kind as usize] > 0);
-        wanted.fold(0, |bits, kind| bits | kind.bit())
+        wanted.fold(0, |bits, kind| bits | kind.interest().bits())
     }
 
     pub(super) fn add(&mut self, ear: &Arc<Ear>) -> Left {
@@ -173,8 +184,8 @@ mod tests {
     impl Listener for Waiter {
         fn on_event(&self, _: &CircuitBreaker, _: &Event) {}
 
-        fn wants_rejections(&self) -> bool {
-            self.wants_rejections
+        fn interest(&self) -> Interest {
+            if self.wants_rejections { Interest::default() } else { Interest::CHANGES }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::race::race;
 use super::{WAIT, breaker, probing};
-use crate::{CircuitBreaker, CircuitBreakerConfig, Event, HalfOpen, Listener, State, Trip, Window};
+use crate::{CircuitBreaker, CircuitBreakerConfig, Event, HalfOpen, Interest, Listener, State, Trip, Window};
 
 /// A swapped configuration and a running call: the call is counted once, the new numbers hold.
 ///
@@ -92,8 +92,8 @@ struct Watcher;
 impl Listener for Watcher {
     fn on_event(&self, _: &CircuitBreaker, _: &Event) {}
 
-    fn wants_calls(&self) -> bool {
-        true
+    fn interest(&self) -> Interest {
+        Interest::CALLS
     }
 }
 

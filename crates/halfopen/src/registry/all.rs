@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{Registry, RegistryStatus};
 use crate::listeners::Listeners;
-use crate::{CircuitBreaker, Event, Listener, Snapshot, Subscription};
+use crate::{CircuitBreaker, Event, Listener, Snapshot, State, Subscription};
 
 /// What is asked of, or done to, all breakers.
 impl Registry {
@@ -35,13 +35,13 @@ impl Registry {
 
     /// True if a breaker rejects every call: it is open or forced open.
     pub fn any_open(&self) -> bool {
-        self.0.slots.pin().values().any(|slot| slot.breaker.is_open())
+        self.0.slots.pin().values().any(|slot| rejects_every_call(&slot.breaker))
     }
 
     /// The breakers that reject every call (open or forced open), in the order of their names.
     pub fn open_breakers(&self) -> Vec<CircuitBreaker> {
         let mut all = self.breakers();
-        all.retain(CircuitBreaker::is_open);
+        all.retain(rejects_every_call);
         all
     }
 
@@ -69,7 +69,7 @@ impl Registry {
     /// Lets a listener hear every breaker of this registry, those to come included, until the
     /// subscription is dropped.
     ///
-    /// [`Listener::wants_calls`] is asked once.
+    /// [`Listener::interest`] is called once.
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
         let ear = Listeners::ear(Box::new(listener));
         let map = self.0.slots.pin();
@@ -85,5 +85,12 @@ impl Registry {
     /// The same as [`subscribe`](Self::subscribe), for closures.
     pub fn on_event(&self, f: impl Fn(&CircuitBreaker, &Event) + Send + Sync + 'static) -> Subscription {
         self.subscribe(f)
+    }
+}
+
+fn rejects_every_call(breaker: &CircuitBreaker) -> bool {
+    match breaker.state() {
+        State::Open | State::ForcedOpen => true,
+        State::Closed | State::HalfOpen | State::Disabled | State::MetricsOnly => false,
     }
 }

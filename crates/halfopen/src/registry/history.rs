@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Registry;
 use crate::sync::{Mutex, lock};
-use crate::{CircuitBreaker, Event, Listener, StateChange};
+use crate::{CircuitBreaker, Event, Interest, Listener, StateChange};
 
 /// The last changes of state, for whoever asks afterwards what happened.
 ///
@@ -94,8 +94,8 @@ impl Listener for History {
         kept.changes.push_back(change.clone());
     }
 
-    fn wants_rejections(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::CHANGES
     }
 }
 

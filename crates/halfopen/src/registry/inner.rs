@@ -193,7 +193,7 @@ impl Inner {
             };
             // Its listeners are told: not under the lock. So somebody may have set another rule in
             // between, and may have been faster: then this one is not the last word.
-            if *breaker.config() != config {
+            if breaker.config() != config {
                 breaker.set_config(config);
                 changed = true;
             }

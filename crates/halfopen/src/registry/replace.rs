@@ -23,8 +23,8 @@ impl Registry {
     /// let changed = registry.replace_rules(&Registry::builder().config_for("db-*", runs(3)?));
     ///
     /// assert_eq!(changed.len(), 1);
-    /// assert_eq!(*mail.config(), CircuitBreakerConfig::default());
-    /// assert_eq!(*orders.config(), runs(3)?);
+    /// assert_eq!(mail.config(), CircuitBreakerConfig::default());
+    /// assert_eq!(orders.config(), runs(3)?);
     /// # Ok::<(), halfopen::ConfigError>(())
     /// ```
     pub fn replace_rules(&self, rules: &RegistryBuilder) -> Vec<CircuitBreaker> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::{PROBES_PASSED, WAIT_OVER};
 use crate::sync::{Mutex, lock};
-use crate::{CircuitBreaker, Event, Listener, State, StateChange, TripKind, TripReason};
+use crate::{CircuitBreaker, Event, Interest, Listener, State, StateChange, TripKind, TripReason};
 
 /// How often one breaker went from one state to another for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Listener for Transitions {
         }
     }
 
-    fn wants_rejections(&self) -> bool {
-        false
+    fn interest(&self) -> Interest {
+        Interest::CHANGES
     }
 }

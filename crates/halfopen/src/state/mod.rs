@@ -23,6 +23,7 @@ pub(crate) use word::{StateWord, Word};
 /// What the breaker does with a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum State {
     /// Calls pass and are recorded; a rule may open the breaker.
     #[default]
@@ -40,9 +41,15 @@ pub enum State {
 }
 
 impl State {
-    /// Every state there is, each once.
-    pub const ALL: [State; 6] =
-        [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly];
+    /// Every state, each once.
+    pub const ALL: &'static [State] = &[
+        State::Closed,
+        State::Open,
+        State::HalfOpen,
+        State::ForcedOpen,
+        State::Disabled,
+        State::MetricsOnly,
+    ];
 
     /// The state's name in documents, labels and messages: `closed`, `half_open`, `forced_open`, ..
     pub fn as_str(self) -> &'static str {

@@ -5,9 +5,9 @@ use crate::TripReason;
 
 #[test]
 fn a_state_has_a_name_for_documents_and_one_for_people() {
-    let names = State::ALL.map(State::as_str);
+    let names = State::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>();
     assert_eq!(names, ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]);
-    let words = State::ALL.map(|state| state.to_string());
+    let words = State::ALL.iter().map(State::to_string).collect::<Vec<_>>();
     assert_eq!(words, ["closed", "open", "half-open", "forced open", "disabled", "metrics only"]);
     assert_eq!(format!("{:>6}", State::Open), "  open", "it can be aligned");
 }

@@ -1,0 +1,88 @@
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::clock::nanos;
+use crate::permit::Ending;
+
+/// How a call ended: the outcome, and what else is known of it.
+///
+/// Reported with [`Permit::report`](crate::Permit::report).
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{Outcome, Report};
+/// use std::time::Duration;
+///
+/// let report = Report::failure().took(Duration::from_millis(80)).retry_after(Duration::from_secs(5));
+/// assert_eq!(report.outcome(), Outcome::Failure);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a report does nothing until a permit is ended with it"]
+pub struct Report {
+    outcome: Outcome,
+    took: Option<u64>,
+    retry_after: Option<u64>,
+}
+
+impl Report {
+    /// A success: the dependency did its work.
+    #[inline]
+    pub const fn success() -> Report {
+        Report::of(Outcome::Success)
+    }
+
+    /// A failure: the dependency is to blame.
+    #[inline]
+    pub const fn failure() -> Report {
+        Report::of(Outcome::Failure)
+    }
+
+    /// An outcome that is no evidence about the dependency.
+    #[inline]
+    pub const fn ignored() -> Report {
+        Report::of(Outcome::Ignored)
+    }
+
+    #[inline]
+    const fn of(outcome: Outcome) -> Report {
+        Report { outcome, took: None, retry_after: None }
+    }
+
+    /// Sets the duration of the call, as the caller measured it.
+    ///
+    /// Without it the call took from its admission until the report.
+    pub fn took(self, took: impl Into<Option<Duration>>) -> Report {
+        Report { took: took.into().map(nanos), ..self }
+    }
+
+    /// Sets the time that the other side asked to be left alone.
+    ///
+    /// If this report is a failure that opens the breaker, the wait is at least as long, up to
+    /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max). It has no effect otherwise.
+    pub fn retry_after(self, retry_after: impl Into<Option<Duration>>) -> Report {
+        Report { retry_after: retry_after.into().map(nanos), ..self }
+    }
+
+    /// Returns the outcome.
+    pub const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    #[inline(always)]
+    pub(crate) fn parts(self) -> (Ending, Option<u64>) {
+        let ending = match self.outcome {
+            Outcome::Success => Ending::Success,
+            Outcome::Failure => Ending::Failure { hint: self.retry_after },
+            Outcome::Ignored => Ending::Ignored,
+        };
+        (ending, self.took)
+    }
+}
+
+impl From<Outcome> for Report {
+    #[inline]
+    fn from(outcome: Outcome) -> Report {
+        Report::of(outcome)
+    }
+}
