@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 
 use halfopen::{CircuitBreaker, CircuitBreakerError, Registry, Rejected};
-use halfopen_tower::{BoxError, CircuitBreakerLayer, CircuitBreakerService, DefaultClassify, Keyed};
-use halfopen_tower::{Single, Typed, Waiting};
+use halfopen_tower::{
+    AnsweringService, BoxError, CircuitBreakerLayer, CircuitBreakerService, KeyedService, TypedService,
+    WaitingService,
+};
 use tower::{Layer, Service};
 
 use crate::inner::{Broken, Do, Done, Inner};
@@ -65,7 +67,7 @@ impl Mode for BoxedErrors {
 }
 
 impl Mode for TypedErrors {
-    type Service = CircuitBreakerService<Inner, Single, DefaultClassify, Typed>;
+    type Service = TypedService<Inner>;
     type Error = CircuitBreakerError<Broken>;
 
     fn service(world: &World) -> Self::Service {
@@ -84,7 +86,7 @@ impl Mode for TypedErrors {
 type Answer = fn(Rejected, Do) -> Result<Done, Broken>;
 
 impl Mode for OnRejected {
-    type Service = CircuitBreakerService<Inner, Single, DefaultClassify, halfopen_tower::OnRejected<Answer>>;
+    type Service = AnsweringService<Inner, Answer>;
     type Error = Broken;
 
     fn service(world: &World) -> Self::Service {
@@ -114,7 +116,7 @@ pub(crate) fn only(breaker: CircuitBreaker) -> Registry {
 type Key = fn(&Do) -> Cow<'_, str>;
 
 impl Mode for PerKey {
-    type Service = CircuitBreakerService<Inner, Keyed<Key>>;
+    type Service = KeyedService<Inner, Key>;
     type Error = BoxError;
 
     fn service(world: &World) -> Self::Service {
@@ -132,7 +134,7 @@ impl Mode for PerKey {
 }
 
 impl Mode for WaitWhileOpen {
-    type Service = CircuitBreakerService<Inner, Waiting>;
+    type Service = WaitingService<Inner>;
     type Error = BoxError;
 
     fn service(world: &World) -> Self::Service {

@@ -10,8 +10,8 @@ use crate::{StatusClassify, rejected_status};
 ///
 /// For clients whose channel cannot be layered, or where a call is more than one request (a retry, a
 /// lookup and then a read). A [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer) around the channel
-/// sees more: the deadline of a request, and how a stream ends. This one judges the `Result` that the operation
-/// gives, by [`StatusClassify`]; a server's `Cancelled` is ignored, for it cannot know the deadline.
+/// sees more: the deadline of a request, and how a stream ends. This one classifies the `Result` of the operation
+/// by [`StatusClassify`].
 ///
 /// # Examples
 ///
@@ -52,23 +52,23 @@ pub struct ResilientGrpcClient<C> {
 }
 
 impl<C> ResilientGrpcClient<C> {
-    /// Calls of this client pass this breaker.
+    /// A client whose calls pass this breaker.
     pub fn new(client: C, breaker: CircuitBreaker) -> ResilientGrpcClient<C> {
         ResilientGrpcClient { client, breaker, classify: StatusClassify::default() }
     }
 
-    /// Says which codes are failures, and which are ignored.
+    /// Sets which codes are failures, and which are ignored.
     pub fn classify(mut self, rules: GrpcClassify) -> ResilientGrpcClient<C> {
         self.classify = StatusClassify::new(rules);
         self
     }
 
-    /// The breaker.
+    /// Returns the breaker.
     pub fn breaker(&self) -> &CircuitBreaker {
         &self.breaker
     }
 
-    /// The client; calls made on it pass no breaker.
+    /// Returns the client; calls made on it pass no breaker.
     pub fn get_ref(&self) -> &C {
         &self.client
     }
@@ -79,7 +79,7 @@ impl<C: Clone> ResilientGrpcClient<C> {
     ///
     /// # Errors
     ///
-    /// The status of the operation; or, if the breaker says no, a
+    /// The status of the operation; or, if the breaker rejects the call, a
     /// [`rejected_status`](crate::rejected_status), in which [`halfopen::rejection`] finds the rejection.
     ///
     /// # Cancel safety

@@ -4,15 +4,15 @@ use tonic::{Request, Status};
 
 use crate::rejected_status;
 
-/// Refuses calls while a breaker is open; it does not tell the breaker how they end.
+/// Rejects calls while a breaker is open, and records nothing.
 ///
-/// An interceptor sees a request's metadata and no answer, so it can refuse and cannot observe. This one
-/// asks with [`check`](CircuitBreaker::check), counts its no, and takes no permit, since nobody would settle
-/// it. So it opens nothing, closes nothing and limits no probes: **something else must feed the breaker**, a
+/// An interceptor sees a request's metadata and no answer, so it can reject and cannot observe. This one
+/// asks with [`check`](CircuitBreaker::check), counts its rejections, and takes no permit, since nothing would record
+/// its outcome. So it opens nothing, closes nothing and limits no probes: **something else must feed the breaker**, a
 /// [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer) or a
 /// [`ResilientGrpcClient`](crate::ResilientGrpcClient) on the same one. If you can use the layer, use it alone.
 ///
-/// tonic turns an interceptor's no into an answer, so that the status the caller gets has the code, the message
+/// tonic turns an interceptor's error into an answer, so that the status of the caller has the code, the message
 /// and the details of [`rejected_status`](crate::rejected_status), and no source:
 /// [`halfopen::rejection`] finds nothing in it.
 ///
@@ -38,7 +38,7 @@ pub struct CircuitBreakerInterceptor {
 }
 
 impl CircuitBreakerInterceptor {
-    /// Refuses calls while this breaker is open.
+    /// An interceptor that rejects calls while this breaker is open.
     pub fn new(breaker: CircuitBreaker) -> CircuitBreakerInterceptor {
         CircuitBreakerInterceptor { breaker }
     }

@@ -1,5 +1,37 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![doc = include_str!("../README.md")]
+//! Circuit breakers for [tonic](https://docs.rs/tonic): a layer for channels and services, a client, an interceptor.
+//!
+//! [`GrpcCircuitBreakerLayer`] goes around a `Channel` or any gRPC service: it reads the `grpc-status` of every answer,
+//! in the headers or the trailers, and rejects calls with a `Status` UNAVAILABLE while the breaker is open.
+//! [`ResilientGrpcClient`] goes around a generated client where the channel cannot be layered, [`StatusClassify`]
+//! around the `Result` of any SDK over tonic. The README has a section for each side of the network.
+//!
+//! # Examples
+//!
+//! ```
+//! use halfopen::{CircuitBreaker, CircuitBreakerConfig};
+//! use halfopen_tonic::GrpcCircuitBreakerLayer;
+//! use std::time::Duration;
+//! use tonic::transport::Endpoint;
+//! use tower::ServiceBuilder;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let channel = Endpoint::from_static("http://inventory.internal:50051")
+//!     .connect_timeout(Duration::from_secs(1)) // tonic has none of its own
+//!     .timeout(Duration::from_secs(2))
+//!     .connect_lazy();
+//!
+//! let breaker = CircuitBreaker::new("inventory", CircuitBreakerConfig::default());
+//! let channel = ServiceBuilder::new().layer(GrpcCircuitBreakerLayer::new(breaker)).service(channel);
+//! // let mut client = InventoryClient::new(channel);
+//! # drop(channel);
+//! # }
+//! ```
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod classify;
 mod client;

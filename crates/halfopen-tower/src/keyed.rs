@@ -8,11 +8,11 @@ use halfopen::{OwnedPermit, Registry, Rejected};
 use crate::sealed::Sealed;
 use crate::{Admission, Readiness};
 
-/// Says which breaker a request belongs to; every `Fn(&Request) -> Cow<str>` does.
+/// Maps a request to the name of its breaker; every `Fn(&Request) -> Cow<str>` does.
 ///
-/// A type of its own can do so for requests of many types, where a closure knows one.
+/// A type of its own can do so for requests of many types, a closure for one.
 pub trait Key<Request> {
-    /// The name of the breaker; what is borrowed from the request allocates nothing.
+    /// Returns the name of the breaker; a name that is borrowed from the request allocates nothing.
     fn key<'a>(&self, request: &'a Request) -> Cow<'a, str>;
 }
 
@@ -64,7 +64,7 @@ impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
         halfopen::adapter::into_permit(self.registry.get_or_create(&key))
     }
 
-    // Nobody knows whose failure it is.
+    // The failure of which key is unknown.
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {
         None
     }

@@ -8,12 +8,13 @@ use tower_layer::Layer;
 use crate::Waiting;
 use crate::{Boxed, CircuitBreakerService, Custom, DefaultClassify, Keyed, OnRejected, Single, Typed};
 
-/// Puts a circuit breaker around the services it is given. A timeout *inside* the layer, nearer to the
-/// service, turns a hang into an error, and errors open the breaker. A timeout *outside* drops the call
-/// instead, which is an abandonment: with the default policy that counts for nothing, so a service that
-/// only hangs **never opens the breaker**; with
-/// [`Abandoned::FailureAfter`](halfopen::Abandoned::FailureAfter) a call that is dropped at that age or later
-/// is a failure, and a hang opens it from outside too.
+/// Puts a circuit breaker around services.
+///
+/// A timeout *inside* the layer, nearer to the service, turns a hang into an error, and errors open the breaker. A
+/// timeout *outside* drops the call instead, which is an abandonment: by the default policy it counts for nothing, so
+/// a service that only hangs **never opens the breaker**; with
+/// [`Abandoned::FailureAfter`](halfopen::Abandoned::FailureAfter) a call that is dropped at that age or later is a
+/// failure, and a hang opens the breaker from outside too.
 ///
 /// All services that one layer makes, and all their clones, share its breaker (or its registry), so that
 /// they learn together.
@@ -53,8 +54,8 @@ impl CircuitBreakerLayer {
 
     /// One breaker of the registry per key; a key that is borrowed from the request allocates nothing.
     ///
-    /// The key is known only with the request. So the inner service is polled ready first, and a
-    /// rejected call leaves this clone of it ready for its next one.
+    /// The key is known only with the request, so the inner service is polled ready first. A clone whose call is
+    /// rejected gives back what that reserved; see [readiness](crate#readiness).
     ///
     /// # Examples
     ///
@@ -80,7 +81,7 @@ impl CircuitBreakerLayer {
     /// # }
     /// ```
     ///
-    /// Nothing can be waited for before the key is known, so it does not compile:
+    /// There is no breaker to wait for before the key is known, so this does not compile:
     ///
     /// ```compile_fail,E0599
     /// # use std::borrow::Cow;
@@ -97,11 +98,11 @@ impl CircuitBreakerLayer {
 }
 
 impl<B, C, M> CircuitBreakerLayer<B, C, M> {
-    /// Says which results are failures: a [`Classify`](halfopen::Classify) of the inner service's response and
+    /// Sets which results are failures: a [`Classify`](halfopen::Classify) of the inner service's response and
     /// error, and `Clone`, since each call carries one.
     ///
-    /// Without it every `Err` is a failure, except a rejection by another breaker, which is ignored. It is
-    /// asked about the inner service's error before that is boxed or wrapped.
+    /// Without it every `Err` is a failure, except one that was made [on this side](crate::is_local), which is
+    /// ignored. It sees the inner service's error before that is boxed or wrapped.
     pub fn classify<D>(self, classify: D) -> CircuitBreakerLayer<B, Custom<D>, M> {
         CircuitBreakerLayer { admission: self.admission, classify: Custom(classify), mode: self.mode }
     }
@@ -207,12 +208,13 @@ impl<C, M> CircuitBreakerLayer<Single, C, M> {
     /// Waits instead of rejecting: `poll_ready` stays `Pending` while the breaker is open or has all its
     /// probes out, and is woken when that ends.
     ///
-    /// Meant for balancers, which then send the request to another endpoint and come back when this one is
-    /// probed. A caller that has only this service hangs for as long as it is open, so put a limit
-    /// outside, and do not put it under a `Steer`, which waits for all its services.
+    /// For balancers, which then send the request to another endpoint and come back when this one is
+    /// probed. A caller that has only this service waits for as long as the breaker is open, so put a limit
+    /// outside, and do not put it under a `Steer`, which waits for all its services. While it waits the service holds
+    /// nothing of the inner one, and any number of services wait through one subscription.
     ///
-    /// A call can still be rejected: when the breaker opens between `poll_ready` and `call`, or when
-    /// more clones became ready than there are probes.
+    /// A call can still be rejected: if the breaker opens between `poll_ready` and `call`, or if more clones became
+    /// ready than there are probes. Under tokio's paused time use [`tokio_clock`](crate::tokio_clock).
     ///
     /// # Panics
     ///
