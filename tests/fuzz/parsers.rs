@@ -168,7 +168,7 @@ impl Body for Pieces {
 
 /// A duration, where a document has one.
 pub(crate) fn duration(bytes: &[u8]) {
-    let document = serde_json::json!({ "open_duration": String::from_utf8_lossy(bytes) });
+    let document = serde_json::json!({ "open": { "duration": String::from_utf8_lossy(bytes) } });
     config(document.to_string().as_bytes());
 }
 

@@ -144,7 +144,7 @@
 //!         "breaker": {
 //!             "trip": { "failure_rate": { "threshold": 0.5, "minimum_calls": 20 } },
 //!             "window": { "last_calls": 100 },
-//!             "open_duration": "5s"
+//!             "open": { "duration": "5s" }
 //!         }
 //!     }"#,
 //! )?;

@@ -1,14 +1,21 @@
-//! The configuration as it is written in a document.
+//! The configuration as it is written in a document: the groups of one breaker, with the names and defaults that
+//! they have in a document of `halfopen-config`.
 //!
-//! These types say what the keys are called; what they mean is said by the builder they go through.
+//! These types name the keys; the builder they go through gives them their meaning.
 
 mod rules;
+mod window;
 
 use serde::{Deserialize, Serialize};
 
 use self::rules::Rules;
 use super::duration::Text;
-use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKind, WindowKind};
+use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKind};
+
+pub(super) use self::window::Window;
+
+/// The threshold of a failure rate that names none.
+const THRESHOLD: f64 = 0.5;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "CircuitBreakerConfig", deny_unknown_fields, default)]
@@ -17,12 +24,18 @@ use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKi
 pub(super) struct Config {
     trip: Option<Rules>,
     window: Option<super::Window>,
-    open_duration: Option<Text>,
-    backoff: Option<super::Backoff>,
-    hint_max: Option<Text>,
+    open: Option<Open>,
     half_open: Option<super::HalfOpen>,
     abandoned: Option<super::Abandoned>,
     time_calls: Option<bool>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "an `open` group such as { duration = \"5s\" }")]
+struct Open {
+    duration: Option<Text>,
+    hint_max: Option<Text>,
+    backoff: Option<super::Backoff>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,7 +51,8 @@ pub(super) enum Trip {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a failure rate such as { threshold = 0.5, minimum_calls = 20 }")]
 pub(super) struct FailureRate {
-    threshold: f64,
+    #[serde(default)]
+    threshold: Option<f64>,
     #[serde(default)]
     minimum_calls: Option<u32>,
 }
@@ -53,20 +67,6 @@ pub(super) struct SlowCallRate {
     minimum_calls: Option<u32>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[serde(expecting = "a window such as { last_calls = 100 } or { last = { duration = \"10s\" } }")]
-pub(super) enum Window {
-    LastCalls(u32),
-    Last {
-        duration: Text,
-        #[serde(default)]
-        buckets: Option<u32>,
-    },
-    Tumbling(Text),
-    Unbounded,
-}
-
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename = "Backoff", deny_unknown_fields, default)]
 #[serde(expecting = "a backoff such as { multiplier = 2, jitter = 0.2 }")]
@@ -77,7 +77,7 @@ pub(super) struct Backoff {
     delays: Option<Vec<Text>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max: Option<Text>,
-    jitter: f64,
+    jitter: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     forget_after: Option<Text>,
 }
@@ -111,20 +111,21 @@ impl TryFrom<Config> for CircuitBreakerConfig {
 
     fn try_from(written: Config) -> Result<CircuitBreakerConfig, ConfigError> {
         let mut builder = CircuitBreakerConfig::builder();
-        if let Some(Rules(rules)) = written.trip {
+        if let Some(rules) = written.trip.and_then(Rules::rules) {
             builder = rules.into_iter().fold(builder.no_trip_rules(), |builder, rule| builder.trip(rule));
         }
         if let Some(window) = written.window {
             builder = builder.window(window);
         }
-        if let Some(Text(wait)) = written.open_duration {
+        let open = written.open.unwrap_or_default();
+        if let Some(Text(wait)) = open.duration {
             builder = builder.open_duration(wait);
         }
-        if let Some(backoff) = written.backoff {
-            builder = builder.backoff(backoff);
-        }
-        if let Some(Text(limit)) = written.hint_max {
+        if let Some(Text(limit)) = open.hint_max {
             builder = builder.hint_max(limit);
+        }
+        if let Some(backoff) = open.backoff {
+            builder = builder.backoff(backoff);
         }
         if let Some(half_open) = written.half_open {
             builder = builder.half_open(half_open);
@@ -142,11 +143,13 @@ impl TryFrom<Config> for CircuitBreakerConfig {
 impl From<CircuitBreakerConfig> for Config {
     fn from(config: CircuitBreakerConfig) -> Config {
         Config {
-            trip: Some(Rules(config.trip().to_vec())),
+            trip: Some(Rules::list(config.trip())),
             window: Some(config.window()),
-            open_duration: Some(Text(config.open_duration())),
-            backoff: Some(config.backoff().clone()),
-            hint_max: Some(Text(config.hint_max())),
+            open: Some(Open {
+                duration: Some(Text(config.open_duration())),
+                hint_max: Some(Text(config.hint_max())),
+                backoff: Some(config.backoff().clone()),
+            }),
             half_open: Some(config.half_open()),
             abandoned: Some(config.abandoned()),
             time_calls: Some(config.time_calls()),
@@ -160,7 +163,7 @@ impl From<Trip> for super::Trip {
             Trip::ConsecutiveFailures(failures) => (super::Trip::consecutive_failures(failures), None),
             Trip::FailureCount(failures) => (super::Trip::failure_count(failures), None),
             Trip::FailureRate(FailureRate { threshold, minimum_calls }) => {
-                (super::Trip::failure_rate(threshold), minimum_calls)
+                (super::Trip::failure_rate(threshold.unwrap_or(THRESHOLD)), minimum_calls)
             }
             Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls }) => {
                 (super::Trip::slow_call_rate(threshold, slow_after.0), minimum_calls)
@@ -175,40 +178,14 @@ impl From<super::Trip> for Trip {
         match rule.kind() {
             TripKind::ConsecutiveFailures { failures } => Trip::ConsecutiveFailures(failures),
             TripKind::FailureCount { failures } => Trip::FailureCount(failures),
-            TripKind::FailureRate { threshold, minimum_calls } => {
-                Trip::FailureRate(FailureRate { threshold, minimum_calls: Some(minimum_calls) })
-            }
+            TripKind::FailureRate { threshold, minimum_calls } => Trip::FailureRate(FailureRate {
+                threshold: Some(threshold),
+                minimum_calls: Some(minimum_calls),
+            }),
             TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => {
                 let (slow_after, minimum_calls) = (Text(slow_after), Some(minimum_calls));
                 Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls })
             }
-        }
-    }
-}
-
-impl From<Window> for super::Window {
-    fn from(written: Window) -> super::Window {
-        match written {
-            Window::LastCalls(calls) => super::Window::last_calls(calls),
-            Window::Last { duration, buckets } => {
-                let window = super::Window::last(duration.0);
-                buckets.map_or(window, |buckets| window.buckets(buckets))
-            }
-            Window::Tumbling(interval) => super::Window::tumbling(interval.0),
-            Window::Unbounded => super::Window::unbounded(),
-        }
-    }
-}
-
-impl From<super::Window> for Window {
-    fn from(window: super::Window) -> Window {
-        match window.kind() {
-            WindowKind::LastCalls { calls } => Window::LastCalls(calls),
-            WindowKind::Last { duration, buckets } => {
-                Window::Last { duration: Text(duration), buckets: Some(buckets) }
-            }
-            WindowKind::Tumbling { interval } => Window::Tumbling(Text(interval)),
-            WindowKind::Unbounded => Window::Unbounded,
         }
     }
 }
@@ -219,6 +196,8 @@ impl TryFrom<Backoff> for super::Backoff {
     fn try_from(written: Backoff) -> Result<super::Backoff, &'static str> {
         let mut backoff = match (written.multiplier, written.delays) {
             (None, None) => super::Backoff::none(),
+            // No growth, and so no limit to it.
+            (Some(1.0), None) => super::Backoff::none(),
             (Some(multiplier), None) => super::Backoff::exponential(multiplier),
             (None, Some(delays)) => super::Backoff::delays(delays.into_iter().map(|delay| delay.0)),
             (Some(_), Some(_)) => {
@@ -232,7 +211,9 @@ impl TryFrom<Backoff> for super::Backoff {
         if let Some(Text(period)) = written.forget_after {
             backoff = backoff.forget_after(period);
         }
-        Ok(backoff.jitter(written.jitter))
+        let jitter =
+            written.jitter.unwrap_or_else(|| CircuitBreakerConfig::default().backoff().jitter_fraction());
+        Ok(backoff.jitter(jitter))
     }
 }
 
@@ -247,7 +228,7 @@ impl From<super::Backoff> for Backoff {
             multiplier,
             delays,
             max: backoff.limit().map(Text),
-            jitter: backoff.jitter_fraction(),
+            jitter: Some(backoff.jitter_fraction()),
             forget_after: backoff.forget_period().map(Text),
         }
     }

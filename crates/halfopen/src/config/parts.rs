@@ -16,8 +16,8 @@ use crate::clock::nanos;
 /// success closes it; a probe has 60 s. A server's hint may ask for 120 s. Abandoned calls count for
 /// nothing. A part that is not set keeps that default.
 ///
-/// With feature `serde` it can be read and written as part of any document. All parts are optional,
-/// and unknown ones are refused:
+/// With feature `serde` it can be read and written as part of any document. The keys are those that a breaker has in a
+/// document of `halfopen-config`. All are optional, and unknown ones are refused:
 ///
 #[cfg_attr(feature = "serde", doc = "```")]
 #[cfg_attr(not(feature = "serde"), doc = "```ignore")]
@@ -30,9 +30,11 @@ use crate::clock::nanos;
 ///         { "failure_count": 100 }
 ///     ],
 ///     "window": { "last": { "duration": "1m30s", "buckets": 30 } },
-///     "open_duration": "5s",
-///     "backoff": { "multiplier": 2, "max": "1m", "jitter": 0.2, "forget_after": "10m" },
-///     "hint_max": "2m",
+///     "open": {
+///         "duration": "5s",
+///         "hint_max": "2m",
+///         "backoff": { "multiplier": 2, "max": "1m", "jitter": 0.2, "forget_after": "10m" }
+///     },
 ///     "half_open": { "max_calls": 3, "success_threshold": 2, "max_failures": 1, "probe_timeout": "30s" },
 ///     "abandoned": { "failure_after": "10s" },
 ///     "time_calls": true
@@ -40,7 +42,7 @@ use crate::clock::nanos;
 /// # assert_eq!(config.trip().len(), 4);
 /// # for other in [
 /// #     r#"{ "trip": { "consecutive_failures": 20, "failure_rate": { "threshold": 0.5 } } }"#,
-/// #     r#"{ "window": { "last_calls": 100 }, "backoff": { "delays": ["1s", "10s"] }, "abandoned": "failure" }"#,
+/// #     r#"{ "window": { "last_calls": 100 }, "open": { "backoff": { "delays": ["1s", "10s"] } }, "abandoned": "failure" }"#,
 /// #     r#"{ "window": { "tumbling": "1m" }, "half_open": { "max_calls": 4, "failure_rate": 0.5 } }"#,
 /// #     r#"{ "window": "unbounded", "trip": [], "abandoned": "ignore" }"#,
 /// # ] { serde_json::from_str::<CircuitBreakerConfig>(other)?; }
@@ -48,10 +50,11 @@ use crate::clock::nanos;
 /// ```
 ///
 /// Other forms: `trip` is also a map, if no rule stands in it twice; `window` is also
-/// `{ "last_calls": 100 }`, `{ "tumbling": "1m" }` or `"unbounded"`; `backoff` takes `delays` in place
+/// `{ "last_calls": 100 }`, `{ "tumbling": "1m" }` or `"unbounded"`; `open.backoff` takes `delays` in place
 /// of a `multiplier`; `half_open` takes a `failure_rate` in place of counts; `abandoned` is also
-/// `"ignore"` or `"failure"`. An empty `trip` stands for
-/// [`no_trip_rules`](CircuitBreakerConfigBuilder::no_trip_rules).
+/// `"ignore"` or `"failure"`. In a map of rules, `minimum_calls` holds for every rate that names none, and `off` in
+/// place of a rule leaves it out. An empty list stands for
+/// [`no_trip_rules`](CircuitBreakerConfigBuilder::no_trip_rules), an empty map for the default rules.
 ///
 /// # Examples
 ///

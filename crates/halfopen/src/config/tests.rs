@@ -394,9 +394,7 @@ mod documents {
             serde_json::json!({
                 "trip": [{ "failure_rate": { "threshold": 0.5, "minimum_calls": 5 } }],
                 "window": { "last": { "duration": "10s", "buckets": 10 } },
-                "open_duration": "2s",
-                "backoff": { "jitter": 0.2 },
-                "hint_max": "2m",
+                "open": { "duration": "2s", "hint_max": "2m", "backoff": { "jitter": 0.2 } },
                 "half_open": {
                     "max_calls": 1, "success_threshold": 1, "max_failures": 0, "probe_timeout": "1m"
                 },
@@ -410,7 +408,7 @@ mod documents {
     fn missing_parts_keep_their_defaults() {
         let read = |document| serde_json::from_str::<Config>(document).unwrap();
         assert_eq!(read("{}"), Config::default());
-        let two = read(r#"{ "open_duration": "1m30s", "half_open": { "max_calls": 2 } }"#);
+        let two = read(r#"{ "open": { "duration": "1m30s" }, "half_open": { "max_calls": 2 } }"#);
         let same = builder().open_duration(seconds(90)).half_open(HalfOpen::new().max_calls(2));
         assert_eq!(two, same.build().unwrap());
         assert_eq!(read(r#"{ "trip": [] }"#), builder().no_trip_rules().build().unwrap());
@@ -432,7 +430,14 @@ mod documents {
             "slow_call_rate": { "threshold": 0.8, "slow_after": "2s", "minimum_calls": 9 }
         } }"#;
         assert_eq!(read(map), read(list));
-        assert_eq!(read(r#"{ "trip": {} }"#), builder().no_trip_rules().build().unwrap());
+        assert_eq!(read(r#"{ "trip": {} }"#), Config::default());
+        let off = read(r#"{ "trip": { "failure_rate": "off", "consecutive_failures": false } }"#);
+        assert_eq!(off, builder().no_trip_rules().build().unwrap());
+        let minimum =
+            read(r#"{ "trip": { "minimum_calls": 9, "consecutive_failures": 20, "failure_rate": {} } }"#);
+        let rate = Trip::failure_rate(0.5).minimum_calls(9);
+        assert_eq!(minimum.trip(), [Trip::consecutive_failures(20), rate]);
+        assert!(read(r#"{ "trip": { "minimum_calls": 9 } }"#).trip().contains(&rate));
         assert_eq!(
             refused(r#"{ "trip": { "failure_count": 5, "failure_count": 6 } }"#),
             "`trip` has a rule twice, must be a list: a map has each rule once"
@@ -447,12 +452,12 @@ mod documents {
     #[test]
     fn what_cannot_hold_is_refused_with_its_field() {
         assert_eq!(
-            refused(r#"{ "trip": [{ "failure_rate": { "threshold": 0 } }], "hint_max": "0s" }"#),
+            refused(r#"{ "trip": [{ "failure_rate": { "threshold": 0 } }], "open": { "hint_max": "0s" } }"#),
             "2 problems: `trip.failure_rate`: threshold is 0, must be above 0 and at most 1; \
              `hint_max` is 0s, must be longer than 0s"
         );
         assert_eq!(
-            refused(r#"{ "backoff": { "multiplier": 2, "delays": ["1s"] } }"#),
+            refused(r#"{ "open": { "backoff": { "multiplier": 2, "delays": ["1s"] } } }"#),
             "`backoff.delays` is set beside `multiplier`, must be set alone: \
              the waits are listed, or they grow"
         );
@@ -461,13 +466,13 @@ mod documents {
     #[test]
     fn what_is_not_known_is_refused() {
         for document in [
-            r#"{ "open_durations": "5s" }"#,
+            r#"{ "open_duration": "5s" }"#,
             r#"{ "trip": [{ "failure_rate": { "threshold": 0.5, "minimum": 5 } }] }"#,
             r#"{ "trip": [{ "failures": 5 }] }"#,
             r#"{ "trip": { "failures": 5 } }"#,
             r#"{ "trip": { "slow_call_rate": { "threshold": 0.5, "slow": "1s" } } }"#,
             r#"{ "window": { "last": { "duration": "5s", "bucket": 5 } } }"#,
-            r#"{ "backoff": { "factor": 2 } }"#,
+            r#"{ "open": { "backoff": { "factor": 2 } } }"#,
             r#"{ "half_open": { "calls": 2 } }"#,
             r#"{ "abandoned": "failed" }"#,
         ] {
@@ -479,12 +484,12 @@ mod documents {
     #[test]
     fn a_time_is_a_string_with_units() {
         assert_eq!(
-            refused(r#"{ "open_duration": "30" }"#),
+            refused(r#"{ "open": { "duration": "30" } }"#),
             "`30` is not a duration such as \"30s\", \"500ms\" or \"1m30s\": \
              30 has no unit; write `30s` for seconds"
         );
         assert_eq!(
-            refused(r#"{ "open_duration": 30 }"#),
+            refused(r#"{ "open": { "duration": 30 } }"#),
             "invalid type: integer `30`, expected a duration such as \"30s\", \"500ms\" or \"1m30s\""
         );
     }
