@@ -172,6 +172,11 @@ impl CircuitBreakerMiddleware {
     pub fn until_body_end(self) -> Self {
         Self { until_body_end: true, ..self }
     }
+
+    /// Decides a call at the head of its response, the default.
+    pub fn until_head(self) -> Self {
+        Self { until_body_end: false, ..self }
+    }
 }
 
 #[async_trait]

@@ -3,7 +3,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen::{CircuitBreakerConfig, Classify, Registry};
+use halfopen::{CircuitBreakerConfig, Classify, Registry, Window};
 use reqwest::Response;
 use reqwest_middleware::{ClientWithMiddleware, Error, Middleware};
 
@@ -12,14 +12,20 @@ use crate::CircuitBreakerMiddleware;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The window of the default configuration.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(10);
+
 /// More servers than a service calls; a client that is handed URLs from outside stays within bounds.
 const HOSTS: usize = 1_000;
 
-/// A ready client: timeouts, one circuit breaker per host, and reasonable rules for what is a failure.
+/// A ready client: timeouts, one circuit breaker per server, and default rules for what is a failure.
 ///
-/// Use it as the `ClientWithMiddleware` that it is. Connecting may take 5 seconds, a request with its
-/// body 30. Each server has a breaker with the default configuration, in a registry of up to 1,000
-/// hosts. The [`builder`](Self::builder) changes any of it. Cheap to clone; clones share all of it.
+/// Derefs to its `ClientWithMiddleware`. Connecting may take 5 seconds, a request with its body 30. A
+/// call is decided at the end of its body, so that a server whose answers are cut is found out. Each
+/// server has a breaker in a registry of up to 1,000 names, with the default configuration over a
+/// window of twice the timeout: failures that take the whole timeout each are still counted together,
+/// so that ten callers before a server that hangs open its breaker. The [`builder`](Self::builder)
+/// changes any of it. Cheap to clone; clones share all of it.
 ///
 /// # Examples
 ///
@@ -71,7 +77,8 @@ pub struct ResilientHttpClientBuilder {
     client: reqwest::ClientBuilder,
     connect_timeout: Duration,
     timeout: Duration,
-    registry: Registry,
+    config: Option<CircuitBreakerConfig>,
+    registry: Option<Registry>,
     breaker: CircuitBreakerMiddleware,
     outside: Vec<Arc<dyn Middleware>>,
 }
@@ -88,13 +95,14 @@ impl ResilientHttpClient {
 
     /// Builds one with other numbers.
     pub fn builder() -> ResilientHttpClientBuilder {
-        let registry = registry_of(CircuitBreakerConfig::default());
         ResilientHttpClientBuilder {
             client: reqwest::Client::builder(),
             connect_timeout: CONNECT_TIMEOUT,
             timeout: TIMEOUT,
-            breaker: CircuitBreakerMiddleware::per_host(registry.clone()),
-            registry,
+            config: None,
+            registry: None,
+            // The registry depends on the timeout, so it is put in its place by `build`.
+            breaker: CircuitBreakerMiddleware::per_host(Registry::new()).until_body_end(),
             outside: Vec::new(),
         }
     }
@@ -135,14 +143,18 @@ impl ResilientHttpClientBuilder {
         Self { timeout, ..self }
     }
 
-    /// The configuration of every host's breaker; for one per host give a [`registry`](Self::registry).
+    /// The configuration of every server's breaker; for one per server give a
+    /// [`registry`](Self::registry).
+    ///
+    /// Give it a window of at least twice the timeout: failures that take the whole timeout each lie so
+    /// far apart.
     pub fn config(self, config: CircuitBreakerConfig) -> Self {
-        self.registry(registry_of(config))
+        Self { config: Some(config), registry: None, ..self }
     }
 
-    /// Takes the breakers from here, with the configurations that its rules give their names.
+    /// Takes the breakers from this registry, with the configurations that its rules give their names.
     pub fn registry(self, registry: Registry) -> Self {
-        Self { breaker: self.breaker.registry(registry.clone()), registry, ..self }
+        Self { registry: Some(registry), config: None, ..self }
     }
 
     /// Says which results are failures; [`ReqwestClassify`](crate::ReqwestClassify) without it.
@@ -153,9 +165,16 @@ impl ResilientHttpClientBuilder {
         Self { breaker: self.breaker.classify(classify), ..self }
     }
 
-    /// Lets the body's errors count too: [`CircuitBreakerMiddleware::until_body_end`].
+    /// Decides a call at the end of its body, the default:
+    /// [`CircuitBreakerMiddleware::until_body_end`].
     pub fn until_body_end(self) -> Self {
         Self { breaker: self.breaker.until_body_end(), ..self }
+    }
+
+    /// Decides a call at the head of its response: the body's errors do not count, and the body is not
+    /// boxed again.
+    pub fn until_head(self) -> Self {
+        Self { breaker: self.breaker.until_head(), ..self }
     }
 
     /// Attaches a middleware outside the breaker, inside those attached before: tracing, then retry.
@@ -170,11 +189,22 @@ impl ResilientHttpClientBuilder {
     ///
     /// As `reqwest::ClientBuilder::build`: the TLS backend or the resolver cannot be set up.
     pub fn build(self) -> reqwest::Result<ResilientHttpClient> {
+        let (config, timeout) = (self.config, self.timeout);
+        let registry = self
+            .registry
+            .unwrap_or_else(|| registry_of(config.unwrap_or_else(|| config_for_timeout(timeout))));
         let client = self.client.connect_timeout(self.connect_timeout).timeout(self.timeout).build()?;
         let mut stack = self.outside;
-        stack.push(Arc::new(self.breaker));
-        Ok(ResilientHttpClient { client: ClientWithMiddleware::new(client, stack), registry: self.registry })
+        stack.push(Arc::new(self.breaker.registry(registry.clone())));
+        Ok(ResilientHttpClient { client: ClientWithMiddleware::new(client, stack), registry })
     }
+}
+
+/// The default configuration, over a window in which failures that take the whole timeout meet.
+fn config_for_timeout(timeout: Duration) -> CircuitBreakerConfig {
+    let default = CircuitBreakerConfig::default();
+    let window = Window::last(timeout.saturating_mul(2).max(SHORTEST_WINDOW));
+    default.to_builder().window(window).build().expect("a window of any positive length is valid")
 }
 
 fn registry_of(config: CircuitBreakerConfig) -> Registry {
@@ -189,5 +219,47 @@ impl fmt::Debug for ResilientHttpClientBuilder {
             .field("timeout", &self.timeout)
             .field("breaker", &self.breaker)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use halfopen::{CircuitBreaker, Clock, OwnedPermit, State};
+
+    use super::*;
+
+    /// Ten callers, each with one request at a time that ends with the timeout.
+    fn state_before_a_server_that_hangs(timeout: Duration) -> State {
+        let (clock, hands) = Clock::manual();
+        let breaker =
+            CircuitBreaker::builder("hangs").config(config_for_timeout(timeout)).clock(clock).build();
+        let step = timeout / 10;
+        let mut waiting = Vec::<OwnedPermit>::new();
+        for _ in 0..30 {
+            if waiting.len() == 10 {
+                waiting.remove(0).failure();
+            }
+            waiting.extend(breaker.try_acquire_owned());
+            if breaker.is_open() {
+                return State::Open;
+            }
+            hands.advance(step);
+        }
+        breaker.state()
+    }
+
+    #[test]
+    fn ten_callers_before_a_server_that_hangs_open_its_breaker() {
+        for seconds in [1, 30, 600] {
+            assert_eq!(state_before_a_server_that_hangs(Duration::from_secs(seconds)), State::Open);
+        }
+    }
+
+    #[test]
+    fn any_timeout_gives_a_configuration() {
+        for timeout in [Duration::ZERO, Duration::from_nanos(1), TIMEOUT, Duration::MAX] {
+            let client = ResilientHttpClient::builder().timeout(timeout);
+            assert!(client.build().is_ok(), "{timeout:?}");
+        }
     }
 }

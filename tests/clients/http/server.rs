@@ -94,6 +94,10 @@ async fn answer(request: Request<Incoming>, break_off: Arc<Notify>) -> Result<Re
             Response::builder().status(302).header("location", elsewhere).body(empty())?
         }
         "cut" => Response::builder().header("content-length", "100").body(data_then(broken, break_off))?,
+        "short" => {
+            let reset = || Err(reset("no-error").into());
+            Response::builder().header("content-length", "100").body(data_then(reset, break_off))?
+        }
         "stalled" => Response::new(steps_then_nothing([data()])),
         "silent" => std::future::pending().await,
         "dropped" => return Err("the connection is closed without an answer".into()),

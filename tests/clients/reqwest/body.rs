@@ -166,3 +166,17 @@ fn without_date(response: &Response) -> http::HeaderMap {
     headers.remove("date");
     headers
 }
+
+#[tokio::test]
+async fn an_http2_body_that_ends_short_of_its_length_is_a_failure() {
+    let server = Server::start().await;
+    let client = http().http2_prior_knowledge().build().unwrap();
+    let guarded = Guarded::stack(|breaker| {
+        ClientBuilder::new(client).with(CircuitBreakerMiddleware::new(breaker).until_body_end())
+    });
+    let mut response = guarded.get(&server, "/short").await.unwrap();
+    assert_eq!(response.chunk().await.unwrap().unwrap(), "data");
+    server.break_off();
+    assert!(response.chunk().await.unwrap().is_none(), "the client takes it for the end");
+    assert_eq!(guarded.ended(), "failure");
+}

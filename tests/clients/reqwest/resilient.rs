@@ -102,3 +102,17 @@ fn the_user_picks_tls() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_ready_client_finds_out_a_server_whose_answers_are_cut() {
+    let server = Server::start().await;
+    for (until_head, expected) in [(false, "failure"), (true, "success")] {
+        let client = ResilientHttpClient::builder().client(http()).config(config(3));
+        let client = if until_head { client.until_head() } else { client }.build().unwrap();
+        let mut response = client.get(url(&server, "/cut")).send().await.unwrap();
+        response.chunk().await.unwrap().unwrap();
+        server.break_off();
+        assert!(response.bytes().await.is_err());
+        assert_eq!(ended(&client.registry().breakers()[0]), expected, "until_head {until_head}");
+    }
+}
