@@ -76,16 +76,20 @@ impl Slot {
         ears: usize,
         same: impl Fn(&CircuitBreakerConfig) -> bool,
     ) -> bool {
-        if self.is_kept(now, ears, same) {
+        // In the order of what each question costs: most breakers stay, and a sweep asks them all.
+        if self.origin == Origin::Hand || self.is_in_use(now) {
             return false;
         }
         let used = self.used.load(Ordering::Acquire);
+        if now.since(Tick(used)) < idle.after {
+            return false;
+        }
         let is_idle = match self.memory() {
-            Memory::Nothing => now.since(Tick(used)) >= idle.after,
-            Memory::WaitOver { over_for } => now.since(Tick(used)).min(over_for) >= idle.after,
+            Memory::Nothing => true,
+            Memory::WaitOver { over_for } => over_for >= idle.after,
             Memory::Live => false,
         };
-        is_idle && self.leave(used)
+        is_idle && self.is_as_made(ears, same) && self.leave(used)
     }
 
     /// When it was last looked up, if it may go where room is needed: its wait is over, and nobody has come.
@@ -95,12 +99,18 @@ impl Slot {
         ears: usize,
         same: impl Fn(&CircuitBreakerConfig) -> bool,
     ) -> Option<Tick> {
-        if self.is_kept(now, ears, same) {
+        // Asked first, without a lock: where calls pass, or an operator has spoken, there is nothing to wait for.
+        if !matches!(self.breaker.inner().word().load().state(), State::Open | State::HalfOpen) {
+            return None;
+        }
+        if self.origin == Origin::Hand || self.is_in_use(now) || !self.breaker.is_half_open() {
             return None;
         }
         match self.memory() {
-            Memory::WaitOver { .. } => Some(Tick(self.used.load(Ordering::Acquire))),
-            Memory::Nothing | Memory::Live => None,
+            Memory::WaitOver { .. } if self.is_as_made(ears, same) => {
+                Some(Tick(self.used.load(Ordering::Acquire)))
+            }
+            Memory::WaitOver { .. } | Memory::Nothing | Memory::Live => None,
         }
     }
 
@@ -115,12 +125,9 @@ impl Slot {
         self.spare_since(now, ears, same) == Some(since) && self.leave(since.0)
     }
 
-    /// Whether it stays whatever its state: put there by hand, held, listened to, or configured by itself.
-    fn is_kept(&self, now: Tick, ears: usize, same: impl Fn(&CircuitBreakerConfig) -> bool) -> bool {
-        self.origin == Origin::Hand
-            || self.is_in_use(now)
-            || self.breaker.inner().listeners().map_or(0, Listeners::len) > ears
-            || !same(&self.breaker.config())
+    /// Whether it has no listener and no configuration but those the registry would give it again.
+    fn is_as_made(&self, ears: usize, same: impl Fn(&CircuitBreakerConfig) -> bool) -> bool {
+        self.breaker.inner().listeners().map_or(0, Listeners::len) <= ears && same(&self.breaker.config())
     }
 
     /// Ends its place in the registry, if it was last used then and nobody has come meanwhile.
