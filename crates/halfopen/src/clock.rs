@@ -198,6 +198,37 @@ impl ManualClock {
         self.0.nanos.store(nanos(since_start), Ordering::Release);
     }
 
+    /// Moves the clock to the moment at which the next call through `breaker` is a probe, and returns how far.
+    ///
+    /// While the breaker is open that is the end of its wait, jitter and a server's hint included, so that a test
+    /// needs no arithmetic on waits. In every other state, forced open included, time alone leads to no probe:
+    /// the clock stays where it is, and the result is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, Clock};
+    ///
+    /// let (clock, hands) = Clock::manual();
+    /// let breaker = CircuitBreaker::builder("payments").clock(clock).build();
+    /// for _ in 0..5 {
+    ///     breaker.try_acquire().unwrap().failure();
+    /// }
+    /// assert!(breaker.is_open());
+    ///
+    /// hands.advance_to_probe(&breaker);
+    /// assert!(breaker.is_half_open());
+    ///
+    /// breaker.try_acquire().unwrap().success();
+    /// assert!(breaker.is_closed());
+    /// ```
+    pub fn advance_to_probe(&self, breaker: &crate::CircuitBreaker) -> Duration {
+        let left = breaker.check().err().filter(|rejected| rejected.reason() == crate::RejectReason::Open);
+        let left = left.and_then(|rejected| rejected.retry_after()).unwrap_or_default();
+        self.advance(left);
+        left
+    }
+
     /// How long after its start the clock stands.
     pub fn now(&self) -> Duration {
         now_of(&self.0)

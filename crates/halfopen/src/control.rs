@@ -22,6 +22,30 @@ impl CircuitBreaker {
         self.open_by_hand(Some(nanos(wait)));
     }
 
+    /// Ends the wait of an open breaker: it is half-open now, and the next call is a probe.
+    ///
+    /// For a health check that has seen the dependency answer. The change is reported with the reason
+    /// [`TripReason::Manual`](crate::TripReason::Manual). In every other state, an override included, it
+    /// does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.trip();
+    /// breaker.end_wait();
+    /// assert!(breaker.is_half_open());
+    ///
+    /// breaker.try_acquire().unwrap().success();
+    /// assert!(breaker.is_closed());
+    /// ```
+    pub fn end_wait(&self) {
+        let now = self.inner().clock.now();
+        self.transition(now, |control, log| control.machine.end_wait(now, log));
+    }
+
     fn open_by_hand(&self, wait: Option<u64>) {
         let now = self.inner().clock.now();
         self.transition(now, |control, log, now| {

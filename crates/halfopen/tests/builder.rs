@@ -90,3 +90,73 @@ fn a_shared_listener_is_asked_what_it_wants_itself() {
     breaker.try_acquire().unwrap_err();
     assert_eq!(*ear.0.lock().unwrap(), ["recorded", "rolled", "changed"]);
 }
+
+#[test]
+fn a_slow_trickle_of_failures_opens_by_default() {
+    let (clock, hands) = Clock::manual();
+    let breaker = CircuitBreaker::builder("quiet").clock(clock).build();
+    for call in 1..=15 {
+        assert!(breaker.is_closed(), "before call {call}, one in three seconds");
+        breaker.try_acquire().unwrap().failure();
+        hands.advance(Duration::from_secs(3));
+    }
+    let trip = breaker.snapshot().last_trip.expect("fifteen failures in a row");
+    assert_eq!(trip.reasons, [TripReason::ConsecutiveFailures]);
+}
+
+#[test]
+fn the_end_of_a_wait_is_reported_with_its_reason() {
+    let changes: Arc<Mutex<Vec<(State, State, String)>>> = Arc::default();
+    let notes = Arc::clone(&changes);
+    let breaker = CircuitBreaker::builder("checked")
+        .on_state_change(move |change| {
+            notes.lock().unwrap().push((change.from, change.to, change.why().into_owned()));
+        })
+        .build();
+    breaker.open_for(Duration::from_secs(60));
+    breaker.end_wait();
+    breaker.end_wait();
+    breaker.try_acquire().unwrap().failure();
+
+    let told = |from, to, why: &str| (from, to, String::from(why));
+    let changes = changes.lock().unwrap();
+    assert_eq!(
+        *changes,
+        [
+            told(State::Closed, State::Open, "manual"),
+            told(State::Open, State::HalfOpen, "manual"),
+            told(State::HalfOpen, State::Open, "probe_failed"),
+        ],
+        "the second call finds nothing to end"
+    );
+}
+
+#[test]
+fn only_an_open_breaker_has_a_wait_to_end() {
+    for state in ALL {
+        let breaker = CircuitBreaker::builder("any").start_in(state).build();
+        breaker.end_wait();
+        let expected = if state == State::Open { State::HalfOpen } else { state };
+        assert_eq!(breaker.state(), expected, "from {state:?}");
+    }
+}
+
+#[test]
+fn the_clock_is_moved_to_the_probe_whatever_the_wait() {
+    let hint = Duration::from_secs(33);
+    for seed in 0..50 {
+        let (clock, hands) = Clock::manual();
+        let breaker = CircuitBreaker::builder("tested").clock(clock).seed(seed).build();
+        for _ in 0..5 {
+            breaker.try_acquire().unwrap().failure_with_hint(hint);
+        }
+        assert_eq!(hands.advance_to_probe(&breaker), hint);
+        assert!(breaker.is_half_open());
+
+        breaker.try_acquire().unwrap().failure();
+        let wait = hands.advance_to_probe(&breaker);
+        assert!((1600..=2400).contains(&wait.as_millis()), "two seconds with jitter, not {wait:?}");
+        assert!(breaker.is_half_open());
+        assert_eq!(hands.advance_to_probe(&breaker), Duration::ZERO, "it is there");
+    }
+}

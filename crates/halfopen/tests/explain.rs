@@ -17,7 +17,7 @@ fn closed_and_unused() {
     reads(
         &breaker,
         "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. \
-         It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge). It would then \
+         It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge), or after 15 failures in a row (now 0). It would then \
          reject every call for 2s.",
     );
 }
@@ -29,7 +29,7 @@ fn closed_below_the_minimum() {
     reads(
         &breaker,
         "Circuit breaker `payments` is closed: every call passes. Of 3 calls in the last 10s, 2 failed. \
-         It opens when 50% of the calls fail (so far 3 of the 5 calls it needs to judge). It would then \
+         It opens when 50% of the calls fail (so far 3 of the 5 calls it needs to judge), or after 15 failures in a row (now 2). It would then \
          reject every call for 2s.",
     );
 }
@@ -86,7 +86,7 @@ fn closed_again_after_an_opening() {
         &breaker,
         "Circuit breaker `payments` is closed: every call passes. No call was recorded in the current \
          interval of 30s. It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to \
-         judge). It would then reject every call for 4s (the backoff remembers 1 opening). It has opened \
+         judge), or after 15 failures in a row (now 0). It would then reject every call for 4s (the backoff remembers 1 opening). It has opened \
          once so far, because 100% of 5 calls failed.",
     );
 }
@@ -403,7 +403,7 @@ fn metrics_only() {
         &breaker,
         "Circuit breaker `payments` is set to metrics-only by an operator: every call passes, and it \
          cannot open. Of the last 6 calls, 5 failed. Without the override it would open when 50% of the \
-         calls fail (now 83.3%). A limit was reached once since the breaker was built. It stays so until \
+         calls fail (now 83.3%), or after 15 failures in a row (now 5). A limit was reached once since the breaker was built. It stays so until \
          somebody calls `reset()` or `force_closed()`.",
     );
 }
@@ -416,7 +416,7 @@ fn calls_that_count_as_nothing_are_mentioned() {
     reads(
         &breaker,
         "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. \
-         It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge). It would then \
+         It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge), or after 15 failures in a row (now 0). It would then \
          reject every call for 2s. 2 calls were dropped by the caller and counted as nothing; if a \
          timeout does that, `Abandoned::FailureAfter` makes a failure of it.",
     );

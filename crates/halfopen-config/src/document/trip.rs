@@ -12,8 +12,8 @@ use crate::written::Written;
 /// The group `trip`: the rules that open a breaker; any one that holds does.
 ///
 /// As a map it adds to the rules of lower layers and changes their numbers; `failure_rate: off` takes
-/// a rule away. As a list it stands alone. The library's own rule, a failure rate of 0.5, holds where
-/// no layer names any.
+/// a rule away. As a list it stands alone. The library's own rules, a failure rate of 0.5 and a run of 15
+/// failures, hold where no layer names any.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Trip {

@@ -3,6 +3,13 @@ use std::time::Duration;
 use super::error::Problems;
 use super::{Abandoned, Backoff, CircuitBreakerConfig, ConfigError, HalfOpen, Trip, Window, trip};
 
+/// The run of failures that opens a breaker by default, however far apart they lie.
+///
+/// Failures that come more slowly than the window forgets them (a call every three seconds, ten callers
+/// before a server that hangs for 30 s each) reach no rate. Independent failures of 35 % at 1,000 calls a
+/// second reach such a run once in two hours.
+const DEFAULT_RUN: u32 = 15;
+
 /// Puts a [`CircuitBreakerConfig`] together, part by part.
 ///
 /// A part that is not set keeps its default, or with
@@ -133,7 +140,7 @@ impl CircuitBreakerConfigBuilder {
 impl Default for CircuitBreakerConfigBuilder {
     fn default() -> CircuitBreakerConfigBuilder {
         CircuitBreakerConfigBuilder {
-            trip: vec![Trip::failure_rate(0.5)],
+            trip: vec![Trip::failure_rate(0.5), Trip::consecutive_failures(DEFAULT_RUN)],
             trip_named: false,
             window: None,
             open_duration: Duration::from_secs(2),

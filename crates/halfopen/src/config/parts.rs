@@ -12,7 +12,7 @@ use crate::clock::nanos;
 /// number was written or is a default.
 ///
 /// The default opens at a failure rate of 0.5, of 5 calls at least, over the last 10 s in 10
-/// buckets. It waits 2 s, with a jitter of 0.2 and no growth, then sends one probe at a time, and one
+/// buckets, and after 15 failures in a row, however far apart. It waits 2 s, with a jitter of 0.2 and no growth, then sends one probe at a time, and one
 /// success closes it; a probe has 60 s. A server's hint may ask for 120 s. Abandoned calls count for
 /// nothing. A part that is not set keeps that default.
 ///

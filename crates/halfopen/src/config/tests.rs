@@ -58,7 +58,8 @@ fn variety() -> Vec<Config> {
 #[test]
 fn the_default_is_the_documented_one() {
     let config = Config::default();
-    assert_eq!(config.trip(), [Trip::failure_rate(0.5).minimum_calls(5)]);
+    let rules = [Trip::failure_rate(0.5).minimum_calls(5), Trip::consecutive_failures(15)];
+    assert_eq!(config.trip(), rules);
     assert_eq!(config.window(), Window::last(seconds(10)).buckets(10));
     assert_eq!(config.open_duration(), seconds(2));
     assert_eq!(config.backoff(), &Backoff::none().jitter(0.2));
@@ -170,8 +171,9 @@ fn counts_that_never_fire_and_times_without_end_are_allowed() {
 #[test]
 fn the_parts_are_shown() {
     let shown = format!("{:?}", Config::default());
-    println!("{shown}");
-    assert!(shown.contains("trip: [FailureRate { threshold: 0.5, minimum_calls: 5 }]"), "{shown}");
+    let rules =
+        "trip: [FailureRate { threshold: 0.5, minimum_calls: 5 }, ConsecutiveFailures { failures: 15 }]";
+    assert!(shown.contains(rules), "{shown}");
     assert!(shown.contains("window: Last { duration: 10s, buckets: 10 }"), "{shown}");
 }
 
@@ -392,7 +394,10 @@ mod documents {
         assert_eq!(
             serde_json::to_value(Config::default()).unwrap(),
             serde_json::json!({
-                "trip": [{ "failure_rate": { "threshold": 0.5, "minimum_calls": 5 } }],
+                "trip": [
+                    { "failure_rate": { "threshold": 0.5, "minimum_calls": 5 } },
+                    { "consecutive_failures": 15 }
+                ],
                 "window": { "last": { "duration": "10s", "buckets": 10 } },
                 "open": { "duration": "2s", "hint_max": "2m", "backoff": { "jitter": 0.2 } },
                 "half_open": {

@@ -35,6 +35,7 @@ pub struct RegistryBuilder {
     capacity: Option<usize>,
     idle_after: Option<Duration>,
     clock: Clock,
+    seed: Option<u64>,
 }
 
 impl RegistryBuilder {
@@ -109,10 +110,39 @@ impl RegistryBuilder {
         Self { clock, ..self }
     }
 
+    /// Sets the seed of the jitter of all breakers that the registry creates; random if not given.
+    ///
+    /// Each breaker's own seed is computed from this one and its name, so breakers still wait for
+    /// different times, and a test that is run again sees the same ones.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Registry;
+    ///
+    /// let wait = |seed, name| {
+    ///     let breaker = Registry::builder().seed(seed).build().get_or_create(name);
+    ///     breaker.trip();
+    ///     breaker.snapshot().open_duration
+    /// };
+    /// assert_eq!(wait(7, "payments"), wait(7, "payments"));
+    /// assert_ne!(wait(7, "payments"), wait(7, "search"));
+    /// assert_ne!(wait(7, "payments"), wait(8, "payments"));
+    /// ```
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed: Some(seed), ..self }
+    }
+
     /// The registry.
     pub fn build(self) -> Registry {
         let idle_after = self.idle_after.or(self.capacity.map(|_| IDLE_AFTER));
         let idle = idle_after.map(|after| Idle { after: nanos(after) });
-        Registry(Arc::new(Inner::new(self.rules, self.capacity.unwrap_or(usize::MAX), idle, self.clock)))
+        Registry(Arc::new(Inner::new(
+            self.rules,
+            self.capacity.unwrap_or(usize::MAX),
+            idle,
+            self.clock,
+            self.seed,
+        )))
     }
 }

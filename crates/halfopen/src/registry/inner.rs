@@ -15,6 +15,8 @@ pub(crate) struct Inner {
     pub(super) clock: Clock,
     capacity: usize,
     pub(super) idle: Option<Idle>,
+    /// What the seeds of the breakers are computed from; [`None`] for random ones.
+    seed: Option<u64>,
     /// Whoever adds, removes or configures holds this; no look-up of a present name does, and no
     /// user code runs under it. A guard of the map is taken before it, so that what the map lets
     /// go of is dropped after it.
@@ -29,6 +31,13 @@ pub(super) enum Found {
     Leaving,
 }
 
+/// The seed of the breaker of this name: FNV-1a, so that it is the same in every build and on every machine.
+/// What follows mixes it well.
+fn seed_of(seed: u64, name: &str) -> u64 {
+    let basis = 0xcbf2_9ce4_8422_2325 ^ seed;
+    name.bytes().fold(basis, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
 impl Found {
     pub(super) fn breaker(self) -> Option<CircuitBreaker> {
         match self {
@@ -39,9 +48,15 @@ impl Found {
 }
 
 impl Inner {
-    pub(super) fn new(rules: Rules, capacity: usize, idle: Option<Idle>, clock: Clock) -> Inner {
+    pub(super) fn new(
+        rules: Rules,
+        capacity: usize,
+        idle: Option<Idle>,
+        clock: Clock,
+        seed: Option<u64>,
+    ) -> Inner {
         let desk = Mutex::new(Desk::new(rules, clock.now()));
-        Inner { slots: papaya::HashMap::with_hasher(Seeded::new()), clock, capacity, idle, desk }
+        Inner { slots: papaya::HashMap::with_hasher(Seeded::new()), clock, capacity, idle, seed, desk }
     }
 
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -69,7 +84,11 @@ impl Inner {
             return breaker;
         }
         let config = desk.rules.find(name).clone();
-        let breaker = CircuitBreaker::builder(name).config(config).clock(self.clock.clone()).build();
+        let mut builder = CircuitBreaker::builder(name).config(config).clock(self.clock.clone());
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed_of(seed, name));
+        }
+        let breaker = builder.build();
         if !desk.rules.is_enabled(name) {
             // Nobody listens yet: it begins so.
             breaker.set_enabled(false);

@@ -214,6 +214,14 @@ impl Machine {
         }
     }
 
+    /// Ends the wait of an open breaker, so that the next call is a probe; nothing in any other state.
+    pub(crate) fn end_wait(&mut self, now: Tick, log: &mut Log) {
+        self.catch_up(now, log);
+        if self.state == State::Open && now < self.deadline() {
+            self.half_open_at(now, trip::manual(), log);
+        }
+    }
+
     /// Lays an override over the machine, or with `Closed` takes it away; either way all is forgotten.
     pub(crate) fn force(&mut self, state: State, counts: Counts, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
@@ -273,11 +281,15 @@ impl Machine {
 
     /// The wait is over; dated at the deadline, which every reader has seen pass.
     fn half_open(&mut self, log: &mut Log) {
+        self.half_open_at(self.deadline(), Cause::default(), log);
+    }
+
+    fn half_open_at(&mut self, at: Tick, cause: Cause, log: &mut Log) {
         let fresh = Probation::new(&self.config);
         let outage = self.outage_mut();
         outage.probation = fresh;
-        let (at, counts) = (outage.deadline, outage.frozen);
-        self.enter(State::HalfOpen, at, Cause::default(), counts, log);
+        let counts = outage.frozen;
+        self.enter(State::HalfOpen, at, cause, counts, log);
     }
 
     fn close(&mut self, now: Tick, cause: Cause, log: &mut Log) {
