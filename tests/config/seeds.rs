@@ -44,7 +44,10 @@ fn each_flat_key_says_what_its_group_says() {
             "failure_rate_threshold: 0.4, minimum_calls: 8",
             "trip: { failure_rate: { threshold: 0.4, minimum_calls: 8 } }",
         ),
-        ("min_requests_for_rate: 8", "trip: { failure_rate: { minimum_calls: 8 }, consecutive_failures: 15 }"),
+        (
+            "min_requests_for_rate: 8",
+            "trip: { failure_rate: { minimum_calls: 8 }, consecutive_failures: 15 }",
+        ),
         ("timeout: 0.5", "open: { duration: 500ms }"),
         ("timeout_seconds: 60", "open: { duration: 1m }"),
         ("timeout_duration: 60", "open: { duration: 1m }"),
