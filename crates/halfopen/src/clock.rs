@@ -1,7 +1,10 @@
 use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
+
+use crate::timer::{Alarm, Tasks};
 
 // Plain std atomics even under loom: the clock is an input of the models, not a part of them.
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,6 +74,7 @@ enum Source {
 struct Hands {
     nanos: AtomicU64,
     started: SystemTime,
+    tasks: Arc<Tasks>,
 }
 
 impl Clock {
@@ -103,7 +107,8 @@ impl Clock {
     /// A clock that stands still until its [`ManualClock`] moves it.
     #[cfg(feature = "test-util")]
     pub fn manual() -> (Clock, ManualClock) {
-        let hands = Arc::new(Hands { nanos: AtomicU64::new(0), started: system_wall() });
+        let hands =
+            Arc::new(Hands { nanos: AtomicU64::new(0), started: system_wall(), tasks: Arc::default() });
         (Clock(Source::Manual(Arc::clone(&hands))), ManualClock(hands))
     }
 
@@ -123,6 +128,16 @@ impl Clock {
     #[inline]
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.now().0)
+    }
+
+    /// Wakes a task when this much time has passed, or earlier: it has to look at the clock.
+    pub(crate) fn wake_in(&self, time: Duration, waker: &Waker) -> Alarm {
+        match &self.0 {
+            Source::System => Alarm::after(time, waker),
+            Source::Manual(hands) => Alarm::on_change(&hands.tasks, waker),
+            // Such a clock may stand still while real time passes: it is not asked more than once a millisecond.
+            Source::Custom(_) => Alarm::after(time.max(Duration::from_millis(1)), waker),
+        }
     }
 
     #[inline]
@@ -190,12 +205,14 @@ impl ManualClock {
             .0
             .nanos
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(now.saturating_add(step)));
+        self.0.tasks.wake_all();
     }
 
     /// Sets the clock to this long after its start. It may step back, which a breaker takes for
     /// "no time has passed".
     pub fn set(&self, since_start: Duration) {
         self.0.nanos.store(nanos(since_start), Ordering::Release);
+        self.0.tasks.wake_all();
     }
 
     /// Moves the clock to the moment at which the next call through `breaker` is a probe, and returns how far.

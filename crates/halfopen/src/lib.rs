@@ -104,6 +104,7 @@ mod loom_tests;
 mod outcome;
 mod panics;
 mod permit;
+mod permitting;
 mod policy;
 mod printable;
 mod protected;
@@ -118,6 +119,7 @@ mod state;
 mod stream;
 mod stream_end;
 mod sync;
+mod timer;
 mod totals;
 mod window;
 
