@@ -43,7 +43,7 @@ impl CircuitBreaker {
     /// ```
     pub fn end_wait(&self) {
         let now = self.inner().clock.now();
-        self.transition(now, |control, now, log| control.machine.end_wait(now, log));
+        self.transition(now, |control, log, now| control.machine.end_wait(now, log));
     }
 
     fn open_by_hand(&self, wait: Option<u64>) {
