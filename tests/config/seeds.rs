@@ -46,7 +46,7 @@ fn each_flat_key_says_what_its_group_says() {
         ),
         (
             "min_requests_for_rate: 8",
-            "trip: { failure_rate: { minimum_calls: 8 }, consecutive_failures: 15 }",
+            "trip: [{ failure_rate: { threshold: 0.5, minimum_calls: 8 } }, { consecutive_failures: 15 }]",
         ),
         ("timeout: 0.5", "open: { duration: 500ms }"),
         ("timeout_seconds: 60", "open: { duration: 1m }"),
