@@ -1,7 +1,9 @@
 //! Random histories of the limits against plain models, and against the crate whose algorithm they share.
 
 mod bulkhead;
+mod fallback;
 mod governor;
+mod layers;
 mod rate;
 
 use proptest::test_runner::{Config, TestRunner};

@@ -43,6 +43,8 @@
 //! | which results are failures? | [`classify`](CircuitBreakerLayer::classify), [`classify_fn`](CircuitBreakerLayer::classify_fn); by default every `Err` that was not made [on this side](is_local) |
 //! | an HTTP client, whose `Ok` may be a 503? | `HttpCircuitBreakerLayer` (feature `http`) |
 //! | what does the caller get? | a [`BoxError`]; [`typed_errors`](CircuitBreakerLayer::typed_errors) an enum; [`on_rejected`](CircuitBreakerLayer::on_rejected) an error or a response of your own |
+//! | what answers when there is no answer? | [`FallbackLayer`]: a value, a function, another service |
+//! | how many calls at a time, or in a period? | `BulkheadLayer`, `RateLimitLayer` (feature `limit`) |
 //! | reject, or wait? | reject; `wait_while_open` (feature `tokio`) waits, for balancers |
 //!
 //! # Readiness
@@ -70,12 +72,15 @@ mod aliases;
 mod classify;
 #[cfg(feature = "tokio")]
 mod clock;
+pub mod fallback;
 mod future;
 #[cfg(feature = "http")]
 mod http;
 mod inner;
 mod keyed;
 mod layer;
+#[cfg(feature = "limit")]
+pub mod limit;
 mod local;
 mod on_reject;
 mod service;
@@ -89,12 +94,15 @@ pub use aliases::{AnsweringService, KeyedService, TypedService};
 pub use classify::{Custom, DefaultClassify, RecordOutcome};
 #[cfg(feature = "tokio")]
 pub use clock::tokio_clock;
+pub use fallback::{FallbackLayer, FallbackService};
 pub use future::ResponseFuture;
 pub use halfopen::BoxError;
 #[cfg(feature = "http")]
 pub use http::{HttpCircuitBreakerLayer, HttpCircuitBreakerService, HttpResponseFuture};
 pub use keyed::{Key, Keyed};
 pub use layer::CircuitBreakerLayer;
+#[cfg(feature = "limit")]
+pub use limit::{BulkheadLayer, LimitService, RateLimitLayer};
 pub use local::is_local;
 pub use on_reject::{Boxed, OnReject, OnRejected, Typed};
 pub use service::CircuitBreakerService;

@@ -1,0 +1,77 @@
+//! The fallback layer: the errors it answers, with a value, a function or a service.
+
+use std::io;
+
+use halfopen::{CircuitBreaker, CircuitBreakerConfig};
+use halfopen_tower::{BoxError, CircuitBreakerLayer, FallbackLayer};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+
+fn breaker(open: bool) -> CircuitBreaker {
+    let breaker = CircuitBreaker::new("alerts", CircuitBreakerConfig::default());
+    if open {
+        breaker.force_open();
+    }
+    breaker
+}
+
+async fn fails(_: u32) -> Result<u32, BoxError> {
+    Err(io::Error::from(io::ErrorKind::TimedOut).into())
+}
+
+#[tokio::test]
+async fn a_rejection_is_answered_and_a_failure_is_not() {
+    for (open, expected) in [(true, Some(7)), (false, None)] {
+        let service = ServiceBuilder::new()
+            .layer(FallbackLayer::value(7))
+            .layer(CircuitBreakerLayer::new(breaker(open)))
+            .service_fn(fails);
+        assert_eq!(service.oneshot(1).await.ok(), expected, "open: {open}");
+    }
+}
+
+#[tokio::test]
+async fn named_failures_are_answered_with_the_remembered_part() {
+    let times_out = |error: &BoxError| {
+        error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+    };
+    let layer =
+        FallbackLayer::new(|error: BoxError, n: u32| async move { Ok(n + error.to_string().len() as u32) })
+            .remember(|n: &u32| *n)
+            .when(times_out);
+    let expected = 1000 + io::Error::from(io::ErrorKind::TimedOut).to_string().len() as u32;
+    assert_eq!(layer.layer(service_fn(fails)).oneshot(1000).await.unwrap(), expected);
+
+    let other = service_fn(|_: u32| async { Err::<u32, BoxError>("refused".into()) });
+    assert_eq!(layer.layer(other).oneshot(1).await.unwrap_err().to_string(), "refused");
+}
+
+#[tokio::test]
+async fn another_service_answers_what_was_remembered() {
+    let replica = service_fn(|key: String| async move { Ok::<_, BoxError>(format!("replica of {key}")) });
+    let mut service = ServiceBuilder::new()
+        .layer(FallbackLayer::service(replica).remember(|key: &String| key.clone()))
+        .layer(CircuitBreakerLayer::new(breaker(true)))
+        .service_fn(|key: String| async move { Ok::<_, BoxError>(key) });
+    let answer = service.ready().await.unwrap().call("stock".to_owned()).await.unwrap();
+    assert_eq!(answer, "replica of stock");
+}
+
+#[tokio::test]
+async fn the_fallback_can_fail_too() {
+    let service = ServiceBuilder::new()
+        .layer(FallbackLayer::new(|_: BoxError, ()| async { Err::<u32, BoxError>("no cache".into()) }))
+        .layer(CircuitBreakerLayer::new(breaker(true)))
+        .service_fn(fails);
+    assert_eq!(service.oneshot(1).await.unwrap_err().to_string(), "no cache");
+}
+
+#[tokio::test]
+async fn an_answered_rejection_is_counted_by_the_breaker() {
+    let breaker = breaker(true);
+    let service = ServiceBuilder::new()
+        .layer(FallbackLayer::value(7))
+        .layer(CircuitBreakerLayer::new(breaker.clone()))
+        .service_fn(fails);
+    assert_eq!(service.oneshot(1).await.unwrap(), 7);
+    assert_eq!(breaker.snapshot().totals.rejected, 1);
+}
