@@ -4,6 +4,7 @@ mod bulkhead;
 mod fallback;
 mod governor;
 mod layers;
+mod metrics;
 mod rate;
 
 use proptest::test_runner::{Config, TestRunner};

@@ -55,6 +55,7 @@
 //!
 //! # Features
 //!
+//! - `metrics`: `LimitMetrics`, the limits in the `metrics` facade.
 //! - `tokio` (default): waits that a time limits, by tokio's timer. Without it [`Bulkhead::acquire`] waits
 //!   on any executor for as long as it takes, and rate limiters do not wait.
 
@@ -63,6 +64,8 @@
 struct Readme;
 
 mod bulkhead;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod rate;
 mod rejected;
 mod sync;
@@ -70,6 +73,8 @@ mod timer;
 
 use std::time::Duration;
 
+#[cfg(feature = "metrics")]
+pub use self::metrics::LimitMetrics;
 pub use bulkhead::{
     Acquire, Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadPermit, BulkheadSnapshot,
 };

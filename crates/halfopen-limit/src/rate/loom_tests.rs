@@ -61,7 +61,7 @@ fn turns_follow_the_order_of_the_queue() {
     });
 }
 
-/// Fails if the last of the queue gives freed time back by a load and a store.
+/// Fails if freed time goes back to the quota past the waiters behind.
 #[test]
 fn a_call_beside_a_leaving_waiter_neither_gains_nor_loses_time() {
     loom::model(|| {
