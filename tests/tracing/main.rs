@@ -115,6 +115,22 @@ fn every_other_change_is_information() {
 }
 
 #[test]
+fn a_wait_that_a_server_asked_for_is_told() {
+    let (breaker, hands) = breaker();
+    let heard = listen(Level::WARN, || {
+        fail(&breaker, 2);
+        breaker.try_acquire().unwrap().failure_with_hint(30 * SECOND);
+        hands.advance(30 * SECOND);
+        fail(&breaker, 1);
+    });
+    let hints: Vec<_> = heard
+        .iter()
+        .map(|heard| (heard.field("wait_seconds").unwrap(), heard.field("hint_seconds")))
+        .collect();
+    assert_eq!(hints, [("30.0", Some("30.0")), ("20.0", None)]);
+}
+
+#[test]
 fn a_reopening_warns_again_with_its_own_wait() {
     let (breaker, hands) = breaker();
     let heard = listen(Level::WARN, || {

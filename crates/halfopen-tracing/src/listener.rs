@@ -117,12 +117,16 @@ fn tell_window_roll(name: &str, counts: &Counts) {
 
 fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {
     let StateChange { name, from, to, counts, sequence, .. } = change;
+    let now = Some(breaker.snapshot()).filter(|now| is_of(change, now));
     tell!(
         warn,
         [name = &**name, from = from.as_str(), to = to.as_str(), reasons = &*change.why()],
         counts,
-        // Asked for only where somebody hears it.
-        [wait_seconds = wait_of(change, &breaker.snapshot()), sequence = sequence],
+        [
+            wait_seconds = now.as_ref().map(|now| now.open_duration.as_secs_f64()),
+            hint_seconds = now.as_ref().and_then(|now| now.hint).map(|hint| hint.as_secs_f64()),
+            sequence = sequence
+        ],
         "circuit breaker opened"
     );
 }
@@ -160,9 +164,8 @@ fn tell_rejections(name: &str, summary: &Summary) {
     );
 }
 
-/// The wait of this opening in seconds, if the breaker is still in it.
-fn wait_of(change: &StateChange, now: &Snapshot) -> Option<f64> {
+/// Whether the breaker is still in the opening that this change began.
+fn is_of(change: &StateChange, now: &Snapshot) -> bool {
     let is_it = |last: &StateChange| last.sequence == change.sequence;
-    let still_open = now.state == State::Open && now.last_trip.as_ref().is_some_and(is_it);
-    still_open.then_some(now.open_duration.as_secs_f64())
+    now.state == State::Open && now.last_trip.as_ref().is_some_and(is_it)
 }

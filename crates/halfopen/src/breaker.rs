@@ -8,11 +8,14 @@ use crate::clock::{Clock, Moment, Tick};
 use crate::config::CircuitBreakerConfig;
 use crate::history::Control;
 use crate::listeners::Listeners;
+use crate::snapshot::share_of;
 use crate::state::{Change, Entry, Log, Machine, StateWord, View, Word};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::totals::Timing;
 use crate::window::Window;
-use crate::{Counts, Event, Interest, Listener, Snapshot, State, StateChange, Subscription, Totals};
+use crate::{
+    Counts, Event, Interest, Listener, Snapshot, State, StateChange, Subscription, Totals, TripCause,
+};
 
 /// A circuit breaker: lets calls through while the other side answers, and says no at once while it
 /// does not.
@@ -240,18 +243,13 @@ impl CircuitBreaker {
 
     /// The breaker at this moment; changes nothing.
     pub fn snapshot(&self) -> Snapshot {
-        self.look(|_, _| ()).0
-    }
-
-    /// A snapshot, and what else is known at the same moment.
-    pub(crate) fn look<T>(&self, more: impl FnOnce(&Control, Tick) -> T) -> (Snapshot, T) {
         let now = self.0.clock.now();
         let control = lock(&self.0.control);
         let view = control.machine.view(now);
         let past = control.past();
         let totals = self.0.totals(&control);
         let rejected_before = past.map_or(0, |past| past.rejected_before);
-        let snapshot = Snapshot {
+        Snapshot {
             name: Arc::clone(&self.0.name),
             state: view.state,
             counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
@@ -259,11 +257,19 @@ impl CircuitBreaker {
             rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(rejected_before) },
             reopenings: view.reopenings,
             open_duration: Duration::from_nanos(view.wait),
+            hint: view.hint.map(Duration::from_nanos),
+            share: share_of(view.state),
+            cause: match view.state {
+                State::Open | State::HalfOpen => TripCause::of(control.machine.why(now)),
+                State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => None,
+            },
+            probes: (view.state == State::HalfOpen).then(|| control.machine.probes(now).into()),
+            has_custom_rule: !self.0.custom().is_empty(),
+            disabled_by_config: control.is_disabled_by_rule(),
             in_state_for: Duration::from_nanos(now.since(view.since)),
             last_trip: past.and_then(|past| past.last_trip.clone()),
             totals,
-        };
-        (snapshot, more(&control, now))
+        }
     }
 
     // ---- listening ----------------------------------------------------------------------------

@@ -7,11 +7,11 @@ mod words;
 
 use words::{Ago, Many, Nth, Rate, Sample, Times, Why, percent};
 
-use crate::config::{Abandoned, CircuitBreakerConfig, Recovery, Rule};
+use crate::config::{Abandoned, CircuitBreakerConfig, Rule};
 use crate::error::Brief;
 use crate::printable::Printable;
-use crate::state::{Cause, Probes};
-use crate::{CircuitBreaker, Counts, Snapshot, State};
+use crate::snapshot::parts_per_billion;
+use crate::{CircuitBreaker, Counts, Probes, Snapshot, State, state};
 
 impl CircuitBreaker {
     /// One paragraph for a person: the state, why it is so, the numbers against their limits, and
@@ -34,26 +34,37 @@ impl CircuitBreaker {
     /// );
     /// ```
     pub fn explain(&self) -> String {
-        let (snapshot, (cause, probes, is_disabled_by_rule)) = self.look(|control, now| {
-            (control.machine.why(now), control.machine.probes(now), control.is_disabled_by_rule())
-        });
-        let config = self.config();
-        let has_own_rule = !self.inner().custom().is_empty();
-        Explanation { snapshot: &snapshot, config: &config, cause, probes, is_disabled_by_rule, has_own_rule }
-            .to_string()
+        self.snapshot().explain(&self.config())
     }
 }
 
-/// All that is told, as of one moment.
+impl Snapshot {
+    /// Returns the paragraph of [`CircuitBreaker::explain`] for this snapshot of a breaker with `config`.
+    ///
+    /// A function of its two arguments alone, so a snapshot that was kept is explained as of its own moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.open_for(Duration::from_secs(30));
+    /// let (snapshot, config) = (breaker.snapshot(), breaker.config());
+    ///
+    /// breaker.reset();
+    /// assert!(snapshot.explain(&config).starts_with("Circuit breaker `payments` is open: "));
+    /// ```
+    pub fn explain(&self, config: &CircuitBreakerConfig) -> String {
+        Explanation { snapshot: self, config }.to_string()
+    }
+}
+
+/// A snapshot, and the configuration that it is explained with.
 struct Explanation<'a> {
     snapshot: &'a Snapshot,
     config: &'a CircuitBreakerConfig,
-    /// Why it opened last.
-    cause: Cause,
-    probes: Probes,
-    /// By a configuration, and no operator has spoken since.
-    is_disabled_by_rule: bool,
-    has_own_rule: bool,
 }
 
 impl fmt::Display for Explanation<'_> {
@@ -107,8 +118,11 @@ impl Explanation<'_> {
             let (nth, wait) = (Nth(u64::from(*reopenings) + 1), Brief(*open_duration));
             write!(f, "This is the {nth} opening in a row; its wait is {wait}. ")?;
         }
+        if let Some(hint) = self.snapshot.hint {
+            write!(f, "A wait of {} was asked for by the server. ", Brief(hint))?;
+        }
         write!(f, "In {} the next call passes as a probe. ", Brief(retry_after.unwrap_or_default()))?;
-        self.verdict(f, None)?;
+        self.verdict(f, &state::Probes::to_come(self.config).into(), None)?;
         f.write_str(" If the dependency is known to be well, `reset()` closes the breaker at once.")
     }
 
@@ -120,19 +134,20 @@ impl Explanation<'_> {
         if *in_state_for >= Duration::from_millis(1) {
             write!(f, "It has been half-open for {}. ", Brief(*in_state_for))?;
         }
-        let Probes { out, due_in, has_slot, .. } = self.probes;
-        if out == 0 {
+        let probes = self.snapshot.probes.unwrap_or_else(|| state::Probes::to_come(self.config).into());
+        let Probes { in_flight, due_in, has_slot, .. } = probes;
+        if in_flight == 0 {
             f.write_str("No probe is out; the next call passes as one. ")?;
         } else {
-            let probes = Many(out, "probe is out and has", "probes are out, and the first has");
-            write!(f, "{probes} {} left to report (or it opens again). ", Brief(due_in))?;
+            let out = Many(in_flight, "probe is out and has", "probes are out, and the first has");
+            write!(f, "{out} {} left to report (or it opens again). ", Brief(due_in.unwrap_or_default()))?;
             if has_slot {
                 f.write_str("The next call passes as a probe too. ")?;
             } else {
                 write!(f, "Until then every other call is rejected ({rejected} so far). ")?;
             }
         }
-        self.verdict(f, Some(*open_duration))
+        self.verdict(f, &probes, Some(*open_duration))
     }
 
     fn forced_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,7 +156,7 @@ impl Explanation<'_> {
     }
 
     fn disabled(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (who, until) = if self.is_disabled_by_rule {
+        let (who, until) = if self.snapshot.disabled_by_config {
             (
                 "its configuration",
                 "It stays so until the configuration enables it, or somebody calls `reset()`.",
@@ -178,7 +193,7 @@ impl Explanation<'_> {
     }
 
     fn can_open(&self) -> bool {
-        self.has_own_rule || self.rules().next().is_some()
+        self.snapshot.has_custom_rule || self.rules().next().is_some()
     }
 
     /// The rules that can fire.
@@ -207,48 +222,47 @@ impl Explanation<'_> {
             write!(f, "{between}{}", Limit { rule, counts: &self.snapshot.counts })?;
             between = ", or ";
         }
-        if self.has_own_rule {
+        if self.snapshot.has_custom_rule {
             write!(f, "{between}when its own rule (`ready_to_trip`) says so")?;
         }
         f.write_char('.')
     }
 
     fn why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reasons: Vec<_> = self.cause.reasons.iter().collect();
+        let Some(cause) = &self.snapshot.cause else { return Ok(()) };
         let counts = match &self.snapshot.last_trip {
             Some(last) if self.snapshot.state != State::Open => &last.counts,
             Some(_) | None => &self.snapshot.counts,
         };
-        write!(f, "{}", Why { reasons: &reasons, counts, limit: Some(self.cause.threshold) })
+        let limit = Some(cause.numbers().threshold);
+        write!(f, "{}", Why { reasons: &cause.reasons, counts, limit })
     }
 
     /// What the probes must show, and what they have shown so far.
-    fn verdict(&self, f: &mut fmt::Formatter<'_>, wait: Option<Duration>) -> fmt::Result {
+    fn verdict(&self, f: &mut fmt::Formatter<'_>, probes: &Probes, wait: Option<Duration>) -> fmt::Result {
         let again = wait.map_or_else(String::new, |wait| format!(" for {}", Brief(wait)));
         let so_far = |n: u64| if n == 0 { String::new() } else { format!(" ({n} so far)") };
-        let Probes { recovery, slow_ppb, tally, .. } = self.probes;
-        match recovery {
-            Recovery::Counts { success_threshold, max_failures, .. } => {
-                let passes = Many(success_threshold, "success", "successes");
-                let (one, several) = match slow_ppb {
-                    Some(_) => ("failure or slow success", "failures or slow successes"),
-                    None => ("failure", "failures"),
-                };
-                let fails = Many(u64::from(max_failures) + 1, one, several);
-                let (passed, failed) = (so_far(tally.passed), so_far(tally.failed()));
-                write!(f, "It closes after {passes}{passed} and opens again{again} after {fails}{failed}.")
-            }
-            Recovery::Rate { max_calls, threshold_ppb } => {
-                let (probes, limit) = (Many(max_calls, "probe", "probes"), percent(threshold_ppb));
-                let recorded = so_far(tally.calls());
-                let slow = slow_ppb.map_or_else(String::new, |ppb| format!(" or {} were slow", percent(ppb)));
-                write!(
-                    f,
-                    "After {probes}{recorded} it opens again{again} if {limit} of them failed{slow}, and closes if \
-                     not."
-                )
-            }
+        let rate = |share: f64| percent(parts_per_billion(share));
+        let &Probes { successes, failures, needed, failures_to_open, failure_rate, slow_call_rate, .. } =
+            probes;
+        if let Some(limit) = failure_rate {
+            let (probes, recorded) = (Many(needed, "probe", "probes"), so_far(successes + failures));
+            let slow =
+                slow_call_rate.map_or_else(String::new, |slow| format!(" or {} were slow", rate(slow)));
+            return write!(
+                f,
+                "After {probes}{recorded} it opens again{again} if {} of them failed{slow}, and closes if not.",
+                rate(limit)
+            );
         }
+        let passes = Many(needed, "success", "successes");
+        let (one, several) = match slow_call_rate {
+            Some(_) => ("failure or slow success", "failures or slow successes"),
+            None => ("failure", "failures"),
+        };
+        let fails = Many(failures_to_open.unwrap_or(1), one, several);
+        let (passed, failed) = (so_far(successes), so_far(failures));
+        write!(f, "It closes after {passes}{passed} and opens again{again} after {fails}{failed}.")
     }
 
     /// What a person may miss in the numbers above.

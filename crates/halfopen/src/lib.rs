@@ -146,7 +146,7 @@ pub use registry::{
     AlreadyExists, History, Registry, RegistryBuilder, RegistryStatus, Sight, TransitionCount, Watch, Watched,
 };
 pub use report::Report;
-pub use snapshot::{Counts, Snapshot, Totals};
+pub use snapshot::{Counts, Probes, Snapshot, Totals, TripCause};
 pub use state::State;
 #[cfg(feature = "stream")]
 pub use stream::CircuitBreakerStream;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use halfopen::{
     Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, HalfOpen,
-    ManualClock, Outcome, Trip, Window,
+    ManualClock, Outcome, Trip, TripReason, Window,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -241,6 +241,68 @@ fn open_because_several_probes_failed() {
          call passes as a probe. After 4 probes it opens again if 50% of them failed, and closes if not. \
          If the dependency is known to be well, `reset()` closes the breaker at once.",
     );
+}
+
+#[test]
+fn open_because_the_server_asked_for_time() {
+    let (breaker, hands) = breaker(plain().trip(Trip::consecutive_failures(1)));
+    breaker.try_acquire().unwrap().failure_with_hint(30 * SECOND);
+    let text = "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
+                because 1 call in a row failed (the limit is 1). A wait of 30s was asked for by the server. \
+                In 30s the next call passes as a probe. It closes after 1 success and opens again after 1 \
+                failure. If the dependency is known to be well, `reset()` closes the breaker at once.";
+    reads(&breaker, text);
+    let kept = breaker.snapshot();
+    assert_eq!(kept.hint, Some(30 * SECOND));
+
+    hands.advance(30 * SECOND);
+    assert_eq!(breaker.snapshot().hint, None, "the wait is over");
+    record(&breaker, 1, 0);
+    breaker.try_acquire().unwrap().failure_with_hint(SECOND);
+    assert_eq!(breaker.snapshot().hint, None, "the usual wait is longer");
+    assert!(!breaker.explain().contains("asked for by the server"));
+    assert_eq!(kept.explain(&breaker.config()), text, "a kept snapshot is of its own moment");
+}
+
+#[test]
+fn a_hint_is_told_as_it_was_bounded() {
+    let config = plain().trip(Trip::consecutive_failures(1)).hint_max(10 * SECOND);
+    let (breaker, _) = breaker(config);
+    breaker.try_acquire().unwrap().failure_with_hint(3600 * SECOND);
+    assert!(breaker.explain().contains("A wait of 10s was asked for by the server. In 10s the next"));
+    breaker.open_for(20 * SECOND);
+    assert_eq!(breaker.snapshot().hint, None, "the operator's wait is no server's");
+}
+
+#[test]
+fn a_snapshot_has_all_that_is_explained() {
+    let recovery = HalfOpen::new().max_calls(3).success_threshold(3).max_failures(1);
+    let (breaker, hands) = breaker(plain().half_open(recovery));
+    let closed = breaker.snapshot();
+    assert_eq!((closed.share, closed.cause, closed.probes), (1.0, None, None));
+
+    record(&breaker, 1, 4);
+    let cause = breaker.snapshot().cause.unwrap();
+    assert_eq!(cause.reasons, [TripReason::FailureRate]);
+    assert_eq!((cause.part, cause.calls, cause.threshold), (4, 5, Some(0.5)));
+    assert_eq!(cause.to_string(), "failure rate 80% >= 50% of 5 calls");
+    assert_eq!((breaker.snapshot().share, breaker.snapshot().probes), (0.0, None));
+
+    hands.advance(2 * SECOND);
+    record(&breaker, 1, 1);
+    let _probe = breaker.try_acquire().unwrap();
+    breaker.set_config(plain().build().unwrap());
+    let half_open = breaker.snapshot();
+    assert_eq!(half_open.cause, Some(cause));
+    let probes = half_open.probes.unwrap();
+    assert_eq!((probes.in_flight, probes.limit, probes.has_slot), (1, 3, true));
+    assert_eq!((probes.successes, probes.failures), (1, 1));
+    assert_eq!((probes.needed, probes.failures_to_open, probes.failure_rate), (3, Some(2), None));
+    assert_eq!(probes.due_in, Some(60 * SECOND));
+    assert_eq!(half_open.explain(&breaker.config()), breaker.explain());
+
+    breaker.set_enabled(false);
+    assert!(breaker.snapshot().disabled_by_config);
 }
 
 #[test]

@@ -81,6 +81,34 @@ fn a_status_reads_as_documented() {
 }
 
 #[test]
+fn a_half_open_snapshot_reads_as_documented() {
+    let (clock, hands) = Clock::manual();
+    let breaker = CircuitBreaker::builder("api").clock(clock).build();
+    breaker.open_for(Duration::from_secs(2));
+    hands.advance(Duration::from_secs(2));
+    let _probe = breaker.try_acquire().unwrap();
+    hands.advance(Duration::from_secs(1));
+    let snapshot = to_value(breaker.snapshot()).unwrap();
+    assert_eq!(
+        snapshot["probes"],
+        json!({
+            "in_flight": 1, "limit": 1, "has_slot": false, "successes": 0, "failures": 0,
+            "needed": 1, "failures_to_open": 1, "failure_rate": null, "slow_call_rate": null, "due_in": 59.0
+        })
+    );
+    let cause = json!({ "reasons": ["manual"], "part": 0, "calls": 0, "threshold": null });
+    assert_eq!(snapshot["cause"], cause);
+}
+
+#[test]
+fn a_wait_that_a_server_asked_for_is_a_number() {
+    let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).build().unwrap();
+    let breaker = CircuitBreaker::builder("api").config(config).build();
+    breaker.try_acquire().unwrap().failure_with_hint(Duration::from_millis(7500));
+    assert_eq!(to_value(breaker.snapshot()).unwrap()["hint"], 7.5);
+}
+
+#[test]
 fn a_change_in_a_history_reads_like_the_last_trip() {
     let registry = Registry::new();
     let history = registry.keep_history(10);

@@ -166,7 +166,8 @@ impl Slot {
 
     /// What would be missed of it.
     fn memory(&self) -> Memory {
-        let (snapshot, probes) = self.breaker.look(|control, now| control.machine.probes(now).out);
+        let snapshot = self.breaker.snapshot();
+        let probes = snapshot.probes.map_or(0, |probes| probes.in_flight);
         let window_is_empty = snapshot.counts.calls == 0 || !forgets_with_time(self.breaker.config().form());
         match snapshot.state {
             State::Closed if snapshot.reopenings == 0 && window_is_empty => Memory::Nothing,

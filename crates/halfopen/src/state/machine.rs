@@ -34,6 +34,8 @@ struct Outage {
     /// The wait while open, and when it is over.
     wait: u64,
     deadline: Tick,
+    /// The wait that a server asked for, where it is the longer one.
+    hint: Option<u64>,
     /// What led to the opening, and what the window held then.
     cause: Cause,
     frozen: Counts,
@@ -263,17 +265,20 @@ impl Machine {
 
     fn open(&mut self, at: Tick, cause: Cause, counts: Counts, length: Wait, log: &mut Log) {
         let step = if self.state == State::Closed { self.remembered(at) } else { self.openings };
-        let wait = match length {
-            Wait::Given(nanos) => nanos,
+        let (wait, hint) = match length {
+            Wait::Given(nanos) => (nanos, None),
             Wait::Usual { hint } => {
                 let usual = self.config.wait(step, self.seed, self.epoch + 1);
-                usual.max(hint.map_or(0, |hint| hint.min(self.config.hint_max_nanos())))
+                let hint = hint.map(|hint| hint.min(self.config.hint_max_nanos()));
+                let longer = hint.filter(|&hint| hint > usual);
+                (longer.unwrap_or(usual), longer)
             }
         };
         self.openings = step.saturating_add(1);
         self.enter(State::Open, at, cause, counts, log);
         let outage = self.outage_mut();
         outage.wait = wait;
+        outage.hint = hint;
         outage.deadline = at.after(wait);
         outage.cause = cause;
         outage.frozen = counts;
@@ -325,6 +330,7 @@ impl Outage {
     fn new(config: &CircuitBreakerConfig) -> Outage {
         Outage {
             wait: 0,
+            hint: None,
             deadline: Tick::NEVER,
             cause: Cause::default(),
             frozen: Counts::default(),

@@ -17,6 +17,13 @@ pub(super) struct Probation {
     run: Run,
 }
 
+impl Probes {
+    /// What the next visit with this configuration has to show.
+    pub(crate) fn to_come(config: &CircuitBreakerConfig) -> Probes {
+        Probation::new(config).probes(Tick(0))
+    }
+}
+
 /// Failures or successes in a row.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {

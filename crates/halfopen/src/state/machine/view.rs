@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Admission, Machine, refuse};
 use crate::clock::Tick;
 use crate::state::Cause;
-use crate::state::probation::{Probation, Probes};
+use crate::state::probation::Probes;
 use crate::{Counts, RejectReason, State, TripReason};
 
 /// The breaker as an admission at some moment would find it.
@@ -18,6 +18,8 @@ pub(crate) struct View {
     pub(crate) left: Option<u64>,
     pub(crate) reopenings: u32,
     pub(crate) wait: u64,
+    /// The wait that a server asked for, where it is why the wait is so long.
+    pub(crate) hint: Option<u64>,
     /// Whether this is what the state word says, or what time has made of it since.
     pub(crate) moved: bool,
     /// When time alone will change it.
@@ -45,6 +47,7 @@ struct Opening {
     since: Tick,
     deadline: Tick,
     wait: u64,
+    hint: Option<u64>,
     step: u32,
     epoch: u64,
     counts: Counts,
@@ -56,6 +59,7 @@ impl Opening {
             since: machine.since,
             deadline: machine.deadline(),
             wait: machine.outage().wait,
+            hint: machine.outage().hint,
             step: machine.openings.saturating_sub(1),
             epoch: machine.epoch,
             counts: machine.outage().frozen,
@@ -69,6 +73,7 @@ impl Opening {
             since: due,
             deadline: due.after(wait),
             wait,
+            hint: None,
             step: machine.openings,
             epoch,
             counts: machine.probation().counts(),
@@ -122,6 +127,7 @@ impl Machine {
             left: Some(0),
             reopenings: 0,
             wait: self.config.wait(0, self.seed, self.epoch + 2),
+            hint: None,
             moved: false,
             next: Tick::NEVER,
             has_slot: true,
@@ -138,6 +144,7 @@ impl Machine {
             left: Some(opening.deadline.since(now)),
             reopenings: opening.step,
             wait: opening.wait,
+            hint: opening.hint,
             moved,
             next: opening.deadline,
             ..self.plain_view()
@@ -151,6 +158,7 @@ impl Machine {
             counts: Some(Counts::default()),
             left: Some(0),
             wait: self.config.wait(opening.step.saturating_add(1), self.seed, opening.epoch + 2),
+            hint: None,
             moved: true,
             next: Tick::NEVER,
             has_slot: true,
@@ -189,7 +197,7 @@ impl Machine {
         if self.state == State::HalfOpen && self.overdue(now).is_none() {
             self.probation().probes(now)
         } else {
-            Probation::new(&self.config).probes(now)
+            Probes::to_come(&self.config)
         }
     }
 }
