@@ -1,4 +1,4 @@
-use halfopen::Rejected;
+use halfopen::{RejectReason, Rejected};
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
@@ -30,8 +30,9 @@ pub fn rejected_response(rejected: &Rejected) -> Response<()> {
 }
 
 fn status(rejected: &Rejected) -> StatusCode {
-    match rejected.reason().as_str() {
-        "rate_limited" => StatusCode::TOO_MANY_REQUESTS,
+    match rejected.reason() {
+        RejectReason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        // Reasons of a newer core are no fault of the caller's either.
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -76,5 +77,18 @@ mod tests {
     fn the_longest_wait_is_still_a_header() {
         let (status, seconds) = answer(|breaker| breaker.open_for(Duration::MAX));
         assert_eq!((status, seconds.parse::<u64>().is_ok()), (503, true), "{seconds}");
+    }
+
+    #[test]
+    fn a_rate_limit_is_too_many_requests() {
+        let limited = Rejected::new("ai", RejectReason::RateLimited, Some(Duration::from_millis(1200)));
+        let response = rejected_response(&limited);
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["retry-after"]),
+            (429, &HeaderValue::from(2))
+        );
+
+        let full = rejected_response(&Rejected::bulkhead_full("ai", 20, 5));
+        assert_eq!((full.status().as_u16(), &full.headers()["retry-after"]), (503, &HeaderValue::from(1)));
     }
 }

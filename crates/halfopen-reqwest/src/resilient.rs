@@ -15,14 +15,19 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The window of the default configuration.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(10);
 
-/// More servers than a service calls; a client that is handed URLs from outside stays within bounds.
-const HOSTS: usize = 1_000;
+/// More servers than a service calls, and 7 MB at most: a client that is handed URLs from outside stays
+/// within bounds.
+const HOSTS: usize = 10_000;
+
+/// A server that has not been called for this long is forgotten when room is needed. Shorter than the
+/// registry's own, because names from outside can fail faster than anyone calls them again.
+const IDLE_AFTER: Duration = Duration::from_secs(120);
 
 /// A ready client: timeouts, one circuit breaker per server, and default rules for what is a failure.
 ///
 /// Derefs to its `ClientWithMiddleware`. Connecting may take 5 seconds, a request with its body 30. A
 /// call is decided at the end of its body, so that a server whose answers are cut is found out. Each
-/// server has a breaker in a registry of up to 1,000 names, with the default configuration over a
+/// server has a breaker in a registry of up to 10,000 names, with the default configuration over a
 /// window of twice the timeout: failures that take the whole timeout each are still counted together,
 /// so that ten callers before a server that hangs open its breaker. The [`builder`](Self::builder)
 /// changes any of it. Cheap to clone; clones share all of it.
@@ -208,7 +213,7 @@ fn config_for_timeout(timeout: Duration) -> CircuitBreakerConfig {
 }
 
 fn registry_of(config: CircuitBreakerConfig) -> Registry {
-    Registry::builder().default_config(config).capacity(HOSTS).build()
+    Registry::builder().default_config(config).capacity(HOSTS).idle_after(IDLE_AFTER).build()
 }
 
 impl fmt::Debug for ResilientHttpClientBuilder {

@@ -139,15 +139,6 @@ impl CircuitBreaker {
         answer
     }
 
-    /// A permit for an outcome that is known already, if this state records into the window: never a
-    /// probe, never a rejection.
-    #[cfg(feature = "stream")]
-    pub(crate) fn admit_to_window(&self) -> Option<Permit<'_>> {
-        let word = self.inner().word.load();
-        matches!(word.state(), State::Closed | State::MetricsOnly)
-            .then(|| Permit::new(self, Ticket::untimed(word)))
-    }
-
     /// `count` is given the ledger in the visit that refuses.
     fn admit_locked(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let now = self.inner().clock.now();

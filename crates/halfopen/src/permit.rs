@@ -193,6 +193,11 @@ impl OwnedPermit {
         self.breaker().inner()
     }
 
+    #[cfg(feature = "stream")]
+    pub(crate) fn classified<T, E, C: Classify<T, E>>(&self, result: &Result<T, E>, classify: &C) -> Ending {
+        classified(self.inner(), result, classify)
+    }
+
     /// Taken apart without an end.
     pub(crate) fn into_parts(mut self) -> (CircuitBreaker, Ticket) {
         let breaker = self.breaker.take().expect("a permit that can be asked has not ended");
@@ -247,7 +252,7 @@ fn unsaid() -> Ending {
     if std::thread::panicking() { Ending::Failure { hint: None } } else { Ending::Abandoned }
 }
 
-fn classified<T, E, C: Classify<T, E> + ?Sized>(
+pub(crate) fn classified<T, E, C: Classify<T, E> + ?Sized>(
     inner: &Inner,
     result: &Result<T, E>,
     classify: &C,

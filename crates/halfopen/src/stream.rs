@@ -6,6 +6,7 @@ use futures_core::stream::FusedStream;
 use pin_project_lite::pin_project;
 
 use crate::classify::ErrorsFail;
+use crate::stream_end::StreamEnd;
 use crate::{CircuitBreaker, CircuitBreakerError, Classify, OwnedPermit, Rejected};
 
 pin_project! {
@@ -18,8 +19,9 @@ pin_project! {
     /// - By default the stream is one call that ends with its first item: `Ok` is a success, `Err` a
     ///   failure, the end before any item a success, the drop before any item an abandoned call. So a
     ///   stream that lives for days holds no probe's slot, meets no `probe_timeout` and is not slow.
-    ///   Later items pass; a later `Err` is recorded as a call of its own if the breaker is closed (or
-    ///   metrics-only) at that moment.
+    ///   Later items pass; a later `Err` is recorded as a call of its own while the breaker is still in the
+    ///   visit to the state that admitted the call (or that the call began, as a probe), else it is
+    ///   counted as [`late`](crate::Totals::late) and changes nothing.
     /// - With [`until_end`](Self::until_end) it is one call that ends with the first `Err` (failure),
     ///   the end (success) or the drop (abandoned).
     /// - With [`per_item`](Self::per_item) every item is a call.
@@ -68,8 +70,10 @@ enum Phase {
         permit: OwnedPermit,
         any_item: bool,
     },
-    /// The call has ended; the items go on.
-    Passing,
+    /// The call has ended; the items go on. What they say belongs to the visit of the call (S3).
+    Passing {
+        rest: StreamEnd,
+    },
     Ended,
 }
 
@@ -168,10 +172,7 @@ where
             (Poll::Ready(Some(item)), permit) => {
                 *this.phase = match permit {
                     Some(permit) => settle(*this.mode, permit, &item, this.classify),
-                    None => {
-                        record_later(this.breaker, &item, this.classify);
-                        Phase::Passing
-                    }
+                    None => record_later(this.phase, &item, this.classify),
                 };
                 Poll::Ready(Some(item.map_err(CircuitBreakerError::Inner)))
             }
@@ -183,7 +184,7 @@ where
             Phase::Ended => Some(0),
             // One more than none: a rejection.
             Phase::Asking { .. } => self.stream.size_hint().1.map(|upper| upper.max(1)),
-            Phase::Calling { .. } | Phase::Passing => self.stream.size_hint().1,
+            Phase::Calling { .. } | Phase::Passing { .. } => self.stream.size_hint().1,
         };
         (0, upper)
     }
@@ -206,8 +207,8 @@ fn admit(breaker: &CircuitBreaker, phase: &mut Phase) -> Result<(Option<OwnedPer
     match std::mem::replace(phase, Phase::Ended) {
         Phase::Asking { any_item } => Ok((Some(breaker.try_acquire_owned()?), any_item)),
         Phase::Calling { permit, any_item } => Ok((Some(permit), any_item)),
-        Phase::Passing => {
-            *phase = Phase::Passing;
+        passing @ Phase::Passing { .. } => {
+            *phase = passing;
             Ok((None, true))
         }
         Phase::Ended => Ok((None, true)),
@@ -231,8 +232,7 @@ fn settle<T, E, C: Classify<T, E>>(
     match mode {
         Mode::UntilEnd if item.is_ok() => Phase::Calling { permit, any_item: true },
         Mode::FirstItem | Mode::UntilEnd => {
-            permit.settle(item, classify);
-            Phase::Passing
+            Phase::Passing { rest: permit.settle_the_beginning(item, classify) }
         }
         Mode::PerItem => {
             permit.settle(item, classify);
@@ -241,11 +241,11 @@ fn settle<T, E, C: Classify<T, E>>(
     }
 }
 
-/// An error after the call has ended is a call of its own, where outcomes count without a probe.
-fn record_later<T, E, C: Classify<T, E>>(breaker: &CircuitBreaker, item: &Result<T, E>, classify: &C) {
-    if item.is_err() {
-        if let Some(permit) = breaker.admit_to_window() {
-            permit.settle(item, classify);
-        }
+/// An error after the call has ended is a call of its own, in the visit that the call belongs to.
+fn record_later<T, E, C: Classify<T, E>>(phase: &mut Phase, item: &Result<T, E>, classify: &C) -> Phase {
+    let phase = std::mem::replace(phase, Phase::Ended);
+    if let (Phase::Passing { rest }, Err(_)) = (&phase, item) {
+        rest.settle(item, classify);
     }
+    phase
 }

@@ -53,6 +53,37 @@ impl OwnedPermit {
     }
 }
 
+#[cfg(feature = "stream")]
+impl OwnedPermit {
+    /// Ends a call by the first item of its stream, and returns what records the items that follow.
+    pub(crate) fn settle_the_beginning<T, E, C: crate::Classify<T, E>>(
+        self,
+        item: &Result<T, E>,
+        classify: &C,
+    ) -> StreamEnd {
+        match self.classified(item, classify) {
+            Ending::Success => self.success_at_first_data(),
+            ending @ (Ending::Failure { .. } | Ending::Ignored | Ending::Abandoned) => {
+                let (breaker, ticket) = self.into_parts();
+                let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
+                breaker.end(ticket, ending, None);
+                let is_probe = ticket.word.state() == State::HalfOpen;
+                StreamEnd { breaker, visit: (!is_probe).then(|| ticket.word.epoch()), started }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "stream")]
+impl StreamEnd {
+    /// Records a later item, which may not be the last, as a call of its own.
+    pub(crate) fn settle<T, E, C: crate::Classify<T, E>>(&self, item: &Result<T, E>, classify: &C) {
+        let ending = crate::permit::classified(self.breaker.inner(), item, classify);
+        // Untimed: how long the stream has lived tells nothing about this item.
+        self.breaker.end_of_stream(self.visit, Tick::NEVER, ending, None);
+    }
+}
+
 impl StreamEnd {
     /// The breaker whose probe the stream was.
     pub fn breaker(&self) -> &CircuitBreaker {

@@ -307,11 +307,11 @@ fn page() -> String {
             "\n# {}\n\nFrom {}.\n\n```rust,ignore\nlet config = builder\n",
             library.name, library.source
         )
-        .unwrap();
+        .expect("the breaker permits it");
         for row in library.rows {
             if let Here::Default { code, .. } = row.here {
                 for call in calls(code) {
-                    writeln!(page, "    {call}").unwrap();
+                    writeln!(page, "    {call}").expect("the breaker permits it");
                 }
             }
         }
@@ -322,7 +322,7 @@ fn page() -> String {
                 Here::Example { code, .. } => ("not set", format!("`{}`", calls(code).concat())),
                 Here::Elsewhere { there, what } => (there, what.to_owned()),
             };
-            writeln!(page, "| {} | {there} | {here} |", row.setting).unwrap();
+            writeln!(page, "| {} | {there} | {here} |", row.setting).expect("the breaker permits it");
         }
     }
     page

@@ -171,6 +171,28 @@ fn a_classifier_says_what_an_item_means() {
     assert_eq!((totals(&breaker).ignored, totals(&breaker).failures), (1, 1));
 }
 
+#[test]
+fn later_items_move_no_later_visit() {
+    for as_probe in [false, true] {
+        let (breaker, hands) = breaker();
+        if as_probe {
+            breaker.trip();
+            hands.advance_to_probe(&breaker);
+        }
+        let items = stream::iter([Ok(1), Err("in its own visit"), Err("in a later one")]);
+        let mut stream = Box::pin(breaker.protect_stream(items));
+        let _ = poll(&mut stream);
+        let _ = poll(&mut stream);
+        assert_eq!(breaker.snapshot().counts.failures, 1, "as a probe: {as_probe}");
+
+        breaker.reset();
+        let _ = poll(&mut stream);
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.counts.calls, snapshot.totals.late), (0, 1), "as a probe: {as_probe}");
+        assert_eq!(snapshot.totals.rejected, 0);
+    }
+}
+
 fn poll<S: Stream>(stream: &mut Pin<Box<S>>) -> Poll<Option<S::Item>> {
     stream.as_mut().poll_next(&mut Context::from_waker(Waker::noop()))
 }
