@@ -11,9 +11,9 @@ use halfopen::adapter::{self, Refusal, Signal};
 use halfopen::{
     Abandoned, Backoff, BoxError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig,
     CircuitBreakerConfigBuilder, CircuitBreakerError, Classified, Classify, Clock, ConfigError, Counts,
-    Ended, Event, HalfOpen, Interest, Listener, ManualClock, Outcome, OwnedPermit, Permit, Registry,
+    Ended, Event, HalfOpen, Interest, Listener, ManualClock, Outcome, OwnedPermit, Permit, Probes, Registry,
     RegistryBuilder, RegistryStatus, RejectReason, Rejected, Report, Snapshot, State, StateChange,
-    Subscription, Totals, Trip, TripReason, Window,
+    Subscription, Totals, Trip, TripCause, TripReason, Window,
 };
 use halfopen_http::{GrpcClassify, HttpClassify, WatchedBody};
 use halfopen_reqwest::{BreakerName, CircuitBreakerMiddleware, ReqwestClassify, ResilientHttpClient};
@@ -77,6 +77,7 @@ async fn calls() -> Result<(), Box<dyn Error>> {
     let value: u32 = breaker.call_or_else(answer, |_: CircuitBreakerError<std::io::Error>| async { 2 }).await;
     let other: Result<u32, ConfigError> = breaker.call_with_fallback(answer, |_| async { Ok(2) }).await;
     let blocking: Result<u32, CircuitBreakerError<BoxError>> = breaker.call_blocking(|| Ok::<_, BoxError>(3));
+    breaker.permitting().await;
     let boxed: BoxError = CircuitBreakerError::<BoxError>::Inner("no".into()).into_boxed();
     assert_eq!((value, other?, blocking.unwrap()), (1, 1, 3));
     assert_eq!(boxed.to_string(), "no");
@@ -100,6 +101,12 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     hands.advance(Duration::from_secs(1));
     hands.set(Duration::from_secs(2));
     let _ = Clock::system();
+    let counted: Clock = Clock::from_fn(|| Duration::from_secs(1));
+    let _: Duration = counted.elapsed();
+    breaker.trip();
+    let left: Duration = hands.advance_to_probe(&breaker);
+    assert!(left > Duration::ZERO && breaker.is_half_open());
+    breaker.reset();
 
     let permit: Permit<'_> = breaker.try_acquire()?;
     permit.success();
@@ -115,6 +122,7 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     let outcome: Outcome = Report::from(Outcome::Success).outcome();
     breaker.try_acquire()?.record(outcome);
     let owned: OwnedPermit = breaker.try_acquire_owned()?;
+    let _: Option<Duration> = owned.elapsed();
     owned.failure_with_hint(Duration::from_secs(1));
     let checked: Result<(), Rejected> = breaker.check();
     checked?;
@@ -139,15 +147,25 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     let refusal: Option<Refusal> = adapter::refusal(&breaker);
     let waits: Option<(Refusal, Option<Duration>)> = adapter::refusal_for(&breaker);
     let _: Rejected = adapter::reject(&breaker, refusal.or(Some(waits.unwrap().0)).unwrap());
+    let until: Option<(Refusal, Option<Duration>)> = adapter::refusal_until(&breaker);
+    let quiet: Option<OwnedPermit> = adapter::acquire_if_permitted(&breaker);
+    assert!(until.is_some() && quiet.is_none());
     let closed: Option<OwnedPermit> = adapter::acquire_if_closed(&breaker);
     let refused: Result<OwnedPermit, Rejected> = adapter::into_permit(breaker.clone());
     assert!(closed.is_none() && refused.is_err());
     let found: Option<&Rejected> = halfopen::rejection(&rejected);
     assert!(found.is_some());
+    let found: Option<&Rejected> = adapter::rejection_in(&rejected);
+    assert!(found.is_some());
+    let _: Rejected = Rejected::new("contract", RejectReason::RateLimited, Some(Duration::from_secs(1)));
+    let _: Rejected = Rejected::bulkhead_full(String::from("contract"), 20_u32, 5_u32);
     breaker.force_closed();
     breaker.disable();
     breaker.metrics_only();
     breaker.reset();
+    breaker.trip();
+    breaker.end_wait();
+    assert!(breaker.is_half_open());
     Ok(())
 }
 
@@ -191,6 +209,7 @@ fn a_configuration() -> Result<(), ConfigError> {
 fn what_is_seen() {
     let breaker = CircuitBreaker::builder("contract").build();
     let snapshot: Snapshot = breaker.snapshot();
+    let _: String = snapshot.explain(&breaker.config());
     let Counts { calls, failures, successes, slow, consecutive_failures, consecutive_successes, .. } =
         snapshot.counts;
     assert_eq!([calls, failures, successes, slow, consecutive_failures, consecutive_successes], [0_u64; 6]);
@@ -198,6 +217,9 @@ fn what_is_seen() {
     let _: (Arc<str>, State, Option<Duration>, u64) =
         (snapshot.name, snapshot.state, snapshot.retry_after, snapshot.rejected);
     let _: (u32, Duration, Duration) = (snapshot.reopenings, snapshot.open_duration, snapshot.in_state_for);
+    let _: (Option<Duration>, f64, bool, bool) =
+        (snapshot.hint, snapshot.share, snapshot.has_custom_rule, snapshot.disabled_by_config);
+    let _: (Option<TripCause>, Option<Probes>) = (snapshot.cause, snapshot.probes);
     let totals: Totals = snapshot.totals;
     let _ = [totals.successes, totals.failures, totals.ignored, totals.abandoned, totals.slow, totals.late];
     let _ = [totals.rejected, totals.would_trip, totals.trips, totals.panics, totals.timed, totals.calls()];
@@ -258,6 +280,7 @@ async fn a_registry() -> Result<(), Box<dyn Error>> {
         .capacity(10)
         .idle_after(Duration::from_secs(60))
         .clock(Clock::system())
+        .seed(7_u64)
         .build();
     let _: (Registry, &'static Registry) = (Registry::new(), Registry::global());
     let breaker: CircuitBreaker = registry.get_or_create("db-orders");

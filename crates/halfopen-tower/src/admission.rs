@@ -124,6 +124,6 @@ impl<Request> Admission<Request> for Single {
 
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {
         self.kept = None;
-        self.breaker.acquire_if_permitted()
+        adapter::acquire_if_permitted(&self.breaker)
     }
 }

@@ -50,7 +50,7 @@ impl Waiting {
             while changed.as_mut().poll(cx).is_ready() {
                 changed.set(changes.next(breaker));
             }
-            let Some((_, until)) = breaker.refusal_until() else { return Poll::Ready(()) };
+            let Some((_, until)) = halfopen::adapter::refusal_until(breaker) else { return Poll::Ready(()) };
             // The end of the wait, or of the time a probe has: neither is an event until the breaker is asked.
             let Some(until) = until else { return Poll::Pending };
             let remaining = until.saturating_sub(breaker.now());
@@ -98,6 +98,6 @@ impl<Request> Admission<Request> for Waiting {
 
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {
         self.ready = false;
-        self.breaker.acquire_if_permitted()
+        halfopen::adapter::acquire_if_permitted(&self.breaker)
     }
 }

@@ -70,6 +70,26 @@ pub fn refusal_for(breaker: &CircuitBreaker) -> Option<(Refusal, Option<Duration
     breaker.refusal_for()
 }
 
+/// The same as [`refusal_for`], with the moment on the breaker's own clock ([`CircuitBreaker::now`]) at which
+/// time alone ends the refusal.
+///
+/// Two answers with the same moment are about the same wait, whatever time has passed between them.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{CircuitBreaker, adapter};
+/// use std::time::Duration;
+///
+/// let breaker = CircuitBreaker::builder("payments").build();
+/// breaker.open_for(Duration::from_secs(5));
+/// let (_, until) = adapter::refusal_until(&breaker).unwrap();
+/// assert!(until.unwrap() <= breaker.now() + Duration::from_secs(5));
+/// ```
+pub fn refusal_until(breaker: &CircuitBreaker) -> Option<(Refusal, Option<Duration>)> {
+    breaker.refusal_until()
+}
+
 /// Turns a pending [`Refusal`] into a [`Rejected`], counts it and notifies the listeners.
 #[inline]
 pub fn reject(breaker: &CircuitBreaker, refusal: Refusal) -> Rejected {
@@ -89,6 +109,27 @@ pub fn count_rejection(breaker: &CircuitBreaker, rejected: &Rejected) {
 #[inline]
 pub fn acquire_if_closed(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
     breaker.acquire_if_closed()
+}
+
+/// Returns a permit if the breaker admits a call now, otherwise [`None`]; a refusal is neither counted nor
+/// reported to listeners.
+///
+/// For adapters that record an outcome for which no caller requested a permit, so that no caller is rejected.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{CircuitBreaker, adapter};
+///
+/// let breaker = CircuitBreaker::builder("payments").build();
+/// adapter::acquire_if_permitted(&breaker).unwrap().failure();
+///
+/// breaker.force_open();
+/// assert!(adapter::acquire_if_permitted(&breaker).is_none());
+/// assert_eq!(breaker.snapshot().totals.rejected, 0);
+/// ```
+pub fn acquire_if_permitted(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
+    breaker.acquire_if_permitted()
 }
 
 /// The same as [`CircuitBreaker::try_acquire_owned`], but moves the handle into the permit.

@@ -57,10 +57,8 @@ impl CircuitBreaker {
         if word.is_closed() { Some(OwnedPermit::new(self.clone(), self.ticket(word))) } else { None }
     }
 
-    /// Takes a permit if there is one, and counts and reports no rejection if there is not.
-    ///
-    /// For adapters that record an outcome no caller asked a permit for: nobody is rejected then.
-    pub fn acquire_if_permitted(&self) -> Option<OwnedPermit> {
+    /// See [`adapter::acquire_if_permitted`](crate::adapter::acquire_if_permitted).
+    pub(crate) fn acquire_if_permitted(&self) -> Option<OwnedPermit> {
         let word = self.inner().word.load();
         let ticket = match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => self.ticket(word),

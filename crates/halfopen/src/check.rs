@@ -70,11 +70,8 @@ impl CircuitBreaker {
         self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in())
     }
 
-    /// The same as [`refusal_for`](Self::refusal_for), with the moment on the breaker's own clock
-    /// ([`now`](Self::now)) at which time alone ends the refusal.
-    ///
-    /// Two answers with the same moment are about the same wait, whatever time has passed between them.
-    pub fn refusal_until(&self) -> Option<(Refusal, Option<Duration>)> {
+    /// See [`adapter::refusal_until`](crate::adapter::refusal_until).
+    pub(crate) fn refusal_until(&self) -> Option<(Refusal, Option<Duration>)> {
         self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_at())
     }
 }

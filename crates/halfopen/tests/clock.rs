@@ -84,7 +84,11 @@ fn no_wait_left_is_longer_than_the_whole_wait() {
     assert_eq!(breaker.check().unwrap_err().retry_after(), whole);
     assert_eq!(breaker.snapshot().retry_after, whole);
     assert_eq!(breaker.changes_in(), whole);
-    assert_eq!(breaker.refusal_until().unwrap().1, Some(105 * SECOND), "the moment itself stays");
+    assert_eq!(
+        halfopen::adapter::refusal_until(&breaker).unwrap().1,
+        Some(105 * SECOND),
+        "the moment itself stays"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use halfopen::{CircuitBreaker, Clock, State};
+use halfopen::{CircuitBreaker, Clock, State, adapter};
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -12,18 +12,18 @@ const WAIT: Duration = Duration::from_secs(5);
 fn a_permit_that_is_not_to_be_had_is_no_rejection() {
     let (clock, hands) = Clock::manual();
     let breaker = CircuitBreaker::builder("quiet").clock(clock).build();
-    breaker.acquire_if_permitted().unwrap().success();
+    adapter::acquire_if_permitted(&breaker).unwrap().success();
 
     breaker.open_for(WAIT);
-    assert!(breaker.acquire_if_permitted().is_none());
+    assert!(adapter::acquire_if_permitted(&breaker).is_none());
     hands.advance(WAIT);
-    let probe = breaker.acquire_if_permitted().unwrap();
-    assert!(breaker.acquire_if_permitted().is_none(), "the only probe is out");
+    let probe = adapter::acquire_if_permitted(&breaker).unwrap();
+    assert!(adapter::acquire_if_permitted(&breaker).is_none(), "the only probe is out");
     probe.success();
 
     assert_eq!(breaker.state(), State::Closed);
     breaker.force_open();
-    assert!(breaker.acquire_if_permitted().is_none());
+    assert!(adapter::acquire_if_permitted(&breaker).is_none());
     assert_eq!(breaker.snapshot().totals.rejected, 0);
 }
 
@@ -32,15 +32,15 @@ fn a_refusal_until_a_moment_names_the_same_one_as_time_passes() {
     let (clock, hands) = Clock::manual();
     let breaker = CircuitBreaker::builder("quiet").clock(clock).build();
     hands.advance(WAIT);
-    assert!(breaker.refusal_until().is_none());
+    assert!(adapter::refusal_until(&breaker).is_none());
 
     breaker.open_for(WAIT);
     for _ in 0..3 {
-        assert_eq!(breaker.refusal_until().unwrap().1, Some(2 * WAIT));
+        assert_eq!(adapter::refusal_until(&breaker).unwrap().1, Some(2 * WAIT));
         hands.advance(Duration::from_secs(1));
     }
     breaker.force_open();
-    assert_eq!(breaker.refusal_until().unwrap().1, None);
+    assert_eq!(adapter::refusal_until(&breaker).unwrap().1, None);
 }
 
 #[test]
