@@ -146,7 +146,7 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     adapter::count_rejection(&breaker, &rejected);
     let refusal: Option<Refusal> = adapter::refusal(&breaker);
     let waits: Option<(Refusal, Option<Duration>)> = adapter::refusal_for(&breaker);
-    let _: Rejected = adapter::reject(&breaker, refusal.or(Some(waits.unwrap().0)).unwrap());
+    let _: Rejected = adapter::reject(&breaker, refusal.unwrap_or(waits.unwrap().0));
     let until: Option<(Refusal, Option<Duration>)> = adapter::refusal_until(&breaker);
     let quiet: Option<OwnedPermit> = adapter::acquire_if_permitted(&breaker);
     assert!(until.is_some() && quiet.is_none());

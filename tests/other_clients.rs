@@ -1,4 +1,5 @@
 //! The guide's page "With other clients" quotes the recipes that `tests/other-clients` runs, with their versions.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -22,8 +22,8 @@ fn bulkhead(concurrent: u32, waiting: u32) -> Bulkhead {
 }
 
 /// A call that ends when the test answers it.
-fn answered(call: Call) -> impl Future<Output = Result<u32, BoxError>> + Send {
-    async move { Ok(call.await?) }
+async fn answered(call: Call) -> Result<u32, BoxError> {
+    Ok(call.await?)
 }
 
 fn reason(error: &BoxError) -> RejectReason {

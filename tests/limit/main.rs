@@ -1,4 +1,5 @@
 //! Random histories of the limits against plain models, and against the crate whose algorithm they share.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod bulkhead;
 mod fallback;

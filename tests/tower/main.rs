@@ -15,6 +15,7 @@ mod meanwhile;
 mod modes;
 mod paused;
 mod rejecting;
+#[allow(clippy::redundant_clone, reason = "a service learns from its own clone that it can be cloned")]
 mod reservations;
 mod saturated;
 mod stack;

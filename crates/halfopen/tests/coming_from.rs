@@ -307,11 +307,11 @@ fn page() -> String {
             "\n# {}\n\nFrom {}.\n\n```rust,ignore\nlet config = builder\n",
             library.name, library.source
         )
-        .expect("the breaker permits it");
+        .expect("a string can be written");
         for row in library.rows {
             if let Here::Default { code, .. } = row.here {
                 for call in calls(code) {
-                    writeln!(page, "    {call}").expect("the breaker permits it");
+                    writeln!(page, "    {call}").expect("a string can be written");
                 }
             }
         }
@@ -322,7 +322,7 @@ fn page() -> String {
                 Here::Example { code, .. } => ("not set", format!("`{}`", calls(code).concat())),
                 Here::Elsewhere { there, what } => (there, what.to_owned()),
             };
-            writeln!(page, "| {} | {there} | {here} |", row.setting).expect("the breaker permits it");
+            writeln!(page, "| {} | {there} | {here} |", row.setting).expect("a string can be written");
         }
     }
     page

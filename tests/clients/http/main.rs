@@ -1,4 +1,5 @@
 //! `halfopen-http` over hyper-util's client and a real hyper server on a loopback port.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "../../support/clocked.rs"]
 mod clocked;
