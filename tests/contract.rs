@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 
 use halfopen::adapter::{self, Refusal, Signal};
 use halfopen::{
-    Abandoned, Backoff, BoxError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig,
+    Abandoned, Backoff, BackoffKind, BoxError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig,
     CircuitBreakerConfigBuilder, CircuitBreakerError, Classified, Classify, Clock, ConfigError, Counts,
-    Ended, Event, HalfOpen, Interest, Listener, ManualClock, Outcome, OwnedPermit, Permit, Probes, Registry,
-    RegistryBuilder, RegistryStatus, RejectReason, Rejected, Report, Snapshot, State, StateChange,
+    Ended, Event, HalfOpen, Interest, Listener, ManualClock, Opening, Outcome, OwnedPermit, Permit, Probes,
+    Registry, RegistryBuilder, RegistryStatus, RejectReason, Rejected, Report, Snapshot, State, StateChange,
     Subscription, Totals, Trip, TripCause, TripReason, Window,
 };
 use halfopen_http::{GrpcClassify, HttpClassify, WatchedBody};
@@ -200,6 +200,12 @@ fn a_configuration() -> Result<(), ConfigError> {
     let _ = (CircuitBreakerConfig::aggressive(), CircuitBreakerConfig::conservative());
     let _ = (Abandoned::Ignore, Abandoned::Failure, HalfOpen::new().failure_rate(0.5));
     let _ = (Backoff::none(), Backoff::delays([Duration::from_secs(1)]));
+    let backoff: Backoff = Backoff::with(|opening: &Opening| {
+        let _: (u32, Option<f64>, Option<Duration>, Duration) =
+            (opening.openings, opening.failure_rate, opening.hint, opening.open_duration);
+        opening.open_duration
+    });
+    assert_eq!(backoff.kind(), BackoffKind::Custom);
     let _ = [Window::last_calls(5), Window::tumbling(Duration::from_secs(1)), Window::unbounded()];
     CircuitBreakerConfig::builder().no_trip_rules().build()?;
     Ok(())

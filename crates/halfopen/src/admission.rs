@@ -140,7 +140,7 @@ impl CircuitBreaker {
     /// `count` is given the ledger in the visit that refuses.
     fn admit_locked(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let now = self.inner().clock.now();
-        let (answer, ticket) = self.transition(now, |control, log, now| {
+        let (answer, ticket, lacks_plan) = self.transition(now, |control, log, now| {
             let answer = control.machine.admit(now, log);
             if !log.is_empty() {
                 // The visits that this admission began come before its rejection.
@@ -156,8 +156,11 @@ impl CircuitBreaker {
             };
             // The machine may be found in any state by now; a probe is always timed.
             let word = Word::new(control.machine.epoch(), control.machine.state());
-            (answer, Ticket::timed(word, now))
+            (answer, Ticket::timed(word, now), control.machine.lacks_plan())
         });
+        if lacks_plan {
+            self.plan_overdue(now);
+        }
         answer.map(|()| ticket)
     }
 

@@ -158,14 +158,14 @@ impl CircuitBreaker {
     /// half-open visit is judged to its end by the numbers it began with.
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
-        self.transition(now, |control, log, now| {
+        let _old = self.transition(now, |control, log, now| {
             let moment = Moment::at(&self.0.clock, now);
             // What is due already happens by the numbers it was due by.
             control.machine.catch_up(now, log);
             let generation = self.0.window.reconfigure(&config, &moment);
             let clocked = config.needs_clock();
             self.0.word.publish(self.0.word.load().with_generation(generation).with_clocked(clocked));
-            control.machine.set_config(config, log);
+            control.machine.set_config(config, log)
         });
     }
 

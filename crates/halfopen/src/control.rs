@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::{Moment, nanos};
+use crate::state::Wait;
 use crate::{CircuitBreaker, State};
 
 impl CircuitBreaker {
@@ -48,9 +49,14 @@ impl CircuitBreaker {
 
     fn open_by_hand(&self, wait: Option<u64>) {
         let now = self.inner().clock.now();
+        let plan = if wait.is_none() { self.plan_by_hand(now) } else { None };
         self.transition(now, |control, log, now| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
-            control.machine.open_by_hand(wait, counts, now, log);
+            // What is due already comes first: the plan is for the visit that goes on.
+            control.machine.catch_up_wait(now, log);
+            let planned = plan.filter(|plan| plan.epoch == control.machine.epoch()).map(|plan| plan.wait);
+            let length = wait.map_or(Wait::Usual { hint: None, planned }, Wait::Given);
+            control.machine.open_by_hand(length, counts, now, log);
         });
     }
 

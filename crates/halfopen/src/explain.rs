@@ -93,7 +93,11 @@ impl Explanation<'_> {
         self.recorded(f)?;
         self.limits(f)?;
         if self.can_open() {
-            write!(f, " It would then reject every call for {}", Brief(*open_duration))?;
+            f.write_str(" It would then reject every call for ")?;
+            match self.config.custom_backoff() {
+                Some(_) => f.write_str("as long as its backoff decides"),
+                None => write!(f, "{}", Brief(*open_duration)),
+            }?;
             if *reopenings > 0 {
                 write!(f, " (the backoff remembers {})", Many(*reopenings, "opening", "openings"))?;
             }
@@ -147,7 +151,8 @@ impl Explanation<'_> {
                 write!(f, "Until then every other call is rejected ({rejected} so far). ")?;
             }
         }
-        self.verdict(f, &probes, Some(*open_duration))
+        let wait = self.config.custom_backoff().is_none().then_some(*open_duration);
+        self.verdict(f, &probes, wait)
     }
 
     fn forced_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -105,6 +105,7 @@ mod outcome;
 mod panics;
 mod permit;
 mod permitting;
+mod plan;
 mod policy;
 mod printable;
 mod protected;
@@ -132,7 +133,7 @@ pub use clock::Clock;
 pub use clock::ManualClock;
 pub use config::{
     Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
-    ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Trip, TripKind, Window, WindowKind,
+    ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Opening, Trip, TripKind, Window, WindowKind,
     format_duration, parse_duration,
 };
 pub use error::{BoxError, CircuitBreakerError, RejectReason, Rejected, rejection};

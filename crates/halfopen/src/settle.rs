@@ -9,7 +9,7 @@ use crate::config::Abandoned;
 use crate::listeners::Kind as EventKind;
 use crate::permit::{Ending, Ticket, caught};
 use crate::policy::trip;
-use crate::state::{Cause, HalfOpenEnd, Verdict};
+use crate::state::{Cause, HalfOpenEnd, Verdict, Wait};
 use crate::window::{Added, Kind, Recorded};
 use crate::{CircuitBreaker, Counts, Ended, Event, Interest, State};
 
@@ -184,8 +184,10 @@ impl CircuitBreaker {
         };
         let now = moment.get();
         let started = ticket.started().unwrap_or(now);
+        let planned = self.plan_after_probe(end, now).filter(|plan| plan.epoch == ticket.word.epoch());
+        let planned = planned.map(|plan| plan.wait);
         let (verdict, moved, began) = self.transition(now, |control, log, now| {
-            let verdict = control.machine.settle(ticket.word.epoch(), started, end, now, log);
+            let verdict = control.machine.settle(ticket.word.epoch(), started, end, planned, now, log);
             if verdict == Verdict::Counted {
                 self.inner().aside().ledger.note(ended, slow);
             }
@@ -214,8 +216,11 @@ impl CircuitBreaker {
             (State::MetricsOnly, fired) => self.note_holding(ticket, fired, counts),
             (State::Closed, Some(cause)) => {
                 let now = moment.get();
+                let planned = self.plan_after_calls(counts, hint, now);
+                let planned = planned.filter(|plan| plan.epoch == ticket.word.epoch()).map(|plan| plan.wait);
+                let wait = Wait::Usual { hint, planned };
                 self.transition(now, |control, log, now| {
-                    control.machine.trip(ticket.word.epoch(), cause, *counts, hint, now, log);
+                    control.machine.trip(ticket.word.epoch(), cause, *counts, wait, now, log);
                 });
             }
             (State::Closed | State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => {}

@@ -213,7 +213,8 @@ pub struct Snapshot {
     pub rejected: u64,
     /// Openings that are not forgotten, before the current or next one: the step of the backoff.
     pub reopenings: u32,
-    /// The current wait, or while not open the next one.
+    /// The current wait, or while not open the next one (with [`Backoff::with`](crate::Backoff::with), which
+    /// decides it only then, the configured one).
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::seconds::serialize"))]
     pub open_duration: Duration,
     /// The wait that a server asked for, if it is the reason that the current wait is as long as it is;

@@ -1,3 +1,5 @@
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{Problems, number};
@@ -6,9 +8,9 @@ use crate::clock::nanos;
 
 /// How the wait grows while a dependency stays down, and how breakers are kept from asking at once.
 ///
-/// Three ways: [`none`](Self::none) waits `open_duration` each time, [`exponential`](Self::exponential)
-/// longer with every opening, and [`delays`](Self::delays) goes down a list. All start without
-/// jitter. Which opening it is counts from the last visit to closed, or with
+/// Four ways: [`none`](Self::none) waits `open_duration` each time, [`exponential`](Self::exponential)
+/// longer with every opening, [`delays`](Self::delays) goes down a list, and [`with`](Self::with) calls a
+/// function. All start without jitter. Which opening it is counts from the last visit to closed, or with
 /// [`forget_after`](Self::forget_after) longer back.
 ///
 /// # Examples
@@ -26,11 +28,8 @@ use crate::clock::nanos;
 /// # Ok::<(), halfopen::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(
-    feature = "serde",
-    serde(try_from = "super::document::Backoff", into = "super::document::Backoff")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "super::document::Backoff"))]
 pub struct Backoff {
     growth: Growth,
     max: Option<Duration>,
@@ -43,6 +42,39 @@ enum Growth {
     Fixed,
     Exponential(f64),
     Delays(Vec<Duration>),
+    Custom(Custom),
+}
+
+/// The user's own function.
+#[derive(Clone)]
+struct Custom(Arc<dyn Fn(&Opening) -> Duration + Send + Sync>);
+
+impl fmt::Debug for Custom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fn(&Opening) -> Duration")
+    }
+}
+
+impl PartialEq for Custom {
+    fn eq(&self, other: &Custom) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// An opening whose wait a function decides; see [`Backoff::with`].
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Opening {
+    /// The openings before this one that are not forgotten: the step of the backoff, 0 for the first.
+    pub openings: u32,
+    /// The rate of failures, from 0 to 1, among the calls (in half-open the probes) that the decision to open
+    /// is made on; [`None`] without calls, and where a probe does not report in time.
+    pub failure_rate: Option<f64>,
+    /// The wait that the server asked for, up to
+    /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
+    pub hint: Option<Duration>,
+    /// The configured [`open_duration`](crate::CircuitBreakerConfigBuilder::open_duration).
+    pub open_duration: Duration,
 }
 
 /// How the waits of a [`Backoff`] follow one another.
@@ -61,6 +93,8 @@ pub enum BackoffKind<'a> {
         /// At least one.
         delays: &'a [Duration],
     },
+    /// A function returns each wait.
+    Custom,
 }
 
 /// The limit of an exponential backoff that names none.
@@ -85,6 +119,44 @@ impl Backoff {
     /// At least one, each longer than zero.
     pub fn delays(d: impl IntoIterator<Item = Duration>) -> Backoff {
         Backoff::of(Growth::Delays(d.into_iter().collect()))
+    }
+
+    /// Each wait is what the function returns for its [`Opening`].
+    ///
+    /// [`max`](Self::max) and [`jitter`](Self::jitter) apply to it, and a hint that is longer lengthens it. The
+    /// function runs in the task whose call opens the breaker, under no lock of the breaker. It is also called
+    /// where no opening follows: for each failure of a probe, and once in a half-open visit for a probe that
+    /// may not report in time; so it should return a wait and do nothing else, and it must not call a control
+    /// such as `trip` of a breaker that has it. If it panics, the panic is caught and counted in
+    /// [`Totals::panics`](crate::Totals::panics), and the wait is `open_duration`.
+    ///
+    /// Two such backoffs are equal if one is a clone of the other. No document can hold one: a configuration
+    /// with it fails to serialize, with an error that names `open.backoff`. Until the breaker opens the next
+    /// wait is not known, and [`Snapshot::open_duration`](crate::Snapshot::open_duration) is the configured one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, Trip};
+    /// use std::time::Duration;
+    ///
+    /// let backoff = Backoff::with(|opening| match opening.failure_rate {
+    ///     Some(rate) if rate < 0.8 => opening.open_duration,
+    ///     _ => opening.open_duration * 10,
+    /// });
+    /// let config = CircuitBreakerConfig::builder()
+    ///     .trip(Trip::consecutive_failures(1))
+    ///     .open_duration(Duration::from_secs(1))
+    ///     .backoff(backoff)
+    ///     .build()?;
+    /// let breaker = CircuitBreaker::new("payments", config);
+    ///
+    /// breaker.try_acquire().unwrap().failure();
+    /// assert_eq!(breaker.snapshot().open_duration, Duration::from_secs(10));
+    /// # Ok::<(), halfopen::ConfigError>(())
+    /// ```
+    pub fn with(wait: impl Fn(&Opening) -> Duration + Send + Sync + 'static) -> Backoff {
+        Backoff::of(Growth::Custom(Custom(Arc::new(wait))))
     }
 
     /// No wait of this backoff is longer, with or without jitter; longer than zero.
@@ -117,6 +189,7 @@ impl Backoff {
             Growth::Fixed => BackoffKind::Fixed,
             Growth::Exponential(multiplier) => BackoffKind::Exponential { multiplier: *multiplier },
             Growth::Delays(delays) => BackoffKind::Delays { delays },
+            Growth::Custom(_) => BackoffKind::Custom,
         }
     }
 
@@ -150,7 +223,7 @@ impl Backoff {
 
     pub(super) fn judge(&self, problems: &mut Problems) {
         match &self.growth {
-            Growth::Fixed => {}
+            Growth::Fixed | Growth::Custom(_) => {}
             Growth::Exponential(multiplier) => {
                 if !(1.0..=1_000.0).contains(multiplier) {
                     problems.add("backoff.multiplier", number(*multiplier), "from 1 to 1000");
@@ -177,13 +250,31 @@ impl Backoff {
         }
     }
 
+    /// The user's own function, if there is one.
+    pub(super) fn custom(&self) -> Option<&(dyn Fn(&Opening) -> Duration + Send + Sync)> {
+        match &self.growth {
+            Growth::Custom(custom) => Some(&*custom.0),
+            Growth::Fixed | Growth::Exponential(_) | Growth::Delays(_) => None,
+        }
+    }
+
     /// The nanoseconds to wait at a step of the backoff: the same for every reader (S20).
-    pub(super) fn wait(&self, open_duration: Duration, step: u32, seed: u64, epoch: u64) -> u64 {
+    ///
+    /// `planned` is the answer of the user's own function, which does not run here.
+    pub(super) fn wait(
+        &self,
+        open_duration: Duration,
+        planned: Option<u64>,
+        step: u32,
+        seed: u64,
+        epoch: u64,
+    ) -> u64 {
         let limit = self.longest(open_duration);
         let planned = match &self.growth {
             Growth::Fixed => nanos(open_duration),
             Growth::Exponential(multiplier) => grown(nanos(open_duration), *multiplier, step),
             Growth::Delays(delays) => nanos(delays[(step as usize).min(delays.len() - 1)]),
+            Growth::Custom(_) => planned.unwrap_or(nanos(open_duration)),
         };
         let planned = planned.min(limit);
         match ratio::parts_per_billion(self.jitter) {
@@ -196,7 +287,7 @@ impl Backoff {
         match (self.max, &self.growth) {
             (Some(max), _) => nanos(max),
             (None, Growth::Exponential(_)) => nanos(EXPONENTIAL_MAX.max(open_duration)),
-            (None, Growth::Fixed | Growth::Delays(_)) => u64::MAX,
+            (None, Growth::Fixed | Growth::Delays(_) | Growth::Custom(_)) => u64::MAX,
         }
     }
 }
@@ -249,15 +340,15 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn waits(backoff: &Backoff, open: Duration, steps: &[u32]) -> Vec<u64> {
-        steps.iter().map(|&step| backoff.wait(open, step, 7, 9) / 1_000_000_000).collect()
+        steps.iter().map(|&step| backoff.wait(open, None, step, 7, 9) / 1_000_000_000).collect()
     }
 
     #[test]
     fn a_fixed_wait_is_the_open_duration_to_the_nanosecond() {
         let odd = Duration::from_nanos((1 << 60) + 1);
         for step in [0, 1, u32::MAX] {
-            assert_eq!(Backoff::none().wait(odd, step, 0, 0), (1 << 60) + 1);
-            assert_eq!(Backoff::exponential(1.0).wait(odd, step, 0, 0), (1 << 60) + 1);
+            assert_eq!(Backoff::none().wait(odd, None, step, 0, 0), (1 << 60) + 1);
+            assert_eq!(Backoff::exponential(1.0).wait(odd, None, step, 0, 0), (1 << 60) + 1);
         }
     }
 
@@ -272,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_grown_wait_is_to_the_nearest_nanosecond() {
-        let wait = Backoff::exponential(1.15).wait(Duration::from_millis(100), 1, 0, 0);
+        let wait = Backoff::exponential(1.15).wait(Duration::from_millis(100), None, 1, 0, 0);
         assert_eq!(wait, 115_000_000);
     }
 
@@ -291,20 +382,20 @@ mod tests {
     #[test]
     fn no_number_overflows() {
         let steep = Backoff::exponential(1_000.0).max(Duration::MAX);
-        assert_eq!(steep.wait(SECOND, u32::MAX, 0, 0), u64::MAX);
-        assert_eq!(steep.wait(Duration::ZERO, u32::MAX, 0, 0), 0);
-        assert_eq!(steep.wait(Duration::MAX, 3, 0, 0), u64::MAX);
+        assert_eq!(steep.wait(SECOND, None, u32::MAX, 0, 0), u64::MAX);
+        assert_eq!(steep.wait(Duration::ZERO, None, u32::MAX, 0, 0), 0);
+        assert_eq!(steep.wait(Duration::MAX, None, 3, 0, 0), u64::MAX);
         let jittered = Backoff::none().jitter(0.999_999_999);
         for epoch in 0..100 {
-            assert!(jittered.wait(Duration::MAX, 0, 3, epoch) > 0);
-            assert_eq!(jittered.wait(Duration::ZERO, 0, 3, epoch), 0);
+            assert!(jittered.wait(Duration::MAX, None, 0, 3, epoch) > 0);
+            assert_eq!(jittered.wait(Duration::ZERO, None, 0, 3, epoch), 0);
         }
     }
 
     #[test]
     fn jitter_fills_its_range_and_never_leaves_it() {
         let backoff = Backoff::none().jitter(0.2);
-        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, 0, 1, epoch)).collect();
+        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, None, 0, 1, epoch)).collect();
         let (low, high) = (*all.iter().min().unwrap(), *all.iter().max().unwrap());
         assert!((8_000_000_000..8_050_000_000).contains(&low), "{low}");
         assert!((11_950_000_000..=12_000_000_000).contains(&high), "{high}");
@@ -313,15 +404,38 @@ mod tests {
     #[test]
     fn jitter_at_the_limit_stays_below_it_and_stays_spread() {
         let backoff = Backoff::exponential(2.0).max(10 * SECOND).jitter(0.5);
-        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, 4, 1, epoch)).collect();
+        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, None, 4, 1, epoch)).collect();
         assert!(all.iter().all(|wait| (5_000_000_000..=10_000_000_000).contains(wait)));
         assert!(all.iter().filter(|&&wait| wait == 10_000_000_000).count() < 3);
     }
 
     #[test]
+    fn a_wait_that_a_function_returns_is_bounded_and_spread_like_others() {
+        let custom = Backoff::with(|_| SECOND);
+        assert_eq!(custom.wait(9 * SECOND, Some(nanos(2 * SECOND)), 5, 0, 0), nanos(2 * SECOND));
+        assert_eq!(custom.wait(9 * SECOND, None, 5, 0, 0), nanos(9 * SECOND));
+        assert_eq!(custom.wait(SECOND, Some(u64::MAX), 5, 0, 0), u64::MAX);
+        let bounded = custom.clone().max(3 * SECOND);
+        assert_eq!(bounded.wait(9 * SECOND, Some(nanos(8 * SECOND)), 0, 0, 0), nanos(3 * SECOND));
+        let spread = custom.jitter(0.5);
+        let waits: Vec<_> =
+            (0..50).map(|epoch| spread.wait(SECOND, Some(nanos(2 * SECOND)), 0, 1, epoch)).collect();
+        assert!(waits.iter().all(|wait| (nanos(SECOND)..=nanos(3 * SECOND)).contains(wait)), "{waits:?}");
+        assert_ne!(waits[0], waits[1]);
+    }
+
+    #[test]
+    fn a_custom_backoff_equals_its_clones_alone() {
+        let one = Backoff::with(|_| SECOND);
+        assert_eq!(one, one.clone());
+        assert_ne!(one, Backoff::with(|_| SECOND));
+        assert_eq!(one.kind(), BackoffKind::Custom);
+    }
+
+    #[test]
     fn jitter_follows_from_the_seed_and_the_epoch() {
         let backoff = Backoff::none().jitter(0.2);
-        let wait = |seed, epoch| backoff.wait(10 * SECOND, 0, seed, epoch);
+        let wait = |seed, epoch| backoff.wait(10 * SECOND, None, 0, seed, epoch);
         assert_eq!(wait(1, 1), wait(1, 1));
         assert_ne!(wait(1, 1), wait(2, 1));
         assert_ne!(wait(1, 1), wait(1, 2));

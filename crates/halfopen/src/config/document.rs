@@ -217,10 +217,21 @@ impl TryFrom<Backoff> for super::Backoff {
     }
 }
 
+impl Serialize for super::Backoff {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.kind() == BackoffKind::Custom {
+            let text = "`open.backoff` is a function (`Backoff::with`), which no document can hold";
+            return Err(serde::ser::Error::custom(text));
+        }
+        Backoff::from(self.clone()).serialize(serializer)
+    }
+}
+
 impl From<super::Backoff> for Backoff {
     fn from(backoff: super::Backoff) -> Backoff {
         let (multiplier, delays) = match backoff.kind() {
-            BackoffKind::Fixed => (None, None),
+            // A custom one has been refused.
+            BackoffKind::Fixed | BackoffKind::Custom => (None, None),
             BackoffKind::Exponential { multiplier } => (Some(multiplier), None),
             BackoffKind::Delays { delays } => (None, Some(delays.iter().copied().map(Text).collect())),
         };

@@ -18,7 +18,7 @@ mod tests;
 mod trip;
 mod window;
 
-pub use backoff::{Backoff, BackoffKind};
+pub use backoff::{Backoff, BackoffKind, Opening};
 pub use builder::CircuitBreakerConfigBuilder;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use error::{ConfigError, ConfigProblem};

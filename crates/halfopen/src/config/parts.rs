@@ -2,7 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Abandoned, Backoff, CircuitBreakerConfigBuilder, Form, HalfOpen, Recovery, Rule, Trip, Window};
+use super::{
+    Abandoned, Backoff, CircuitBreakerConfigBuilder, Form, HalfOpen, Opening, Recovery, Rule, Trip, Window,
+};
 use crate::clock::nanos;
 
 /// When a breaker opens, how long it waits, and what closes it again.
@@ -242,8 +244,15 @@ impl CircuitBreakerConfig {
     }
 
     /// The nanoseconds that the opening of an epoch waits; `step` openings before it are remembered.
-    pub(crate) fn wait(&self, step: u32, seed: u64, epoch: u64) -> u64 {
-        self.0.backoff.wait(self.0.open_duration, step, seed, epoch)
+    ///
+    /// `planned` is the answer of the user's own function, where it has been asked.
+    pub(crate) fn wait(&self, planned: Option<u64>, step: u32, seed: u64, epoch: u64) -> u64 {
+        self.0.backoff.wait(self.0.open_duration, planned, step, seed, epoch)
+    }
+
+    /// The user's own function for the waits, if there is one.
+    pub(crate) fn custom_backoff(&self) -> Option<&(dyn Fn(&Opening) -> Duration + Send + Sync)> {
+        self.0.backoff.custom()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::policy::recovery::Finding;
 use crate::policy::trip;
 use crate::state::probation::{HalfOpenEnd, Probation};
 use crate::state::{Cause, Change, Entry, Log};
-use crate::{Counts, RejectReason, State, TripReason};
+use crate::{Counts, Opening, RejectReason, State, TripReason};
 
 /// The automatic machine and the operator's switch: all that moves under the transition lock.
 ///
@@ -105,9 +105,11 @@ impl Machine {
     }
 
     /// Replaces the configuration; whatever is going on goes on (S30).
-    pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig, log: &mut Log) {
-        self.config = config;
+    ///
+    /// Returns the old one, which is dropped outside the lock: it may hold the user's own function.
+    pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig, log: &mut Log) -> CircuitBreakerConfig {
         log.push(Entry::ConfigChanged);
+        std::mem::replace(&mut self.config, config)
     }
 
     /// Openings still remembered in Closed (S20).
@@ -118,6 +120,47 @@ impl Machine {
                 self.openings.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX))
             }
             None => self.openings,
+        }
+    }
+
+    /// The opening that may end this visit, without the figures that led to it, for the user's own function;
+    /// [`None`] where no opening can follow.
+    pub(crate) fn opening_to_come(&self, now: Tick) -> Option<Opening> {
+        let openings = match self.state {
+            State::Closed => self.remembered(now),
+            State::HalfOpen => self.openings,
+            State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => return None,
+        };
+        Some(Opening { openings, open_duration: self.config.open_duration(), ..Opening::default() })
+    }
+
+    /// The counts of a half-open visit, with one more probe that ends so.
+    pub(crate) fn counts_with(&self, end: HalfOpenEnd) -> Counts {
+        match &self.outage {
+            Some(outage) => outage.probation.counts_with(end),
+            None => Counts::default(),
+        }
+    }
+
+    /// Opens a half-open visit that time has made due, as the next admission would.
+    pub(crate) fn catch_up_wait(&mut self, now: Tick, log: &mut Log) {
+        self.catch_up(now, log);
+        if self.state == State::Open && now >= self.deadline() {
+            self.half_open(log);
+        }
+    }
+
+    /// Whether the wait after a probe that does not report is still to be planned.
+    pub(crate) fn lacks_plan(&self) -> bool {
+        self.state == State::HalfOpen
+            && self.config.custom_backoff().is_some()
+            && self.probation().planned.is_none()
+    }
+
+    /// The wait of the opening that a probe of `epoch` leads to if it does not report in time.
+    pub(crate) fn plan(&mut self, epoch: u64, wait: u64) {
+        if epoch == self.epoch && self.state == State::HalfOpen {
+            self.outage_mut().probation.planned.get_or_insert(wait);
         }
     }
 
@@ -161,6 +204,7 @@ impl Machine {
         epoch: u64,
         started: Tick,
         end: HalfOpenEnd,
+        planned: Option<u64>,
         now: Tick,
         log: &mut Log,
     ) -> Verdict {
@@ -174,7 +218,7 @@ impl Machine {
             Finding::Recovered => self.close(now, Cause::default(), log),
             Finding::StillSick => {
                 let (cause, counts) = (Cause::plain(TripReason::ProbeFailed), self.probation().counts());
-                self.open(now, cause, counts, Wait::Usual { hint }, log);
+                self.open(now, cause, counts, Wait::Usual { hint, planned }, log);
             }
         }
         Verdict::Counted
@@ -186,28 +230,25 @@ impl Machine {
         epoch: u64,
         cause: Cause,
         counts: Counts,
-        hint: Option<u64>,
+        wait: Wait,
         now: Tick,
         log: &mut Log,
     ) {
         if epoch == self.epoch && self.state == State::Closed {
-            self.open(now, cause, counts, Wait::Usual { hint }, log);
+            self.open(now, cause, counts, wait, log);
         }
     }
 
     // ---- the operator -------------------------------------------------------------------------
 
-    /// `trip()` and, with a wait, `open_for()`: nothing under an override. `counts` are the window's.
-    pub(crate) fn open_by_hand(&mut self, wait: Option<u64>, counts: Counts, now: Tick, log: &mut Log) {
-        self.catch_up(now, log);
-        if self.state == State::Open && now >= self.deadline() {
-            self.half_open(log);
-        }
-        let length = wait.map_or(Wait::Usual { hint: None }, Wait::Given);
+    /// `trip()` and, with a wait that is given, `open_for()`: nothing under an override. `counts` are the
+    /// window's.
+    pub(crate) fn open_by_hand(&mut self, length: Wait, counts: Counts, now: Tick, log: &mut Log) {
+        self.catch_up_wait(now, log);
         match self.state {
             State::Closed => self.open(now, trip::manual(), counts, length, log),
             State::HalfOpen => self.open(now, trip::manual(), self.probation().counts(), length, log),
-            State::Open if wait.is_some() => {
+            State::Open if matches!(length, Wait::Given(_)) => {
                 // The same outage goes on: it is no further step of the backoff.
                 self.openings = self.openings.saturating_sub(1);
                 self.open(now, trip::manual(), self.outage().frozen, length, log);
@@ -256,7 +297,8 @@ impl Machine {
         }
         if let Some(due) = self.overdue(now) {
             let cause = Cause::plain(TripReason::ProbeTimedOut);
-            self.open(due, cause, self.probation().counts(), Wait::Usual { hint: None }, log);
+            let wait = Wait::Usual { hint: None, planned: self.probation().planned };
+            self.open(due, cause, self.probation().counts(), wait, log);
             if now >= self.deadline() {
                 self.half_open(log);
             }
@@ -267,8 +309,8 @@ impl Machine {
         let step = if self.state == State::Closed { self.remembered(at) } else { self.openings };
         let (wait, hint) = match length {
             Wait::Given(nanos) => (nanos, None),
-            Wait::Usual { hint } => {
-                let usual = self.config.wait(step, self.seed, self.epoch + 1);
+            Wait::Usual { hint, planned } => {
+                let usual = self.config.wait(planned, step, self.seed, self.epoch + 1);
                 let hint = hint.map(|hint| hint.min(self.config.hint_max_nanos()));
                 let longer = hint.filter(|&hint| hint > usual);
                 (longer.unwrap_or(usual), longer)
@@ -320,9 +362,14 @@ impl Machine {
 }
 
 /// How long an opening lasts.
-#[derive(Clone, Copy)]
-enum Wait {
-    Usual { hint: Option<u64> },
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    /// What is configured, or a server's hint if that is longer. `planned` is the answer of the user's own
+    /// function, which runs before the transition lock is taken.
+    Usual {
+        hint: Option<u64>,
+        planned: Option<u64>,
+    },
     Given(u64),
 }
 

@@ -60,7 +60,12 @@ impl Bench {
     }
 
     fn trip(&mut self) {
-        self.machine.open_by_hand(None, Counts::default(), self.now, &mut self.log);
+        self.machine.open_by_hand(
+            Wait::Usual { hint: None, planned: None },
+            Counts::default(),
+            self.now,
+            &mut self.log,
+        );
     }
 
     fn admit(&mut self) -> Admission {
@@ -69,7 +74,7 @@ impl Bench {
 
     fn end_probe(&mut self, end: HalfOpenEnd) -> Verdict {
         let epoch = self.machine.epoch();
-        self.machine.settle(epoch, self.now, end, self.now, &mut self.log)
+        self.machine.settle(epoch, self.now, end, None, self.now, &mut self.log)
     }
 
     fn fail_probe(&mut self) {
@@ -127,7 +132,14 @@ fn an_opening_publishes_its_deadline_and_its_cause() {
     assert_eq!(bench.machine.deadline(), Tick::NEVER);
     let cause = Cause { part: 3, ..Cause::plain(TripReason::FailureCount) };
     let epoch = bench.machine.epoch();
-    bench.machine.trip(epoch, cause, Counts::default(), None, bench.now, &mut bench.log);
+    bench.machine.trip(
+        epoch,
+        cause,
+        Counts::default(),
+        Wait::Usual { hint: None, planned: None },
+        bench.now,
+        &mut bench.log,
+    );
     assert_eq!(bench.machine.cause(), cause);
     assert_eq!(bench.machine.deadline(), bench.now.after(bench.view().wait));
 }
@@ -136,7 +148,14 @@ fn an_opening_publishes_its_deadline_and_its_cause() {
 fn a_rule_opens_only_the_closed_visit_it_was_asked_in() {
     let trip = |bench: &mut Bench, epoch| {
         let cause = Cause::plain(TripReason::FailureCount);
-        bench.machine.trip(epoch, cause, Counts::default(), None, bench.now, &mut bench.log);
+        bench.machine.trip(
+            epoch,
+            cause,
+            Counts::default(),
+            Wait::Usual { hint: None, planned: None },
+            bench.now,
+            &mut bench.log,
+        );
         bench.machine.state()
     };
     let mut later = Bench::closed();

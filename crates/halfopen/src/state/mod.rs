@@ -16,7 +16,7 @@ mod probation;
 mod word;
 
 pub(crate) use change::{Cause, Change, Entry, Log, Percent, Reasons};
-pub(crate) use machine::{Admission, Machine, Verdict, View};
+pub(crate) use machine::{Admission, Machine, Verdict, View, Wait};
 pub(crate) use probation::{HalfOpenEnd, Probes};
 pub(crate) use word::{StateWord, Word};
 

@@ -11,6 +11,8 @@ pub(super) struct Probation {
     recovery: Recovery,
     probe_timeout: u64,
     slow_ppb: Option<u32>,
+    /// The wait that the user's own function has returned for a probe that does not report.
+    pub(super) planned: Option<u64>,
     /// When each probe that is out was admitted, earliest first.
     out: Vec<Tick>,
     tally: Tally,
@@ -64,6 +66,7 @@ impl Probation {
             recovery: config.recovery(),
             probe_timeout: config.probe_timeout_nanos(),
             slow_ppb: config.slow_ppb(),
+            planned: None,
             out: Vec::new(),
             tally: Tally::default(),
             run: Run::default(),
@@ -127,6 +130,20 @@ impl Probation {
             slow: self.tally.slow,
             consecutive_failures: self.run.failures,
             consecutive_successes: self.run.successes,
+        }
+    }
+
+    /// The counts with one more probe that ends so.
+    pub(super) fn counts_with(&self, end: HalfOpenEnd) -> Counts {
+        let counts = self.counts();
+        match end {
+            HalfOpenEnd::Success { .. } => {
+                Counts { calls: counts.calls + 1, successes: counts.successes + 1, ..counts }
+            }
+            HalfOpenEnd::Failure { .. } => {
+                Counts { calls: counts.calls + 1, failures: counts.failures + 1, ..counts }
+            }
+            HalfOpenEnd::Nothing => counts,
         }
     }
 

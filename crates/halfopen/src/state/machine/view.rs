@@ -68,7 +68,7 @@ impl Opening {
 
     fn after_overdue(machine: &Machine, due: Tick) -> Opening {
         let epoch = machine.epoch + 1;
-        let wait = machine.config.wait(machine.openings, machine.seed, epoch);
+        let wait = machine.config.wait(machine.probation().planned, machine.openings, machine.seed, epoch);
         Opening {
             since: due,
             deadline: due.after(wait),
@@ -97,7 +97,7 @@ impl Machine {
                 let openings = self.remembered(now);
                 View {
                     reopenings: openings,
-                    wait: self.config.wait(openings, self.seed, self.epoch + 1),
+                    wait: self.config.wait(None, openings, self.seed, self.epoch + 1),
                     ..self.plain_view()
                 }
             }
@@ -107,7 +107,7 @@ impl Machine {
                 None => View {
                     counts: Some(self.probation().counts()),
                     reopenings: self.openings.saturating_sub(1),
-                    wait: self.config.wait(self.openings, self.seed, self.epoch + 1),
+                    wait: self.config.wait(None, self.openings, self.seed, self.epoch + 1),
                     next: self.probation().due().unwrap_or(Tick::NEVER),
                     has_slot: self.probation().has_slot(),
                     ..self.plain_view()
@@ -126,7 +126,7 @@ impl Machine {
             counts: None,
             left: Some(0),
             reopenings: 0,
-            wait: self.config.wait(0, self.seed, self.epoch + 2),
+            wait: self.config.wait(None, 0, self.seed, self.epoch + 2),
             hint: None,
             moved: false,
             next: Tick::NEVER,
@@ -157,7 +157,7 @@ impl Machine {
             since: opening.deadline,
             counts: Some(Counts::default()),
             left: Some(0),
-            wait: self.config.wait(opening.step.saturating_add(1), self.seed, opening.epoch + 2),
+            wait: self.config.wait(None, opening.step.saturating_add(1), self.seed, opening.epoch + 2),
             hint: None,
             moved: true,
             next: Tick::NEVER,
