@@ -17,28 +17,28 @@ pin_project! {
     /// A response body that carries the permit of its call.
     ///
     /// Data, trailers, errors, size hint and end of stream are those of the inner body. The call is
-    /// recorded at the first of these:
+    /// recorded at the first of these events:
     ///
-    /// - a trailers frame: by its `grpc-status` (without one: `Unknown`); for plain HTTP a success. The
-    ///   trailers of gRPC-web (`application/grpc-web`, its text variant too) are read from the body;
-    /// - an error: a failure, or ignored if it is the doing of the caller's own side
-    ///   ([`is_local`](crate::is_local));
-    /// - the end: a success for plain HTTP, or a failure if fewer bytes came than the body's size hint
-    ///   promised, which is how a cut HTTP/2 body can end; for gRPC `Unknown`, as its status is missing,
-    ///   unless the head had a `grpc-status` of 0;
-    /// - a drop before that: a failure if the request's own deadline has passed. Else, for gRPC,
-    ///   abandoned, or ignored if data had come: a subscriber that leaves is no evidence. Plain HTTP had
-    ///   its status in the head, so a reader that stops has what it wants and the call is a success; only
-    ///   one that was waiting for the body when it was dropped gave up, and abandoned the call.
+    /// - A trailers frame: by its `grpc-status`, or like the end of the body without one. The trailers of
+    ///   gRPC-web (`application/grpc-web` and its text variant) are parsed from the data.
+    /// - An error: a failure, or ignored if the caller's own side caused it
+    ///   ([`is_local`](crate::is_local)).
+    /// - The end of the body: for plain HTTP, a success, or a failure if the body is shorter than the
+    ///   lower bound of its size hint, as a truncated HTTP/2 body can be. For gRPC, `Unknown`, as the
+    ///   status is missing, unless the head had a `grpc-status` of 0.
+    /// - A drop before the end: a failure if the deadline of the request has passed. Otherwise, for gRPC,
+    ///   abandoned, or ignored after the first data frame: a subscriber that leaves is no evidence. Plain
+    ///   HTTP has its status in the head, so the call is a success, unless the reader was waiting for a
+    ///   frame when the body was dropped, which abandons the call.
     ///
-    /// The first data frame stops the clock of a slow-call rule
-    /// ([`measure_to_end`](WatchedCall::measure_to_end) changes that) and settles a half-open probe
-    /// as a success, so that a stream holds no probe's slot. The end of such a stream counts as one more
-    /// call in the closed state that the probe began, and as late once the breaker has left it
-    /// ([`StreamEnd`](halfopen::adapter::StreamEnd)).
+    /// The first data frame ends the duration of the call for a slow-call rule
+    /// (see [`measure_to_end`](WatchedCall::measure_to_end)) and records a half-open probe as a success,
+    /// so that a stream does not hold the slot of a probe. The end of such a stream counts as one more
+    /// call in the closed state that the probe began, and as late once the breaker has left that state
+    /// (see [`StreamEnd`](halfopen::adapter::StreamEnd)).
     ///
-    /// A panic of the inner body is a failure and is passed on. Created by [`WatchedCall::finish`],
-    /// which has an example.
+    /// A panic of the inner body is recorded as a failure and propagates. Created by
+    /// [`WatchedCall::finish`]; see [`WatchedCall`] for an example.
     pub struct WatchedBody<B> {
         #[pin]
         inner: B,
@@ -54,31 +54,31 @@ pin_project! {
     }
 }
 
-/// What is not yet known of a call whose body is being read.
+/// The state of a call whose body is being read.
 #[derive(Debug)]
 struct Watch {
     call: WatchedCall,
     expected: Expected,
     data_seen: bool,
-    /// The reader has asked for a frame that has not come.
+    /// The last poll for a frame returned `Pending`.
     waiting: bool,
-    /// The body panicked when it was asked through a shared reference.
+    /// A method of the body that takes `&self` panicked.
     panicked: AtomicBool,
 }
 
-/// What the head tells of a body.
+/// The properties of a body that follow from the head of its response.
 #[derive(Debug)]
 pub(crate) struct Expected {
     head: Head,
-    /// The code of a gRPC answer that ends without another.
+    /// The code of a gRPC response that ends without a status.
     otherwise: GrpcCode,
-    /// The bytes that are still to come, at least.
+    /// The lower bound of the bytes that remain.
     missing: u64,
     web: Option<Box<WebTrailers>>,
 }
 
 impl Expected {
-    /// `empty`: a response to `HEAD`, whose length is that of a body which does not come.
+    /// Reads the head of `response`. `empty` marks a response to `HEAD`, which has a length but no body.
     pub(crate) fn of<B: Body>(head: Head, response: &Response<B>, empty: bool) -> Expected {
         let headers = response.headers();
         let bodiless = empty || matches!(response.status().as_u16(), 100..200 | 204 | 304);
@@ -93,7 +93,7 @@ impl Expected {
 }
 
 impl<B> WatchedBody<B> {
-    /// A body that records nothing.
+    /// Creates a body that records nothing.
     pub fn unwatched(inner: B) -> WatchedBody<B> {
         WatchedBody { inner, watch: None }
     }
@@ -106,7 +106,7 @@ impl<B> WatchedBody<B> {
         }
     }
 
-    /// Asks the inner body; a panic is noted before it passes on.
+    /// Queries the inner body and notes a panic before it propagates.
     fn ask<T>(&self, question: impl FnOnce(&B) -> T) -> T {
         struct Panicked<'a>(&'a AtomicBool);
         impl Drop for Panicked<'_> {
@@ -120,12 +120,12 @@ impl<B> WatchedBody<B> {
         answer
     }
 
-    /// The inner body.
+    /// Returns a reference to the inner body.
     pub fn get_ref(&self) -> &B {
         &self.inner
     }
 
-    /// Returns whether the call is still to be recorded.
+    /// Returns `true` if the call has not been recorded yet.
     pub fn is_watched(&self) -> bool {
         self.watch.is_some()
     }
@@ -144,7 +144,7 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        // Out of `self`, so that a panic below finds nothing left to judge in our own drop.
+        // Taken out of `self`, so that a drop after a panic below does not record the call again.
         let Some(mut watch) = this.watch.take() else { return this.inner.poll_frame(context) };
         watch.waiting = true;
         let (frame, ended) = watch.call.poll_with(|| {
@@ -171,7 +171,7 @@ where
 }
 
 impl Watch {
-    /// Looks at a frame; returns itself if there is more to come.
+    /// Processes a frame and returns `self` unless the call has been recorded.
     fn saw<D: Buf, E: 'static>(mut self, frame: Option<Result<&Frame<D>, &E>>, ended: bool) -> Option<Watch> {
         match frame {
             None => self.ended(None),
@@ -185,7 +185,7 @@ impl Watch {
                     return None;
                 }
                 self.look_at(frame.data_ref());
-                // Nothing need be asked again after the last byte of a known length, or after a status.
+                // A reader may not poll again after the last byte of a known length, or after a status.
                 if ended || self.has_web_trailers() {
                     self.ended(None);
                     return None;

@@ -12,15 +12,15 @@ use crate::body::Expected;
 use crate::cause::outcome_of;
 use crate::{ClassifyHead, Head, WatchedBody};
 
-/// One call on its way: its permit, and what is known of its time.
+/// A call in flight: its permit, its deadline and its duration.
 ///
-/// What every adapter needs between sending a request and handing its response up. Keep it in the
-/// future of the call, poll the inner future through [`poll_with`](Self::poll_with), and give the
-/// result to [`finish`](Self::finish): what the head decides is recorded then, the rest by the
-/// [`WatchedBody`] of the response.
+/// An adapter keeps it in the future of the call, polls the inner future through
+/// [`poll_with`](Self::poll_with), and passes the result to [`finish`](Self::finish), which records a
+/// call that is decided by the head of its response. The [`WatchedBody`] of the response records the
+/// others.
 ///
-/// Dropped before that, the call is abandoned; if its [`timeout`](Self::timeout) has passed by then,
-/// it is a failure.
+/// Dropping it before `finish` abandons the call, or records a failure if its
+/// [`timeout`](Self::timeout) has passed.
 ///
 /// # Examples
 ///
@@ -50,26 +50,26 @@ use crate::{ClassifyHead, Head, WatchedBody};
 #[derive(Debug)]
 #[must_use = "a dropped call is an abandoned call"]
 pub struct WatchedCall {
-    /// None while it lies on the stack of `poll_with`, and once it is settled.
+    /// [`None`] while it is on the stack of `poll_with`, and after it was recorded.
     permit: Option<OwnedPermit>,
-    /// Set once a probe was settled by the first data.
+    /// Set when the first data frame has recorded a probe.
     stream_end: Option<StreamEnd>,
     /// On the breaker's clock.
     deadline: Option<Duration>,
-    /// How long it took to the first data, if anything needs to know.
+    /// The time to the first data frame, if the breaker measures durations.
     took: Option<Duration>,
     measure_to_end: bool,
-    /// A request whose response has no body.
+    /// The response to this request has no body.
     bodiless: bool,
-    /// What the adapter knows of the errors of its client's bodies.
+    /// Classifies the errors of the client's bodies, if the adapter has set it.
     body_errors: Option<JudgeError>,
 }
 
-/// What an error means, if this knows it.
+/// Returns the outcome of an error, or [`None`] if the type of the error is unknown.
 pub(crate) type JudgeError = fn(&dyn Any) -> Option<Outcome>;
 
 impl WatchedCall {
-    /// A call under this permit, without a deadline.
+    /// Creates a call with this permit, without a deadline.
     pub fn new(permit: OwnedPermit) -> WatchedCall {
         WatchedCall {
             permit: Some(permit),
@@ -82,47 +82,50 @@ impl WatchedCall {
         }
     }
 
-    /// The request carries a deadline, this long from now on the breaker's clock.
+    /// Sets the deadline of the request, counted from now on the breaker's clock.
     ///
-    /// Once it has passed, a drop is a failure and not an abandonment, and an answer `Cancelled` is
-    /// one too. See [`grpc_timeout`](crate::grpc_timeout). Nothing is cancelled by it.
+    /// After the deadline, dropping the call records a failure instead of abandoning it, and the code
+    /// `Cancelled` is a failure even where the rules ignore it. Does not cancel the call. See
+    /// [`grpc_timeout`](crate::grpc_timeout).
     pub fn timeout(mut self, timeout: Duration) -> WatchedCall {
         self.deadline = self.breaker().map(|breaker| breaker.now().saturating_add(timeout));
         self
     }
 
-    /// The time that the call took (for a slow-call rule) ends with the body, not with its first data.
+    /// Measures the duration of the call, for a slow-call rule, to the end of the body.
     ///
-    /// Without this a stream that lives for days is not slow; with it a slow download is.
+    /// By default it is measured to the first data frame, so that a long-lived stream is not slow. With
+    /// this option a slow download is slow.
     pub fn measure_to_end(mut self) -> WatchedCall {
         self.measure_to_end = true;
         self
     }
 
-    /// The method of the request: the length in the answer to a `HEAD` is that of a body which does not
-    /// come, so that its end is no cut.
+    /// Sets the method of the request.
+    ///
+    /// The response to a `HEAD` has a length but no body, so its empty body is not truncated.
     pub fn method(mut self, method: &Method) -> WatchedCall {
         self.bodiless = method == Method::HEAD;
         self
     }
 
-    /// Asks `judge` first what an error of the body means; where it has no answer the error is a failure,
-    /// or ignored if it is a rejection.
+    /// Classifies errors of the body with `judge`.
     ///
-    /// For adapters that know the error type of their client's bodies, which here can be anything: a
+    /// If `judge` returns [`None`], the error is a failure, or ignored if the caller's own side caused it
+    /// ([`is_local`](crate::is_local)). For adapters that know the error type of their client's bodies: a
     /// rejection in a chain that only they can walk, a stream that the caller has cancelled.
     pub fn body_errors(mut self, judge: fn(&dyn Any) -> Option<Outcome>) -> WatchedCall {
         self.body_errors = Some(judge);
         self
     }
 
-    /// What an error of the body means. A panic in the adapter's judge is its having no answer.
+    /// Returns the outcome of an error of the body. A panic in the adapter's function counts as [`None`].
     pub(crate) fn outcome_of_body_error<E: 'static>(&self, error: &E) -> Outcome {
         let judged = self.body_errors.and_then(|judge| catch_panic(|| judge(error)).flatten());
         judged.unwrap_or_else(|| outcome_of(error))
     }
 
-    /// Whether the request's own deadline has passed.
+    /// Returns `true` if the deadline of the request has passed.
     pub fn timed_out(&self) -> bool {
         match (self.breaker(), self.deadline) {
             (Some(breaker), Some(deadline)) => breaker.now() >= deadline,
@@ -130,10 +133,10 @@ impl WatchedCall {
         }
     }
 
-    /// Polls what does the work; a panic that comes out of it is a failure, and goes on.
+    /// Polls the inner future. A panic in `poll` is recorded as a failure and propagates.
     pub fn poll_with<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        // Bare on this stack, the permit itself sees the panic pass. Later, in a drop, a panic
-        // would be that of somebody else in the same task.
+        // On this stack the permit is dropped by the unwinding and records it. A later drop could not
+        // distinguish this panic from an unrelated one in the same task.
         let permit = self.permit.take();
         let mut end = FailsInPanic(self.stream_end.take());
         let polled = poll();
@@ -142,14 +145,15 @@ impl WatchedCall {
         polled
     }
 
-    /// Records what the result says so far, and hands it up with a body that records the rest.
+    /// Records the call if the result decides it, and returns the result with a watched body.
     ///
-    /// An error is judged by `rules`. An answer is judged at its head where that suffices, with its
-    /// `Retry-After` or pushback as the hint of a failure; else the permit goes into the body.
+    /// An error is classified by `rules`. A response is classified at its head if the head decides, with
+    /// its `Retry-After` or pushback as the hint of a failure; otherwise the permit moves into the body,
+    /// which records the call.
     ///
     /// # Errors
     ///
-    /// The error of the result, unchanged.
+    /// Returns the error of the result, unchanged.
     pub fn finish<B, E, C>(
         mut self,
         rules: &C,
@@ -163,28 +167,28 @@ impl WatchedCall {
             self.judge(&result, rules);
             return result.map(|response| response.map(WatchedBody::unwatched));
         };
-        // Rules may be a user's: the answer goes up whatever they do.
+        // A panic in the rules of a user must not lose the response.
         let timed_out = self.timed_out();
         match catch_panic(|| rules.classify_head(response, timed_out)) {
             Some(Head::Decided(Outcome::Failure)) => self.conclude(Outcome::Failure, hint_of(rules, &result)),
             Some(Head::Decided(outcome)) => self.conclude(outcome, None),
             Some(head) => return result.map(|response| self.watched(head, response)),
-            // The breaker asks once more, counts the panic and falls back to its default.
+            // The breaker runs the rules again, counts the panic and falls back to its default.
             None => self.settle(&result, rules),
         }
         result.map(|response| response.map(WatchedBody::unwatched))
     }
 
-    /// Sends, watches and finishes: [`poll_with`](Self::poll_with) and [`finish`](Self::finish) in one,
-    /// for adapters that are `async`.
+    /// Awaits `send` and finishes the call: [`poll_with`](Self::poll_with) and [`finish`](Self::finish)
+    /// in one, for `async` adapters.
     ///
     /// # Errors
     ///
-    /// The error of `send`, unchanged.
+    /// Returns the error of `send`, unchanged.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the call: abandoned, or a failure if its timeout has passed.
+    /// Dropping the future abandons the call, or records a failure if its timeout has passed.
     pub async fn watch<F, B, E, C>(mut self, rules: &C, send: F) -> Result<Response<WatchedBody<B>>, E>
     where
         F: Future<Output = Result<Response<B>, E>>,
@@ -195,25 +199,26 @@ impl WatchedCall {
         self.finish(rules, result)
     }
 
-    /// Waits for `work` through [`poll_with`](Self::poll_with).
+    /// Awaits `work` through [`poll_with`](Self::poll_with).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the work; the call goes on until it is settled or dropped itself.
+    /// Dropping the future drops `work`. The call stays in flight until it is recorded or dropped.
     pub async fn run<F: Future>(&mut self, work: F) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|context| self.poll_with(|| work.as_mut().poll(context))).await
     }
 
-    /// Records what the result says, whatever its type, and leaves a body unwatched.
+    /// Classifies a result of any type with `rules` and records the call, without watching a body.
     ///
-    /// For clients whose response is no [`http::Response`].
+    /// For clients whose response is not an [`http::Response`].
     pub fn settle<T, E, C: Classify<T, E> + ?Sized>(mut self, result: &Result<T, E>, rules: &C) {
         self.judge(result, rules);
     }
 
-    /// Returns the response, whose head the caller has judged a success, with a body that records the
-    /// rest.
+    /// Returns the response with a body that records the call.
+    ///
+    /// For a response whose head the caller has classified as a success.
     pub fn watch_body<B: Body>(mut self, response: Response<B>) -> Response<WatchedBody<B>> {
         if self.poll_with(|| response.body().is_end_stream()) {
             self.conclude(Outcome::Success, None);
@@ -234,7 +239,7 @@ impl WatchedCall {
         }
     }
 
-    /// The first data is here: the time stops, and a probe has shown what it was sent for.
+    /// Ends the duration of the call and records a probe as a success.
     pub(crate) fn first_data(&mut self) {
         let Some(permit) = &self.permit else { return };
         if !self.measure_to_end {
@@ -245,12 +250,12 @@ impl WatchedCall {
         }
     }
 
-    /// A stream can live for days; it must not hold a probe's slot for so long.
+    /// Releases the slot of a probe, which a long-lived stream must not hold until its end.
     fn settle_probe(&mut self) {
         self.stream_end = self.permit.take().map(OwnedPermit::success_at_first_data);
     }
 
-    /// The call is over and ended like this.
+    /// Records the outcome of the call.
     pub(crate) fn conclude(&mut self, outcome: Outcome, hint: Option<Duration>) {
         if let Some(permit) = self.permit.take() {
             permit.report(Report::from(outcome).took(self.took).retry_after(hint));
@@ -259,7 +264,7 @@ impl WatchedCall {
         }
     }
 
-    /// The call is over and nobody knows how it would have ended.
+    /// Abandons the call, whose outcome is unknown.
     pub(crate) fn abandon(&mut self) {
         self.stream_end = None;
         if let Some(permit) = self.permit.take() {
@@ -273,7 +278,7 @@ impl WatchedCall {
     }
 }
 
-/// On the stack of a poll: a panic that comes out of a stream is how the stream ends.
+/// Records the end of a stream as a failure if a panic unwinds through the poll that holds it.
 struct FailsInPanic(Option<StreamEnd>);
 
 impl Drop for FailsInPanic {
@@ -284,7 +289,7 @@ impl Drop for FailsInPanic {
     }
 }
 
-/// The hint of a failure; rules that panic have none.
+/// Returns the hint of a failure, or [`None`] if the rules panic.
 fn hint_of<B, E, C: Classify<Response<B>, E>>(
     rules: &C,
     result: &Result<Response<B>, E>,

@@ -12,10 +12,10 @@ use http_body_util::LengthLimitError;
 
 /// A classifier of typed errors, which walks their `source()` chain.
 ///
-/// [`HttpClassify`](crate::HttpClassify) and [`GrpcClassify`](crate::GrpcClassify) take any error
-/// type and look into those that they know: boxed errors, `io::Error` and, by feature, those of
-/// clients. The chain of another type (the error of a client that wraps hyper's) can be walked only if
-/// the type is known to be an [`Error`], which this wrapper requires. Created by `typed_errors()`.
+/// [`HttpClassify`](crate::HttpClassify) and [`GrpcClassify`](crate::GrpcClassify) accept any error
+/// type and inspect the types that they know: boxed errors, [`io::Error`] and, by feature, the errors of
+/// clients. To walk the chain of another type, such as a client's wrapper of hyper's error, the type must
+/// implement [`Error`], which this wrapper requires. Created by `typed_errors()`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TypedErrors<C>(pub(crate) C);
 
@@ -32,19 +32,18 @@ impl<B, E: Error + 'static, C: Classify<Response<B>, E>> Classify<Response<B>, E
     }
 }
 
-/// Returns whether an error is the doing of the caller's own side, so that it tells nothing about the
-/// server.
+/// Returns `true` if the caller's own side caused an error, which is then no evidence about the server.
 ///
 /// Walks the [`error_chain`](halfopen::adapter::error_chain) and finds:
 ///
-/// - the rejection of a breaker, bulkhead or rate limit further in ([`halfopen::rejection`]);
-/// - a body longer than a limit that the caller has set (`http_body_util::LengthLimitError`);
-/// - with feature `hyper`, an error by the user of hyper: a request body that breaks;
-/// - with feature `h2`, a stream that was reset from this side: a request body that breaks, a message
-///   that the client refuses to encode, a call that was cancelled;
+/// - the rejection of a nested breaker, bulkhead or rate limit ([`halfopen::rejection`]);
+/// - a body that exceeds a limit set by the caller (`http_body_util::LengthLimitError`);
+/// - with feature `hyper`, a user error of hyper, such as an error of the request body;
+/// - with feature `h2`, a stream that was reset locally: an error of the request body, a message that
+///   the client refuses to encode, a cancelled call;
 /// - with feature `tower`, a call that `tower::load_shed` has shed.
 ///
-/// A connection that cannot be made is no such error: the server was not there.
+/// A failure to connect is not local: the server was unreachable.
 ///
 /// # Examples
 ///
@@ -76,7 +75,7 @@ fn is_user_of_hyper(_: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// A reset by the peer is remote, one by h2 itself (the peer broke the protocol) is the library's.
+/// Excludes resets by the peer (remote), and by h2 after a protocol error of the peer (library).
 #[cfg(feature = "h2")]
 fn is_reset_here(error: &(dyn Error + 'static)) -> bool {
     let reset = error.downcast_ref::<h2::Error>().filter(|error| error.is_reset());
@@ -98,10 +97,10 @@ fn is_shed(_: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// Returns whether an error is a timeout, as far as the types of the standard library show it.
+/// Returns `true` if an error was caused by a timeout of the standard library's types.
 ///
-/// Looks along the [`error_chain`](halfopen::adapter::error_chain) for [`io::ErrorKind::TimedOut`]. The timeout errors of clients
-/// (tonic's `TimeoutExpired`) are known to their adapters.
+/// Searches the [`error_chain`](halfopen::adapter::error_chain) for [`io::ErrorKind::TimedOut`]. The
+/// adapters of clients know the timeout errors of their clients, such as tonic's `TimeoutExpired`.
 ///
 /// # Examples
 ///
@@ -118,7 +117,7 @@ pub fn is_timeout(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// What an error means: a failure, unless it is the doing of the caller's own side.
+/// Returns the outcome of an error: ignored if the caller's own side caused it, otherwise a failure.
 pub(crate) fn outcome_of<E: 'static>(error: &E) -> Outcome {
     match as_error(error) {
         Some(error) if is_local(error) => Outcome::Ignored,
@@ -126,10 +125,10 @@ pub(crate) fn outcome_of<E: 'static>(error: &E) -> Outcome {
     }
 }
 
-/// Returns the error in a value of any type, if the type is known here.
+/// Returns the error in a value of any type, or [`None`] if the type is unknown.
 ///
-/// These are the types that [`error_in`](halfopen::adapter::error_in) knows and, by feature, the errors of hyper, hyper-util, h2 and
-/// tower's `load_shed`. An adapter adds the types of its own client.
+/// The known types are those of [`error_in`](halfopen::adapter::error_in) and, by feature, the errors of
+/// hyper, hyper-util, h2 and tower's `load_shed`. An adapter adds the types of its own client.
 ///
 /// # Examples
 ///
@@ -190,7 +189,7 @@ mod tests {
         }
     }
 
-    /// Of http-body-util's own making, since its type cannot be constructed.
+    /// Produced by http-body-util, as the type has no public constructor.
     async fn too_long() -> BoxError {
         Limited::new(Full::new(&b"too long"[..]), 3).collect().await.unwrap_err()
     }

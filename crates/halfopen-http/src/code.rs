@@ -6,37 +6,37 @@ use http::{HeaderMap, StatusCode};
 pub enum GrpcCode {
     /// The call succeeded.
     Ok = 0,
-    /// The caller (or a timer on its behalf) cancelled the call.
+    /// The call was cancelled, usually by the caller or its timer.
     Cancelled = 1,
-    /// An error of no known kind; also an answer without a status.
+    /// An unknown error, or a response without a status.
     Unknown = 2,
-    /// The request makes no sense, whatever the state of the server.
+    /// The request is invalid regardless of the state of the server.
     InvalidArgument = 3,
-    /// The deadline passed before the call was done.
+    /// The deadline passed before the call completed.
     DeadlineExceeded = 4,
-    /// What was asked for does not exist.
+    /// The requested entity does not exist.
     NotFound = 5,
-    /// What should have been made exists.
+    /// The entity to create already exists.
     AlreadyExists = 6,
-    /// The caller may not do this.
+    /// The caller does not have permission for the operation.
     PermissionDenied = 7,
-    /// A quota, a limit or a disk is used up.
+    /// A quota, a limit or a disk is exhausted.
     ResourceExhausted = 8,
-    /// The state of the server does not allow this.
+    /// The state of the server does not allow the operation.
     FailedPrecondition = 9,
-    /// A conflict with another call.
+    /// The operation conflicts with another one.
     Aborted = 10,
-    /// Past the valid range.
+    /// The operation is past the valid range.
     OutOfRange = 11,
-    /// The server has no such method.
+    /// The server does not implement the method.
     Unimplemented = 12,
     /// The server broke one of its own invariants.
     Internal = 13,
-    /// The server cannot be used now.
+    /// The server is currently unavailable.
     Unavailable = 14,
-    /// Data is lost or broken for good.
+    /// Data is lost or corrupted beyond recovery.
     DataLoss = 15,
-    /// The caller is not known.
+    /// The caller is not authenticated.
     Unauthenticated = 16,
 }
 
@@ -62,9 +62,9 @@ impl GrpcCode {
         GrpcCode::Unauthenticated,
     ];
 
-    /// The code that a `grpc-status` value says; [`Unknown`](Self::Unknown) if it says none.
+    /// Parses the value of a `grpc-status` header.
     ///
-    /// Takes whatever a peer sends and never panics.
+    /// Returns [`Unknown`](Self::Unknown) if the value is not a code. Never panics.
     ///
     /// # Examples
     ///
@@ -83,12 +83,13 @@ impl GrpcCode {
         GrpcCode::ALL[usize::from(number)]
     }
 
-    /// The code in the `grpc-status` of these headers or trailers; none if there is no such header.
+    /// Returns the code in the `grpc-status` of headers or trailers, or [`None`] without that header.
     pub fn from_headers(headers: &HeaderMap) -> Option<GrpcCode> {
         headers.get("grpc-status").map(|value| GrpcCode::from_bytes(value.as_bytes()))
     }
 
-    /// The code that a gRPC client makes of an answer by something that does not speak gRPC (a proxy).
+    /// Returns the code that gRPC clients derive from the HTTP status of a response that is not gRPC, such
+    /// as that of a proxy.
     pub fn from_http(status: StatusCode) -> GrpcCode {
         match status.as_u16() {
             400 => GrpcCode::Internal,

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
-/// The deadline that a gRPC request carries: the value of its `grpc-timeout` header.
+/// Returns the deadline of a gRPC request: the value of its `grpc-timeout` header.
 ///
-/// At most eight digits and one unit (`H`, `M`, `S`, `m`, `u`, `n`), as the protocol says; anything
-/// else is no deadline.
+/// The protocol allows at most eight digits and one unit (`H`, `M`, `S`, `m`, `u`, `n`). Returns [`None`]
+/// for any other value.
 ///
 /// # Examples
 ///

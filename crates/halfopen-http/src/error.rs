@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// A classification rule that cannot be kept.
+/// An invalid classification rule.
 ///
-/// Names the field, the value that was given and the range that is allowed.
+/// Names the field, its value and the allowed range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleError {
     field: &'static str,
@@ -15,17 +15,17 @@ impl RuleError {
         RuleError { field, value, range }
     }
 
-    /// The field at fault, as it is called in the rule.
+    /// Returns the name of the invalid field.
     pub fn field(&self) -> &str {
         self.field
     }
 
-    /// The value that was given.
+    /// Returns the invalid value.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// The values that are allowed.
+    /// Returns the allowed range.
     pub fn range(&self) -> &str {
         self.range
     }

@@ -9,20 +9,19 @@ use crate::cause::outcome_of;
 use crate::retry_after::retry_after_now;
 use crate::{GrpcCode, RuleError, TypedErrors};
 
-/// Classifies gRPC responses: which codes are failures, which are ignored.
+/// Classifies gRPC responses by their status code.
 ///
 /// By default `Unavailable`, `DeadlineExceeded`, `Internal`, `Unknown`, `DataLoss`,
-/// `ResourceExhausted` and `Cancelled` are failures; all other codes are successes: the server has
-/// done its work. A caller that cancels does not wait for the status, so a `Cancelled` that arrives is
-/// the peer's: its own timeout, a handler that panicked, a connection that is drained. Every transport
-/// error is a failure, except one that is the doing of the caller's own side
+/// `ResourceExhausted` and `Cancelled` are failures. All other codes are successes, as the server has
+/// processed the request. A caller that cancels does not wait for the status, so a `Cancelled` that
+/// arrives was caused by the peer: its own timeout, a handler that panicked, a connection that is drained.
+/// Every transport error is a failure, except an error that the caller's own side caused
 /// ([`is_local`](crate::is_local)), which is ignored. The `grpc-retry-pushback-ms` or `Retry-After` of a
 /// failure becomes the hint for the wait.
 ///
-/// Plain data of two masks, copied without allocating. As a [`Classify`] it sees the head of
-/// the response alone, where only an answer without a message has its status; an answer that has
-/// its status in the trailers is then taken for a success. A [`WatchedCall`](crate::WatchedCall)
-/// waits for the trailers.
+/// The rules are two bit masks, copied without allocating. As a [`Classify`] they see only the head of
+/// the response, which has the status only if there is no message; a response with its status in the
+/// trailers is then a success. A [`WatchedCall`](crate::WatchedCall) waits for the trailers.
 ///
 /// # Examples
 ///
@@ -35,7 +34,7 @@ use crate::{GrpcCode, RuleError, TypedErrors};
 /// assert_eq!(rules.outcome(GrpcCode::NotFound), Outcome::Success);
 /// assert_eq!(rules.outcome(GrpcCode::Cancelled), Outcome::Failure);
 ///
-/// // A quota per tenant says nothing about the server.
+/// // A quota per tenant is no evidence about the server.
 /// let rules = rules.rule(GrpcCode::ResourceExhausted, Outcome::Ignored)?;
 /// assert_eq!(rules.outcome(GrpcCode::ResourceExhausted), Outcome::Ignored);
 /// # Ok::<(), halfopen_http::RuleError>(())
@@ -46,11 +45,11 @@ pub struct GrpcClassify {
     ignored: u32,
 }
 
-/// The 17 codes, less `Ok`.
+/// The codes except `Ok`.
 const MASK: u32 = (1 << 17) - 2;
 
 impl GrpcClassify {
-    /// The default rules.
+    /// Creates the default rules.
     pub const fn new() -> GrpcClassify {
         let overload = GrpcCode::Unavailable.bit() | GrpcCode::ResourceExhausted.bit();
         let broken = GrpcCode::Internal.bit() | GrpcCode::Unknown.bit() | GrpcCode::DataLoss.bit();
@@ -58,12 +57,13 @@ impl GrpcClassify {
         GrpcClassify { failures: overload | broken | given_up, ignored: 0 }
     }
 
-    /// Rules whose failures are the codes in this mask (bit n is code n), and no others; `Cancelled`
-    /// is ignored unless it is one of them.
+    /// Creates rules from a mask of the codes that are failures, where bit n is code n.
+    ///
+    /// All other codes are successes, except `Cancelled`, which is ignored.
     ///
     /// # Errors
     ///
-    /// If the mask has a bit that is no code, or the bit of `Ok`, which is never a failure.
+    /// Returns an error if the mask has a bit above 16, or the bit of `Ok`, which is never a failure.
     pub fn from_mask(failures: u32) -> Result<GrpcClassify, RuleError> {
         if failures & !MASK != 0 {
             return Err(RuleError::new("failures", format!("{failures:#x}"), "a mask of bits 1 to 16"));
@@ -71,16 +71,16 @@ impl GrpcClassify {
         Ok(GrpcClassify { failures, ignored: GrpcCode::Cancelled.bit() & !failures })
     }
 
-    /// The codes that are failures: bit n is code n.
+    /// Returns the mask of the codes that are failures, where bit n is code n.
     pub const fn mask(&self) -> u32 {
         self.failures
     }
 
-    /// Gives this code this outcome; a later rule overrides an earlier one.
+    /// Sets the outcome of a code. A later rule overrides an earlier one.
     ///
     /// # Errors
     ///
-    /// If `Ok` is to be anything but a success.
+    /// Returns an error if `code` is `Ok` and `outcome` is not `Success`.
     pub fn rule(mut self, code: GrpcCode, outcome: Outcome) -> Result<GrpcClassify, RuleError> {
         if code == GrpcCode::Ok && outcome != Outcome::Success {
             return Err(RuleError::new("Ok", format!("{outcome:?}"), "Success"));
@@ -98,7 +98,7 @@ impl GrpcClassify {
         Ok(self)
     }
 
-    /// What an answer with this code means, where no deadline has passed.
+    /// Returns the outcome of a response with this code, before the deadline of the request.
     pub fn outcome(&self, code: GrpcCode) -> Outcome {
         if self.failures & code.bit() != 0 {
             Outcome::Failure
@@ -109,9 +109,11 @@ impl GrpcClassify {
         }
     }
 
-    /// What an answer with this code means once the request's own deadline has passed, or a timeout
-    /// is in the error's chain: as [`outcome`](Self::outcome), but a `Cancelled` that would be
-    /// ignored is a failure. Timers cancel calls, and clients report it so.
+    /// Returns the outcome of a response with this code, after the deadline of the request has passed or
+    /// with a timeout in the chain of the error.
+    ///
+    /// The same as [`outcome`](Self::outcome), except that a `Cancelled` that would be ignored is a failure:
+    /// clients report `Cancelled` when a timer has cancelled the call.
     pub fn outcome_after_timeout(&self, code: GrpcCode) -> Outcome {
         match (code, self.outcome(code)) {
             (GrpcCode::Cancelled, Outcome::Ignored) => Outcome::Failure,
@@ -123,9 +125,10 @@ impl GrpcClassify {
         if timed_out { self.outcome_after_timeout(code) } else { self.outcome(code) }
     }
 
-    /// Returns the code that the head of a response has; [`None`] if it comes in the trailers.
+    /// Returns the code in the head of a response, or [`None`] if the trailers will have it.
     ///
-    /// A `grpc-status` of 0 in a head that does not end the stream is none yet: the body can still break.
+    /// Also returns [`None`] for a `grpc-status` of 0 in a head that does not end the stream, as the body
+    /// can still fail.
     pub fn code_at_head<B: Body>(response: &Response<B>) -> Option<GrpcCode> {
         let ended = response.body().is_end_stream();
         match (GrpcCode::from_headers(response.headers()), response.status()) {
@@ -136,7 +139,7 @@ impl GrpcClassify {
         }
     }
 
-    /// The same rules for a typed error, whose `source()` chain is searched for a rejection.
+    /// Returns the same rules for typed errors, which walk the `source()` chain of the error.
     pub const fn typed_errors(self) -> TypedErrors<GrpcClassify> {
         TypedErrors(self)
     }

@@ -1,8 +1,8 @@
-//! The trailers of gRPC-web, which come as the last frame of the body.
+//! The trailers of gRPC-web, which are the last frame of the body.
 //!
 //! A body is a sequence of frames: a byte of flags, a length of four bytes, a payload. The frame with the
-//! highest flag set holds the trailers as lines of text. In the text variant all of it is base64, padded
-//! wherever the server flushed.
+//! highest flag set holds the trailers as lines of text. The text variant encodes the whole body as
+//! base64, with padding wherever the server flushed.
 
 use std::io::IoSlice;
 
@@ -14,13 +14,13 @@ use crate::retry_info::sextet;
 const TRAILERS: u8 = 0x80;
 const COMPRESSED: u8 = 0x01;
 
-/// As much as clients accept as headers; a block that is longer is not kept.
+/// The longest block of trailers that is buffered, a common limit of clients for headers.
 const LONGEST: u32 = 16 * 1024;
 
-/// The pieces of one data frame that are looked at.
+/// The maximum number of chunks that are read of one data frame.
 const PIECES: usize = 16;
 
-/// Reads the trailers out of a body as it passes, and keeps nothing else of it.
+/// Parses the trailers of a body incrementally. Only the trailers are buffered.
 #[derive(Debug)]
 pub(crate) struct WebTrailers {
     text: Option<Base64>,
@@ -41,7 +41,7 @@ enum State {
         block: Vec<u8>,
     },
     Read(HeaderMap),
-    /// The body cannot be followed: its end is all that is known.
+    /// The body could not be parsed, so the trailers are unknown.
     Lost,
 }
 
@@ -54,7 +54,8 @@ struct Base64 {
 const BETWEEN_FRAMES: State = State::Prefix { bytes: [0; 5], filled: 0 };
 
 impl WebTrailers {
-    /// For the body of a response with these headers; [`None`] if it is no gRPC-web.
+    /// Creates a parser for the body of a response with these headers. Returns [`None`] if the content type
+    /// is not gRPC-web.
     pub(crate) fn of(headers: &HeaderMap) -> Option<WebTrailers> {
         let kind = headers.get(CONTENT_TYPE)?.as_bytes();
         let begins =
@@ -66,7 +67,7 @@ impl WebTrailers {
         Some(WebTrailers { text, state: BETWEEN_FRAMES })
     }
 
-    /// The trailers, once they have come whole.
+    /// Returns the trailers, or [`None`] until they are complete.
     pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
         match &self.state {
             State::Read(trailers) => Some(trailers),
@@ -74,12 +75,12 @@ impl WebTrailers {
         }
     }
 
-    /// Whether the trailers may have come unread.
+    /// Returns `true` if the parser has lost track of the frames and may have missed the trailers.
     pub(crate) fn is_lost(&self) -> bool {
         matches!(self.state, State::Lost)
     }
 
-    /// Looks at data on its way to the caller.
+    /// Reads a data frame without consuming it.
     pub(crate) fn look_at<D: Buf>(&mut self, data: &D) {
         let mut pieces = [IoSlice::new(&[]); PIECES];
         let filled = data.chunks_vectored(&mut pieces);
@@ -103,7 +104,7 @@ impl WebTrailers {
         self.text = Some(text);
     }
 
-    /// What has been read before stays read.
+    /// Gives up on the body. Trailers that are already complete are kept.
     fn lose(&mut self) {
         if self.trailers().is_none() {
             self.state = State::Lost;
@@ -118,7 +119,7 @@ impl WebTrailers {
 }
 
 impl State {
-    /// Reads up to the end of a part of a frame, and returns what follows.
+    /// Reads up to the end of one part of a frame and returns the remaining bytes.
     fn read<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         match self {
             State::Prefix { bytes: prefix, filled } => {
@@ -166,7 +167,7 @@ fn split(bytes: &[u8], left: u32) -> (&[u8], &[u8]) {
     bytes.split_at(bytes.len().min(left as usize))
 }
 
-/// The lines that are headers; others are passed over.
+/// Parses the lines of a block. Invalid lines are skipped.
 fn parsed(block: &[u8]) -> HeaderMap {
     let lines = block.split(|&byte| byte == b'\n').filter_map(|line| {
         let colon = line.iter().position(|&byte| byte == b':')?;
@@ -182,7 +183,7 @@ fn parsed(block: &[u8]) -> HeaderMap {
 }
 
 impl Base64 {
-    /// The bytes that are complete with this letter; [`None`] if it is no letter of base64.
+    /// Adds a character and returns the bytes that it completes, or [`None`] if it is not base64.
     fn push(&mut self, letter: u8) -> Option<([u8; 3], usize)> {
         match letter {
             b'\r' | b'\n' | b' ' => Some(([0; 3], 0)),
@@ -195,7 +196,7 @@ impl Base64 {
         }
     }
 
-    /// The whole bytes of a group, which padding ends early.
+    /// Returns the complete bytes of a group, which padding may end early.
     fn take(&mut self) -> ([u8; 3], usize) {
         let Base64 { bits, filled } = std::mem::take(self);
         let [_, bytes @ ..] = (bits << (6 * (4 - filled))).to_be_bytes();
@@ -221,7 +222,7 @@ mod tests {
         GrpcCode::from_headers(reader.trailers()?)
     }
 
-    /// Read in every pair of pieces.
+    /// Reads the body byte by byte, after comparing every split into two chunks with the whole.
     fn read(kind: &'static str, body: &[u8]) -> WebTrailers {
         for at in 0..body.len() {
             let (mut whole, mut pieces) = (reader(kind), reader(kind));

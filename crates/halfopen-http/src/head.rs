@@ -4,26 +4,27 @@ use http_body::Body;
 
 use crate::{GrpcClassify, HttpClassify, TypedErrors, WatchedCall, grpc_timeout};
 
-/// What the head of a response says about how the call ended.
+/// The classification of the head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Head {
-    /// All there is to know: the body changes nothing.
+    /// The outcome is final, regardless of the body.
     Decided(Outcome),
-    /// A success, if the body comes to its end as well.
+    /// The call is a success if the body completes.
     IfBodyEnds,
-    /// Nothing yet: the `grpc-status` in the trailers will say it, by these rules.
+    /// These rules classify the call by the `grpc-status` in its trailers.
     InTrailers(GrpcClassify),
 }
 
-/// Rules that can judge the head of a response and say what of the body still matters.
+/// Classifies the head of a response, and decides whether the body matters.
 ///
-/// [`HttpClassify`] and [`GrpcClassify`] are such rules; an adapter can bring its own.
+/// Implemented by [`HttpClassify`] and [`GrpcClassify`]; an adapter can implement it for its own rules.
 pub trait ClassifyHead {
-    /// What this head says. `timed_out`: the request's own deadline has passed.
+    /// Classifies the head of `response`. `timed_out` is `true` if the deadline of the request has passed.
     fn classify_head<B: Body>(&self, response: &Response<B>, timed_out: bool) -> Head;
 
-    /// Begins to watch the call of a request with these headers; by default without a deadline.
+    /// Starts to watch the call of a request with these headers. The default implementation sets no
+    /// deadline.
     fn watch(&self, permit: OwnedPermit, headers: &HeaderMap) -> WatchedCall {
         let _ = headers;
         WatchedCall::new(permit)
@@ -47,7 +48,7 @@ impl ClassifyHead for GrpcClassify {
         }
     }
 
-    /// With the deadline that the request carries in `grpc-timeout`.
+    /// Sets the deadline in the `grpc-timeout` of the request.
     fn watch(&self, permit: OwnedPermit, headers: &HeaderMap) -> WatchedCall {
         let call = WatchedCall::new(permit);
         match grpc_timeout(headers) {

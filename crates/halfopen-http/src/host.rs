@@ -1,10 +1,10 @@
 use std::fmt::Write;
 
-/// Returns the name of a server's breaker: its host, with the port unless it is the scheme's own.
+/// Returns the breaker name of a server: its host, and its port unless it is the default of the scheme.
 ///
-/// One server has one name however its URL is written: letters are lowered, one trailing dot is
-/// dropped, and so are the ports 80 of `http` and `ws` and 443 of `https` and `wss`. Two ports of one
-/// host are two servers. An IPv6 address keeps its brackets.
+/// All spellings of a server's URL have the same name: the host is converted to lower case, and one
+/// trailing dot and the default port are removed (80 for `http` and `ws`, 443 for `https` and `wss`).
+/// Different ports of a host are different servers. An IPv6 address keeps its brackets.
 ///
 /// # Examples
 ///
@@ -16,12 +16,12 @@ use std::fmt::Write;
 /// ```
 pub fn host_key(scheme: &str, host: &str, port: Option<u16>) -> String {
     let host = host.strip_suffix('.').filter(|rest| !rest.is_empty()).unwrap_or(host);
-    // In one piece: `format!` would let it grow.
+    // A single allocation; `format!` may reallocate.
     let mut key = String::with_capacity(host.len() + ":65535".len());
     key.push_str(host);
     key.make_ascii_lowercase();
     if let Some(port) = port.filter(|&port| own_port(scheme) != Some(port)) {
-        write!(key, ":{port}").expect("a String takes whatever is written to it");
+        write!(key, ":{port}").expect("writing to a String never fails");
     }
     key
 }

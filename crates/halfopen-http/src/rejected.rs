@@ -2,11 +2,11 @@ use halfopen::{RejectReason, Rejected};
 use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
-/// Returns the HTTP answer to a request that was rejected.
+/// Returns the HTTP response to a request that was rejected.
 ///
-/// `503 Service Unavailable`, or `429 Too Many Requests` if a rate limit rejected the request, with a
-/// `Retry-After` in whole seconds, rounded up; 1 second where the time is unknown or over, so that no
-/// client comes back immediately. The body is for the caller to add.
+/// The status is `503 Service Unavailable`, or `429 Too Many Requests` if a rate limit rejected the
+/// request. `Retry-After` is rounded up to whole seconds, and is 1 second if the time is unknown or has
+/// passed, so that no client retries immediately. The caller adds a body.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ pub fn rejected_response(rejected: &Rejected) -> Response<()> {
 fn status(rejected: &Rejected) -> StatusCode {
     match rejected.reason() {
         RejectReason::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        // Reasons of a newer core are no fault of the caller's either.
+        // A reason added by a later version of the core is not the client's fault either.
         _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }

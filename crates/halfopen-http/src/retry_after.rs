@@ -4,25 +4,25 @@ use http::header::{HeaderMap, RETRY_AFTER};
 
 use crate::retry_info;
 
-/// The gRPC header with the time until the next attempt, in milliseconds.
+/// The gRPC header with the time to wait before the next attempt, in milliseconds.
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
-/// The gRPC header whose details may hold a `RetryInfo`.
+/// The gRPC header with the details of a status, which may contain a `RetryInfo`.
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// Returns how long the server asks clients to stay away, if it does.
+/// Returns the time for which a server asks clients to wait, or [`None`] without such a header.
 ///
-/// Reads `Retry-After` (seconds, or an HTTP date in any of its three forms, counted from `now`),
+/// Parses `Retry-After` (seconds, or an HTTP date in any of its three forms, relative to `now`),
 /// gRPC's `grpc-retry-pushback-ms` and the `google.rpc.RetryInfo` in `grpc-status-details-bin`. Of
-/// several values, on lines of their own or joined with commas, the longest wait counts.
+/// several values, in separate headers or joined with commas, returns the longest.
 ///
-/// A fraction, which the grammar does not allow and servers send, is rounded up: `59.87` is a minute.
-/// A date in the past is zero, and the leap second `23:59:60` is read. Numbers out of range saturate:
-/// seconds at `u64::MAX`, the pushback at the 24.8 days of its `i32`. A malformed value is no hint. No
-/// input panics.
+/// A fraction, which the grammar forbids but servers send, is rounded up: `59.87` is a minute. A date in
+/// the past is zero. The leap second `23:59:60` is accepted. Numbers out of range saturate: seconds at
+/// `u64::MAX`, the pushback at `i32::MAX` milliseconds (24.8 days). Malformed values are ignored. Never
+/// panics.
 ///
-/// A negative pushback means "do not retry this call". It does not tell when the server recovers, and
-/// a breaker retries nothing: it is no hint, and a `Retry-After` beside it counts.
+/// A negative pushback means "do not retry this call". It does not state when the server recovers, and a
+/// breaker does not retry, so it is ignored. A `Retry-After` in the same headers still counts.
 ///
 /// # Examples
 ///
@@ -42,8 +42,9 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     hint(headers, || now)
 }
 
-/// Returns the hint of [`retry_after`], and reads the wall clock only if there is a date to compare
-/// with it.
+/// The same as [`retry_after`], relative to the current time.
+///
+/// Reads the wall clock only if a header contains a date.
 ///
 /// # Examples
 ///
@@ -62,9 +63,8 @@ pub fn retry_after_now(headers: &HeaderMap) -> Option<Duration> {
 
 /// Returns the hint of a gRPC status that a client has parsed.
 ///
-/// That is the hint of [`retry_after`] in the `metadata`, by the current wall clock, or the
-/// `google.rpc.RetryInfo` in its `details`, whichever is longer. The details are the bytes of a
-/// `google.rpc.Status`, without base64.
+/// The hint is the longer of [`retry_after_now`] of the `metadata` and the `google.rpc.RetryInfo` in the
+/// `details`, which are the decoded bytes of a `google.rpc.Status`.
 ///
 /// # Examples
 ///
@@ -90,8 +90,8 @@ fn hint(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     http.chain(grpc).chain(details).max()
 }
 
-/// The longest of the values that a proxy may have joined with commas. A date has a comma of its own,
-/// after the day of the week.
+/// Returns the longest of the values that a proxy may have joined with commas. A date itself contains a
+/// comma, after the day of the week.
 fn longest_wait(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let mut longest = None;
     let mut rest = text;
@@ -113,7 +113,7 @@ fn longest_wait(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
     longest
 }
 
-/// The text before the first comma at or behind `from`, and the text after it.
+/// Splits `text` at the first comma at or after `from`.
 fn split_at_comma(text: &str, from: usize) -> (&str, &str) {
     let comma = text.get(from..).and_then(|text| text.find(',')).map(|at| from + at);
     comma.map_or((text, ""), |at| (&text[..at], &text[at + 1..]))
@@ -128,14 +128,14 @@ fn pushback(text: &str) -> Option<Duration> {
     Some(Duration::from_millis(milliseconds.min(i32::MAX as u64)))
 }
 
-/// The time until an HTTP date; zero if it is past.
+/// Returns the time until an HTTP date, or zero if it has passed.
 fn until(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let date = date(text.trim())?;
     Some(date.duration_since(now()).unwrap_or(Duration::ZERO))
 }
 
 fn date(text: &str) -> Option<SystemTime> {
-    // The parser knows no leap second, which the grammar of HTTP dates allows.
+    // The grammar of HTTP dates allows a leap second, which the parser rejects.
     const LEAP: &str = "23:59:60";
     if text.contains(LEAP) {
         let second_before = httpdate::parse_http_date(&text.replacen(LEAP, "23:59:59", 1)).ok()?;
@@ -144,8 +144,8 @@ fn date(text: &str) -> Option<SystemTime> {
     httpdate::parse_http_date(text).ok()
 }
 
-/// Digits, perhaps with a fraction of digits, as the next whole number. `str::parse` would also take a
-/// sign or an exponent, and would refuse a number out of range.
+/// Parses digits with an optional fraction, rounded up to a whole number. `str::parse` would also accept a
+/// sign or an exponent, and would reject a number out of range.
 fn rounded_up(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,21 +1,21 @@
-//! `google.rpc.RetryInfo`, as servers put it into `grpc-status-details-bin`.
+//! The `google.rpc.RetryInfo` in `grpc-status-details-bin`.
 //!
-//! The header is base64 of a `google.rpc.Status { 3: repeated Any { 1: type, 2: value } }`; the value
-//! a `RetryInfo { 1: Duration { 1: seconds, 2: nanos } }`. So little of protobuf needs no library,
-//! and whatever a peer sends, this must not panic.
+//! The header is a base64-encoded `google.rpc.Status { 3: repeated Any { 1: type, 2: value } }`, whose
+//! value is a `RetryInfo { 1: Duration { 1: seconds, 2: nanos } }`. This subset of protobuf is too small
+//! for a dependency. The input comes from the peer, so the parser must not panic.
 
 use std::time::Duration;
 
 const RETRY_INFO: &[u8] = b"/google.rpc.RetryInfo";
 
-/// The delay that the details of a status ask for; the longest of several that were joined with commas,
-/// as any proxy may join the values of a `-bin` header.
+/// Returns the delay in the details of a status. A proxy may join several values of a `-bin` header with
+/// commas; the longest delay counts.
 pub(crate) fn delay(details: &[u8]) -> Option<Duration> {
     let values = details.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
     values.filter_map(|value| delay_in(&decoded(value)?)).max()
 }
 
-/// The delay that a `google.rpc.Status` asks for.
+/// Returns the delay in a decoded `google.rpc.Status`.
 pub(crate) fn delay_in(status: &[u8]) -> Option<Duration> {
     let infos = fields(status).filter(|field| field.number == 3).filter_map(|any| retry_info(any.bytes));
     infos.filter_map(|info| duration(first(info, 1)?.bytes)).max()
@@ -26,14 +26,14 @@ fn retry_info(any: &[u8]) -> Option<&[u8]> {
 }
 
 fn duration(message: &[u8]) -> Option<Duration> {
-    // A field that is left out is zero. Negative numbers are large here, and no delay.
+    // An absent field is zero. Negative numbers are out of range as varints, and are not delays.
     let number = |field| first(message, field).map_or(0, |field| field.varint);
     let seconds = i64::try_from(number(1)).ok()?.unsigned_abs();
     let nanos = u32::try_from(number(2)).ok().filter(|&nanos| nanos < 1_000_000_000)?;
     Some(Duration::new(seconds, nanos))
 }
 
-/// One field of a message; of `varint` and `bytes` the one that it is not is empty.
+/// A field of a message. Either `varint` or `bytes` is set, depending on the wire type.
 struct Field<'a> {
     number: u64,
     varint: u64,
@@ -44,7 +44,7 @@ fn first(message: &[u8], number: u64) -> Option<Field<'_>> {
     fields(message).find(|field| field.number == number)
 }
 
-/// The fields of a message, up to the first that cannot be read.
+/// Iterates over the fields of a message, up to the first invalid one.
 fn fields(mut message: &[u8]) -> impl Iterator<Item = Field<'_>> {
     std::iter::from_fn(move || {
         let key = varint(&mut message)?;
@@ -81,7 +81,7 @@ fn varint(message: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Base64 with or without padding; none if there is anything else in it.
+/// Decodes base64 with or without padding. Returns [`None`] on any other character.
 fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let end = text.iter().rposition(|&byte| byte != b'=').map_or(0, |last| last + 1);
     let mut bytes = Vec::with_capacity(end / 4 * 3 + 2);

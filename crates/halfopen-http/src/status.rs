@@ -9,19 +9,19 @@ use crate::cause::outcome_of;
 use crate::retry_after::retry_after_now;
 use crate::{RuleError, TypedErrors};
 
-/// Classifies HTTP responses: which statuses are failures, which are ignored.
+/// Classifies HTTP responses by their status.
 ///
-/// By default 408, 429 and every 5xx except 501 and 505 are failures and all other statuses are
-/// successes: a server that answers "not found" or "not implemented" has done its work. Every error
-/// (connect, timeout, a broken response body) is a failure, except one that is the doing of the
-/// caller's own side ([`is_local`](crate::is_local)), which is ignored. The `Retry-After` of a failure
-/// becomes the hint for the wait.
+/// By default 408, 429 and every 5xx except 501 and 505 are failures. All other statuses are successes: a
+/// server that responds "not found" or "not implemented" has processed the request. Every error (connect,
+/// timeout, a broken response body) is a failure, except an error that the caller's own side caused
+/// ([`is_local`](crate::is_local)), which is ignored. The `Retry-After` of a failure becomes the hint for
+/// the wait.
 ///
-/// Plain data of 128 bytes, copied without allocating. As a [`Classify`] it looks at the
-/// head of the response alone; a [`WatchedCall`](crate::WatchedCall) sees the body as well.
+/// The rules are 128 bytes, copied without allocating. As a [`Classify`] they see only the head of the
+/// response; a [`WatchedCall`](crate::WatchedCall) watches the body as well.
 ///
-/// Boxed errors (a tower `BoxError`) and the errors of clients known by feature are walked along their
-/// `source()` chain. For other typed errors use [`typed_errors`](Self::typed_errors).
+/// The `source()` chain is walked for boxed errors (such as tower's `BoxError`) and for the errors of
+/// clients whose feature is enabled. For other error types, use [`typed_errors`](Self::typed_errors).
 ///
 /// # Examples
 ///
@@ -34,7 +34,7 @@ use crate::{RuleError, TypedErrors};
 /// assert_eq!(rules.outcome(StatusCode::SERVICE_UNAVAILABLE), Outcome::Failure);
 /// assert_eq!(rules.outcome(StatusCode::NOT_FOUND), Outcome::Success);
 ///
-/// // A quota per tenant says nothing about the server; a 404 from this one means it lost its data.
+/// // A quota per tenant is no evidence about the server. A 404 from this server means that it lost its data.
 /// let rules = rules.rule(429..=429, Outcome::Ignored)?.rule(404..=404, Outcome::Failure)?;
 /// assert_eq!(rules.outcome(StatusCode::TOO_MANY_REQUESTS), Outcome::Ignored);
 /// assert_eq!(rules.outcome(StatusCode::NOT_FOUND), Outcome::Failure);
@@ -46,7 +46,7 @@ pub struct HttpClassify {
     ignored: StatusSet,
 }
 
-/// Which of the statuses 100 to 599, one bit each.
+/// A set of the statuses 100 to 599, one bit each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct StatusSet([u64; 8]);
 
@@ -54,24 +54,24 @@ const FIRST: u16 = 100;
 const LAST: u16 = 599;
 
 impl HttpClassify {
-    /// The default rules.
+    /// Creates the default rules.
     pub const fn new() -> HttpClassify {
         let failures = StatusSet::EMPTY.with(408, 408).with(429, 429);
         let failures = failures.with(500, 500).with(502, 504).with(506, 599);
         HttpClassify { failures, ignored: StatusSet::EMPTY }
     }
 
-    /// Rules by which every status is a success, to add failures to.
+    /// Creates rules by which every status is a success.
     pub const fn all_succeed() -> HttpClassify {
         HttpClassify { failures: StatusSet::EMPTY, ignored: StatusSet::EMPTY }
     }
 
-    /// Gives these statuses this outcome; a later rule overrides an earlier one.
+    /// Sets the outcome of a range of statuses. A later rule overrides an earlier one.
     ///
     /// # Errors
     ///
-    /// If the range is empty or reaches outside 100 to 599. (A status above 599 is never valid on
-    /// the wire; where one arrives all the same, it is a success.)
+    /// Returns an error if the range is empty or not within 100 to 599. A status above 599 is invalid, and
+    /// is a success if it arrives nevertheless.
     pub fn rule(
         mut self,
         statuses: RangeInclusive<u16>,
@@ -94,7 +94,7 @@ impl HttpClassify {
         Ok(self)
     }
 
-    /// What an answer with this status means.
+    /// Returns the outcome of a response with this status.
     pub fn outcome(&self, status: StatusCode) -> Outcome {
         if self.failures.holds(status.as_u16()) {
             Outcome::Failure
@@ -105,17 +105,17 @@ impl HttpClassify {
         }
     }
 
-    /// The statuses that are failures, as ranges in ascending order.
+    /// Returns the statuses that are failures, as ranges in ascending order.
     pub fn failures(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
         self.failures.ranges()
     }
 
-    /// The statuses that are ignored, as ranges in ascending order.
+    /// Returns the statuses that are ignored, as ranges in ascending order.
     pub fn ignored(&self) -> impl Iterator<Item = RangeInclusive<u16>> + '_ {
         self.ignored.ranges()
     }
 
-    /// The same rules for a typed error, whose `source()` chain is walked.
+    /// Returns the same rules for typed errors, which walk the `source()` chain of the error.
     pub const fn typed_errors(self) -> TypedErrors<HttpClassify> {
         TypedErrors(self)
     }
