@@ -28,6 +28,10 @@ impl Classify<u32, std::io::Error> for ByKind {
     fn classify(&self, result: &Answer) -> Outcome {
         if result.is_ok() { Outcome::Success } else { Outcome::Failure }
     }
+
+    fn describe(&self, result: &Answer) -> Option<String> {
+        result.as_ref().err().map(ToString::to_string)
+    }
 }
 
 struct Ear;
@@ -143,6 +147,7 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     let rejected: Rejected = breaker.try_acquire().unwrap_err();
     let _: (&str, RejectReason, Option<Duration>) =
         (rejected.name(), rejected.reason(), rejected.retry_after());
+    let _: Option<&str> = rejected.last_error();
     adapter::count_rejection(&breaker, &rejected);
     let refusal: Option<Refusal> = adapter::refusal(&breaker);
     let waits: Option<(Refusal, Option<Duration>)> = adapter::refusal_for(&breaker);

@@ -30,6 +30,10 @@ impl<B, E: Error + 'static, C: Classify<Response<B>, E>> Classify<Response<B>, E
     fn retry_after(&self, result: &Result<Response<B>, E>) -> Option<Duration> {
         self.0.retry_after(result)
     }
+
+    fn describe(&self, result: &Result<Response<B>, E>) -> Option<String> {
+        self.0.describe(result)
+    }
 }
 
 /// Returns `true` if the caller's own side caused an error, which is then no evidence about the server.

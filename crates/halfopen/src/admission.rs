@@ -232,7 +232,14 @@ impl Inner {
 
     #[inline]
     pub(crate) fn rejected(&self, refusal: Refusal) -> Rejected {
-        Rejected::by_breaker(Arc::clone(&self.name), refusal)
+        Rejected::by_breaker(Arc::clone(&self.name), refusal, self.last_error())
+    }
+
+    /// The text of the failure that the opening under way began with, where a classifier gave one.
+    #[inline]
+    fn last_error(&self) -> Option<Arc<Box<str>>> {
+        let word = self.word.load();
+        if word.state() == State::Open { self.aside.get()?.last_error(word.epoch()) } else { None }
     }
 }
 

@@ -1,8 +1,9 @@
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::breaker::CustomRule;
 use crate::clock::Tick;
 use crate::listeners::Listeners;
+use crate::printable::is_printable;
 use crate::state::Cause;
 use crate::sync::{AtomicU64, Ordering};
 use crate::totals::{Ledger, Timing};
@@ -18,6 +19,16 @@ pub(crate) struct Aside {
     deadline: AtomicU64,
     wait: AtomicU64,
     cause: [AtomicU64; 2],
+    /// Made for the first text that a classifier gives; most never give one.
+    last_error: OnceLock<RwLock<LastError>>,
+}
+
+/// The text of a failure that opened the breaker.
+#[derive(Default)]
+struct LastError {
+    /// The epoch of the opening that the text belongs to.
+    epoch: u64,
+    text: Option<Arc<Box<str>>>,
 }
 
 impl Aside {
@@ -30,6 +41,7 @@ impl Aside {
             deadline: AtomicU64::new(u64::MAX),
             wait: AtomicU64::new(0),
             cause: [AtomicU64::new(0), AtomicU64::new(0)],
+            last_error: OnceLock::new(),
         }
     }
 
@@ -57,5 +69,58 @@ impl Aside {
         // reasons with new numbers.
         let numbers = self.cause[1].load(Ordering::Acquire);
         (deadline, wait, [self.cause[0].load(Ordering::Acquire), numbers])
+    }
+
+    /// Keeps the text of the failure that began an opening.
+    pub(crate) fn keep_error(&self, epoch: u64, text: &str) {
+        let text = Some(Arc::new(shortened(text)));
+        let mut kept =
+            self.last_error.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner);
+        // The text of a newer opening stays.
+        if epoch > kept.epoch {
+            *kept = LastError { epoch, text };
+        }
+    }
+
+    /// The text of the failure that began the opening of this epoch; shared, so nothing is allocated.
+    #[inline]
+    pub(crate) fn last_error(&self, epoch: u64) -> Option<Arc<Box<str>>> {
+        let kept = self.last_error.get()?.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.epoch == epoch { kept.text.clone() } else { None }
+    }
+}
+
+/// The longest text of a failure, in characters.
+const LONGEST: usize = 256;
+
+/// A text that fits into a line of a log.
+fn shortened(text: &str) -> Box<str> {
+    let shown = |character| if is_printable(character) { character } else { char::REPLACEMENT_CHARACTER };
+    let mut short: String = text.chars().take(LONGEST).map(shown).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.pop();
+        short.push('…');
+    }
+    short.into()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_and_cannot_steer_a_terminal() {
+        assert_eq!(&*shortened("reset\u{1b}[2J\nby peer"), "reset\u{fffd}[2J\u{fffd}by peer");
+        assert_eq!(&*shortened(&"ä".repeat(256)), "ä".repeat(256));
+        assert_eq!(&*shortened(&"ä".repeat(257)), format!("{}…", "ä".repeat(255)));
+    }
+
+    #[test]
+    fn the_text_of_a_newer_opening_stays() {
+        let aside = Aside::new(Box::default());
+        aside.keep_error(4, "new");
+        aside.keep_error(2, "old");
+        let text = |epoch| aside.last_error(epoch).map(|text| text.to_string());
+        assert_eq!((text(2), text(4), text(5)), (None, Some("new".to_owned()), None));
     }
 }

@@ -43,6 +43,43 @@ pub trait Classify<T, E> {
         let _ = result;
         None
     }
+
+    /// Returns a short text of a failure, for [`Rejected::last_error`](crate::Rejected::last_error).
+    ///
+    /// Called only of a failure that opens the breaker, also as a failed probe, and after it has opened: no
+    /// other call pays for it. The text is cut at 256 characters, and control characters are replaced; it should
+    /// hold nothing that a caller must not see. A panic is caught and counted, and no text is kept.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, CircuitBreakerConfig, Classify, Outcome, Trip};
+    ///
+    /// struct Described;
+    ///
+    /// impl<T> Classify<T, std::io::Error> for Described {
+    ///     fn classify(&self, result: &Result<T, std::io::Error>) -> Outcome {
+    ///         if result.is_ok() { Outcome::Success } else { Outcome::Failure }
+    ///     }
+    ///
+    ///     fn describe(&self, result: &Result<T, std::io::Error>) -> Option<String> {
+    ///         result.as_ref().err().map(ToString::to_string)
+    ///     }
+    /// }
+    ///
+    /// let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).build()?;
+    /// let breaker = CircuitBreaker::new("payments", config);
+    /// let call = || Err::<(), _>(std::io::Error::other("connection reset"));
+    /// breaker.call_blocking_with(call, &Described).unwrap_err();
+    ///
+    /// let rejected = breaker.try_acquire().unwrap_err();
+    /// assert_eq!(rejected.last_error(), Some("connection reset"));
+    /// # Ok::<(), halfopen::ConfigError>(())
+    /// ```
+    fn describe(&self, result: &Result<T, E>) -> Option<String> {
+        let _ = result;
+        None
+    }
 }
 
 impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
@@ -59,6 +96,10 @@ impl<T, E, C: Classify<T, E> + ?Sized> Classify<T, E> for Arc<C> {
 
     fn retry_after(&self, result: &Result<T, E>) -> Option<Duration> {
         (**self).retry_after(result)
+    }
+
+    fn describe(&self, result: &Result<T, E>) -> Option<String> {
+        (**self).describe(result)
     }
 }
 

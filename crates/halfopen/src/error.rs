@@ -50,6 +50,8 @@ pub struct Rejected(NotMade);
 pub(crate) struct NotMade {
     name: Arc<str>,
     refusal: Refusal,
+    /// Twice boxed, so that it adds one word and not two.
+    last_error: Option<Arc<Box<str>>>,
 }
 
 /// A rejection that has not been counted or returned to a caller yet; returned by
@@ -147,8 +149,12 @@ impl Refusal {
 
 impl Rejected {
     #[inline]
-    pub(crate) fn by_breaker(name: Arc<str>, refusal: Refusal) -> Rejected {
-        Rejected(NotMade { name, refusal })
+    pub(crate) fn by_breaker(
+        name: Arc<str>,
+        refusal: Refusal,
+        last_error: Option<Arc<Box<str>>>,
+    ) -> Rejected {
+        Rejected(NotMade { name, refusal, last_error })
     }
 
     /// The rejection whose source this is.
@@ -172,7 +178,7 @@ impl Rejected {
     /// assert_eq!(rejected.to_string(), "rate limit `create-task` is used up; retry in 1.2s");
     /// ```
     pub fn new(name: impl Into<Arc<str>>, reason: RejectReason, retry_after: Option<Duration>) -> Rejected {
-        Rejected::by_breaker(name.into(), Refusal::of(reason, retry_after))
+        Rejected::by_breaker(name.into(), Refusal::of(reason, retry_after), None)
     }
 
     /// Returns the rejection by a bulkhead that has so many calls in flight and waiting.
@@ -188,7 +194,7 @@ impl Rejected {
     pub fn bulkhead_full(name: impl Into<Arc<str>>, in_flight: u32, waiting: u32) -> Rejected {
         let figures = u64::from(in_flight) << 32 | u64::from(waiting);
         let refusal = Refusal { retry_after: UNKNOWN, words: [BULKHEAD_FULL << REASON_SHIFT, figures] };
-        Rejected::by_breaker(name.into(), refusal)
+        Rejected::by_breaker(name.into(), refusal, None)
     }
 
     /// Returns the name of the breaker, bulkhead or rate limit that rejected the call.
@@ -206,6 +212,15 @@ impl Rejected {
     pub fn retry_after(&self) -> Option<Duration> {
         let nanos = self.0.refusal.retry_after;
         (nanos != UNKNOWN).then(|| Duration::from_nanos(nanos))
+    }
+
+    /// Returns a short text of the failure that opened the breaker, where its classifier keeps one
+    /// ([`Classify::describe`](crate::Classify::describe)); [`None`] for other rejections, and where the breaker
+    /// opened for another reason than a failure.
+    ///
+    /// At most 256 characters, without control characters.
+    pub fn last_error(&self) -> Option<&str> {
+        self.0.last_error.as_ref().map(|text| &***text)
     }
 
     /// Why an open breaker is open; [`None`] for other rejections, and where it is not known.
@@ -258,6 +273,9 @@ impl fmt::Debug for Rejected {
         fields.field("retry_after", &self.retry_after());
         if let Some(cause) = self.cause() {
             fields.field("why", &format_args!("{cause}"));
+        }
+        if let Some(text) = self.last_error() {
+            fields.field("last_error", &text);
         }
         if let Some((in_flight, waiting)) = self.occupancy() {
             fields.field("in_flight", &in_flight).field("waiting", &waiting);
@@ -429,18 +447,18 @@ mod tests {
 
     fn rejected() -> Rejected {
         let cause = Cause::plain(TripReason::Manual).to_words();
-        Rejected::by_breaker("api".into(), Refusal::open(4_200_000_000, cause))
+        Rejected::by_breaker("api".into(), Refusal::open(4_200_000_000, cause), None)
     }
 
     #[test]
     fn a_rejection_says_who_why_and_when() {
         assert_eq!(rejected().to_string(), "circuit breaker `api` is open (opened by hand); retry in 4.2s");
         assert_eq!(
-            Rejected::by_breaker("api".into(), Refusal::saturated()).to_string(),
+            Rejected::by_breaker("api".into(), Refusal::saturated(), None).to_string(),
             "circuit breaker `api` is half-open and waits for the probes it has sent"
         );
         assert_eq!(
-            Rejected::by_breaker("api".into(), Refusal::forced()).to_string(),
+            Rejected::by_breaker("api".into(), Refusal::forced(), None).to_string(),
             "circuit breaker `api` is forced open by an operator"
         );
     }
@@ -521,6 +539,6 @@ mod tests {
 
     #[test]
     fn a_rejection_is_small() {
-        assert!(size_of::<Rejected>() <= 40);
+        assert!(size_of::<Rejected>() <= 48);
     }
 }

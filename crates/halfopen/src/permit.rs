@@ -135,8 +135,10 @@ macro_rules! permit_methods {
         /// success, `Err` a failure. A hint of the classifier goes with a failure.
         #[inline]
         pub fn settle<T, E, C: Classify<T, E> + ?Sized>(self, result: &Result<T, E>, classify: &C) {
-            let ending = classified(self.inner(), result, classify);
-            self.end(ending, None);
+            match classified(self.inner(), result, classify) {
+                failure @ Ending::Failure { .. } => self.end_failure(failure, || classify.describe(result)),
+                other @ (Ending::Success | Ending::Ignored | Ending::Abandoned) => self.end(other, None),
+            }
         }
     };
 }
@@ -150,6 +152,12 @@ impl<'a> Permit<'a> {
 
     fn inner(&self) -> &Inner {
         self.breaker.inner()
+    }
+
+    fn end_failure(self, failure: Ending, describe: impl FnOnce() -> Option<String>) {
+        let (breaker, ticket) = (self.breaker, self.ticket);
+        std::mem::forget(self);
+        breaker.end_failure(ticket, failure, describe);
     }
 
     #[inline]
@@ -202,6 +210,11 @@ impl OwnedPermit {
     pub(crate) fn into_parts(mut self) -> (CircuitBreaker, Ticket) {
         let breaker = self.breaker.take().expect("a permit that can be asked has not ended");
         (breaker, self.ticket)
+    }
+
+    fn end_failure(self, failure: Ending, describe: impl FnOnce() -> Option<String>) {
+        let (breaker, ticket) = self.into_parts();
+        breaker.end_failure(ticket, failure, describe);
     }
 
     // Always, down to the stripe: a call would force the permit into memory.

@@ -11,7 +11,7 @@ use crate::permit::{Ending, Ticket, caught};
 use crate::policy::trip;
 use crate::state::{Cause, HalfOpenEnd, Verdict, Wait};
 use crate::window::{Added, Kind, Recorded};
-use crate::{CircuitBreaker, Counts, Ended, Event, Interest, State};
+use crate::{CircuitBreaker, Counts, Ended, Event, Interest, State, TripReason};
 
 impl CircuitBreaker {
     /// Ends a permit.
@@ -166,6 +166,39 @@ impl CircuitBreaker {
         }
         inner.aside().ledger.note(ended, slow);
         ended
+    }
+
+    /// Ends a permit with a failure, and keeps its text if it is what opened the breaker.
+    #[inline(never)]
+    pub(crate) fn end_failure(
+        &self,
+        ticket: Ticket,
+        failure: Ending,
+        describe: impl FnOnce() -> Option<String>,
+    ) {
+        self.end(ticket, failure, None);
+        let inner = self.inner();
+        let word = inner.word().load();
+        if word.state() != State::Open || word.epoch() != ticket.word.epoch() + 1 {
+            return;
+        }
+        let (_, _, cause) = inner.aside().opening();
+        // A call may also fail after an operator, or a probe that does not report, has ended its visit.
+        let by_a_failure = Cause::from_words(cause).reasons.iter().all(|reason| match reason {
+            TripReason::Manual | TripReason::ProbeTimedOut => false,
+            TripReason::ConsecutiveFailures
+            | TripReason::FailureCount
+            | TripReason::FailureRate
+            | TripReason::SlowCallRate
+            | TripReason::Custom
+            | TripReason::ProbeFailed => true,
+        });
+        if !by_a_failure {
+            return;
+        }
+        if let Some(text) = caught(inner, describe).flatten() {
+            inner.aside().keep_error(word.epoch(), &text);
+        }
     }
 
     /// Ends a probe; returns what it was counted as, and the epoch of the closed visit that it began.

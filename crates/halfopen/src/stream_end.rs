@@ -66,7 +66,7 @@ impl OwnedPermit {
             ending @ (Ending::Failure { .. } | Ending::Ignored | Ending::Abandoned) => {
                 let (breaker, ticket) = self.into_parts();
                 let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
-                breaker.end(ticket, ending, None);
+                breaker.end_failure(ticket, ending, || classify.describe(item));
                 let is_probe = ticket.word.state() == State::HalfOpen;
                 StreamEnd { breaker, visit: (!is_probe).then(|| ticket.word.epoch()), started }
             }
