@@ -52,6 +52,7 @@ impl Aside {
 
     /// Says until when the breaker is open, and why.
     pub(crate) fn set_opening(&self, deadline: Tick, wait: u64, cause: Cause) {
+        // Release, with the loads in `opening`: a reader that sees one of these values sees those stored before it.
         self.deadline.store(deadline.0, Ordering::Release);
         self.wait.store(wait, Ordering::Release);
         for (word, value) in self.cause.iter().zip(cause.to_words()) {
@@ -62,6 +63,7 @@ impl Aside {
     /// What was said last; it belongs to a visit only if that visit goes on after this.
     #[inline]
     pub(crate) fn opening(&self) -> (Tick, u64, [u64; 2]) {
+        // Acquire, with the stores in `set_opening`: the state word that is loaded after these is no older than they are.
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
         let wait = self.wait.load(Ordering::Acquire);
         // The numbers before the reasons, against the order in which they are written: should the breaker

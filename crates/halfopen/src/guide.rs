@@ -17,6 +17,7 @@
 //!
 //! Pages of their own:
 //!
+//! - [The specification](semantics): every rule of the breaker, with its number
 //! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, OpenAI, AWS, ureq, ..
 //! - [In your own error type](error_types): thiserror, anyhow, eyre, boxed errors
 //! - [As an HTTP answer](http_answer)
@@ -520,3 +521,6 @@ pub mod health {}
 
 #[doc = include_str!("guide/coming_from.md")]
 pub mod coming_from {}
+
+#[doc = include_str!("../SEMANTICS.md")]
+pub mod semantics {}

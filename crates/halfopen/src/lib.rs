@@ -70,6 +70,7 @@
 //! | steer it | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
 //! | write an adapter | [`adapter`] |
 //! | read more, with examples | [`guide`] |
+//! | read the exact rules | [`guide::semantics`] |
 //!
 //! # Features
 //!

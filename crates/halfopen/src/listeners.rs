@@ -266,6 +266,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let Some(ear) = self.ear.upgrade() else { return };
+        // Release, with the load in `Ear::call`: a thread that sees it sees what its owner did before the drop.
         ear.listening.store(false, Ordering::Release);
         match &self.to {
             Source::Breaker(breaker) => {

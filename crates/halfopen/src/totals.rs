@@ -98,6 +98,7 @@ impl Ledger {
     /// visit gives way to the next.
     #[inline]
     pub(crate) fn rejections(&self) -> Option<u64> {
+        // Acquire, with `begin_visit`: the state word loaded after this is of that visit or a later one.
         let seen = self.rejected.0.load(Ordering::Acquire);
         (seen & BETWEEN_VISITS == 0).then_some(seen)
     }
@@ -105,11 +106,15 @@ impl Ledger {
     /// Counts a rejection if there has been none, and no new visit, since `seen` was loaded.
     #[inline]
     pub(crate) fn reject_as_of(&self, seen: u64) -> bool {
+        // AcqRel, with `end_visit` and `begin_visit`: it stays after the loads that decided the rejection, and a
+        // visit that ends after it sees it.
         self.rejected.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// A visit ends: no rejection that was decided in it can be counted from here on.
     pub(crate) fn end_visit(&self) {
+        // AcqRel, with `rejections` and `reject_as_of`: what is counted before it is of the visit that ends, and a thread
+        // that sees the bit sees the opening written before it.
         self.rejected.0.fetch_or(BETWEEN_VISITS, Ordering::AcqRel);
     }
 
@@ -117,6 +122,7 @@ impl Ledger {
     /// this one too. The number is another than before, so nothing decided earlier fits it.
     pub(crate) fn begin_visit(&self) -> u64 {
         let step = 1_u64.wrapping_sub(BETWEEN_VISITS);
+        // AcqRel, with the load in `rejections`: a thread that sees this number sees the state word published before it.
         self.rejected.0.fetch_add(step, Ordering::AcqRel).wrapping_add(step)
     }
 

@@ -65,6 +65,7 @@ impl Ear {
 
     /// Calls the listener, unless its subscription has ended.
     pub(super) fn call(&self, inner: &Inner, call: impl FnOnce(&dyn Listener)) {
+        // Acquire, with the store in the subscription's `Drop`.
         if self.listening.load(Ordering::Acquire) {
             guarded(inner, || call(&*self.listener));
         }

@@ -138,12 +138,13 @@ impl StateWord {
         StateWord(AtomicU64::new(word.bits()))
     }
 
+    /// Acquire, with the store in [`publish`](Self::publish).
     #[inline]
     pub(crate) fn load(&self) -> Word {
         Word::of(self.0.load(Ordering::Acquire))
     }
 
-    /// Release: whoever sees the new epoch sees all that was written for it.
+    /// Release, with the load in [`load`](Self::load): a thread that sees the new epoch sees everything written for it.
     pub(crate) fn publish(&self, word: Word) {
         self.0.store(word.bits(), Ordering::Release);
     }

@@ -1,0 +1,80 @@
+//! Every rule that code and tests refer to is in the specification.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn each_rule_is_defined_once_and_in_order() {
+    let defined = definitions(&specification());
+
+    let numbers: Vec<u32> = (1..).take(defined.len()).collect();
+    assert_eq!(defined, numbers, "SEMANTICS.md defines each rule once, without a gap");
+    assert!(!defined.is_empty(), "no rule was found in SEMANTICS.md");
+}
+
+#[test]
+fn every_rule_that_is_mentioned_is_defined() {
+    let specification = specification();
+    let defined = BTreeSet::from_iter(definitions(&specification));
+    let mut sources = vec![("SEMANTICS.md".to_owned(), specification)];
+    for folder in ["crates", "tests"] {
+        for file in sources_below(&root().join(folder)) {
+            let text = fs::read_to_string(&file).expect("a source is text");
+            sources.push((file.display().to_string(), text));
+        }
+    }
+
+    let mut found = 0;
+    let mut unknown = Vec::new();
+    for (file, text) in &sources {
+        for (index, line) in text.lines().enumerate() {
+            for rule in mentions(line) {
+                found += 1;
+                if !defined.contains(&rule) {
+                    unknown.push(format!("{file}:{}: S{rule}", index + 1));
+                }
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "not in SEMANTICS.md:\n  {}", unknown.join("\n  "));
+    assert!(found > 50, "only {found} mentions were found");
+}
+
+#[test]
+fn a_mention_is_an_s_and_digits_alone() {
+    let line = "(S24), S3 and AS4, S5a, S, S_6; _S7 and S30.";
+    assert_eq!(mentions(line), [24, 3, 30]);
+}
+
+fn definitions(specification: &str) -> Vec<u32> {
+    let rule = |line: &str| line.strip_prefix("- **S")?.split_once("**")?.0.parse().ok();
+    specification.lines().filter_map(rule).collect()
+}
+
+fn mentions(line: &str) -> Vec<u32> {
+    let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter_map(|word| word.strip_prefix('S')?.parse().ok()).collect()
+}
+
+fn specification() -> String {
+    fs::read_to_string(root().join("crates/halfopen/SEMANTICS.md")).expect("the specification is there")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every Rust file in a folder and the folders in it, without build output.
+fn sources_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the entry can be read").path();
+        if path.is_dir() && !path.ends_with("target") {
+            files.extend(sources_below(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
