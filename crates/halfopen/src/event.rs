@@ -205,8 +205,8 @@ pub enum Event {
 /// ([`Totals::panics`](crate::Totals::panics)); the other listeners still hear the event.
 ///
 /// The caller that makes a change tells it, and those that others make meanwhile: at most 64 in a row, however slow
-/// the listeners are. The rest of such a line is told by a thread made for it, which ends with the line: a
-/// change may be told after all callers have returned. The line itself has no limit.
+/// the listeners are. The rest of such a line is told by a thread made for it, which ends with the line; the
+/// line itself has no limit.
 ///
 /// Any `Fn(&CircuitBreaker, &Event)` is a listener.
 pub trait Listener: Send + Sync + 'static {
