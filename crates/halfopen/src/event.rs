@@ -204,9 +204,9 @@ pub enum Event {
 /// within its own call, so it must know when to stop. A panic in a listener is caught and counted
 /// ([`Totals::panics`](crate::Totals::panics)); the other listeners still hear the event.
 ///
-/// The caller that makes a change tells it, and those that others make meanwhile: at most 64 in a row, however slow
-/// the listeners are. The rest of such a line is told by a thread made for it, which ends with the line; the
-/// line itself has no limit.
+/// The caller that makes a change delivers it, and those that others make meanwhile: when all callers have
+/// returned, every change has been delivered. A listener that is slower than changes are made keeps that caller
+/// for as long as they are made, and the queue has no limit.
 ///
 /// Any `Fn(&CircuitBreaker, &Event)` is a listener.
 pub trait Listener: Send + Sync + 'static {

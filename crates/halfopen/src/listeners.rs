@@ -3,7 +3,6 @@ mod list;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Weak};
-use std::thread;
 
 pub(crate) use list::{Ear, Kind};
 
@@ -25,10 +24,6 @@ pub(crate) struct Listeners {
 
 /// So many changes in line are usual: room for them stays.
 const KEPT: usize = 8;
-
-/// A caller tells at most so many changes in a row, documented at [`Listener`]: the rest of a line that others
-/// keep filling is told by a thread made for it.
-const SHARE: usize = 64;
 
 /// Changes in their order, drained by the thread that finds no other draining.
 #[derive(Default)]
@@ -111,9 +106,8 @@ impl Listeners {
         if !self.want(Interest::CHANGES) {
             return;
         }
-        let Some(mut draining) = self.begin_draining() else { return };
-        if !draining.tell(breaker, SHARE) {
-            draining.hand_over(breaker);
+        if let Some(draining) = self.begin_draining() {
+            draining.tell(breaker);
         }
     }
 
@@ -157,13 +151,11 @@ impl Listeners {
 }
 
 impl Draining<'_> {
-    /// Tells at most so many changes; returns whether the line is empty, which ends the draining.
-    fn tell(&mut self, breaker: &CircuitBreaker, at_most: usize) -> bool {
-        for _ in 0..at_most {
-            let Some(event) = self.next() else { return true };
+    /// Tells all that is in line, also what others add meanwhile.
+    fn tell(mut self, breaker: &CircuitBreaker) {
+        while let Some(event) = self.next() {
             self.listeners.tell(breaker, &event, Kind::Changes);
         }
-        false
     }
 
     /// The next change in line; with none left the draining is over, in one step.
@@ -177,27 +169,6 @@ impl Draining<'_> {
             queue.waiting.shrink_to(KEPT);
         }
         event
-    }
-
-    /// Leaves the rest to a thread made for it, which ends when the line is empty.
-    ///
-    /// Not to the next caller that makes a change: none may come, and it must not wait for a listener.
-    #[cold]
-    fn hand_over(mut self, breaker: &CircuitBreaker) {
-        let rest = breaker.clone();
-        let made = thread::Builder::new().name("halfopen-listeners".into()).spawn(move || {
-            if let Some(listeners) = rest.inner().listeners() {
-                Draining { listeners, is_over: false }.tell(&rest, usize::MAX);
-            }
-        });
-        match made {
-            // The right is that thread's now.
-            Ok(_) => self.is_over = true,
-            // No more threads, or none at all on this system: better late than never.
-            Err(_) => {
-                self.tell(breaker, usize::MAX);
-            }
-        }
     }
 }
 

@@ -65,18 +65,14 @@ fn a_listener_may_panic_when_it_is_dropped() {
     assert_eq!(breaker.snapshot().totals.panics, 1);
 }
 
-/// So many changes in a row a caller tells itself: see [`Listener`].
-const SHARE: usize = 64;
-
 #[test]
-fn a_caller_tells_its_share_of_a_long_line() {
+fn every_change_is_told_before_the_call_returns() {
     const CHANGES: u64 = 300;
     let breaker = CircuitBreaker::builder("storm").build();
     let (told, hear) = mpsc::channel();
     let _sub = breaker.on_event(move |breaker, event| {
         let Event::StateChanged(change) = event else { return };
         if change.sequence == 1 {
-            // As others would make them while this listener is slow.
             for _ in 0..CHANGES / 2 {
                 breaker.disable();
                 breaker.metrics_only();
@@ -86,23 +82,9 @@ fn a_caller_tells_its_share_of_a_long_line() {
     });
     breaker.force_open();
 
-    // Blocks until the last is told, whichever thread tells it.
-    let all: Vec<_> = hear.iter().take(CHANGES as usize + 1).collect();
+    let all: Vec<_> = hear.try_iter().collect();
     assert!(all.iter().map(|&(sequence, _)| sequence).eq(1..=CHANGES + 1), "in order, each once");
-    let own = all.iter().filter(|&&(_, teller)| teller == thread::current().id()).count();
-    assert_eq!(own, SHARE, "the caller is free after these");
-}
-
-#[test]
-fn a_short_line_is_told_before_the_call_returns() {
-    let breaker = CircuitBreaker::builder("few").build();
-    let (told, hear) = mpsc::channel();
-    let _sub = breaker.on_event(move |_, _| told.send(thread::current().id()).unwrap());
-    for _ in 0..10 * SHARE {
-        breaker.trip();
-        breaker.force_closed();
-    }
-    assert_eq!(hear.try_iter().filter(|&teller| teller == thread::current().id()).count(), 20 * SHARE);
+    assert!(all.iter().all(|&(_, teller)| teller == thread::current().id()));
 }
 
 #[test]
