@@ -3,7 +3,7 @@ use tokio::time::Instant;
 
 /// Returns a clock that follows tokio's, so that tokio's paused time moves a breaker too.
 ///
-/// For tests of services that wait: under [`tokio::time::pause`] a breaker with the system's clock stands still
+/// For tests of services that wait: under [`tokio::time::pause`][pause] a breaker with the system's clock stands still
 /// while tokio's timers run ahead. A service with [`wait_while_open`](crate::CircuitBreakerLayer::wait_while_open)
 /// is then ready when the wait is over by tokio's clock, and its call is rejected.
 ///
@@ -27,6 +27,8 @@ use tokio::time::Instant;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// [pause]: https://docs.rs/tokio/latest/tokio/time/fn.pause.html
 pub fn tokio_clock() -> Clock {
     let started = Instant::now();
     Clock::from_fn(move || Instant::now().saturating_duration_since(started))

@@ -8,6 +8,7 @@
 //! - [Timeouts inside and outside](#timeouts-inside-and-outside)
 //! - [Fallbacks](#fallbacks)
 //! - [Many dependencies](#many-dependencies)
+//! - [Consumers that pause](#consumers-that-pause)
 //! - [The operator's switch](#the-operators-switch)
 //! - [Testing your own code](#testing-your-own-code)
 //! - [Seeing what happens](#seeing-what-happens)
@@ -260,11 +261,46 @@
 //! # }
 //! ```
 //!
+//! # Consumers that pause
+//!
+//! The consumer of a queue should not take messages that it cannot handle: each would be rejected and sent back. It waits with
+//! [`permitting`](crate::CircuitBreaker::permitting) before it takes the next one, and needs no interval of its own: it
+//! continues when the wait is over, or when an operator closes the breaker.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! use halfopen::{CircuitBreaker, CircuitBreakerError};
+//! use std::collections::VecDeque;
+//! use std::time::Duration;
+//!
+//! async fn store(_message: &str) -> Result<(), std::io::Error> {
+//!     Ok(())
+//! }
+//!
+//! let breaker = CircuitBreaker::builder("storage").build();
+//! breaker.open_for(Duration::from_millis(5));
+//!
+//! let mut queue = VecDeque::from(["first", "second"]);
+//! while !queue.is_empty() {
+//!     breaker.permitting().await;
+//!     let Some(message) = queue.pop_front() else { break };
+//!     match breaker.call(|| store(message)).await {
+//!         Ok(()) => {}
+//!         // Another task was faster to the probe, or the storage failed: the message goes back.
+//!         Err(CircuitBreakerError::Rejected(_) | CircuitBreakerError::Inner(_)) => queue.push_front(message),
+//!     }
+//! }
+//! assert_eq!(breaker.snapshot().totals.rejected, 0);
+//! assert!(breaker.is_closed());
+//! # }
+//! ```
+//!
 //! # The operator's switch
 //!
 //! | | calls | until |
 //! |---|---|---|
 //! | [`trip`](crate::CircuitBreaker::trip), [`open_for`](crate::CircuitBreaker::open_for) | rejected | the wait is over, then probes as usual |
+//! | [`end_wait`](crate::CircuitBreaker::end_wait), while open | probes | they succeed or fail |
 //! | [`force_open`](crate::CircuitBreaker::force_open) | rejected | `reset()` or `force_closed()` |
 //! | [`disable`](crate::CircuitBreaker::disable) | permitted, only totals are counted | the same |
 //! | [`metrics_only`](crate::CircuitBreaker::metrics_only) | permitted, rules are evaluated and reported | the same |
@@ -300,8 +336,8 @@
 //! }
 //! assert_eq!(breaker.state(), State::Open);
 //!
-//! // Up to the first probe: the wait has a jitter.
-//! hands.advance(breaker.snapshot().retry_after.unwrap());
+//! // To the end of the wait, whatever its jitter.
+//! hands.advance_to_probe(&breaker);
 //! assert_eq!(breaker.state(), State::HalfOpen);
 //!
 //! // A successful probe closes it.
@@ -310,7 +346,7 @@
 //! ```
 //!
 //! By default a wait differs by up to 20 % in either direction, so a test that advances the clock by `open_duration` fails in about half
-//! of its runs. Ask the breaker for the time, as above, set a [`seed`](crate::CircuitBreakerBuilder::seed), or configure
+//! of its runs. Use [`advance_to_probe`](crate::ManualClock::advance_to_probe), as above, set a [`seed`](crate::CircuitBreakerBuilder::seed), or configure
 //! [`Backoff::none`](crate::Backoff::none). To begin in a state, use [`start_in`](crate::CircuitBreakerBuilder::start_in) or
 //! [`open_for`](crate::CircuitBreaker::open_for):
 //!
@@ -483,7 +519,8 @@
 //! ```
 //!
 //! Lower [`Backoff::max`](crate::Backoff::max) or the wait. Add a timeout to the call, and set
-//! [`probe_timeout`](crate::HalfOpen::probe_timeout) just above it. Where traffic is sparse, let a health check make the call.
+//! [`probe_timeout`](crate::HalfOpen::probe_timeout) just above it. Where traffic is sparse, let a health check make the
+//! call, or [end the wait](health#a-check-that-ends-the-wait) when it has seen the dependency answer.
 //!
 //! ## Memory
 //!
