@@ -446,8 +446,8 @@
 //! assert_eq!(
 //!     breaker.explain(),
 //!     "Circuit breaker `search` is closed: every call passes. No call was recorded in the last 10s. It \
-//!      opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge). It would then \
-//!      reject every call for 2s. 40 calls were dropped by the caller and counted as nothing; if a \
+//!      opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge), or after 15 failures \
+//!      in a row (now 0). It would then reject every call for 2s. 40 calls were dropped by the caller and counted as nothing; if a \
 //!      timeout does that, `Abandoned::FailureAfter` makes a failure of it."
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
