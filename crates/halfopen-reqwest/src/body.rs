@@ -9,9 +9,9 @@ use reqwest_middleware::{Error, Result};
 use crate::classify::as_known_error;
 use crate::middleware::Rules;
 
-/// Records what is not a success at its head, and leaves the rest to the body.
+/// Records the call unless its head is a success, which is left to the body.
 pub(crate) fn finish(call: WatchedCall, rules: &Rules, result: Result<Response>) -> Result<Response> {
-    // A panic in the rules is for `settle` to meet again, which counts it and falls back.
+    // If the rules panic, `settle` runs them again, counts the panic and falls back to the default.
     let judged = catch_panic(|| Classify::<Response, Error>::classify(rules, &result));
     match (judged, result) {
         (Some(Outcome::Success), Ok(response)) => Ok(watched(call, response)),
@@ -22,12 +22,12 @@ pub(crate) fn finish(call: WatchedCall, rules: &Rules, result: Result<Response>)
     }
 }
 
-/// What an error of a body means; [`None`] where it is a failure as any other.
+/// Returns [`Outcome::Ignored`] for an error of the body that the caller's own side caused.
 pub(crate) fn outcome_of_error(error: &dyn Any) -> Option<Outcome> {
     as_known_error(error).is_some_and(is_local).then_some(Outcome::Ignored)
 }
 
-/// The same response with a body that records how it ends.
+/// Returns the response with a body that records the call.
 fn watched(call: WatchedCall, response: Response) -> Response {
     let url = response.url().clone();
     let mut response = call.watch_body(http::Response::from(response)).map(Body::wrap);
@@ -35,8 +35,8 @@ fn watched(call: WatchedCall, response: Response) -> Response {
     Response::from(response)
 }
 
-/// On its way through `http::Response` a response loses its URL, unless it lies in an extension whose
-/// type only this builder knows.
+/// Preserves the URL of a response, which the conversion to `http::Response` loses. It survives only in an
+/// extension of a private type, which only this builder can create.
 fn as_extension(url: Url) -> http::Extensions {
     let carrier = http::Response::builder().url(url).body(()).expect("an empty response is valid");
     carrier.into_parts().0.extensions

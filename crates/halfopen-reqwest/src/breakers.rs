@@ -7,13 +7,13 @@ use halfopen_http::host_key;
 use http::Extensions;
 use reqwest::{Request, Url};
 
-/// Names the breaker of one request, whatever its URL says.
+/// The name of the breaker for a single request, as an extension of the request.
 ///
-/// Goes before the key of [`per_host`](crate::CircuitBreakerMiddleware::per_host) and
-/// [`keyed`](crate::CircuitBreakerMiddleware::keyed); a middleware with
-/// [one breaker](crate::CircuitBreakerMiddleware::new) has no other to choose. It lies in the
-/// *middleware's* extensions, so it is set on the request builder of a `ClientWithMiddleware`;
-/// `execute` and the tower service start without any, `execute_with_extensions` takes them.
+/// Overrides the key of [`per_host`](crate::CircuitBreakerMiddleware::per_host) and
+/// [`keyed`](crate::CircuitBreakerMiddleware::keyed). A middleware with
+/// [one breaker](crate::CircuitBreakerMiddleware::new) ignores it. It belongs to the extensions of the
+/// *middleware*, which the request builder of a `ClientWithMiddleware` sets and `execute_with_extensions`
+/// accepts. `execute` and the tower service start without extensions.
 ///
 /// # Examples
 ///
@@ -38,12 +38,12 @@ use reqwest::{Request, Url};
 pub struct BreakerName(Arc<str>);
 
 impl BreakerName {
-    /// This name.
+    /// Creates the extension from a name.
     pub fn new(name: impl Into<Arc<str>>) -> BreakerName {
         BreakerName(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -51,7 +51,7 @@ impl BreakerName {
 
 type Key = dyn for<'a> Fn(&'a Request) -> Cow<'a, str> + Send + Sync;
 
-/// Where the breaker of a request comes from.
+/// The source of the breaker of a request.
 #[derive(Clone)]
 pub(crate) enum Breakers {
     One(CircuitBreaker),
@@ -79,7 +79,7 @@ impl Breakers {
     }
 }
 
-/// The name of the breaker of a URL's server.
+/// Returns the breaker name of the server in a URL.
 pub(crate) fn host_of(url: &Url) -> String {
     host_key(url.scheme(), url.host_str().unwrap_or_default(), url.port())
 }

@@ -7,29 +7,31 @@ use halfopen::{Classify, Outcome};
 use halfopen_http::{HttpClassify, as_error, is_local, retry_after_now};
 use reqwest::Response;
 
-/// The deepest nesting of middleware errors that is walked; a deeper one is taken for a cycle.
+/// The maximum depth of nested middleware errors. A deeper nesting is treated as a cycle.
 const DEPTH: usize = 64;
 
-/// The prefixes of errors that are no fault of the server, where the text is all that is left: the
-/// `reqwest-retry` middleware hides the error of a first and only attempt behind a type of its own.
+/// The prefixes of errors that the server did not cause. Only the text is available, as the
+/// `reqwest-retry` middleware hides the error of the first and only attempt behind a type of its own.
 const OURS: [&str; 3] = ["builder error", "error following redirect", "Request object is not cloneable"];
 
 /// Classifies the results of reqwest calls.
 ///
-/// - A response: by its status, as [`HttpClassify`] does. By default 408, 429 and every 5xx except 501
-///   and 505 are failures. The `Retry-After` of a failure becomes the hint for the wait.
-/// - Ignored, since the server was not asked or is not to blame: whatever is the doing of the caller's
-///   own side ([`is_local`](halfopen_http::is_local): a rejection, a request body that breaks, a limit
-///   of the caller's), a request that cannot be built (`is_builder`), a redirect that is not followed
-///   (`is_redirect`), an upgrade that is none (`is_upgrade`), a body that cannot be sent twice.
-/// - An error made of a status (`error_for_status`): by the status. Its headers are gone, so its
-///   `Retry-After` is unknown.
-/// - Every other error is a failure: connecting, DNS, timeouts, broken connections, and the errors of
-///   other middleware. So is an error of a type that is not known.
+/// - A response is classified by its status, with [`HttpClassify`]. By default 408, 429 and every 5xx
+///   except 501 and 505 are failures. The `Retry-After` of a failure becomes the hint for the wait.
+/// - An error is ignored if the request was not sent or the server did not cause the error: an error of
+///   the caller's own side ([`is_local`](halfopen_http::is_local): a rejection, an error of the request
+///   body, a limit set by the caller), a request that cannot be built (`is_builder`), a redirect that is
+///   not followed (`is_redirect`), a failed upgrade (`is_upgrade`), a body that cannot be cloned for a
+///   retry.
+/// - An error created from a status (`error_for_status`) is classified by the status. It has no headers,
+///   so its `Retry-After` is unknown.
+/// - Every other error is a failure: connecting, DNS, timeouts, broken connections, the errors of other
+///   middleware, and errors of unknown types.
 ///
-/// The error types that are known: those of `reqwest`, `reqwest_middleware` and `anyhow`, boxed ones,
-/// and `io::Error`. For another type that holds one of these use [`typed_errors`](Self::typed_errors)
-/// or, by hand, [`outcome_of`](Self::outcome_of). Plain data, copied without allocating.
+/// The known types are the errors of `reqwest`, `reqwest_middleware` and `anyhow`, boxed errors, and
+/// [`io::Error`](std::io::Error). For another type that wraps one of these, use
+/// [`typed_errors`](Self::typed_errors) or call [`outcome_of`](Self::outcome_of). The rules are plain
+/// data, copied without allocating.
 ///
 /// # Examples
 ///
@@ -38,7 +40,7 @@ const OURS: [&str; 3] = ["builder error", "error following redirect", "Request o
 /// use halfopen_http::HttpClassify;
 /// use halfopen_reqwest::{CircuitBreakerMiddleware, ReqwestClassify};
 ///
-/// // A quota per tenant says nothing about the server.
+/// // A quota per tenant is no evidence about the server.
 /// let statuses = HttpClassify::new().rule(429..=429, Outcome::Ignored)?;
 /// let breaker = CircuitBreaker::builder("inventory").build();
 /// let middleware = CircuitBreakerMiddleware::new(breaker).classify(ReqwestClassify::new().statuses(statuses));
@@ -50,7 +52,7 @@ pub struct ReqwestClassify {
     statuses: HttpClassify,
 }
 
-/// Where an error comes from, as far as it can be seen.
+/// The source of an error, as far as its types show it.
 enum Cause<'a> {
     Client(&'a reqwest::Error),
     Middleware(&'a anyhow::Error),
@@ -58,23 +60,23 @@ enum Cause<'a> {
 }
 
 impl ReqwestClassify {
-    /// The default rules.
+    /// Creates the default rules.
     pub const fn new() -> ReqwestClassify {
         ReqwestClassify { statuses: HttpClassify::new() }
     }
 
-    /// Judges statuses by these rules.
+    /// Sets the rules for statuses.
     #[must_use]
     pub const fn statuses(self, statuses: HttpClassify) -> ReqwestClassify {
         ReqwestClassify { statuses }
     }
 
-    /// The same rules for any error type, whose `source()` chain is walked.
+    /// Returns the same rules for typed errors, which walk the `source()` chain of the error.
     pub const fn typed_errors(self) -> TypedErrors {
         TypedErrors(self)
     }
 
-    /// Returns the outcome of a call that ended with this error, or with an error that holds it.
+    /// Returns the outcome of a call that failed with this error, or with an error that wraps it.
     ///
     /// # Examples
     ///
@@ -124,10 +126,9 @@ impl<E: 'static> Classify<Response, E> for ReqwestClassify {
     }
 }
 
-/// A [`ReqwestClassify`] for errors of any type: walks their `source()` chain.
+/// A [`ReqwestClassify`] for errors of any type, which walks their `source()` chain.
 ///
-/// For clients that wrap reqwest's errors in their own. Created by
-/// [`ReqwestClassify::typed_errors`].
+/// For clients that wrap the errors of reqwest. Created by [`ReqwestClassify::typed_errors`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TypedErrors(ReqwestClassify);
 
@@ -144,7 +145,7 @@ impl<E: Error + 'static> Classify<Response, E> for TypedErrors {
     }
 }
 
-/// The error in a value of any type, if the type is one that reqwest's users meet.
+/// Returns the error in a value of any type, or [`None`] if the type is unknown.
 pub(crate) fn as_known_error(any: &dyn Any) -> Option<&(dyn Error + 'static)> {
     if let Some(error) = any.downcast_ref::<reqwest_middleware::Error>() {
         return Some(error);
@@ -172,7 +173,7 @@ fn cause_at<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Option<Cause<
     }
     match error.downcast_ref::<reqwest_middleware::Error>()? {
         reqwest_middleware::Error::Reqwest(error) => Some(Cause::Client(error)),
-        // Transparent: what it holds is on no chain but its own.
+        // This variant is transparent: the `source()` chain skips the error that it wraps.
         reqwest_middleware::Error::Middleware(error) => match cause(&**error, depth.checked_sub(1)?) {
             Cause::Unknown => Some(Cause::Middleware(error)),
             found @ (Cause::Client(_) | Cause::Middleware(_)) => Some(found),
@@ -182,7 +183,7 @@ fn cause_at<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Option<Cause<
 
 fn is_ours(error: &anyhow::Error) -> bool {
     let text = error.to_string();
-    OURS.iter().any(|beginning| text.starts_with(beginning))
+    OURS.iter().any(|prefix| text.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -193,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// The error of a client that wraps reqwest's.
+    /// The error of a client that wraps an error of reqwest.
     #[derive(Debug)]
     struct Wrapped(BoxError);
 

@@ -4,14 +4,14 @@ use halfopen::Rejected;
 use halfopen::adapter::Printable;
 use reqwest_middleware::Error;
 
-/// Says in the error itself whose rejection it is; the details are its source.
+/// The message of a rejected request, which names the breaker. The rejection is its source.
 struct NotSent(Rejected);
 
-/// A rejection as an error of the client.
+/// Converts a rejection to an error of the client.
 ///
-/// `Error::Middleware` is transparent, which hides the root of what it holds from a walk along
-/// `source()`. So does the error of `reqwest-retry`. One level below the root the `Rejected` is found
-/// through any number of them.
+/// `Error::Middleware` and the error of `reqwest-retry` are transparent: a walk along `source()` skips the
+/// root of the error that they wrap. One level below the root, the `Rejected` is found through any number
+/// of such wrappers.
 #[cold]
 pub(crate) fn rejected(rejected: Rejected) -> Error {
     let context = NotSent(rejected.clone());

@@ -14,16 +14,16 @@ use crate::{ReqwestClassify, body, error};
 
 pub(crate) type Rules = dyn Classify<Response, Error> + Send + Sync;
 
-/// Puts a circuit breaker before the requests of a reqwest client.
+/// Protects the requests of a reqwest client with a circuit breaker.
 ///
-/// While the breaker is open a request is not sent: its error is an `Error::Middleware` in which
-/// [`halfopen::rejection`] finds the [`Rejected`](halfopen::Rejected), directly, through `reqwest-retry` and
-/// through `anyhow`. `is_timeout()`, `is_connect()` and their like are false for it, and
-/// `reqwest-retry` never tries it again.
+/// While the breaker is open, requests fail without being sent. [`halfopen::rejection`] finds the
+/// [`Rejected`](halfopen::Rejected) in the returned `Error::Middleware`, also through `reqwest-retry` and
+/// `anyhow`. `is_timeout()`, `is_connect()` and similar methods return `false` for it, and
+/// `reqwest-retry` does not retry it.
 ///
 /// # Order
 ///
-/// Middleware runs in the order it is attached. Attach it innermost:
+/// Middleware runs in the order in which it is attached. Attach the breaker last, so that it is innermost:
 ///
 /// ```
 /// use halfopen::Registry;
@@ -42,14 +42,14 @@ pub(crate) type Rules = dyn Classify<Response, Error> + Send + Sync;
 /// # drop(client);
 /// ```
 ///
-/// - Inside retry the breaker sees every attempt and the client's own errors, and opens sooner.
-///   Outside, it sees a request with all its attempts as one call.
-/// - Inside tracing a rejection shows in the span of its request.
-/// - Set timeouts on the `reqwest::Client`, which lies inside: a hang is then an error, and so a
-///   failure. Without any, a request that hangs for ever is only ever dropped, which by default counts
-///   for nothing ([`Abandoned`](halfopen::Abandoned)).
-/// - Redirects, and reqwest's own resending after an HTTP/2 `GOAWAY` or `REFUSED_STREAM`, happen below
-///   all middleware: one request, one outcome, for the host it was sent to first.
+/// - Inside retry, the breaker records every attempt and sees the errors of the client, so it opens
+///   sooner. Outside retry, a request with all its attempts is one call.
+/// - Inside tracing, a rejection is part of the span of its request.
+/// - Set timeouts on the `reqwest::Client`, which is inside the breaker, so that a request that hangs is a
+///   failure. Without a timeout such a request is eventually dropped, and by default an abandoned call
+///   does not count ([`Abandoned`](halfopen::Abandoned)).
+/// - Redirects, and the retries of reqwest itself after an HTTP/2 `GOAWAY` or `REFUSED_STREAM`, happen
+///   below all middleware. The request has one outcome, for the host of its URL.
 ///
 /// # Examples
 ///
@@ -76,7 +76,8 @@ pub(crate) type Rules = dyn Classify<Response, Error> + Send + Sync;
 ///
 /// # Cancel safety
 ///
-/// A request that is dropped before its answer came is abandoned and gives a probe's slot back.
+/// Dropping the future of a request before its response abandons the call and releases the slot of a
+/// probe.
 #[derive(Clone)]
 #[must_use = "a middleware does nothing until it is attached to a client"]
 pub struct CircuitBreakerMiddleware {
@@ -86,23 +87,25 @@ pub struct CircuitBreakerMiddleware {
 }
 
 impl CircuitBreakerMiddleware {
-    /// One breaker for every request of the client.
+    /// Creates a middleware with one breaker for all requests of the client.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self::with_breakers(Breakers::One(breaker))
     }
 
-    /// One breaker of the registry per server, named by [`host_key`](halfopen_http::host_key)
-    /// (`example.com`, `example.com:8443`, `[::1]:8080`) or by the request's
-    /// [`BreakerName`](crate::BreakerName).
+    /// Creates a middleware with one breaker of the registry per server.
     ///
-    /// Where hosts come from outside, give the registry a
-    /// [`capacity`](halfopen::RegistryBuilder::capacity).
+    /// The name of the breaker is the [`host_key`](halfopen_http::host_key) of the URL (`example.com`,
+    /// `example.com:8443`, `[::1]:8080`), or the [`BreakerName`](crate::BreakerName) of the request. If
+    /// users of the service control the hosts, set the
+    /// [`capacity`](halfopen::RegistryBuilder::capacity) of the registry.
     pub fn per_host(registry: Registry) -> Self {
         Self::with_breakers(Breakers::PerHost(registry))
     }
 
-    /// One breaker of the registry per key of the request, or as its [`BreakerName`](crate::BreakerName)
-    /// says; a key that is borrowed from the request allocates nothing.
+    /// Creates a middleware with one breaker of the registry per key of the request.
+    ///
+    /// The name of the breaker is the return value of `key`, or the [`BreakerName`](crate::BreakerName) of
+    /// the request. A key that is borrowed from the request does not allocate.
     ///
     /// # Examples
     ///
@@ -127,12 +130,12 @@ impl CircuitBreakerMiddleware {
         Self { breakers, rules: Arc::new(ReqwestClassify::new()), until_body_end: false }
     }
 
-    /// The same, with the breakers of another registry.
+    /// Replaces the breakers by one per server from `registry`.
     pub(crate) fn registry(self, registry: Registry) -> Self {
         Self { breakers: Breakers::PerHost(registry), ..self }
     }
 
-    /// Says which results are failures; [`ReqwestClassify`] without it.
+    /// Sets the rules that classify results. The default is [`ReqwestClassify`].
     pub fn classify<C>(self, classify: C) -> Self
     where
         C: Classify<Response, Error> + Send + Sync + 'static,
@@ -140,7 +143,9 @@ impl CircuitBreakerMiddleware {
         Self { rules: Arc::new(classify), ..self }
     }
 
-    /// [`classify`](Self::classify) with a closure, whose argument needs no type.
+    /// Sets the rules as a closure, whose argument needs no type annotation.
+    ///
+    /// See [`classify`](Self::classify).
     ///
     /// # Examples
     ///
@@ -162,18 +167,19 @@ impl CircuitBreakerMiddleware {
         self.classify(classify)
     }
 
-    /// A success is one only when its body has come whole: the body's errors count too.
+    /// Records a call at the end of its body, so that errors of the body count too.
     ///
-    /// Without it a call is decided at the head of its response, which is also what `reqwest-retry` sees.
-    /// With it the outcomes are those of a [`WatchedBody`](halfopen_http::WatchedBody): an error or a timeout
-    /// in the body is a failure, its end a success, and so is a body that nobody wants to read on. A probe is
-    /// a success at its first data. URL, status, headers, version, extensions, remote address and content
-    /// length of the response stay as they are; its body is boxed twice more.
+    /// By default a call is recorded at the head of its response, which is also the part that `reqwest-retry`
+    /// inspects. With this option the outcomes are those of a [`WatchedBody`](halfopen_http::WatchedBody): an
+    /// error or a timeout in the body is a failure, the end of the body is a success, and so is a body that
+    /// the reader drops early. A probe is a success at its first data frame. URL, status, headers, version,
+    /// extensions, remote address and content length of the response are preserved. The body is boxed twice
+    /// more.
     pub fn until_body_end(self) -> Self {
         Self { until_body_end: true, ..self }
     }
 
-    /// Decides a call at the head of its response, the default.
+    /// Records a call at the head of its response. This is the default.
     pub fn until_head(self) -> Self {
         Self { until_body_end: false, ..self }
     }

@@ -12,25 +12,26 @@ use crate::CircuitBreakerMiddleware;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The window of the default configuration.
+/// The length of the window in the default configuration.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(10);
 
-/// More servers than a service calls, and 7 MB at most: a client that is handed URLs from outside stays
-/// within bounds.
+/// The default capacity of the registry: more servers than a service calls, and at most 7 MB if users of
+/// the service control the URLs.
 const HOSTS: usize = 10_000;
 
-/// A server that has not been called for this long is forgotten when room is needed. Shorter than the
-/// registry's own, because names from outside can fail faster than anyone calls them again.
+/// The idle time after which a breaker may be evicted. Shorter than the default of the registry, because
+/// names from outside can fail faster than they are called again.
 const IDLE_AFTER: Duration = Duration::from_secs(120);
 
-/// A ready client: timeouts, one circuit breaker per server, and default rules for what is a failure.
+/// A client with timeouts, one circuit breaker per server, and the default rules for failures.
 ///
-/// Derefs to its `ClientWithMiddleware`. Connecting may take 5 seconds, a request with its body 30. A
-/// call is decided at the end of its body, so that a server whose answers are cut is found out. Each
-/// server has a breaker in a registry of up to 10,000 names, with the default configuration over a
-/// window of twice the timeout: failures that take the whole timeout each are still counted together,
-/// so that ten callers before a server that hangs open its breaker. The [`builder`](Self::builder)
-/// changes any of it. Cheap to clone; clones share all of it.
+/// Dereferences to its `ClientWithMiddleware`. The connect timeout is 5 seconds and the timeout of a request
+/// with its body 30 seconds. A call is recorded at the end of its body, so that truncated responses count
+/// as failures. Each server has a breaker in a registry of up to 10,000 names, with the default
+/// configuration and a window of twice the timeout. Such a window still contains several failures that
+/// each take the whole timeout, so ten concurrent callers of a server that hangs open its breaker. The
+/// [`builder`](Self::builder) changes these defaults. Clones are cheap and share the client and its
+/// breakers.
 ///
 /// # Examples
 ///
@@ -49,7 +50,7 @@ const IDLE_AFTER: Duration = Duration::from_secs(120);
 ///         None => println!("sent, and failed: {error}"),
 ///     },
 /// }
-/// println!("{} hosts are given up for now", client.registry().open_breakers().len());
+/// println!("{} breakers are open", client.registry().open_breakers().len());
 /// # Ok(())
 /// # }
 /// ```
@@ -89,16 +90,17 @@ pub struct ResilientHttpClientBuilder {
 }
 
 impl ResilientHttpClient {
-    /// The ready client.
+    /// Creates a client with the default settings.
     ///
     /// # Errors
     ///
-    /// As `reqwest::ClientBuilder::build`: the TLS backend or the resolver cannot be set up.
+    /// Returns the error of `reqwest::ClientBuilder::build` if the TLS backend or the resolver cannot be
+    /// initialized.
     pub fn new() -> reqwest::Result<ResilientHttpClient> {
         Self::builder().build()
     }
 
-    /// Builds one with other numbers.
+    /// Creates a builder with the default settings.
     pub fn builder() -> ResilientHttpClientBuilder {
         ResilientHttpClientBuilder {
             client: reqwest::Client::builder(),
@@ -106,18 +108,18 @@ impl ResilientHttpClient {
             timeout: TIMEOUT,
             config: None,
             registry: None,
-            // The registry depends on the timeout, so it is put in its place by `build`.
+            // Replaced by `build`, as the configuration of the registry depends on the timeout.
             breaker: CircuitBreakerMiddleware::per_host(Registry::new()).until_body_end(),
             outside: Vec::new(),
         }
     }
 
-    /// The breakers, one per server that was called.
+    /// Returns the registry, which has one breaker per server that was called.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The client, for those who want it by value.
+    /// Converts into the inner client.
     pub fn into_client(self) -> ClientWithMiddleware {
         self.client
     }
@@ -132,37 +134,39 @@ impl Deref for ResilientHttpClient {
 }
 
 impl ResilientHttpClientBuilder {
-    /// What to build the client from: TLS, proxy, default headers, redirects. Its `timeout` and
-    /// `connect_timeout` are overwritten by those given here.
+    /// Sets the builder of the inner client, for TLS, proxy, default headers and redirects.
+    ///
+    /// Its `timeout` and `connect_timeout` are overwritten by the settings of this builder.
     pub fn client(self, client: reqwest::ClientBuilder) -> Self {
         Self { client, ..self }
     }
 
-    /// How long connecting may take; 5 seconds if not given.
+    /// Sets the timeout of connecting. The default is 5 seconds.
     pub fn connect_timeout(self, connect_timeout: Duration) -> Self {
         Self { connect_timeout, ..self }
     }
 
-    /// How long a request may take, from connecting to the last byte of its body; 30 seconds if not given.
+    /// Sets the timeout of a request, from connecting to the last byte of the body. The default is 30
+    /// seconds.
     pub fn timeout(self, timeout: Duration) -> Self {
         Self { timeout, ..self }
     }
 
-    /// The configuration of every server's breaker; for one per server give a
+    /// Sets the configuration of all breakers. For a configuration per server, set a
     /// [`registry`](Self::registry).
     ///
-    /// Give it a window of at least twice the timeout: failures that take the whole timeout each lie so
-    /// far apart.
+    /// The window must be at least twice the timeout to contain two failures that each take the whole
+    /// timeout.
     pub fn config(self, config: CircuitBreakerConfig) -> Self {
         Self { config: Some(config), registry: None, ..self }
     }
 
-    /// Takes the breakers from this registry, with the configurations that its rules give their names.
+    /// Sets the registry of the breakers, whose rules determine their configurations.
     pub fn registry(self, registry: Registry) -> Self {
         Self { registry: Some(registry), config: None, ..self }
     }
 
-    /// Says which results are failures; [`ReqwestClassify`](crate::ReqwestClassify) without it.
+    /// Sets the rules that classify results. The default is [`ReqwestClassify`](crate::ReqwestClassify).
     pub fn classify<C>(self, classify: C) -> Self
     where
         C: Classify<Response, Error> + Send + Sync + 'static,
@@ -170,29 +174,34 @@ impl ResilientHttpClientBuilder {
         Self { breaker: self.breaker.classify(classify), ..self }
     }
 
-    /// Decides a call at the end of its body, the default:
-    /// [`CircuitBreakerMiddleware::until_body_end`].
+    /// Records a call at the end of its body. This is the default.
+    ///
+    /// See [`CircuitBreakerMiddleware::until_body_end`].
     pub fn until_body_end(self) -> Self {
         Self { breaker: self.breaker.until_body_end(), ..self }
     }
 
-    /// Decides a call at the head of its response: the body's errors do not count, and the body is not
-    /// boxed again.
+    /// Records a call at the head of its response.
+    ///
+    /// Errors of the body do not count, and the body is not boxed again.
     pub fn until_head(self) -> Self {
         Self { breaker: self.breaker.until_head(), ..self }
     }
 
-    /// Attaches a middleware outside the breaker, inside those attached before: tracing, then retry.
+    /// Attaches a middleware outside the breaker and inside the middleware attached before.
+    ///
+    /// Attach tracing first, then retry.
     pub fn with(mut self, middleware: impl Middleware) -> Self {
         self.outside.push(Arc::new(middleware));
         self
     }
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
-    /// As `reqwest::ClientBuilder::build`: the TLS backend or the resolver cannot be set up.
+    /// Returns the error of `reqwest::ClientBuilder::build` if the TLS backend or the resolver cannot be
+    /// initialized.
     pub fn build(self) -> reqwest::Result<ResilientHttpClient> {
         let (config, timeout) = (self.config, self.timeout);
         let registry = self
@@ -205,7 +214,7 @@ impl ResilientHttpClientBuilder {
     }
 }
 
-/// The default configuration, over a window in which failures that take the whole timeout meet.
+/// Returns the default configuration with a window of at least twice the timeout.
 fn config_for_timeout(timeout: Duration) -> CircuitBreakerConfig {
     let default = CircuitBreakerConfig::default();
     let window = Window::last(timeout.saturating_mul(2).max(SHORTEST_WINDOW));
@@ -233,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    /// Ten callers, each with one request at a time that ends with the timeout.
+    /// Simulates ten callers, each with one request at a time that ends with the timeout.
     fn state_before_a_server_that_hangs(timeout: Duration) -> State {
         let (clock, hands) = Clock::manual();
         let breaker =
