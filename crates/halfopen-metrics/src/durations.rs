@@ -8,29 +8,28 @@ use crate::names::CALL_DURATION;
 
 /// Bounds in seconds for [`CALL_DURATION`], from a millisecond to a minute.
 ///
-/// Without bounds the Prometheus exporter makes a summary of it, which cannot be added up over
-/// processes: hand these to its `set_buckets_for_metric`.
+/// Without bounds the Prometheus exporter renders a summary, which cannot be aggregated across processes.
+/// Pass these to its `set_buckets_for_metric`.
 pub const DURATION_BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// Hears every call and records how long it took.
+/// Records the duration of every call.
 #[derive(Default)]
 pub(crate) struct Durations {
     handles: papaya::HashMap<Box<str>, Arc<Handles>>,
-    /// False until the first [`rebind`](Self::rebind).
+    /// Handles are kept only after the first [`rebind`](Self::rebind).
     keeps: AtomicBool,
 }
 
-/// The histograms of one breaker, one an outcome, each made when it is first needed.
+/// The histograms of one breaker, one per outcome, created lazily.
 #[derive(Default)]
 struct Handles([OnceLock<Histogram>; 5]);
 
 impl Durations {
-    /// Lets go of all handles: the next call of each breaker asks the recorder again.
+    /// Drops all handles, so that the next call of each breaker registers its histogram again.
     ///
-    /// A recorder may come late, and may drop a series that nobody has written to for some time; a
-    /// handle from before writes into nothing. Kept from one publishing to the next, none gets old
-    /// enough for that.
+    /// A recorder may be installed late, and may drop an idle series; an older handle then writes to
+    /// a detached histogram. Handles that live only until the next `publish` do not become that old.
     pub(crate) fn rebind(&self) {
         self.handles.pin().clear();
         self.keeps.store(true, Ordering::Relaxed);

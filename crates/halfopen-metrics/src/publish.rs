@@ -6,18 +6,17 @@ use halfopen::{Registry, Subscription, Watch};
 use crate::durations::Durations;
 use crate::{names, series};
 
-/// The breakers of a registry as metrics.
+/// Publishes the breakers of a registry as metrics.
 ///
-/// Cheap to clone; every clone is the same. Attaching it adds nothing to a call, admitted or
-/// rejected: it listens to changes of state alone, and reads everything else from the breakers when
-/// [`publish`](Self::publish) is called. It stops listening when the last clone is dropped.
+/// It adds no cost to a call, admitted or rejected: it subscribes only to transitions, and reads
+/// everything else from the breakers in [`publish`](Self::publish). Clones are cheap and share the
+/// subscription, which ends when the last clone is dropped.
 ///
-/// All series are labelled by the names of the registry's breakers and by nothing that comes from a
-/// call, so there are as many at a time as the registry has room for ([`capacity`]). The exporter keeps those of
-/// breakers that are gone, without a limit, unless it drops what is no longer updated: where names come from
-/// outside, give it an `idle_timeout` as well. Two registries can share a
-/// recorder if they share no names; the two counters that are the registry's own
-/// ([`names::REGISTRY_OVERFLOWED`], [`names::REGISTRY_EVICTED`]) then show the larger number.
+/// The labels are the names of the registry's breakers and never come from a call, so the [`capacity`]
+/// of the registry bounds the series that are published. The exporter keeps the series of removed breakers
+/// without a limit, unless it drops idle series: if names come from outside, set its `idle_timeout` as well.
+/// Two registries can share a recorder if their names are distinct. The two counters of the registry itself
+/// ([`names::REGISTRY_OVERFLOWED`], [`names::REGISTRY_EVICTED`]) then show the larger value.
 ///
 /// [`capacity`]: halfopen::RegistryBuilder::capacity
 ///
@@ -32,10 +31,10 @@ use crate::{names, series};
 /// let metrics = CircuitBreakerMetrics::new(&registry);
 /// registry.get_or_create("payments").trip();
 ///
-/// // Late, and nothing is lost.
+/// // A recorder that is installed late misses nothing.
 /// let exporter = PrometheusBuilder::new().install_recorder()?;
 ///
-/// // What the handler of `/metrics` does:
+/// // In the handler of `/metrics`:
 /// metrics.publish();
 /// let page = exporter.render();
 ///
@@ -53,18 +52,19 @@ struct Shared {
 }
 
 impl CircuitBreakerMetrics {
-    /// Attaches to a registry: to the breakers it has and to those to come.
+    /// Attaches to all breakers of a registry, present and future.
     ///
-    /// Transitions are counted from now on; all other totals are the breakers' own and complete.
+    /// Transitions are counted from now on. All other totals are read from the breakers and complete.
     pub fn new(registry: &Registry) -> CircuitBreakerMetrics {
         CircuitBreakerMetrics::attach(registry, None)
     }
 
-    /// The same, and records how long each call took ([`names::CALL_DURATION`]).
+    /// The same as [`new`](Self::new), and records the duration of each call
+    /// ([`names::CALL_DURATION`]).
     ///
-    /// This one is paid by every call: two readings of the clock, and the way to the histogram. It
-    /// begins when there is a recorder, or, where [`publish`](Self::publish) was called before there was
-    /// one, with the next: what was recorded until then is not kept anywhere.
+    /// Every call pays for two readings of the clock and for recording into the histogram. Durations are
+    /// recorded from the installation of a recorder, or, if [`publish`](Self::publish) was called before
+    /// it, from the next `publish`. Earlier durations are lost.
     ///
     /// # Examples
     ///
@@ -98,18 +98,18 @@ impl CircuitBreakerMetrics {
         }))
     }
 
-    /// Brings every series up to date: to be called by the handler of `/metrics` before it renders, or
-    /// every few seconds where the exporter answers by itself or pushes.
+    /// Updates every series.
     ///
-    /// It may be called before there is a recorder, and does nothing then. It neither uses nor holds a
-    /// breaker: one that is idle is evicted as if it were not shown.
+    /// Call it in the handler of `/metrics` before rendering, or every few seconds if the exporter has its
+    /// own server or pushes. Without a recorder it has no effect. It does not count as a use of a breaker,
+    /// so idle breakers are still evicted.
     ///
-    /// Of a breaker that has gone, the gauges are set once more: 0 for every state and NaN for the
-    /// rest. The `metrics` facade cannot take a series away; an exporter that drops what is not
-    /// updated (`idle_timeout` of the Prometheus exporter) does, because nothing updates it any more.
+    /// The gauges of a removed breaker are set one last time: 0 for every state and NaN for the others. The
+    /// `metrics` facade cannot remove a series. An exporter that drops idle series (`idle_timeout` of the
+    /// Prometheus exporter) removes it, because nothing updates it.
     pub fn publish(&self) {
         let shared = &*self.0;
-        // Held to the end, so that of two at once the older does not overwrite the younger.
+        // Held to the end, so that a concurrent call does not overwrite newer values with older ones.
         let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         names::describe();
         series::write(&shared.watch.look());

@@ -7,15 +7,15 @@ use crate::names;
 
 /// Writes all that a look has seen.
 ///
-/// Every series is looked up again each time: a handle that was made before the recorder would write
-/// nowhere, and one whose series the recorder has dropped would write where nobody reads.
+/// Every series is registered again each time. A handle created before the recorder is a no-op, and a
+/// handle of a series that the recorder has dropped is detached.
 pub(crate) fn write(sight: &Sight) {
     for breaker in &sight.breakers {
         write_counters(breaker);
         write_gauges(&breaker.snapshot);
     }
     for name in &sight.gone {
-        // In no state, and nothing else known.
+        // All states are 0 and all other gauges NaN.
         Gauges::default().write(name);
     }
     counter!(names::REGISTRY_OVERFLOWED).absolute(sight.overflowed);
@@ -58,7 +58,7 @@ fn write_gauges(snapshot: &Snapshot) {
     .write(&snapshot.name);
 }
 
-/// What is shown of one moment; none where there is nothing to show.
+/// The gauges of one breaker. [`None`] is written as NaN, or as 0 for every state.
 #[derive(Default)]
 struct Gauges {
     state: Option<State>,
@@ -85,7 +85,7 @@ impl Gauges {
     }
 }
 
-/// The number of a state; they ascend by how much a dashboard should worry, the overrides last.
+/// Returns the code of a state. The codes ascend by severity, with the overrides last.
 fn code(state: State) -> f64 {
     match state {
         State::Closed => 0.0,
@@ -94,7 +94,7 @@ fn code(state: State) -> f64 {
         State::ForcedOpen => 3.0,
         State::Disabled => 4.0,
         State::MetricsOnly => 5.0,
-        // A state of a later version of the core has no number yet.
+        // A state added by a later version of the core has no code yet.
         _ => f64::NAN,
     }
 }

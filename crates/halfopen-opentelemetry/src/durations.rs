@@ -2,14 +2,14 @@ use halfopen::{CircuitBreaker, Event, Interest, Listener, Registry, Subscription
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter};
 
-/// Bounds in seconds, those that the semantic conventions give the durations of HTTP requests.
+/// Bounds in seconds, from the semantic conventions for the durations of HTTP requests.
 const BOUNDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
-/// Records how long each call of this registry's breakers takes, those to come included, until the
+/// Records the duration of each call of all breakers of a registry, present and future, until the
 /// subscription is dropped.
 ///
-/// This one is paid by every call: two readings of the clock, and the way to the histogram
-/// `circuit_breaker.call_duration`. Its bounds go from 5 ms to 10 s, and a view of the SDK sets others.
+/// Every call pays for two readings of the clock and for recording into the histogram
+/// `circuit_breaker.call_duration`. The bounds range from 5 ms to 10 s; a view of the SDK can change them.
 ///
 /// # Examples
 ///
@@ -26,7 +26,7 @@ pub fn observe_durations(registry: &Registry, meter: &Meter) -> Subscription {
     let histogram = meter
         .f64_histogram("circuit_breaker.call_duration")
         .with_unit("s")
-        .with_description("How long calls took.")
+        .with_description("Durations of calls.")
         .with_boundaries(BOUNDS.to_vec())
         .build();
     registry.subscribe(Durations(histogram))

@@ -3,24 +3,24 @@ use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use crate::series;
 
-/// Makes the instruments of this registry's breakers, those to come included.
+/// Creates the instruments for all breakers of a registry, present and future.
 ///
-/// They live as long as the meter's provider, and keep the registry as long. What is made is listed on
-/// the [crate's page](crate). Each registry wants a meter of its own, with another name or attributes of
-/// its scope: of two registries on one meter the registry's own numbers are those of the last alone, and
-/// so is a breaker whose name both have. One registry on two meters is reported by both.
+/// The [crate documentation](crate) lists the instruments. They live as long as the provider of the meter,
+/// and keep the registry alive. Use a separate meter, with a different name or scope attributes, for each
+/// registry. If two registries share a meter, only the last one reports the registry's own counters and the
+/// breakers whose names both have. A registry on two meters is reported by both.
 ///
 /// # Examples
 ///
 /// ```
 /// use halfopen::Registry;
 ///
-/// // After the provider is set: a meter from before it is one that does nothing, for ever.
+/// // Set the global provider first: a meter obtained before that remains a no-op.
 /// halfopen_opentelemetry::observe(Registry::global(), &opentelemetry::global::meter("circuit-breakers"));
 /// ```
 pub fn observe(registry: &Registry, meter: &Meter) {
     let making = Making { meter, watch: registry.watch() };
-    making.counter("circuit_breaker.calls", "{call}", "Calls by what became of them.", series::calls);
+    making.counter("circuit_breaker.calls", "{call}", "Calls by outcome.", series::calls);
     making.counter(
         "circuit_breaker.slow_calls",
         "{call}",
@@ -32,13 +32,13 @@ pub fn observe(registry: &Registry, meter: &Meter) {
     making.counter(
         "circuit_breaker.transitions",
         "{transition}",
-        "Changes of state by reason.",
+        "Transitions by reason.",
         series::transitions,
     );
     making.counter(
         "circuit_breaker.would_trip",
         "{trip}",
-        "How often a rule began to hold in metrics-only.",
+        "How often a rule would have opened the breaker in metrics-only.",
         |sight, to| series::total(sight, to, |totals| totals.would_trip),
     );
     making.counter(
@@ -67,30 +67,31 @@ pub fn observe(registry: &Registry, meter: &Meter) {
     making.gauge(
         "circuit_breaker.open_remaining",
         "s",
-        "Time until an open breaker lets a probe pass.",
+        "Time until an open breaker admits a probe.",
         |sight, to| series::value(sight, to, |snapshot| snapshot.retry_after.map(|left| left.as_secs_f64())),
     );
     making.counter(
         "circuit_breaker.registry.overflowed",
         "{breaker}",
-        "New names that found the registry full.",
+        "New names for which the registry was full.",
         |sight, to| to.observe(sight.overflowed, &[]),
     );
     making.counter(
         "circuit_breaker.registry.evicted",
         "{breaker}",
-        "Breakers forgotten because nobody used them.",
+        "Idle breakers that the registry has evicted.",
         |sight, to| to.observe(sight.evicted, &[]),
     );
 }
 
-/// What is common to all instruments.
+/// The state shared by the constructors of all instruments.
 struct Making<'a> {
     meter: &'a Meter,
     watch: Watch,
 }
 
-/// Reports what was seen; each instrument looks for itself, as they are not collected together.
+/// Reports the series of one instrument. The SDK collects each instrument separately, so each reads the
+/// breakers itself.
 type Report<T> = fn(&Sight, &dyn AsyncInstrument<T>);
 
 impl Making<'_> {
@@ -119,7 +120,7 @@ impl Making<'_> {
         self.meter
             .i64_observable_up_down_counter("circuit_breaker.state")
             .with_unit("1")
-            .with_description("1 for the state the breaker is in, 0 for the others.")
+            .with_description("1 for the current state of the breaker, 0 for the others.")
             .with_callback(move |to| series::states(&watch.look(), to))
             .build();
     }

@@ -4,7 +4,7 @@ use halfopen::{Sight, Snapshot, State, Totals};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
 
-/// One series per breaker and outcome.
+/// Reports one series per breaker and outcome.
 pub(crate) fn calls(sight: &Sight, to: &dyn AsyncInstrument<u64>) {
     for watched in &sight.breakers {
         for (outcome, calls) in watched.snapshot.totals.by_outcome() {
@@ -13,7 +13,7 @@ pub(crate) fn calls(sight: &Sight, to: &dyn AsyncInstrument<u64>) {
     }
 }
 
-/// One series per breaker and way round.
+/// Reports one series per breaker and kind of transition.
 pub(crate) fn transitions(sight: &Sight, to: &dyn AsyncInstrument<u64>) {
     for watched in &sight.breakers {
         for seen in &watched.transitions {
@@ -28,7 +28,7 @@ pub(crate) fn transitions(sight: &Sight, to: &dyn AsyncInstrument<u64>) {
     }
 }
 
-/// One series per breaker and state.
+/// Reports one series per breaker and state.
 pub(crate) fn states(sight: &Sight, to: &dyn AsyncInstrument<i64>) {
     for watched in &sight.breakers {
         for &state in State::ALL {
@@ -38,14 +38,14 @@ pub(crate) fn states(sight: &Sight, to: &dyn AsyncInstrument<i64>) {
     }
 }
 
-/// One series per breaker.
+/// Reports one series per breaker.
 pub(crate) fn total(sight: &Sight, to: &dyn AsyncInstrument<u64>, of: fn(&Totals) -> u64) {
     for watched in &sight.breakers {
         to.observe(of(&watched.snapshot.totals), &[breaker(&watched.snapshot)]);
     }
 }
 
-/// One series per breaker that has such a value.
+/// Reports one series per breaker that has the value.
 pub(crate) fn value(sight: &Sight, to: &dyn AsyncInstrument<f64>, of: fn(&Snapshot) -> Option<f64>) {
     for watched in &sight.breakers {
         if let Some(value) = of(&watched.snapshot) {

@@ -6,15 +6,15 @@ use tracing::{Level, debug, enabled, info, warn};
 
 use crate::rejections::{Rejections, Summary};
 
-/// The target of every event here.
+/// The target of all events of this crate.
 pub const TARGET: &str = "halfopen";
 
-/// Tells `tracing` what breakers do.
+/// Emits `tracing` events for circuit breakers.
 ///
-/// One may listen to any number of breakers with different names; subscribed to one twice, it tells
-/// everything twice. What it tells, at which level and with which fields, is listed on the
-/// [crate's page](crate). It hears no calls, so a call costs as much as without it; a
-/// rejection costs a look at whether `debug` is on, and the counting if it is.
+/// A listener can be subscribed to any number of breakers with different names. If it is subscribed twice to
+/// the same breaker, it emits every event twice. The [crate documentation](crate) lists the events with
+/// their levels and fields. It does not subscribe to calls, so it adds no cost to an admitted call. A
+/// rejection pays for a check of whether `debug` is enabled and, if it is, for counting.
 ///
 /// # Examples
 ///
@@ -32,7 +32,7 @@ pub struct TracingListener {
 }
 
 impl TracingListener {
-    /// A listener that has told nothing yet.
+    /// Creates a listener.
     pub fn new() -> TracingListener {
         TracingListener::default()
     }
@@ -48,7 +48,7 @@ impl TracingListener {
     }
 
     fn changed(&self, breaker: &CircuitBreaker, change: &StateChange) {
-        // What was rejected in the state that has ended is told before the next one.
+        // Rejections in the previous state are reported before the transition.
         if let Some(summary) = self.rejections.take(breaker, breaker.now()) {
             tell_rejections(breaker.name(), &summary);
         }
@@ -88,13 +88,13 @@ impl Listener for TracingListener {
                 capacity,
                 "circuit breaker registry is full: this name has a breaker outside of it"
             ),
-            // Calls are not asked for, and of what a later version tells nothing is known.
+            // The listener does not subscribe to calls. Events added by a later version are unknown.
             _ => {}
         }
     }
 }
 
-/// An event about what a rule was asked about: these fields, the counts, and those.
+/// Emits an event with the counts of a window between the first and the last fields.
 macro_rules! tell {
     ($level:ident, [$($first:ident = $is:expr),+], $counts:expr, [$($last:ident = $then:expr),*], $($words:tt)+) => {
         $level!(
@@ -164,7 +164,7 @@ fn tell_rejections(name: &str, summary: &Summary) {
     );
 }
 
-/// Whether the breaker is still in the opening that this change began.
+/// Returns `true` if the breaker is still in the open state that this transition began.
 fn is_of(change: &StateChange, now: &Snapshot) -> bool {
     let is_it = |last: &StateChange| last.sequence == change.sequence;
     now.state == State::Open && now.last_trip.as_ref().is_some_and(is_it)

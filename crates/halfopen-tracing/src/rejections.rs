@@ -5,10 +5,10 @@ use std::time::Duration;
 use halfopen::CircuitBreaker;
 use halfopen::adapter::WeakCircuitBreaker;
 
-/// Rejections are told of at most this often.
+/// The minimum interval between two reports of rejections.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// So many breakers are remembered before those that are gone are looked for.
+/// The number of breakers up to which entries of dropped breakers are not removed.
 const FEW: usize = 64;
 
 /// The rejections that have not been reported yet, by breaker.
@@ -18,11 +18,11 @@ pub(crate) struct Rejections(Mutex<Untolds>);
 #[derive(Debug, Default)]
 struct Untolds {
     by_name: HashMap<Box<str>, (WeakCircuitBreaker, Untold)>,
-    /// How many there were after those that are gone were last taken out.
+    /// The number of entries after the last removal of dropped breakers.
     alive: usize,
 }
 
-/// Rejections of one breaker since one moment of its clock.
+/// The rejections of one breaker since a point in time of its clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Untold {
     count: u64,
@@ -30,17 +30,17 @@ struct Untold {
     reason: &'static str,
 }
 
-/// So many calls were rejected in this time.
+/// The number of rejections in a period of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) count: u64,
     pub(crate) over: Duration,
-    /// Why the last of them was.
+    /// The reason of the last rejection.
     pub(crate) reason: &'static str,
 }
 
 impl Rejections {
-    /// Counts one; returns those before it once a second has gone by.
+    /// Counts a rejection. Returns the summary of the previous ones if a second has passed.
     pub(crate) fn add(
         &self,
         breaker: &CircuitBreaker,
@@ -57,7 +57,7 @@ impl Rejections {
         None
     }
 
-    /// Takes what is left of one breaker.
+    /// Removes the rejections of a breaker and returns their summary.
     pub(crate) fn take(&self, breaker: &CircuitBreaker, now: Duration) -> Option<Summary> {
         let (_, untold) = self.all().by_name.remove(breaker.name())?;
         Some(untold.summary(now))
@@ -69,7 +69,8 @@ impl Rejections {
 }
 
 impl Untolds {
-    /// Keeps at most twice as many breakers as are alive, and a few: each name that comes pays for two looks.
+    /// Removes dropped breakers once there are twice as many entries as after the last removal, so the cost
+    /// per new name is amortized constant.
     fn forget_gone(&mut self) {
         if self.by_name.len() >= FEW.max(2 * self.alive) {
             self.by_name.retain(|_, (breaker, _)| !breaker.is_gone());
