@@ -309,7 +309,7 @@ mod tests {
         }
     }
 
-    /// With padding, which a proxy keeps where it joins values.
+    /// Encodes with padding, which a proxy preserves when it joins values.
     fn base64(bytes: &[u8]) -> String {
         const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! What becomes of a call whose answer has a body.
+//! The outcomes of calls whose responses have a body.
 
 mod answers;
 mod deadline;

@@ -1,4 +1,4 @@
-//! Bodies that are not what their head promises.
+//! Bodies that contradict the head of their response.
 
 use http::{Method, Response};
 
@@ -86,9 +86,9 @@ fn the_status_of_grpc_web_is_read_from_the_body() {
         (vec![Step::Bytes(MESSAGE)], "failure"),
         (vec![Step::Bytes(&OK[..9])], "failure"),
         (vec![Step::Bytes(MESSAGE), broken()], "failure"),
-        // Decoded further in, by a layer that leaves the content type as it was.
+        // Decoded by an inner layer that preserves the content type.
         (vec![Step::Bytes(MESSAGE), status("0")], "success"),
-        // Compressed trailers: the end is all that is known.
+        // Compressed trailers, so only the end of the body is known.
         (vec![Step::Bytes(b"\x81\0\0\0\x01x")], "success"),
     ] {
         let said = format!("{steps:?}");

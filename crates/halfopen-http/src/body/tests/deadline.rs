@@ -1,4 +1,4 @@
-//! What the request's own deadline makes of a call that nobody waits for.
+//! The deadline of the request decides the outcome of a dropped call.
 
 use std::time::Duration;
 

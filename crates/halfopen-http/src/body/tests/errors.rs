@@ -1,4 +1,4 @@
-//! Errors instead of an answer.
+//! Errors instead of a response.
 
 use std::fmt;
 use std::io;

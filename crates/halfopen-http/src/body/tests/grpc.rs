@@ -1,4 +1,4 @@
-//! How gRPC is recorded: by the status in its trailers.
+//! gRPC calls are recorded by the status in their trailers.
 
 use halfopen::Trip;
 use http::Response;

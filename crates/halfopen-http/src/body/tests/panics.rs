@@ -1,4 +1,4 @@
-//! Whose panic it is.
+//! Panics of the body, of the rules and of other code in the same task.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! What the reader sees is the body within.
+//! The reader observes the inner body unchanged.
 
 use std::task::Poll;
 

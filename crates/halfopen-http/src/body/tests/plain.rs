@@ -1,4 +1,4 @@
-//! How plain HTTP is recorded: at the head, or at the end of the body.
+//! Plain HTTP calls are recorded at the head, or at the end of the body.
 
 use std::any::Any;
 use std::io;

@@ -1,4 +1,4 @@
-//! A stream holds no probe.
+//! A stream does not hold the slot of a probe.
 
 use halfopen::{HalfOpen, State};
 use http::Response;

@@ -1,4 +1,4 @@
-//! One call through one breaker, over a body that is told what to do.
+//! A call through a breaker, with a scripted body.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -18,7 +18,7 @@ use crate::{ClassifyHead, GrpcClassify, HttpClassify, WatchedBody, WatchedCall};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
-/// One breaker with its clock, and what became of the calls made through it.
+/// A breaker with its clock, and the outcomes of the calls made through it.
 pub(super) struct Scene {
     pub(super) breaker: CircuitBreaker,
     pub(super) hands: ManualClock,
@@ -86,7 +86,7 @@ impl Scene {
         self.breaker.snapshot().totals
     }
 
-    /// The outcomes that were recorded, in words.
+    /// Returns the recorded outcomes as text.
     pub(super) fn ended(&self) -> String {
         let outcomes = self.totals().by_outcome();
         outcomes.flat_map(|(outcome, calls)| (0..calls).map(move |_| outcome)).collect::<Vec<_>>().join(" ")
@@ -124,12 +124,12 @@ pub(super) fn rejection() -> Rejected {
     breaker.try_acquire().unwrap_err()
 }
 
-/// A body that does what it was told, one step a poll.
+/// A scripted body, which performs one step per poll.
 #[derive(Debug)]
 pub(super) struct Script {
     steps: VecDeque<Step>,
     known_length: bool,
-    /// What the head has promised, whatever comes.
+    /// The length in the head, regardless of the data.
     promised: Option<u64>,
     panics_at_end: bool,
 }

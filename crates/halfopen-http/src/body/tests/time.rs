@@ -1,4 +1,4 @@
-//! How long a call took.
+//! The duration of a call.
 
 use halfopen::Trip;
 use http::Response;
