@@ -20,7 +20,7 @@ const FLOORS: [(u8, &[&str]); 6] = [
         ],
     ),
     (2, &["halfopen-tower", "halfopen-config", "halfopen-health"]),
-    (3, &["halfopen-reqwest", "halfopen-tonic"]),
+    (3, &["halfopen-axum", "halfopen-reqwest", "halfopen-tonic"]),
     (4, &["halfopen-monitor"]),
     (5, &["examples", "tests", "benches"]),
 ];

@@ -1,0 +1,19 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc = include_str!("../README.md")]
+
+mod body;
+mod future;
+mod pattern;
+mod protection;
+mod rejection;
+mod route;
+mod rules;
+mod service;
+mod status;
+
+pub use future::RouteFuture;
+pub use protection::{RouteProtection, RouteProtectionLayer};
+pub use rejection::Rejection;
+pub use route::Route;
+pub use service::RouteProtectionService;
+pub use status::{StatusRoutes, status_routes};

@@ -1,0 +1,152 @@
+use std::fmt;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
+use halfopen::{ConfigError, ConfigProblem, OwnedPermit, Registry, Rejected};
+use tower_layer::Layer;
+
+use crate::pattern;
+use crate::route::Protected;
+use crate::{Route, RouteProtectionService};
+
+/// Builds the layer that protects routes of an axum [`Router`](axum::Router), each by its template.
+///
+/// A pattern is the whole path of a route as it was given to the router, prefixes of
+/// [`nest`](axum::Router::nest) included: `/api/v1/query/{*rest}`. It is compared with the request's
+/// [`MatchedPath`](axum::extract::MatchedPath), never with the path itself, so no client can make up names. A
+/// request whose route has no pattern, or that no route matches, passes untouched.
+///
+/// What happens to a call:
+///
+/// - A 5xx response is a failure, every other one a success, each once its body has ended; a body that breaks
+///   is a failure. The response to a [`Rejection`](crate::Rejection) is ignored.
+/// - A client that leaves early makes an abandoned call; neither success nor failure. A server sees this only
+///   when it reads from the connection: with an unread request body or a pipelined request the handler runs on
+///   and its outcome counts.
+/// - A panic is a failure and goes on unchanged.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use axum::http::{Request, StatusCode};
+/// use axum::routing::get;
+/// use halfopen::Registry;
+/// use halfopen_axum::{Route, RouteProtection};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), halfopen::BoxError> {
+/// let registry = Registry::new();
+/// let protection = RouteProtection::new(registry.clone())
+///     .route("/query/{*rest}", Route::breaker("query_handler").max_concurrent_calls(50))
+///     .build()?;
+/// let app: Router = Router::new().route("/query/{*rest}", get(|| async { "3 rows" })).layer(protection);
+///
+/// registry.get_or_create("query_handler").force_open();
+/// let response = app.oneshot(Request::get("/query/orders").body(String::new())?).await?;
+/// assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "it becomes a layer with `build`"]
+pub struct RouteProtection {
+    registry: Registry,
+    routes: Vec<(Arc<str>, Route)>,
+}
+
+/// Protects routes of an axum [`Router`](axum::Router): built by [`RouteProtection`], for
+/// [`Router::layer`](axum::Router::layer).
+///
+/// A router makes a service per route and may do so per request; all of them and all clones of the layer share
+/// their limits and the registry.
+#[derive(Clone)]
+#[must_use = "a layer does nothing until it is given to a router"]
+pub struct RouteProtectionLayer(Arc<Routes>);
+
+pub(crate) struct Routes {
+    registry: Registry,
+    by_pattern: HashMap<Arc<str>, Protected>,
+}
+
+impl RouteProtection {
+    /// A protection whose breakers are of this registry.
+    pub fn new(registry: Registry) -> RouteProtection {
+        RouteProtection { registry, routes: Vec::new() }
+    }
+
+    /// Adds the route with this pattern.
+    pub fn route(mut self, pattern: impl Into<Arc<str>>, route: Route) -> RouteProtection {
+        self.routes.push((pattern.into(), route));
+        self
+    }
+
+    /// Builds the layer, and the breakers of its routes that the registry does not have yet.
+    ///
+    /// # Errors
+    ///
+    /// Every pattern that is no path of axum or that an earlier route has, and every limit out of its range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Registry;
+    /// use halfopen_axum::{Route, RouteProtection};
+    ///
+    /// let error = RouteProtection::new(Registry::new())
+    ///     .route("/query/:id", Route::breaker("query_handler"))
+    ///     .build()
+    ///     .unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "`routes.pattern` is `/query/:id`, must be in the syntax of axum 0.8: `{id}` instead of `:id`",
+    /// );
+    /// ```
+    pub fn build(self) -> Result<RouteProtectionLayer, ConfigError> {
+        let RouteProtection { registry, routes } = self;
+        let mut problems = Vec::new();
+        let mut by_pattern: HashMap<Arc<str>, Protected> = HashMap::with_capacity(routes.len());
+        for (pattern, route) in routes {
+            let taken =
+                || by_pattern.contains_key(&pattern).then(|| "a pattern that no other route has".into());
+            if let Some(range) = pattern::problem(&pattern).or_else(taken) {
+                problems.push(ConfigProblem::new("routes.pattern", format!("`{pattern}`"), range));
+            }
+            let route = route.build(&pattern, &mut problems);
+            by_pattern.insert(pattern, route);
+        }
+        ConfigError::check(problems)?;
+        for route in by_pattern.values() {
+            registry.get_or_create(route.breaker());
+        }
+        Ok(RouteProtectionLayer(Arc::new(Routes { registry, by_pattern })))
+    }
+}
+
+impl Routes {
+    pub(crate) fn get(&self, template: &str) -> Option<&Protected> {
+        self.by_pattern.get(template)
+    }
+
+    /// Asks the breaker that the registry has now: it may have been replaced or forgotten.
+    pub(crate) fn acquire(&self, route: &Protected) -> Result<OwnedPermit, Rejected> {
+        halfopen::adapter::into_permit(self.registry.get_or_create(route.breaker()))
+    }
+}
+
+impl<S> Layer<S> for RouteProtectionLayer {
+    type Service = RouteProtectionService<S>;
+
+    fn layer(&self, inner: S) -> RouteProtectionService<S> {
+        RouteProtectionService::new(inner, Arc::clone(&self.0))
+    }
+}
+
+impl fmt::Debug for RouteProtectionLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut patterns: Vec<_> = self.0.by_pattern.keys().collect();
+        patterns.sort();
+        f.debug_struct("RouteProtectionLayer").field("patterns", &patterns).finish_non_exhaustive()
+    }
+}

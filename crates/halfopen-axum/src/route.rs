@@ -1,0 +1,207 @@
+use std::fmt;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use halfopen::{ConfigError, ConfigProblem, Rejected};
+use halfopen_http::HttpClassify;
+use halfopen_limit::{Bulkhead, BulkheadConfig, BulkheadPermit, Quota, RateLimiter};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use serde::Serialize;
+
+use crate::Rejection;
+use crate::rules::RouteRules;
+
+/// The protection of one route: a circuit breaker, and the limits and the fallback that it needs.
+///
+/// Without further calls every 5xx response is a failure, and a rejected request is answered by a [`Rejection`].
+/// A request passes the rate limit first, then the bulkhead, then the breaker.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use halfopen_axum::Route;
+/// use halfopen_limit::Quota;
+/// use serde_json::json;
+///
+/// # fn main() -> Result<(), halfopen::ConfigError> {
+/// let route = Route::breaker("query_handler")
+///     .max_concurrent_calls(50)
+///     .rate_limit(Quota::calls(100).per(Duration::from_secs(60)).build()?)
+///     .fallback_json(json!({"error": "Service temporarily unavailable"}));
+/// # let _ = route;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "a route does nothing until a protection has it"]
+pub struct Route {
+    breaker: Arc<str>,
+    bulkhead: Option<Slots>,
+    rate_limiter: Option<RateLimiter>,
+    rules: RouteRules,
+    fallback: Option<Fallback>,
+}
+
+#[derive(Clone)]
+enum Slots {
+    Own(u32),
+    Shared(Bulkhead),
+}
+
+type Fallback = Arc<dyn Fn(&Rejected) -> Response + Send + Sync>;
+
+/// A route whose limits are built.
+pub(crate) struct Protected {
+    breaker: Arc<str>,
+    bulkhead: Option<Bulkhead>,
+    rate_limiter: Option<RateLimiter>,
+    rules: RouteRules,
+    fallback: Option<Fallback>,
+}
+
+impl Route {
+    /// A route whose calls pass the breaker with this name.
+    ///
+    /// Routes with one name share its breaker; their limits are their own.
+    pub fn breaker(name: impl Into<Arc<str>>) -> Route {
+        Route {
+            breaker: name.into(),
+            bulkhead: None,
+            rate_limiter: None,
+            rules: RouteRules::server_errors(),
+            fallback: None,
+        }
+    }
+
+    /// Sets how many requests may be in flight together: at least 1. Further ones are rejected immediately.
+    ///
+    /// A request is in flight until the body of its response has ended, or is dropped.
+    pub fn max_concurrent_calls(mut self, calls: u32) -> Route {
+        self.bulkhead = Some(Slots::Own(calls));
+        self
+    }
+
+    /// Sets a bulkhead that other routes or code may share; its queue is not used.
+    pub fn bulkhead(mut self, bulkhead: Bulkhead) -> Route {
+        self.bulkhead = Some(Slots::Shared(bulkhead));
+        self
+    }
+
+    /// Sets how many requests may come over time; those above it are answered by 429.
+    pub fn rate_limit(self, quota: Quota) -> Route {
+        let limiter = RateLimiter::new(Arc::clone(&self.breaker), quota);
+        self.rate_limiter(limiter)
+    }
+
+    /// Sets a rate limiter that other routes or code may share.
+    pub fn rate_limiter(mut self, limiter: RateLimiter) -> Route {
+        self.rate_limiter = Some(limiter);
+        self
+    }
+
+    /// Sets the rules by which a response is a failure of the route.
+    ///
+    /// The response to a rejection is ignored whatever they are.
+    pub fn classify(mut self, rules: HttpClassify) -> Route {
+        self.rules = RouteRules(rules);
+        self
+    }
+
+    /// Answers rejected requests by this function instead of a [`Rejection`].
+    ///
+    /// Its response is sent as it is: the status and a `Retry-After` are the function's to set. It runs inside
+    /// the task of the connection, so it should not block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::http::StatusCode;
+    /// use halfopen_axum::Route;
+    ///
+    /// let route = Route::breaker("search").fallback(|_| (StatusCode::OK, "no results"));
+    /// # let _ = route;
+    /// ```
+    pub fn fallback<R, F>(mut self, fallback: F) -> Route
+    where
+        R: IntoResponse,
+        F: Fn(&Rejected) -> R + Send + Sync + 'static,
+    {
+        self.fallback = Some(Arc::new(move |rejected| fallback(rejected).into_response()));
+        self
+    }
+
+    /// Answers rejected requests by this JSON, with the status and the `Retry-After` of a [`Rejection`].
+    ///
+    /// # Panics
+    ///
+    /// If the value cannot be JSON (a map whose keys are no strings, for example).
+    pub fn fallback_json(self, value: impl Serialize) -> Route {
+        let json = serde_json::to_vec(&value).expect("the fallback is JSON");
+        let json = Bytes::from(json);
+        self.fallback(move |rejected| {
+            let mut response = halfopen_http::rejected_response(rejected).map(|()| Body::from(json.clone()));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        })
+    }
+
+    pub(crate) fn build(self, pattern: &str, problems: &mut Vec<ConfigProblem>) -> Protected {
+        let Route { breaker, bulkhead, rate_limiter, rules, fallback } = self;
+        let bulkhead = bulkhead.and_then(|slots| match slots {
+            Slots::Shared(bulkhead) => Some(bulkhead),
+            Slots::Own(calls) => match BulkheadConfig::builder().max_concurrent_calls(calls).build() {
+                Ok(config) => Some(Bulkhead::new(Arc::clone(&breaker), config)),
+                Err(error) => {
+                    problems.extend(of_route(pattern, &error));
+                    None
+                }
+            },
+        });
+        Protected { breaker, bulkhead, rate_limiter, rules, fallback }
+    }
+}
+
+fn of_route<'a>(pattern: &'a str, error: &'a ConfigError) -> impl Iterator<Item = ConfigProblem> + 'a {
+    error.problems().iter().map(move |problem| {
+        let value = format!("{} (route `{pattern}`)", problem.value());
+        ConfigProblem::new("max_concurrent_calls", value, problem.range())
+    })
+}
+
+impl Protected {
+    pub(crate) fn breaker(&self) -> &str {
+        &self.breaker
+    }
+
+    pub(crate) fn rules(&self) -> RouteRules {
+        self.rules
+    }
+
+    /// Takes what the limits ask for: a call of the quota, and a slot.
+    pub(crate) fn enter(&self) -> Result<Option<BulkheadPermit>, Rejected> {
+        if let Some(limiter) = &self.rate_limiter {
+            limiter.try_acquire()?;
+        }
+        self.bulkhead.as_ref().map(Bulkhead::try_acquire).transpose()
+    }
+
+    #[cold]
+    pub(crate) fn reject_slow(&self, rejected: Rejected) -> Response {
+        let Some(fallback) = &self.fallback else { return Rejection(rejected).into_response() };
+        let mut response = fallback(&rejected);
+        // For a protected route further out, and for the server's own middleware.
+        response.extensions_mut().insert(rejected);
+        response
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("Route");
+        fields.field("breaker", &self.breaker).field("bulkhead", &self.bulkhead.is_some());
+        fields.field("rate_limiter", &self.rate_limiter.is_some()).field("classify", &self.rules.0);
+        fields.field("fallback", &self.fallback.is_some()).finish()
+    }
+}

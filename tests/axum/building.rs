@@ -1,0 +1,44 @@
+//! Routes that a protection refuses.
+
+use halfopen::Registry;
+use halfopen_axum::{Route, RouteProtection};
+
+fn error_of(routes: Vec<(&'static str, Route)>) -> String {
+    let registry = Registry::new();
+    let protection = RouteProtection::new(registry.clone());
+    let protection = routes.into_iter().fold(protection, |all, (pattern, route)| all.route(pattern, route));
+    let error = protection.build().unwrap_err().to_string();
+    assert!(registry.is_empty(), "a protection that is not built makes no breaker");
+    error
+}
+
+#[test]
+fn two_routes_with_one_pattern_are_refused() {
+    let error = error_of(vec![("/a/{id}", Route::breaker("a")), ("/a/{id}", Route::breaker("b"))]);
+    assert_eq!(error, "`routes.pattern` is `/a/{id}`, must be a pattern that no other route has");
+}
+
+#[test]
+fn every_problem_is_reported_with_its_route() {
+    let error = error_of(vec![
+        ("query", Route::breaker("query")),
+        ("/experts/*rest", Route::breaker("experts")),
+        ("/tools", Route::breaker("tools").max_concurrent_calls(0)),
+    ]);
+    for problem in [
+        "`routes.pattern` is `query`, must be a path of axum that starts with `/`",
+        "must be in the syntax of axum 0.8: `{*rest}` instead of `*rest`",
+        "`max_concurrent_calls` is 0 (route `/tools`), must be ",
+    ] {
+        assert!(error.contains(problem), "{problem:?} is not in {error:?}");
+    }
+}
+
+#[test]
+fn patterns_are_what_axum_accepts() {
+    for pattern in ["/", "/a", "/a/{id}/b", "/a/{*rest}", "/{{literal}}"] {
+        let route = Route::breaker("any");
+        assert!(RouteProtection::new(Registry::new()).route(pattern, route).build().is_ok(), "{pattern}");
+        let _ = axum::Router::<()>::new().route(pattern, axum::routing::get(|| async {}));
+    }
+}

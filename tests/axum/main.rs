@@ -1,0 +1,13 @@
+//! Protected routes behind a real axum server on the loopback, asked by clients that write raw bytes.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod answers;
+mod bodies;
+mod building;
+mod clients;
+mod limits;
+mod names;
+mod outcomes;
+mod server;
+mod status;
