@@ -52,7 +52,7 @@ async fn answers_of_4xx_are_successes() {
 }
 
 #[tokio::test]
-async fn answers_without_a_body_are_judged_by_their_head() {
+async fn answers_whose_body_is_not_sent_are_successes() {
     let (registry, _) = registry();
     let address = serve(statuses(&registry, Route::breaker("api"))).await;
 

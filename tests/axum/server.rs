@@ -26,13 +26,14 @@ pub(crate) fn registry() -> (Registry, ManualClock) {
 ///
 /// The server ends a call in its own task: the client may know of it first.
 pub(crate) async fn totals_after(registry: &Registry, name: &str, ended: u64) -> Totals {
-    loop {
+    for _ in 0..1_000_000 {
         let totals = registry.get_or_create(name).snapshot().totals;
         if totals.successes + totals.failures + totals.ignored + totals.abandoned >= ended {
             return totals;
         }
         tokio::task::yield_now().await;
     }
+    panic!("fewer than {ended} calls of `{name}` have ended");
 }
 
 pub(crate) async fn serve(app: Router) -> SocketAddr {

@@ -10,7 +10,6 @@ use bytes::Bytes;
 use halfopen::BoxError;
 use halfopen_http::WatchedCall;
 use halfopen_limit::BulkheadPermit;
-use http::{Method, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
@@ -59,7 +58,6 @@ struct Watched {
     call: WatchedCall,
     slot: Option<BulkheadPermit>,
     rules: RouteRules,
-    method: Method,
 }
 
 impl<F> RouteFuture<F> {
@@ -72,9 +70,8 @@ impl<F> RouteFuture<F> {
         call: WatchedCall,
         slot: Option<BulkheadPermit>,
         rules: RouteRules,
-        method: Method,
     ) -> Self {
-        Self { step: Step::Permitted { inner, call: Some(Watched { call, slot, rules, method }) } }
+        Self { step: Step::Permitted { inner, call: Some(Watched { call, slot, rules }) } }
     }
 
     pub(crate) fn answered(response: Response) -> Self {
@@ -113,25 +110,13 @@ impl Watched {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let Watched { call, slot, rules, method } = self;
-        if result.as_ref().is_ok_and(|response| sends_no_body(&method, response.status())) {
-            call.settle(&result, &rules);
-            return result.map(|response| response.map(AxumBody::new));
-        }
+        let Watched { call, slot, rules } = self;
         let response = call.finish(&rules, result)?;
         if response.body().is_end_stream() {
             return Ok(response.map(AxumBody::new));
         }
         Ok(response.map(|body| AxumBody::new(HeldBody::new(body, slot))))
     }
-}
-
-/// Whether the server drops the body of the response unread, so that its end would never be seen.
-fn sends_no_body(method: &Method, status: StatusCode) -> bool {
-    method == Method::HEAD
-        || (method == Method::CONNECT && status.is_success())
-        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
-        || status.is_informational()
 }
 
 impl<F> fmt::Debug for RouteFuture<F> {

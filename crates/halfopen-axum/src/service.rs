@@ -71,9 +71,8 @@ where
         match self.routes.admit(&request) {
             Admitted::Unprotected => RouteFuture::unprotected(self.inner.call(request)),
             Admitted::Permitted(mut call, slot, route) => {
-                let method = request.method().clone();
                 let inner = call.poll_with(|| self.inner.call(request));
-                RouteFuture::permitted(inner, call, slot, route.rules(), method)
+                RouteFuture::permitted(inner, call, slot, route.rules())
             }
             Admitted::Answered(response) => RouteFuture::answered(response),
         }
