@@ -197,6 +197,7 @@ fn named<T>(
     let Some(node) = node else { return BTreeMap::new() };
     reader.within(key, |reader| {
         let entries = reader.fields(node, &format!("a map whose keys are the names of {key}")).rest();
+        // Sorted while boxed, then inserted in order: a section is large and should not be moved often.
         let read = entries.into_iter().filter_map(|entry| {
             places.insert(format!("{key}.{}", entry.key), entry.key_place.clone());
             reader.within(&entry.key, |reader| {
@@ -205,10 +206,16 @@ fn named<T>(
                 if key == "breakers" {
                     warn_of_a_host(&named, reader);
                 }
-                Some((entry.key.clone(), read(&entry.node, reader)))
+                Some((entry.key.clone(), Box::new(read(&entry.node, reader))))
             })
         });
-        read.collect()
+        let mut read: Vec<(String, Box<T>)> = read.collect();
+        read.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut named = BTreeMap::new();
+        for (name, value) in read {
+            named.insert(name, *value);
+        }
+        named
     })
 }
 

@@ -12,7 +12,7 @@ use crate::{Document, Explanation, Problem, Settings};
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub(super) document: Document,
-    pub(super) settings: BTreeMap<String, Settings>,
+    pub(super) settings: BTreeMap<String, Box<Settings>>,
     /// For names that the document does not know.
     pub(super) rest: Settings,
     pub(super) warnings: Vec<Problem>,
@@ -28,12 +28,14 @@ impl Configuration {
     /// The same, unless it is what holds where the document names nobody.
     pub(crate) fn named(&self, name: &str) -> Option<&Settings> {
         let exact = self.settings.get(name);
-        exact.or_else(|| longest_match(&self.settings, name).map(|(_, settings)| settings))
+        exact
+            .or_else(|| longest_match(&self.settings, name).map(|(_, settings)| settings))
+            .map(|found| &**found)
     }
 
     /// Everything the document names, in the order of the names, beginnings with their star included.
     pub fn all(&self) -> impl Iterator<Item = &Settings> {
-        self.settings.values()
+        self.settings.values().map(|settings| &**settings)
     }
 
     /// What holds where the document names nobody.

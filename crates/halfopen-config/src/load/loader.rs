@@ -191,9 +191,11 @@ impl Loader {
         let names: BTreeSet<_> = document.breakers.keys().chain(self.code.keys()).collect();
         let mut settings = BTreeMap::new();
         for name in names {
-            settings.extend(layers.settings(name, problems).map(|settings| (name.clone(), settings)));
+            settings
+                .extend(layers.settings(name, problems).map(|settings| (name.clone(), Box::new(settings))));
         }
-        let rest = settings.get(REST).cloned().or_else(|| layers.settings(REST, problems))?;
+        let rest =
+            settings.get(REST).map(|rest| (**rest).clone()).or_else(|| layers.settings(REST, problems))?;
         Some(Configuration { document, settings, rest, warnings: Vec::new() })
     }
 
