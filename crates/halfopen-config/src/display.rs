@@ -20,8 +20,7 @@ const LEAD: usize = 60;
 /// Returns true for control characters, line separators and bidirectional controls: those that steer a terminal,
 /// forge a line of a log or show a text in another order than it has.
 pub(crate) fn is_steering(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    !halfopen::adapter::is_printable(c)
 }
 
 /// Displays text with its steering characters escaped, as in `\u{1b}`.
