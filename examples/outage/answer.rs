@@ -63,7 +63,7 @@ mod tests {
         let result: Result<_, std::io::Error> = Ok(response);
         let answers = Answers::new(Pace::starting_now(6.0));
 
-        assert_eq!(answers.classify(&result), Outcome::Failure);
+        assert_eq!(answers.classify(&result), Outcome::Throttled);
         assert_eq!(answers.retry_after(&result), Some(Duration::from_millis(500)));
     }
 }

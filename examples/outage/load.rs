@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen::{Classify, Outcome, rejection};
+use halfopen::{Classify, rejection};
 use http::{Response, Uri};
 use http_body_util::BodyExt;
 use tokio::task::JoinSet;
@@ -99,7 +99,7 @@ impl Caller {
         if result.as_ref().is_err_and(|error| rejection(error.as_ref()).is_some()) {
             return End::Rejected;
         }
-        if Answers::new(self.making.pace).classify(&result) == Outcome::Failure {
+        if Answers::new(self.making.pace).classify(&result).is_failure() {
             return End::Failed;
         }
         match result {

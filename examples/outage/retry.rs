@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use halfopen::{Classify, Outcome, rejection};
+use halfopen::{Classify, rejection};
 use http::Response;
 use tokio::time::Sleep;
 use tower::BoxError;
@@ -55,7 +55,7 @@ impl TryAgain {
         if result.as_ref().is_err_and(|error| rejection(error.as_ref()).is_some()) {
             return false;
         }
-        self.answers.classify(result) == Outcome::Failure
+        self.answers.classify(result).is_failure()
     }
 
     fn pause(&self, number: u64) -> Duration {

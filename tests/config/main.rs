@@ -1,6 +1,7 @@
 //! Documents: what they say, what is wrong with them, and how a registry follows them.
 
 mod bounded;
+mod classify;
 mod explain;
 mod foreign;
 mod golden;

@@ -112,7 +112,7 @@ fn without_calls_a_ratio_is_not_a_number() {
 }
 
 #[test]
-fn slow_calls_would_trips_and_panics_have_totals_of_their_own() {
+fn slow_and_throttled_calls_have_totals_of_their_own() {
     let slow = Trip::slow_call_rate(0.5, SECOND).minimum_calls(2);
     let config = CircuitBreakerConfig::builder().trip(slow).build().unwrap();
     let (registry, _hands) = registry();
@@ -123,12 +123,14 @@ fn slow_calls_would_trips_and_panics_have_totals_of_their_own() {
     for _ in 0..4 {
         breaker.try_acquire().unwrap().record_after(Outcome::Success, SECOND);
     }
+    breaker.try_acquire().unwrap().record(Outcome::Throttled);
     breaker.reset(); // its listener panics
 
     let page = Exporter::new().scrape(&metrics);
 
     let of_api = [("breaker", "api")];
     assert_eq!(page.value(names::SLOW_CALLS, &of_api), Some(4.0));
+    assert_eq!(page.value(names::THROTTLED_CALLS, &of_api), Some(1.0));
     assert_eq!(page.value(names::WOULD_TRIP, &of_api), Some(1.0));
     assert_eq!(page.value(names::PANICS, &of_api), Some(1.0));
 }

@@ -120,6 +120,7 @@ fn finish() -> impl Strategy<Value = Finish> {
         1 => Just(Finish::Ignored),
         2 => Just(Finish::Dropped),
         1 => length().prop_map(Finish::FailureWithHint),
+        1 => option::of(length()).prop_map(Finish::Throttled),
         4 => length().prop_map(Finish::SuccessAfter),
         3 => length().prop_map(Finish::FailureAfter),
         1 => length().prop_map(Finish::IgnoredAfter),

@@ -154,6 +154,7 @@ pub(crate) fn totals(totals: &halfopen::Totals) -> Totals {
         ignored: totals.ignored,
         abandoned: totals.abandoned,
         slow: totals.slow,
+        throttled: totals.throttled,
         late: totals.late,
         rejected: totals.rejected,
         would_trip: totals.would_trip,

@@ -215,6 +215,10 @@ fn end(permit: OwnedPermit, finish: Finish) {
         Finish::Ignored => permit.ignore(),
         Finish::Dropped => drop(permit),
         Finish::FailureWithHint(hint) => permit.failure_with_hint(Duration::from_nanos(hint)),
+        Finish::Throttled(None) => permit.record(Outcome::Throttled),
+        Finish::Throttled(Some(hint)) => {
+            permit.report(Report::throttled().retry_after(Duration::from_nanos(hint)));
+        }
         Finish::SuccessAfter(took) => permit.record_after(Outcome::Success, Duration::from_nanos(took)),
         Finish::FailureAfter(took) => permit.record_after(Outcome::Failure, Duration::from_nanos(took)),
         Finish::IgnoredAfter(took) => permit.record_after(Outcome::Ignored, Duration::from_nanos(took)),
@@ -230,6 +234,7 @@ fn end_in_detail(permit: OwnedPermit, finish: Finish) {
         Finish::Ignored => (Outcome::Ignored, None, unheard),
         Finish::Dropped => return permit.abandon(),
         Finish::FailureWithHint(hint) => (Outcome::Failure, None, Some(hint)),
+        Finish::Throttled(hint) => (Outcome::Throttled, None, hint),
         Finish::SuccessAfter(took) => (Outcome::Success, Some(took), unheard),
         Finish::FailureAfter(took) => (Outcome::Failure, Some(took), None),
         Finish::IgnoredAfter(took) => (Outcome::Ignored, Some(took), unheard),

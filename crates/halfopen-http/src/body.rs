@@ -230,7 +230,7 @@ impl Watch {
                 rules.outcome_in_time(code, self.call.timed_out())
             }
         };
-        let hint = trailers.filter(|_| outcome == Outcome::Failure).and_then(retry_after_now);
+        let hint = trailers.filter(|_| outcome.is_failure()).and_then(retry_after_now);
         self.call.conclude(outcome, hint);
     }
 

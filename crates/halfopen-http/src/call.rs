@@ -170,8 +170,10 @@ impl WatchedCall {
         // A panic in the rules of a user must not lose the response.
         let timed_out = self.timed_out();
         match catch_panic(|| rules.classify_head(response, timed_out)) {
-            Some(Head::Decided(Outcome::Failure)) => self.conclude(Outcome::Failure, hint_of(rules, &result)),
-            Some(Head::Decided(outcome)) => self.conclude(outcome, None),
+            Some(Head::Decided(outcome)) => {
+                let hint = if outcome.is_failure() { hint_of(rules, &result) } else { None };
+                self.conclude(outcome, hint);
+            }
             Some(head) => return result.map(|response| self.watched(head, response)),
             // The breaker runs the rules again, counts the panic and falls back to its default.
             None => self.settle(&result, rules),

@@ -13,7 +13,7 @@ use crate::{GrpcCode, RuleError, TypedErrors};
 ///
 /// By default `Unavailable`, `DeadlineExceeded`, `Internal`, `Unknown`, `DataLoss`,
 /// `ResourceExhausted` and `Cancelled` are failures. All other codes are successes, as the server has
-/// processed the request. A caller that cancels does not wait for the status, so a `Cancelled` that
+/// processed the request. Of the failures, `ResourceExhausted` is [`Outcome::Throttled`]. A caller that cancels does not wait for the status, so a `Cancelled` that
 /// arrives was caused by the peer: its own timeout, a handler that panicked, a connection that is drained.
 /// Every transport error is a failure, except an error that the caller's own side caused
 /// ([`is_local`](crate::is_local)), which is ignored. The `grpc-retry-pushback-ms` or `Retry-After` of a
@@ -41,8 +41,10 @@ use crate::{GrpcCode, RuleError, TypedErrors};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GrpcClassify {
-    failures: u32,
-    ignored: u32,
+    /// The codes that are failures, the throttled ones included.
+    failing: u32,
+    /// The codes that are ignored or, if they are failing, throttled.
+    apart: u32,
 }
 
 /// The codes except `Ok`.
@@ -54,12 +56,13 @@ impl GrpcClassify {
         let overload = GrpcCode::Unavailable.bit() | GrpcCode::ResourceExhausted.bit();
         let broken = GrpcCode::Internal.bit() | GrpcCode::Unknown.bit() | GrpcCode::DataLoss.bit();
         let given_up = GrpcCode::DeadlineExceeded.bit() | GrpcCode::Cancelled.bit();
-        GrpcClassify { failures: overload | broken | given_up, ignored: 0 }
+        GrpcClassify { failing: overload | broken | given_up, apart: GrpcCode::ResourceExhausted.bit() }
     }
 
     /// Creates rules from a mask of the codes that are failures, where bit n is code n.
     ///
-    /// All other codes are successes, except `Cancelled`, which is ignored.
+    /// All other codes are successes, except `Cancelled`, which is ignored. `ResourceExhausted` is
+    /// [`Outcome::Throttled`] if it is a failure.
     ///
     /// # Errors
     ///
@@ -68,12 +71,14 @@ impl GrpcClassify {
         if failures & !MASK != 0 {
             return Err(RuleError::new("failures", format!("{failures:#x}"), "a mask of bits 1 to 16"));
         }
-        Ok(GrpcClassify { failures, ignored: GrpcCode::Cancelled.bit() & !failures })
+        let ignored = GrpcCode::Cancelled.bit() & !failures;
+        let throttled = GrpcCode::ResourceExhausted.bit() & failures;
+        Ok(GrpcClassify { failing: failures, apart: ignored | throttled })
     }
 
-    /// Returns the mask of the codes that are failures, where bit n is code n.
+    /// Returns the mask of the codes that are failures, the throttled ones included, where bit n is code n.
     pub const fn mask(&self) -> u32 {
-        self.failures
+        self.failing
     }
 
     /// Sets the outcome of a code. A later rule overrides an earlier one.
@@ -85,27 +90,29 @@ impl GrpcClassify {
         if code == GrpcCode::Ok && outcome != Outcome::Success {
             return Err(RuleError::new("Ok", format!("{outcome:?}"), "Success"));
         }
-        self.failures &= !code.bit();
-        self.ignored &= !code.bit();
-        match outcome {
-            Outcome::Success => {}
-            Outcome::Failure => self.failures |= code.bit(),
-            Outcome::Ignored => self.ignored |= code.bit(),
+        let (failing, apart) = match outcome {
+            Outcome::Success => (false, false),
+            Outcome::Failure => (true, false),
+            Outcome::Throttled => (true, true),
+            Outcome::Ignored => (false, true),
             other => {
-                return Err(RuleError::new("outcome", format!("{other:?}"), "Success, Failure or Ignored"));
+                let range = "Success, Failure, Throttled or Ignored";
+                return Err(RuleError::new("outcome", format!("{other:?}"), range));
             }
-        }
+        };
+        let with = |mask: u32, on: bool| if on { mask | code.bit() } else { mask & !code.bit() };
+        self.failing = with(self.failing, failing);
+        self.apart = with(self.apart, apart);
         Ok(self)
     }
 
     /// Returns the outcome of a response with this code, before the deadline of the request.
     pub fn outcome(&self, code: GrpcCode) -> Outcome {
-        if self.failures & code.bit() != 0 {
-            Outcome::Failure
-        } else if self.ignored & code.bit() != 0 {
-            Outcome::Ignored
-        } else {
-            Outcome::Success
+        match (self.failing & code.bit() != 0, self.apart & code.bit() != 0) {
+            (true, false) => Outcome::Failure,
+            (true, true) => Outcome::Throttled,
+            (false, true) => Outcome::Ignored,
+            (false, false) => Outcome::Success,
         }
     }
 
@@ -155,8 +162,9 @@ impl fmt::Debug for GrpcClassify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let codes = |mask: u32| GrpcCode::ALL.into_iter().filter(move |code| mask & code.bit() != 0);
         f.debug_struct("GrpcClassify")
-            .field("failures", &codes(self.failures).collect::<Vec<_>>())
-            .field("ignored", &codes(self.ignored).collect::<Vec<_>>())
+            .field("failures", &codes(self.failing).collect::<Vec<_>>())
+            .field("throttled", &codes(self.failing & self.apart).collect::<Vec<_>>())
+            .field("ignored", &codes(self.apart & !self.failing).collect::<Vec<_>>())
             .finish()
     }
 }
@@ -187,8 +195,10 @@ mod tests {
         use GrpcCode::*;
         for code in GrpcCode::ALL {
             let expected = match code {
-                Unavailable | DeadlineExceeded | Internal | Unknown | DataLoss | ResourceExhausted
-                | Cancelled => Outcome::Failure,
+                Unavailable | DeadlineExceeded | Internal | Unknown | DataLoss | Cancelled => {
+                    Outcome::Failure
+                }
+                ResourceExhausted => Outcome::Throttled,
                 Ok | InvalidArgument | NotFound | AlreadyExists | PermissionDenied | FailedPrecondition
                 | Aborted | OutOfRange | Unimplemented | Unauthenticated => Outcome::Success,
             };
@@ -227,6 +237,8 @@ mod tests {
         }
         let rules = GrpcClassify::from_mask(GrpcClassify::new().mask()).unwrap();
         assert_eq!(rules, GrpcClassify::new());
+        let quotas_succeed = GrpcClassify::from_mask(1 << 14).unwrap();
+        assert_eq!(quotas_succeed.outcome(GrpcCode::ResourceExhausted), Outcome::Success);
 
         let cancelled = GrpcClassify::from_mask(1 << 1).unwrap();
         assert_eq!(cancelled.outcome(GrpcCode::Cancelled), Outcome::Failure);
@@ -245,7 +257,7 @@ mod tests {
         assert_eq!(
             format!("{:?}", GrpcClassify::new()),
             "GrpcClassify { failures: [Cancelled, Unknown, DeadlineExceeded, ResourceExhausted, Internal, \
-             Unavailable, DataLoss], ignored: [] }"
+             Unavailable, DataLoss], throttled: [ResourceExhausted], ignored: [] }"
         );
     }
 

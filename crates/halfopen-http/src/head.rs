@@ -33,7 +33,7 @@ pub trait ClassifyHead {
 
 impl ClassifyHead for HttpClassify {
     fn classify_head<B: Body>(&self, response: &Response<B>, _timed_out: bool) -> Head {
-        match self.outcome(response.status()) {
+        match self.outcome_with(response.status(), response.headers()) {
             Outcome::Success if !response.body().is_end_stream() => Head::IfBodyEnds,
             outcome => Head::Decided(outcome),
         }

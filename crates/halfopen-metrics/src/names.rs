@@ -8,6 +8,9 @@ pub const CALLS: &str = "circuit_breaker_calls_total";
 /// Counter: calls by `breaker` that took `slow_after` or longer; zero without a slow-call rule.
 pub const SLOW_CALLS: &str = "circuit_breaker_slow_calls_total";
 
+/// Counter: calls by `breaker` that the dependency refused to limit its callers; they are among the failures.
+pub const THROTTLED_CALLS: &str = "circuit_breaker_throttled_calls_total";
+
 /// Counter: transitions by `breaker`, `from`, `to` and `reason`.
 ///
 /// A transition for several reasons counts once; its `reason` joins them with `+`. The transitions that
@@ -50,6 +53,11 @@ pub const CALL_DURATION: &str = "circuit_breaker_call_duration_seconds";
 pub(crate) fn describe() {
     describe_counter!(CALLS, Unit::Count, "Calls by outcome.");
     describe_counter!(SLOW_CALLS, Unit::Count, "Calls that took slow_after or longer.");
+    describe_counter!(
+        THROTTLED_CALLS,
+        Unit::Count,
+        "Failed calls that the dependency refused to limit its callers."
+    );
     describe_counter!(TRANSITIONS, Unit::Count, "Transitions by reason.");
     describe_counter!(
         WOULD_TRIP,

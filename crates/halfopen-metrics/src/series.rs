@@ -30,6 +30,7 @@ fn write_counters(watched: &Watched) {
     }
     for (name, total) in [
         (names::SLOW_CALLS, totals.slow),
+        (names::THROTTLED_CALLS, totals.throttled),
         (names::WOULD_TRIP, totals.would_trip),
         (names::PANICS, totals.panics),
     ] {

@@ -30,6 +30,12 @@ pub fn observe(registry: &Registry, meter: &Meter) {
         },
     );
     making.counter(
+        "circuit_breaker.throttled_calls",
+        "{call}",
+        "Failed calls that the dependency refused to limit its callers.",
+        |sight, to| series::total(sight, to, |totals| totals.throttled),
+    );
+    making.counter(
         "circuit_breaker.transitions",
         "{transition}",
         "Transitions by reason.",

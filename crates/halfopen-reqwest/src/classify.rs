@@ -102,7 +102,7 @@ impl ReqwestClassify {
     }
 
     fn outcome_of_response(&self, response: &Response) -> Outcome {
-        self.statuses.outcome(response.status())
+        self.statuses.outcome_with(response.status(), response.headers())
     }
 
     fn outcome_of_client(&self, error: &reqwest::Error) -> Outcome {

@@ -21,8 +21,8 @@ pub(crate) fn outcome_of_call(error: &dyn Any, rules: GrpcClassify) -> Option<Ou
     let status = error.downcast_ref::<Status>()?;
     // A layer between here and the channel has answered itself. Whether the server was asked is unknown, so that a
     // success would be made up.
-    let failed = outcome_of_status(status, rules) == Outcome::Failure;
-    Some(if failed { Outcome::Failure } else { Outcome::Ignored })
+    let outcome = outcome_of_status(status, rules);
+    Some(if outcome.is_failure() { outcome } else { Outcome::Ignored })
 }
 
 /// What an error in the body of an answer means; [`None`] if it is a failure like any other.

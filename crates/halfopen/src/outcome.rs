@@ -1,7 +1,8 @@
-/// How a call ended, in the words of whoever made it.
+/// How a call ended, as its caller reports it.
 ///
-/// What the breaker notes beside these (abandoned, late, slow) is in [`Ended`](crate::Ended) and
-/// [`Totals`](crate::Totals).
+/// What the breaker records beside these (abandoned, late, slow) is in [`Ended`](crate::Ended) and
+/// [`Totals`](crate::Totals). More kinds may be added: a function that needs to know only whether a call
+/// failed uses [`is_failure`](Self::is_failure).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -10,6 +11,33 @@ pub enum Outcome {
     Success,
     /// The dependency is to blame: an error, a timeout, an overload.
     Failure,
-    /// Says nothing about the dependency; counts in no window and gives a probe's slot back.
+    /// A failure by which the dependency limits its callers: HTTP 429, gRPC `RESOURCE_EXHAUSTED`, or a 503
+    /// with a `Retry-After`.
+    ///
+    /// Rules treat it as [`Failure`](Self::Failure) in every respect; it is counted apart in
+    /// [`Totals::throttled`](crate::Totals::throttled) as well.
+    Throttled,
+    /// No evidence about the dependency; counts in no window and frees the slot of a probe.
     Ignored,
+}
+
+impl Outcome {
+    /// Returns true if a breaker of rules counts this outcome as a failure: [`Failure`](Self::Failure) and
+    /// [`Throttled`](Self::Throttled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Outcome;
+    ///
+    /// assert!(Outcome::Throttled.is_failure());
+    /// assert!(!Outcome::Ignored.is_failure());
+    /// ```
+    #[inline]
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Outcome::Failure | Outcome::Throttled => true,
+            Outcome::Success | Outcome::Ignored => false,
+        }
+    }
 }

@@ -60,6 +60,7 @@ pub(crate) struct Ticket {
 pub(crate) enum Ending {
     Success,
     Failure { hint: Option<u64> },
+    Throttled { hint: Option<u64> },
     Ignored,
     Abandoned,
 }
@@ -136,7 +137,9 @@ macro_rules! permit_methods {
         #[inline]
         pub fn settle<T, E, C: Classify<T, E> + ?Sized>(self, result: &Result<T, E>, classify: &C) {
             match classified(self.inner(), result, classify) {
-                failure @ Ending::Failure { .. } => self.end_failure(failure, || classify.describe(result)),
+                failure @ (Ending::Failure { .. } | Ending::Throttled { .. }) => {
+                    self.end_failure(failure, || classify.describe(result));
+                }
                 other @ (Ending::Success | Ending::Ignored | Ending::Abandoned) => self.end(other, None),
             }
         }
@@ -276,11 +279,17 @@ pub(crate) fn classified<T, E, C: Classify<T, E> + ?Sized>(
     match outcome {
         Outcome::Success => Ending::Success,
         Outcome::Ignored => Ending::Ignored,
-        Outcome::Failure => {
-            let hint = caught(inner, || classify.retry_after(result)).flatten();
-            Ending::Failure { hint: hint.map(nanos) }
-        }
+        Outcome::Failure => Ending::Failure { hint: hint_of(inner, result, classify) },
+        Outcome::Throttled => Ending::Throttled { hint: hint_of(inner, result, classify) },
     }
+}
+
+fn hint_of<T, E, C: Classify<T, E> + ?Sized>(
+    inner: &Inner,
+    result: &Result<T, E>,
+    classify: &C,
+) -> Option<u64> {
+    caught(inner, || classify.retry_after(result)).flatten().map(nanos)
 }
 
 /// What user code says; none if it panicked, which is counted (S4).

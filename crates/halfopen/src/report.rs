@@ -38,6 +38,27 @@ impl Report {
         Report::of(Outcome::Failure)
     }
 
+    /// A failure by which the dependency limits its callers, such as HTTP 429.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, Report};
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::builder("search").build();
+    /// let throttled = Report::throttled().retry_after(Duration::from_secs(5));
+    /// breaker.try_acquire()?.report(throttled);
+    ///
+    /// let totals = breaker.snapshot().totals;
+    /// assert_eq!((totals.failures, totals.throttled), (1, 1));
+    /// # Ok::<(), halfopen::Rejected>(())
+    /// ```
+    #[inline]
+    pub const fn throttled() -> Report {
+        Report::of(Outcome::Throttled)
+    }
+
     /// An outcome that is no evidence about the dependency.
     #[inline]
     pub const fn ignored() -> Report {
@@ -74,6 +95,7 @@ impl Report {
         let ending = match self.outcome {
             Outcome::Success => Ending::Success,
             Outcome::Failure => Ending::Failure { hint: self.retry_after },
+            Outcome::Throttled => Ending::Throttled { hint: self.retry_after },
             Outcome::Ignored => Ending::Ignored,
         };
         (ending, self.took)

@@ -106,6 +106,9 @@ impl CircuitBreaker {
             // No permit is given there.
             State::Open | State::ForcedOpen => Ended::Late,
         };
+        if let (Ending::Throttled { .. }, Ended::Failure) = (ending, ended) {
+            self.inner().aside().ledger.throttled.add(1);
+        }
         self.count(ended, slow, took, moment);
         if moment.has_rolled() {
             self.tell_window_roll(moment);
@@ -126,7 +129,7 @@ impl CircuitBreaker {
     fn judge(&self, ending: Ending, age: Option<u64>) -> (Ended, Option<u64>) {
         match ending {
             Ending::Success => (Ended::Success, None),
-            Ending::Failure { hint } => (Ended::Failure, hint),
+            Ending::Failure { hint } | Ending::Throttled { hint } => (Ended::Failure, hint),
             Ending::Ignored => (Ended::Ignored, None),
             Ending::Abandoned => {
                 let failed = self.inner().window.with_config(|config| match config.abandoned() {

@@ -61,6 +61,9 @@ pub struct Totals {
     pub abandoned: u64,
     /// Calls that took `slow_after` or longer, among the successes and failures.
     pub slow: u64,
+    /// Calls that the dependency refused to limit its callers, among the failures:
+    /// [`Outcome::Throttled`](crate::Outcome::Throttled).
+    pub throttled: u64,
     /// Calls that ended after the state they were admitted in had ended: counted here and nowhere else.
     pub late: u64,
     /// Calls that were not admitted.

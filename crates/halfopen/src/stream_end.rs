@@ -63,7 +63,10 @@ impl OwnedPermit {
     ) -> StreamEnd {
         match self.classified(item, classify) {
             Ending::Success => self.success_at_first_data(),
-            ending @ (Ending::Failure { .. } | Ending::Ignored | Ending::Abandoned) => {
+            ending @ (Ending::Failure { .. }
+            | Ending::Throttled { .. }
+            | Ending::Ignored
+            | Ending::Abandoned) => {
                 let (breaker, ticket) = self.into_parts();
                 let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
                 breaker.end_failure(ticket, ending, || classify.describe(item));
@@ -96,6 +99,7 @@ impl StreamEnd {
         let ending = match outcome {
             Outcome::Success => Ending::Success,
             Outcome::Failure => Ending::Failure { hint: retry_after.map(nanos) },
+            Outcome::Throttled => Ending::Throttled { hint: retry_after.map(nanos) },
             Outcome::Ignored => return,
         };
         self.breaker.end_of_stream(self.visit, self.started, ending, took.map(nanos));

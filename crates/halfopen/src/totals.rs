@@ -14,6 +14,8 @@ pub(crate) struct Ledger {
     ignored: Count,
     abandoned: Count,
     slow: Count,
+    /// Among the failures, those of a window included.
+    pub(crate) throttled: Count,
     pub(crate) late: Count,
     /// And one more for each visit that began: see [`Ledger::begin_visit`].
     rejected: Count,
@@ -133,6 +135,9 @@ impl Ledger {
         add(&mut totals.ignored, &self.ignored);
         add(&mut totals.abandoned, &self.abandoned);
         add(&mut totals.slow, &self.slow);
+        add(&mut totals.throttled, &self.throttled);
+        // A call that failed between the two reads: the window's failures were read before.
+        totals.throttled = totals.throttled.min(totals.failures);
         add(&mut totals.late, &self.late);
         add(&mut totals.rejected, &self.rejected);
         add(&mut totals.panics, &self.panics);

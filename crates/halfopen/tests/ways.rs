@@ -1,8 +1,10 @@
 //! The other ways of use: owned clients, wrapped functions, the macro, classifiers.
 
+use std::time::Duration;
+
 use halfopen::{
-    CircuitBreaker, CircuitBreakerError, CircuitProtected, Classify, Outcome, Protected, State, errors,
-    failure_if, with_circuit_breaker,
+    Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerError, CircuitProtected, Classify, Outcome,
+    Protected, State, Trip, errors, failure_if, with_circuit_breaker,
 };
 
 #[tokio::test]
@@ -96,6 +98,34 @@ fn failure_if_takes_every_other_error_for_an_answer() {
     assert_eq!(classify.classify(&Ok(())), Outcome::Success);
 }
 
+#[test]
+fn a_throttled_call_is_a_failure_to_every_rule() {
+    let config = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(2))
+        .open_duration(Duration::from_secs(1))
+        .backoff(Backoff::none())
+        .build()
+        .unwrap();
+    let breaker = CircuitBreaker::new("search", config);
+    breaker.try_acquire().unwrap().record(Outcome::Throttled);
+    breaker.call_blocking_with(|| Err::<(), _>(429), &Throttles).unwrap_err();
+
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.state, State::Open);
+    assert_eq!((snapshot.totals.failures, snapshot.totals.throttled), (2, 2));
+    assert_eq!(snapshot.hint, Some(Duration::from_secs(30)), "the hint of a throttled call is one");
+}
+
+#[test]
+fn a_throttled_call_of_an_earlier_visit_is_late_alone() {
+    let breaker = breaker();
+    let permit = breaker.try_acquire_owned().unwrap();
+    breaker.reset();
+    permit.record(Outcome::Throttled);
+    let totals = breaker.snapshot().totals;
+    assert_eq!((totals.late, totals.throttled), (1, 0));
+}
+
 struct Client;
 
 impl Client {
@@ -110,4 +140,16 @@ impl Client {
 
 fn breaker() -> CircuitBreaker {
     CircuitBreaker::builder("users").build()
+}
+
+struct Throttles;
+
+impl Classify<(), u16> for Throttles {
+    fn classify(&self, _: &Result<(), u16>) -> Outcome {
+        Outcome::Throttled
+    }
+
+    fn retry_after(&self, _: &Result<(), u16>) -> Option<Duration> {
+        Some(Duration::from_secs(30))
+    }
 }

@@ -66,9 +66,10 @@ fn a_status_is_found_in_whatever_holds_it() {
     fn outcome<E: 'static>(error: E) -> Outcome {
         StatusClassify::default().classify(&Err::<(), E>(error))
     }
-    let statuses: [(fn() -> Status, Outcome); 3] = [
+    let statuses: [(fn() -> Status, Outcome); 4] = [
         (|| Status::not_found("no such article"), Outcome::Success),
         (|| Status::unavailable("restarting"), Outcome::Failure),
+        (|| Status::resource_exhausted("quota"), Outcome::Throttled),
         (|| Status::cancelled("drained"), Outcome::Failure),
     ];
     for (status, expected) in statuses {

@@ -63,6 +63,7 @@ impl Breaker {
             Finish::Failure => (Ended::Failure, timed, None),
             Finish::Ignored => (Ended::Ignored, timed, None),
             Finish::FailureWithHint(hint) => (Ended::Failure, timed, Some(hint)),
+            Finish::Throttled(hint) => (Ended::Failure, timed, hint),
             Finish::SuccessAfter(took) => (Ended::Success, Some(took), None),
             Finish::FailureAfter(took) => (Ended::Failure, Some(took), None),
             Finish::IgnoredAfter(took) => (Ended::Ignored, Some(took), None),
@@ -81,6 +82,7 @@ impl Breaker {
         let recorded = failure || ended == Ended::Success;
         let slow = recorded && self.settings.is_slow(took);
         self.count(ended, slow, took);
+        self.totals.throttled += u64::from(matches!(finish, Finish::Throttled(_)));
         self.tell_call(ended, slow, took);
         if recorded {
             self.record(failure, slow, hint.map_or(Wait::Usual, Wait::Hinted));

@@ -197,14 +197,16 @@ impl HttpRules {
             (&self.ignored, Outcome::Ignored),
             (&self.successes, Outcome::Success),
         ];
-        sets.into_iter().fold(rules, |rules, (set, outcome)| {
+        let rule = |rules: HttpClassify, statuses, outcome| {
+            rules.rule(statuses, outcome).expect("statuses were checked when they were read")
+        };
+        let rules = sets.into_iter().fold(rules, |rules, (set, outcome)| {
             let statuses = set.iter().flat_map(|set| &set.value);
-            statuses.fold(rules, |rules, statuses| {
-                rules
-                    .rule(statuses.value.range(), outcome)
-                    .expect("statuses were checked when they were read")
-            })
-        })
+            statuses.fold(rules, |rules, statuses| rule(rules, statuses.value.range(), outcome))
+        });
+        // A document decides which statuses fail, and not that a 429 is no throttle.
+        let fails = rules.failures().any(|failures| failures.contains(&429));
+        if fails { rule(rules, 429..=429, Outcome::Throttled) } else { rules }
     }
 }
 
@@ -217,11 +219,14 @@ impl GrpcRules {
             rules = rules.rule(GrpcCode::Cancelled, Outcome::Success).expect("any code may be a success");
         }
         let sets = [(&self.failures, Outcome::Failure), (&self.ignored, Outcome::Ignored)];
-        sets.into_iter().fold(rules, |rules, (set, outcome)| {
+        let rule = |rules: GrpcClassify, code, outcome| {
+            rules.rule(code, outcome).expect("OK was refused when it was read")
+        };
+        let rules = sets.into_iter().fold(rules, |rules, (set, outcome)| {
             let codes = set.iter().flat_map(|set| &set.value);
-            codes.fold(rules, |rules, code| {
-                rules.rule(code.value.code(), outcome).expect("OK was refused when it was read")
-            })
-        })
+            codes.fold(rules, |rules, code| rule(rules, code.value.code(), outcome))
+        });
+        let fails = rules.outcome(GrpcCode::ResourceExhausted).is_failure();
+        if fails { rule(rules, GrpcCode::ResourceExhausted, Outcome::Throttled) } else { rules }
     }
 }

@@ -100,6 +100,7 @@ impl Totals {
             ignored: self.ignored.saturating_add(other.ignored),
             abandoned: self.abandoned.saturating_add(other.abandoned),
             slow: self.slow.saturating_add(other.slow),
+            throttled: self.throttled.saturating_add(other.throttled),
             late: self.late.saturating_add(other.late),
             rejected: self.rejected.saturating_add(other.rejected),
             would_trip: self.would_trip.saturating_add(other.would_trip),

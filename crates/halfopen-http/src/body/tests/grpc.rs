@@ -1,6 +1,6 @@
 //! gRPC calls are recorded by the status in their trailers.
 
-use halfopen::Trip;
+use halfopen::{Outcome, Trip};
 use http::Response;
 
 use super::scene::{SECOND, Scene, Script, Step, broken, data, status, trailers};
@@ -25,8 +25,11 @@ fn every_code_in_the_trailers_means_what_the_rules_say() {
         let mut body = scene.grpc([data(), status(&(code as u8).to_string())]);
         body.read();
         body.read();
-        let expected = format!("{:?}", GrpcClassify::new().outcome(code)).to_lowercase();
+        let outcome = GrpcClassify::new().outcome(code);
+        let expected = if outcome.is_failure() { "failure" } else { "success" };
         assert_eq!(scene.ended(), expected, "{code:?}");
+        let throttled = u64::from(outcome == Outcome::Throttled);
+        assert_eq!(scene.breaker.snapshot().totals.throttled, throttled, "{code:?}");
     }
 }
 
@@ -111,6 +114,16 @@ fn a_pushback_in_the_trailers_lengthens_the_wait() {
     body.read();
     body.read();
     assert_eq!(scene.breaker.snapshot().retry_after, Some(45 * SECOND));
+}
+
+#[test]
+fn an_exhausted_resource_is_throttled_with_its_hint() {
+    let scene = Scene::with(|config| config.trip(Trip::consecutive_failures(1)).open_duration(SECOND));
+    let mut body = scene.grpc([data(), trailers(&[("grpc-status", "8"), ("retry-after", "45")])]);
+    body.read();
+    body.read();
+    let snapshot = scene.breaker.snapshot();
+    assert_eq!((snapshot.retry_after, snapshot.totals.throttled), (Some(45 * SECOND), 1));
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn a_failing_status_is_recorded_at_the_head_with_its_hint() {
 
     assert!(!body.is_watched());
     assert_eq!(scene.ended(), "failure");
-    assert_eq!(scene.breaker.snapshot().retry_after, Some(30 * SECOND));
+    let snapshot = scene.breaker.snapshot();
+    assert_eq!((snapshot.retry_after, snapshot.totals.throttled), (Some(30 * SECOND), 1));
 }
 
 #[test]
