@@ -27,14 +27,16 @@
 
 use std::time::Duration;
 
-use crate::{CircuitBreaker, Counts, Interest, OwnedPermit, Rejected};
+use crate::breaker::{CircuitBreaker, OwnedPermit};
+use crate::error::Rejected;
 
 pub use crate::breaker::WeakCircuitBreaker;
+pub use crate::call::StreamEnd;
 pub use crate::error::Refusal;
 pub use crate::error::search::{error_as, error_chain, error_in, rejection_in};
+pub use crate::observe::Signal;
 pub use crate::panics::catch_panic;
-pub use crate::printable::{Printable, is_printable};
-pub use crate::stream_end::StreamEnd;
+pub use crate::text::{Printable, is_printable};
 
 /// Returns why a call made now would be rejected, or [`None`] if it would be admitted.
 ///
@@ -140,29 +142,4 @@ pub fn acquire_if_permitted(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
 #[inline]
 pub fn into_permit(breaker: CircuitBreaker) -> Result<OwnedPermit, Rejected> {
     breaker.into_permit()
-}
-
-/// An event that only adapters act on; received by
-/// [`Listener::on_signal`](crate::Listener::on_signal).
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Signal {
-    /// A probe ended without a verdict: its slot is free again.
-    ProbeEnded,
-    /// A time window moved to its next bucket, or a tumbling one to its next interval. Sent by the thread
-    /// whose call found the bucket over, at most once for each bucket in which a call ends.
-    WindowRolled {
-        /// The counts of the window now, that call included.
-        counts: Counts,
-    },
-}
-
-impl Signal {
-    /// The kind of this signal, for [`Listener::interest`](crate::Listener::interest).
-    pub fn interest(&self) -> Interest {
-        match self {
-            Signal::ProbeEnded => Interest::PROBES,
-            Signal::WindowRolled { .. } => Interest::WINDOW_ROLLS,
-        }
-    }
 }

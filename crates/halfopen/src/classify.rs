@@ -2,7 +2,8 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Outcome, rejection};
+use crate::error::rejection;
+use crate::outcome::Outcome;
 
 /// Says how a call ended, from its result.
 ///

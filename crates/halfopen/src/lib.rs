@@ -81,74 +81,55 @@
 //! - `test-util`: `Clock::manual`, a clock that a test moves by hand.
 
 pub mod adapter;
-mod admission;
-mod aside;
 mod breaker;
-mod builder;
 mod call;
-mod check;
-mod classified;
 mod classify;
 mod clock;
+mod collect;
 mod config;
-mod control;
+mod counts;
 mod error;
-mod event;
-mod events;
-mod explain;
 pub mod guide;
-mod history;
-mod line;
-mod listeners;
 #[cfg(all(test, loom))]
 mod loom_tests;
+mod observe;
 mod outcome;
 mod panics;
-mod permit;
-mod permitting;
-mod plan;
 mod policy;
-mod printable;
-mod protected;
+mod reason;
 mod registry;
 mod report;
 #[cfg(feature = "serde")]
-mod seconds;
-mod settle;
-mod snapshot;
+mod serde_seconds;
 mod state;
-#[cfg(feature = "stream")]
-mod stream;
-mod stream_end;
 mod sync;
-mod timer;
+mod text;
 mod totals;
 mod window;
+mod word;
 
-pub use breaker::CircuitBreaker;
-pub use builder::CircuitBreakerBuilder;
-pub use classified::{Classified, ClassifiedFn};
+pub use breaker::{CircuitBreaker, CircuitBreakerBuilder, OwnedPermit, Permit};
+#[cfg(feature = "stream")]
+pub use call::CircuitBreakerStream;
+pub use call::{CircuitProtected, Classified, ClassifiedFn, Protected, ProtectedFn};
 pub use classify::{Classify, Errors, ErrorsFail, FailureIf, errors, failure_if};
 pub use clock::Clock;
 #[cfg(feature = "test-util")]
 pub use clock::ManualClock;
+pub use collect::{History, Sight, TransitionCount, Watch, Watched};
 pub use config::{
     Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
     ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Opening, Trip, TripKind, Window, WindowKind,
     format_duration, parse_duration,
 };
-pub use error::{BoxError, CircuitBreakerError, RejectReason, Rejected, rejection};
-pub use event::{Ended, Event, Interest, Listener, StateChange, TripReason};
-pub use events::Events;
-pub use listeners::Subscription;
-pub use outcome::Outcome;
-pub use permit::{OwnedPermit, Permit};
-pub use protected::{CircuitProtected, Protected, ProtectedFn};
-pub use registry::{
-    AlreadyExists, History, Registry, RegistryBuilder, RegistryStatus, Sight, TransitionCount, Watch, Watched,
+pub use counts::Counts;
+pub use error::{BoxError, CircuitBreakerError, Rejected, rejection};
+pub use observe::{
+    Event, Events, Interest, Listener, Probes, Snapshot, StateChange, Subscription, TripCause,
 };
+pub use outcome::{Ended, Outcome};
+pub use reason::{RejectReason, TripReason};
+pub use registry::{AlreadyExists, Registry, RegistryBuilder, RegistryStatus};
 pub use report::Report;
-pub use snapshot::{Counts, Probes, Snapshot, Totals, TripCause};
-pub use state::State;
-#[cfg(feature = "stream")]
-pub use stream::CircuitBreakerStream;
+pub use totals::Totals;
+pub use word::State;

@@ -1,3 +1,5 @@
+//! How calls end.
+
 /// How a call ended, as its caller reports it.
 ///
 /// What the breaker records beside these (abandoned, late, slow) is in [`Ended`](crate::Ended) and
@@ -40,4 +42,44 @@ impl Outcome {
             Outcome::Success | Outcome::Ignored => false,
         }
     }
+}
+
+/// What became of a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Ended {
+    /// The call succeeded.
+    Success,
+    /// The call failed.
+    Failure,
+    /// The call said nothing about the dependency.
+    Ignored,
+    /// The permit was dropped without a word.
+    Abandoned,
+    /// The state it was admitted in had ended before it did.
+    Late,
+}
+
+impl Ended {
+    /// The word for it in documents and labels: `success`, `failure`, `ignored`, `abandoned`, `late`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ended::Success => "success",
+            Ended::Failure => "failure",
+            Ended::Ignored => "ignored",
+            Ended::Abandoned => "abandoned",
+            Ended::Late => "late",
+        }
+    }
+}
+
+/// How a permit ends, before the breaker has judged it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    Success,
+    Failure { hint: Option<u64> },
+    Throttled { hint: Option<u64> },
+    Ignored,
+    Abandoned,
 }

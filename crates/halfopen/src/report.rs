@@ -1,8 +1,7 @@
 use std::time::Duration;
 
-use crate::Outcome;
 use crate::clock::nanos;
-use crate::permit::Ending;
+use crate::outcome::{Ending, Outcome};
 
 /// How a call ended: the outcome, and what else is known of it.
 ///

@@ -1,7 +1,93 @@
+//! What became of all calls since a breaker was built.
+
 use std::time::Duration;
 
+use crate::outcome::Ended;
 use crate::sync::{AtomicU64, Ordering};
-use crate::{Ended, Totals};
+
+/// What has become of all calls since the breaker was built; no reset touches these.
+///
+/// `successes + failures + ignored + abandoned + late` is the number of permits that have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Totals {
+    /// Calls that succeeded.
+    pub successes: u64,
+    /// Calls that failed.
+    pub failures: u64,
+    /// Calls that said nothing about the dependency.
+    pub ignored: u64,
+    /// Permits dropped without a word.
+    pub abandoned: u64,
+    /// Calls that took `slow_after` or longer, among the successes and failures.
+    pub slow: u64,
+    /// Calls that the dependency refused to limit its callers, among the failures:
+    /// [`Outcome::Throttled`](crate::Outcome::Throttled).
+    pub throttled: u64,
+    /// Calls that ended after the state they were admitted in had ended: counted here and nowhere else.
+    pub late: u64,
+    /// Calls that were not admitted.
+    pub rejected: u64,
+    /// How often a rule began to hold in metrics-only.
+    pub would_trip: u64,
+    /// How often the breaker opened: by a rule, a failed or overdue probe, or by hand.
+    pub trips: u64,
+    /// Panics caught in classifiers, rules and listeners.
+    pub panics: u64,
+    /// Calls whose duration was measured or reported.
+    pub timed: u64,
+    /// The sum of the durations of the `timed` calls.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::serialize"))]
+    pub response_time: Duration,
+}
+
+impl Totals {
+    /// The number of permits that have ended, however they did.
+    pub fn calls(&self) -> u64 {
+        [self.failures, self.ignored, self.abandoned, self.late]
+            .into_iter()
+            .fold(self.successes, u64::saturating_add)
+    }
+
+    /// All calls by what became of them, each once: the words of [`Ended::as_str`], and `rejected` for
+    /// those that were not admitted.
+    ///
+    /// What exporters write; outcomes may be added.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.try_acquire().unwrap().success();
+    ///
+    /// for (outcome, calls) in breaker.snapshot().totals.by_outcome() {
+    ///     assert_eq!(calls, u64::from(outcome == "success"));
+    /// }
+    /// ```
+    pub fn by_outcome(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+        [
+            (Ended::Success.as_str(), self.successes),
+            (Ended::Failure.as_str(), self.failures),
+            (Ended::Ignored.as_str(), self.ignored),
+            (Ended::Abandoned.as_str(), self.abandoned),
+            (Ended::Late.as_str(), self.late),
+            ("rejected", self.rejected),
+        ]
+        .into_iter()
+    }
+
+    /// The mean duration of the timed calls; none if no call was timed.
+    pub fn average_response_time(&self) -> Option<Duration> {
+        if self.timed == 0 {
+            return None;
+        }
+        let nanos = self.response_time.as_nanos() / u128::from(self.timed);
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+}
 
 /// The lifetime totals, but for what a window has recorded, which the window itself has, and for
 /// what changes under the transition lock alone, which is there.

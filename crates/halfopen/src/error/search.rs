@@ -2,9 +2,8 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::io;
-use std::iter;
 use std::sync::Arc;
+use std::{io, iter};
 
 use super::{BoxError, CircuitBreakerError, NotMade, Rejected};
 
@@ -150,7 +149,7 @@ mod tests {
     use std::fmt;
 
     use super::*;
-    use crate::RejectReason;
+    use crate::reason::RejectReason;
 
     fn rejected() -> Rejected {
         Rejected::new("api", RejectReason::ForcedOpen, None)

@@ -2,7 +2,8 @@
 
 use super::race::race;
 use super::{WAIT, breaker};
-use crate::{RejectReason, State};
+use crate::reason::RejectReason;
+use crate::word::State;
 
 /// Two failures of which each would open: one transition, one of them late or both counted.
 ///

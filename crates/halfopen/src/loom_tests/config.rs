@@ -2,7 +2,10 @@
 
 use super::race::race;
 use super::{WAIT, breaker, probing};
-use crate::{CircuitBreaker, CircuitBreakerConfig, Event, HalfOpen, Interest, Listener, State, Trip, Window};
+use crate::breaker::CircuitBreaker;
+use crate::config::{CircuitBreakerConfig, HalfOpen, Trip, Window};
+use crate::observe::{Event, Interest, Listener};
+use crate::word::State;
 
 /// A swapped configuration and a running call: the call is counted once, the new numbers hold.
 ///

@@ -2,7 +2,9 @@
 
 use super::breaker;
 use super::race::race;
-use crate::{CircuitBreaker, RejectReason, State};
+use crate::breaker::CircuitBreaker;
+use crate::reason::RejectReason;
+use crate::word::State;
 
 /// A call that is admitted and fails while an operator overrides the breaker: the operator's word stands,
 /// and the call is counted once, as one of the visit before, as a late one, or as refused.

@@ -8,7 +8,9 @@ use loom::sync::{Arc, Mutex};
 
 use super::breaker;
 use super::race::race;
-use crate::{CircuitBreaker, Event, State};
+use crate::breaker::CircuitBreaker;
+use crate::observe::Event;
+use crate::word::State;
 
 /// Changes made by two threads are told one at a time, in the order of their sequence, each once.
 ///

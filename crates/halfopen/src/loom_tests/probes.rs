@@ -7,7 +7,11 @@ use loom::sync::atomic::{AtomicU64, Ordering};
 
 use super::race::race;
 use super::{WAIT, breaker, probing};
-use crate::{CircuitBreaker, HalfOpen, ManualClock, Outcome, OwnedPermit, State, Trip, Window};
+use crate::breaker::{CircuitBreaker, OwnedPermit};
+use crate::clock::ManualClock;
+use crate::config::{HalfOpen, Trip, Window};
+use crate::outcome::Outcome;
+use crate::word::State;
 
 /// A half-open breaker whose one probe is out.
 fn with_a_probe_out() -> (CircuitBreaker, ManualClock, OwnedPermit) {

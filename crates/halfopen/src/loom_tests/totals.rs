@@ -2,7 +2,7 @@
 
 use super::breaker;
 use super::race::race;
-use crate::Totals;
+use crate::totals::Totals;
 
 /// Calls that two threads end in every way: each is in one total.
 ///

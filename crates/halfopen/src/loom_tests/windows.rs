@@ -2,7 +2,7 @@
 
 use super::race::race;
 use super::{WAIT, probing};
-use crate::{HalfOpen, Trip, Window};
+use crate::config::{HalfOpen, Trip, Window};
 
 /// A success that brings the calls up to the minimum and a failure, at once: one of them opens.
 ///

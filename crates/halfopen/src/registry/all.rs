@@ -1,21 +1,22 @@
 use std::sync::Arc;
 
 use super::{Registry, RegistryStatus};
-use crate::listeners::Listeners;
-use crate::{CircuitBreaker, Event, Listener, Snapshot, State, Subscription};
+use crate::breaker::CircuitBreaker;
+use crate::observe::{Event, Listener, Listeners, Snapshot, Subscription};
+use crate::word::State;
 
 /// What is asked of, or done to, all breakers.
 impl Registry {
     /// All breakers, in the order of their names.
     pub fn breakers(&self) -> Vec<CircuitBreaker> {
-        let mut all: Vec<_> = self.0.slots.pin().values().map(|slot| slot.breaker.clone()).collect();
+        let mut all: Vec<_> = self.0.entries.pin().values().map(|entry| entry.breaker.clone()).collect();
         all.sort_by(|a, b| a.name().cmp(b.name()));
         all
     }
 
     /// How many breakers there are.
     pub fn len(&self) -> usize {
-        self.0.slots.len()
+        self.0.entries.len()
     }
 
     /// True if there is no breaker.
@@ -25,17 +26,20 @@ impl Registry {
 
     /// How all breakers are: how many in each state, which are open, and a snapshot of each.
     pub fn status(&self) -> RegistryStatus {
-        let (overflowed, evicted) = {
-            let desk = self.0.desk();
-            (desk.overflowed, desk.evicted)
-        };
+        let (overflowed, evicted) = self.overflowed_and_evicted();
         let snapshots: Vec<Snapshot> = self.breakers().iter().map(CircuitBreaker::snapshot).collect();
         RegistryStatus::of(snapshots, overflowed, evicted)
     }
 
+    /// Returns how many new names found no room so far, and how many breakers were evicted.
+    pub(crate) fn overflowed_and_evicted(&self) -> (u64, u64) {
+        let locked = self.0.locked();
+        (locked.overflowed, locked.evicted)
+    }
+
     /// True if a breaker rejects every call: it is open or forced open.
     pub fn any_open(&self) -> bool {
-        self.0.slots.pin().values().any(|slot| rejects_every_call(&slot.breaker))
+        self.0.entries.pin().values().any(|entry| rejects_every_call(&entry.breaker))
     }
 
     /// The breakers that reject every call (open or forced open), in the order of their names.
@@ -58,10 +62,10 @@ impl Registry {
     /// do it in between.
     pub fn evict_idle(&self) -> usize {
         let Some(idle) = self.0.idle else { return 0 };
-        let map = self.0.slots.pin();
-        let mut desk = self.0.desk();
-        let evicted = self.0.sweep(&mut desk, idle, self.0.clock.now());
-        drop(desk);
+        let map = self.0.entries.pin();
+        let mut locked = self.0.locked();
+        let evicted = self.0.sweep(&mut locked, idle, self.0.clock.now());
+        drop(locked);
         drop(map);
         evicted
     }
@@ -71,15 +75,15 @@ impl Registry {
     ///
     /// [`Listener::interest`] is called once.
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
-        let ear = Listeners::ear(Box::new(listener));
-        let map = self.0.slots.pin();
-        let mut desk = self.0.desk();
-        desk.ears.push(Arc::clone(&ear));
-        for slot in map.values() {
-            slot.breaker.inner().adopt(&ear);
+        let subscriber = Listeners::subscriber(Box::new(listener));
+        let map = self.0.entries.pin();
+        let mut locked = self.0.locked();
+        locked.subscribers.push(Arc::clone(&subscriber));
+        for entry in map.values() {
+            entry.breaker.inner().adopt(&subscriber);
         }
-        drop(desk);
-        Subscription::to_registry(Arc::downgrade(&self.0), &ear)
+        drop(locked);
+        Subscription::new(Arc::downgrade(&self.0), &subscriber)
     }
 
     /// The same as [`subscribe`](Self::subscribe), for closures.

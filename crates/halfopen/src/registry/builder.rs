@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Registry;
+use super::entry::Idle;
 use super::inner::Inner;
 use super::rules::Rules;
-use super::slot::Idle;
-use crate::clock::nanos;
-use crate::{CircuitBreakerConfig, Clock};
+use crate::clock::{Clock, nanos};
+use crate::config::CircuitBreakerConfig;
 
 /// After how long an unused breaker may go if only a capacity is given.
 const IDLE_AFTER: Duration = Duration::from_secs(600);

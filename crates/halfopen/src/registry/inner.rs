@@ -1,17 +1,18 @@
 use std::sync::Arc;
 
-use super::desk::Desk;
+use super::entry::{Entry, Idle, Origin};
+use super::locked::Locked;
 use super::name::{Name, Seeded};
 use super::rules::Rules;
-use super::slot::{Idle, Origin, Slot};
-use crate::clock::Tick;
-use crate::listeners::Ear;
+use crate::breaker::CircuitBreaker;
+use crate::clock::{Clock, Tick};
+use crate::config::CircuitBreakerConfig;
+use crate::observe::{Event, Subscriber, Unsubscribe};
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::{CircuitBreaker, CircuitBreakerConfig, Clock, Event};
 
 /// What all clones share.
 pub(crate) struct Inner {
-    pub(super) slots: papaya::HashMap<Name, Slot, Seeded>,
+    pub(super) entries: papaya::HashMap<Name, Entry, Seeded>,
     pub(super) clock: Clock,
     capacity: usize,
     pub(super) idle: Option<Idle>,
@@ -20,7 +21,7 @@ pub(crate) struct Inner {
     /// Whoever adds, removes or configures holds this; no look-up of a present name does, and no
     /// user code runs under it. A guard of the map is taken before it, so that what the map lets
     /// go of is dropped after it.
-    desk: Mutex<Desk>,
+    locked: Mutex<Locked>,
 }
 
 /// What a look-up finds.
@@ -55,22 +56,22 @@ impl Inner {
         clock: Clock,
         seed: Option<u64>,
     ) -> Inner {
-        let desk = Mutex::new(Desk::new(rules, clock.now()));
-        Inner { slots: papaya::HashMap::with_hasher(Seeded::new()), clock, capacity, idle, seed, desk }
+        let locked = Mutex::new(Locked::new(rules, clock.now()));
+        Inner { entries: papaya::HashMap::with_hasher(Seeded::new()), clock, capacity, idle, seed, locked }
     }
 
-    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
-        lock(&self.desk)
+    pub(super) fn locked(&self) -> MutexGuard<'_, Locked> {
+        lock(&self.locked)
     }
 
     #[inline]
     pub(super) fn find(&self, name: &str) -> Found {
-        let map = self.slots.pin();
-        let Some(slot) = map.get(name) else { return Found::Nothing };
+        let map = self.entries.pin();
+        let Some(entry) = map.get(name) else { return Found::Nothing };
         // Cloned before the slot is asked: from here on an eviction sees that somebody holds it.
-        let breaker = slot.breaker.clone();
+        let breaker = entry.breaker.clone();
         match self.idle {
-            Some(idle) if !slot.touch(self.clock.now(), idle) => Found::Leaving,
+            Some(idle) if !entry.touch(self.clock.now(), idle) => Found::Leaving,
             Some(_) | None => Found::Breaker(breaker),
         }
     }
@@ -78,97 +79,97 @@ impl Inner {
     /// Makes the breaker of a name that was not there a moment ago.
     #[cold]
     pub(super) fn make(&self, name: &str) -> CircuitBreaker {
-        let map = self.slots.pin();
-        let mut desk = self.desk();
+        let map = self.entries.pin();
+        let mut locked = self.locked();
         if let Found::Breaker(breaker) = self.find(name) {
             return breaker;
         }
-        let config = desk.rules.find(name).clone();
+        let config = locked.rules.find(name).clone();
         let mut builder = CircuitBreaker::builder(name).config(config).clock(self.clock.clone());
         if let Some(seed) = self.seed {
             builder = builder.seed(seed_of(seed, name));
         }
         let breaker = builder.build();
-        if !desk.rules.is_enabled(name) {
+        if !locked.rules.is_enabled(name) {
             // Nobody listens yet: it begins so.
             breaker.set_enabled(false);
         }
         let mut to_tell = Vec::new();
-        if self.has_room(&mut desk) {
-            self.put(&desk, breaker.clone(), Origin::Rules);
+        if self.has_room(&mut locked) {
+            self.put(&locked, breaker.clone(), Origin::Rules);
         } else {
-            to_tell = desk.overflow(self.idle, self.clock.now());
+            to_tell = locked.overflow(self.idle, self.clock.now());
         }
-        drop(desk);
+        drop(locked);
         drop(map);
         // They may call the registry: not under the lock.
-        for ear in to_tell {
-            ear.tell(&breaker, &Event::Overflowed { capacity: self.capacity });
+        for subscriber in to_tell {
+            subscriber.tell(&breaker, &Event::Overflowed { capacity: self.capacity });
         }
         breaker
     }
 
-    pub(super) fn put(&self, desk: &Desk, breaker: CircuitBreaker, origin: Origin) {
-        for ear in &desk.ears {
-            breaker.inner().adopt(ear);
+    pub(super) fn put(&self, locked: &Locked, breaker: CircuitBreaker, origin: Origin) {
+        for subscriber in &locked.subscribers {
+            breaker.inner().adopt(subscriber);
         }
         let name = Name::of(&breaker);
-        self.slots.pin().insert(name, Slot::new(breaker, origin, self.clock.now()));
+        self.entries.pin().insert(name, Entry::new(breaker, origin, self.clock.now()));
     }
 
     fn is_full(&self) -> bool {
-        self.slots.len() >= self.capacity
+        self.entries.len() >= self.capacity
     }
 
     /// Whether one more fits, after forgetting what may be forgotten.
-    fn has_room(&self, desk: &mut Desk) -> bool {
+    fn has_room(&self, locked: &mut Locked) -> bool {
         if let Some(idle) = self.idle {
             let now = self.clock.now();
-            if self.is_full() && self.make_room(desk, now) {
+            if self.is_full() && self.make_room(locked, now) {
                 return true;
             }
-            desk.refused += usize::from(self.is_full());
-            if desk.sweep_is_due(idle, now, self.is_full(), self.slots.len()) {
-                self.sweep(desk, idle, now);
+            locked.refused += usize::from(self.is_full());
+            if locked.sweep_is_due(idle, now, self.is_full(), self.entries.len()) {
+                self.sweep(locked, idle, now);
                 if self.is_full() {
-                    self.make_room(desk, now);
+                    self.make_room(locked, now);
                 }
             }
         }
         !self.is_full()
     }
 
-    pub(super) fn sweep(&self, desk: &mut Desk, idle: Idle, now: Tick) -> usize {
-        let map = self.slots.pin();
+    pub(super) fn sweep(&self, locked: &mut Locked, idle: Idle, now: Tick) -> usize {
+        let map = self.entries.pin();
         let mut evicted = 0;
-        desk.spare.clear();
-        for (name, slot) in &map {
-            let same = |config: &CircuitBreakerConfig| desk.rules.find(name.as_str()) == config;
-            if slot.give_up(now, idle, desk.ears.len(), same) {
+        locked.spare.clear();
+        for (name, entry) in &map {
+            let same = |config: &CircuitBreakerConfig| locked.rules.find(name.as_str()) == config;
+            if entry.give_up(now, idle, locked.subscribers.len(), same) {
                 map.remove(name);
                 evicted += 1;
-            } else if let Some(since) = slot.spare_since(now, desk.ears.len(), same) {
-                desk.spare.push((Arc::clone(slot.breaker.inner().name()), since));
+            } else if let Some(since) = entry.spare_since(now, locked.subscribers.len(), same) {
+                locked.spare.push((Arc::clone(entry.breaker.inner().name()), since));
             }
         }
         // As many as new names may come before the next sweep, which looks at all again.
-        desk.spare.sort_unstable_by_key(|&(_, since)| std::cmp::Reverse(since));
-        let surplus = desk.spare.len().saturating_sub(self.slots.len() / Desk::SWEPT_PER_NAME + 1);
-        desk.spare.drain(..surplus);
-        desk.evicted = desk.evicted.saturating_add(evicted as u64);
-        (desk.swept_at, desk.refused) = (now, 0);
+        locked.spare.sort_unstable_by_key(|&(_, since)| std::cmp::Reverse(since));
+        let surplus = locked.spare.len().saturating_sub(self.entries.len() / Locked::SWEPT_PER_NAME + 1);
+        locked.spare.drain(..surplus);
+        locked.evicted = locked.evicted.saturating_add(evicted as u64);
+        (locked.swept_at, locked.refused) = (now, 0);
         evicted
     }
 
     /// Forgets the longest unused of those that the last sweep found spare, and are so still.
-    fn make_room(&self, desk: &mut Desk, now: Tick) -> bool {
-        let map = self.slots.pin();
-        while let Some((name, since)) = desk.spare.pop() {
-            let Some(slot) = map.get(&*name) else { continue };
-            let same = |config: &CircuitBreakerConfig| desk.rules.find(&name) == config;
-            if slot.make_room(now, desk.ears.len(), same, since) {
+    fn make_room(&self, locked: &mut Locked, now: Tick) -> bool {
+        let map = self.entries.pin();
+        while let Some((name, since)) = locked.spare.pop() {
+            let Some(entry) = map.get(&*name) else { continue };
+            let same = |config: &CircuitBreakerConfig| locked.rules.find(&name) == config;
+            if entry.make_room(now, locked.subscribers.len(), same, since) {
                 map.remove(&*name);
-                desk.evicted = desk.evicted.saturating_add(1);
+                locked.evicted = locked.evicted.saturating_add(1);
                 return true;
             }
         }
@@ -177,13 +178,13 @@ impl Inner {
 
     /// The breakers that a rule may be for, and it alone if the rule is for one name.
     pub(super) fn meant_by(&self, name_or_prefix: &str) -> Vec<CircuitBreaker> {
-        let map = self.slots.pin();
+        let map = self.entries.pin();
         let mut meant: Vec<_> = match name_or_prefix.strip_suffix('*') {
-            None => map.get(name_or_prefix).map(|slot| slot.breaker.clone()).into_iter().collect(),
+            None => map.get(name_or_prefix).map(|entry| entry.breaker.clone()).into_iter().collect(),
             Some(prefix) => map
                 .iter()
                 .filter(|(name, _)| name.as_str().starts_with(prefix))
-                .map(|(_, slot)| slot.breaker.clone())
+                .map(|(_, entry)| entry.breaker.clone())
                 .collect(),
         };
         meant.sort_by(|a, b| a.name().cmp(b.name()));
@@ -206,9 +207,9 @@ impl Inner {
         let mut changed = false;
         loop {
             let (config, version) = {
-                let desk = self.desk();
-                let Some(config) = find(&desk.rules) else { return changed };
-                (config.clone(), desk.version)
+                let locked = self.locked();
+                let Some(config) = find(&locked.rules) else { return changed };
+                (config.clone(), locked.version)
             };
             // Its listeners are told: not under the lock. So somebody may have set another rule in
             // between, and may have been faster: then this one is not the last word.
@@ -216,7 +217,7 @@ impl Inner {
                 breaker.set_config(config);
                 changed = true;
             }
-            if self.desk().version == version {
+            if self.locked().version == version {
                 return changed;
             }
         }
@@ -227,23 +228,25 @@ impl Inner {
         let mut changed = false;
         loop {
             let (enabled, version) = {
-                let desk = self.desk();
-                (desk.rules.is_enabled(breaker.name()), desk.version)
+                let locked = self.locked();
+                (locked.rules.is_enabled(breaker.name()), locked.version)
             };
             // As above: its listeners are told, so not under the lock.
             changed |= breaker.set_enabled(enabled);
-            if self.desk().version == version {
+            if self.locked().version == version {
                 return changed;
             }
         }
     }
+}
 
-    pub(crate) fn unsubscribe(&self, ear: &Arc<Ear>) {
-        let map = self.slots.pin();
-        let mut desk = self.desk();
-        desk.ears.retain(|other| !Arc::ptr_eq(other, ear));
-        for slot in map.values() {
-            slot.breaker.inner().unsubscribe(ear);
+impl Unsubscribe for Inner {
+    fn unsubscribe(&self, subscriber: Arc<Subscriber>) {
+        let map = self.entries.pin();
+        let mut locked = self.locked();
+        locked.subscribers.retain(|other| !Arc::ptr_eq(other, &subscriber));
+        for entry in map.values() {
+            entry.breaker.inner().remove(&subscriber);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::SharedSeed;
 use foldhash::quality::{FoldHasher, SeedableRandomState};
 
-use crate::CircuitBreaker;
+use crate::breaker::CircuitBreaker;
 
 /// A key of the map: the breaker's own name, found by a plain `str`.
 #[derive(PartialEq, Eq, Hash)]

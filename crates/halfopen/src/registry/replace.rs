@@ -1,5 +1,5 @@
 use super::{Registry, RegistryBuilder};
-use crate::CircuitBreaker;
+use crate::breaker::CircuitBreaker;
 
 /// All rules at once, as a document brings them.
 impl Registry {
@@ -40,15 +40,15 @@ impl Registry {
 
     /// Puts the rules in place; the breakers to which they give something else than the old ones.
     fn exchange(&self, rules: &RegistryBuilder) -> Vec<(CircuitBreaker, Differs)> {
-        let map = self.0.slots.pin();
-        let mut desk = self.0.desk();
-        let old = std::mem::replace(&mut desk.rules, rules.rules.clone());
-        desk.version += 1;
+        let map = self.0.entries.pin();
+        let mut locked = self.0.locked();
+        let old = std::mem::replace(&mut locked.rules, rules.rules.clone());
+        locked.version += 1;
         let differs = |breaker: &CircuitBreaker| Differs {
-            config: old.find(breaker.name()) != desk.rules.find(breaker.name()),
-            enabled: old.is_enabled(breaker.name()) != desk.rules.is_enabled(breaker.name()),
+            config: old.find(breaker.name()) != locked.rules.find(breaker.name()),
+            enabled: old.is_enabled(breaker.name()) != locked.rules.is_enabled(breaker.name()),
         };
-        let all = map.values().map(|slot| (slot.breaker.clone(), differs(&slot.breaker)));
+        let all = map.values().map(|entry| (entry.breaker.clone(), differs(&entry.breaker)));
         all.filter(|(_, differs)| differs.config || differs.enabled).collect()
     }
 }

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use crate::CircuitBreakerConfig;
+use crate::config::CircuitBreakerConfig;
 
 /// What a name gets: a configuration, and whether its breaker is enabled.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +88,7 @@ impl<T> Default for ByName<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Trip;
+    use crate::config::Trip;
 
     fn config(failures: u32) -> CircuitBreakerConfig {
         CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(failures)).build().unwrap()

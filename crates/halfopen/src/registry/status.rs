@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
-use crate::{Snapshot, State};
+use crate::observe::Snapshot;
+use crate::word::State;
 
 /// A registry at one moment; each breaker's snapshot is of its own moment.
 ///

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use super::RegistryStatus;
-use crate::error::Brief;
-use crate::printable::Printable;
-use crate::state::Percent;
-use crate::{Snapshot, State};
+use crate::observe::Snapshot;
+use crate::text::{HumanDuration, Percent, Printable};
+use crate::word::State;
 
 /// How wide a terminal is if nobody says.
 const COLUMNS: usize = 80;
@@ -96,7 +95,7 @@ fn cells(breaker: &Snapshot) -> Cells {
     let rate =
         |rate: Option<f64>| rate.map_or_else(String::new, |rate| format!("{}%", Percent(rate * 100.0)));
     let retry = match (breaker.state, breaker.retry_after) {
-        (State::Open, Some(left)) => Brief(left).to_string(),
+        (State::Open, Some(left)) => HumanDuration(left).to_string(),
         (State::ForcedOpen, _) => "never".to_owned(),
         (State::Open | State::Closed | State::HalfOpen | State::Disabled | State::MetricsOnly, _) => {
             String::new()
@@ -105,7 +104,7 @@ fn cells(breaker: &Snapshot) -> Cells {
     [
         Printable::new(&breaker.name).whole().to_string(),
         breaker.state.to_string(),
-        Brief(breaker.in_state_for).to_string(),
+        HumanDuration(breaker.in_state_for).to_string(),
         counts.calls.to_string(),
         rate(counts.failure_rate()),
         rate(counts.slow_call_rate().filter(|&rate| rate > 0.0)),

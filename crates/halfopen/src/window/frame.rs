@@ -4,9 +4,9 @@ use super::head::Head;
 use super::marks::{Found, Marks, Since};
 use super::ring::{Marked, Ring};
 use super::sums::Sums;
-use crate::Counts;
 use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Form, Rule};
+use crate::counts::Counts;
 
 /// One visit's window: where it begins in the sums, and what else its geometry needs.
 ///

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use super::ring::Ring;
 use super::*;
 use crate::clock::Clock;
+use crate::config::Trip;
 use crate::loom_tests::race::{race, race_of_three};
-use crate::state::{StateWord, Word};
-use crate::{State, Trip};
+use crate::word::{State, StateWord, Word};
 
 const SUCCESS: Kind = Kind { failure: false, slow: false };
 const FAILURE: Kind = Kind { failure: true, slow: false };

@@ -33,9 +33,9 @@ pub(crate) use head::Kind;
 
 use crate::clock::{Moment, Tick};
 use crate::config::CircuitBreakerConfig;
+use crate::counts::Counts;
 use crate::sync::{AtomicU64, Ordering, Shared};
-use crate::totals::Timing;
-use crate::{Counts, Totals};
+use crate::totals::{Timing, Totals};
 
 /// The window of the visit that records into it, and the totals of all visits.
 #[derive(Debug)]

@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::Counts;
 use crate::clock::Tick;
 use crate::config::Form;
+use crate::counts::Counts;
 
 /// What a window remembers, and the run that does not slide with it.
 #[derive(Clone, Debug)]

@@ -3,9 +3,8 @@
 #[cfg(not(loom))]
 use std::sync::OnceLock;
 
-use crate::Totals;
 use crate::sync::{AtomicU64, Ordering};
-use crate::totals::Timing;
+use crate::totals::{Timing, Totals};
 
 /// How many plain successes there have been, all told.
 ///

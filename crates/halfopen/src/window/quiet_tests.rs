@@ -3,9 +3,8 @@
 
 use super::*;
 use crate::clock::Clock;
-use crate::config::Rule;
-use crate::state::{StateWord, Word};
-use crate::{State, Trip};
+use crate::config::{Rule, Trip};
+use crate::word::{State, StateWord, Word};
 
 const SUCCESS: Kind = Kind { failure: false, slow: false };
 const SLOW: Kind = Kind { failure: false, slow: true };

@@ -4,10 +4,10 @@ use super::frame::{Frame, Store};
 use super::head::{Head, Kind, Step};
 use super::sums::Sums;
 use super::{Added, Recorded, Window};
-use crate::Counts;
 use crate::clock::{Moment, Tick};
-use crate::state::{StateWord, Word};
+use crate::counts::Counts;
 use crate::sync::Ordering;
+use crate::word::{StateWord, Word};
 
 impl Window {
     /// Counts a plain success on the shortest way, `now` where the window is one over time;

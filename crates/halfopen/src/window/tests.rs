@@ -5,9 +5,8 @@ use std::sync::Arc;
 use super::oracle::Oracle;
 use super::*;
 use crate::clock::Clock;
-use crate::config::Form;
-use crate::state::{StateWord, Word};
-use crate::{State, Trip};
+use crate::config::{Form, Trip};
+use crate::word::{State, StateWord, Word};
 
 /// A breaker's window alone: no machine, one epoch unless a test turns it.
 struct Bench {

@@ -4,9 +4,9 @@ use super::Window;
 use super::frame::Frame;
 use super::head::Head;
 use super::sums::Sums;
-use crate::Counts;
 use crate::clock::Moment;
 use crate::config::Rule;
+use crate::counts::Counts;
 use crate::sync::Ordering;
 
 impl Window {

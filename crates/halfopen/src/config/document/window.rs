@@ -6,8 +6,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::{Serialize, Serializer};
 
+use crate::config;
+use crate::config::WindowKind;
 use crate::config::duration::Text;
-use crate::config::{self, WindowKind};
 
 pub(in crate::config) struct Window(config::Window);
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Admission, Machine, refuse};
 use crate::clock::Tick;
-use crate::state::Cause;
-use crate::state::probation::Probes;
-use crate::{Counts, RejectReason, State, TripReason};
+use crate::counts::Counts;
+use crate::reason::{Cause, RejectReason, TripReason};
+use crate::state::half_open::Probes;
+use crate::word::State;
 
 /// The breaker as an admission at some moment would find it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,38 @@
+use std::time::Duration;
+
+use crate::breaker::CircuitBreaker;
+use crate::clock::ManualClock;
+use crate::reason::RejectReason;
+
+impl ManualClock {
+    /// Moves the clock to the moment at which the next call through `breaker` is a probe, and returns how far.
+    ///
+    /// While the breaker is open that is the end of its wait, jitter and a server's hint included, so that a test
+    /// needs no arithmetic on waits. In every other state, forced open included, time alone leads to no probe:
+    /// the clock stays where it is, and the result is zero.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, Clock};
+    ///
+    /// let (clock, hands) = Clock::manual();
+    /// let breaker = CircuitBreaker::builder("payments").clock(clock).build();
+    /// for _ in 0..5 {
+    ///     breaker.try_acquire().unwrap().failure();
+    /// }
+    /// assert!(breaker.is_open());
+    ///
+    /// hands.advance_to_probe(&breaker);
+    /// assert!(breaker.is_half_open());
+    ///
+    /// breaker.try_acquire().unwrap().success();
+    /// assert!(breaker.is_closed());
+    /// ```
+    pub fn advance_to_probe(&self, breaker: &CircuitBreaker) -> Duration {
+        let left = breaker.check().err().filter(|rejected| rejected.reason() == RejectReason::Open);
+        let left = left.and_then(|rejected| rejected.retry_after()).unwrap_or_default();
+        self.advance(left);
+        left
+    }
+}

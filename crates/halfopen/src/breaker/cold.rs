@@ -1,0 +1,128 @@
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use crate::clock::Tick;
+use crate::observe::Listeners;
+use crate::policy::trip::CustomRule;
+use crate::reason::Cause;
+use crate::sync::{AtomicU64, Ordering};
+use crate::text::is_printable;
+use crate::totals::{Ledger, Timing};
+
+/// What a healthy breaker does without if it times no calls and nobody listens: made when it is first
+/// needed, and apart from what the healthy path reads.
+pub(crate) struct Cold {
+    pub(crate) timing: Timing,
+    pub(crate) ledger: Ledger,
+    pub(crate) listeners: OnceLock<Box<Listeners>>,
+    pub(crate) custom: Box<[CustomRule]>,
+    /// While open: when the wait is over, how long it is as a whole, and why it opened; written before the word is published.
+    deadline: AtomicU64,
+    wait: AtomicU64,
+    cause: [AtomicU64; 2],
+    /// Made for the first text that a classifier gives; most never give one.
+    last_error: OnceLock<RwLock<LastError>>,
+}
+
+/// The text of a failure that opened the breaker.
+#[derive(Default)]
+struct LastError {
+    /// The epoch of the opening that the text belongs to.
+    epoch: u64,
+    text: Option<Arc<Box<str>>>,
+}
+
+impl Cold {
+    pub(crate) fn new(custom: Box<[CustomRule]>) -> Cold {
+        Cold {
+            timing: Timing::default(),
+            ledger: Ledger::default(),
+            listeners: OnceLock::new(),
+            custom,
+            deadline: AtomicU64::new(u64::MAX),
+            wait: AtomicU64::new(0),
+            cause: [AtomicU64::new(0), AtomicU64::new(0)],
+            last_error: OnceLock::new(),
+        }
+    }
+
+    /// For those who listen.
+    pub(crate) fn listeners(&self) -> &Listeners {
+        self.listeners.get_or_init(|| Box::new(Listeners::new()))
+    }
+
+    /// Says until when the breaker is open, and why.
+    pub(crate) fn set_opening(&self, deadline: Tick, wait: u64, cause: Cause) {
+        // Release, with the loads in `opening`: a reader that sees one of these values sees those stored before it.
+        self.deadline.store(deadline.0, Ordering::Release);
+        self.wait.store(wait, Ordering::Release);
+        for (word, value) in self.cause.iter().zip(cause.to_words()) {
+            word.store(value, Ordering::Release);
+        }
+    }
+
+    /// What was said last; it belongs to a visit only if that visit goes on after this.
+    #[inline]
+    pub(crate) fn opening(&self) -> (Tick, u64, [u64; 2]) {
+        // Acquire, with the stores in `set_opening`: the state word that is loaded after these is no older than they are.
+        let deadline = Tick(self.deadline.load(Ordering::Acquire));
+        let wait = self.wait.load(Ordering::Acquire);
+        // The numbers before the reasons, against the order in which they are written: should the breaker
+        // be opened anew meanwhile, new reasons may stand with old numbers they do not tell, but never old
+        // reasons with new numbers.
+        let numbers = self.cause[1].load(Ordering::Acquire);
+        (deadline, wait, [self.cause[0].load(Ordering::Acquire), numbers])
+    }
+
+    /// Keeps the text of the failure that began an opening.
+    pub(crate) fn keep_error(&self, epoch: u64, text: &str) {
+        let text = Some(Arc::new(shortened(text)));
+        let mut kept =
+            self.last_error.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner);
+        // The text of a newer opening stays.
+        if epoch > kept.epoch {
+            *kept = LastError { epoch, text };
+        }
+    }
+
+    /// The text of the failure that began the opening of this epoch; shared, so nothing is allocated.
+    #[inline]
+    pub(crate) fn last_error(&self, epoch: u64) -> Option<Arc<Box<str>>> {
+        let kept = self.last_error.get()?.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.epoch == epoch { kept.text.clone() } else { None }
+    }
+}
+
+/// The longest text of a failure, in characters.
+const LONGEST: usize = 256;
+
+/// A text that fits into a line of a log.
+fn shortened(text: &str) -> Box<str> {
+    let shown = |character| if is_printable(character) { character } else { char::REPLACEMENT_CHARACTER };
+    let mut short: String = text.chars().take(LONGEST).map(shown).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        short.pop();
+        short.push('…');
+    }
+    short.into()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_and_cannot_steer_a_terminal() {
+        assert_eq!(&*shortened("reset\u{1b}[2J\nby peer"), "reset\u{fffd}[2J\u{fffd}by peer");
+        assert_eq!(&*shortened(&"ä".repeat(256)), "ä".repeat(256));
+        assert_eq!(&*shortened(&"ä".repeat(257)), format!("{}…", "ä".repeat(255)));
+    }
+
+    #[test]
+    fn the_text_of_a_newer_opening_stays() {
+        let cold = Cold::new(Box::default());
+        cold.keep_error(4, "new");
+        cold.keep_error(2, "old");
+        let text = |epoch| cold.last_error(epoch).map(|text| text.to_string());
+        assert_eq!((text(2), text(4), text(5)), (None, Some("new".to_owned()), None));
+    }
+}

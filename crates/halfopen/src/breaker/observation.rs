@@ -1,0 +1,131 @@
+//! The questions that a user asks of a breaker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{CircuitBreaker, Inner, Locked};
+use crate::clock::Moment;
+use crate::observe::{Snapshot, TripCause, share_of};
+use crate::state::View;
+use crate::sync::lock;
+use crate::totals::Totals;
+use crate::word::State;
+
+impl CircuitBreaker {
+    /// The state an admission would find now: an open breaker whose wait is over is half-open.
+    pub fn state(&self) -> State {
+        let word = self.0.word.load();
+        match word.state() {
+            state @ (State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly) => state,
+            State::Open | State::HalfOpen => self.view().state,
+        }
+    }
+
+    fn view(&self) -> View {
+        let now = self.0.clock.now();
+        lock(&self.0.locked).machine.view(now)
+    }
+
+    /// Returns true if the breaker is [`State::Closed`], and in no other state.
+    ///
+    /// For the question whether a call would pass see [`is_permitting`](Self::is_permitting).
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        // Time alone makes no state `Closed`, so the clock is not read.
+        self.0.word.load().state() == State::Closed
+    }
+
+    /// Returns true if the breaker is [`State::Open`], and in no other state.
+    ///
+    /// For the question whether a call would be rejected see [`is_rejecting`](Self::is_rejecting).
+    pub fn is_open(&self) -> bool {
+        self.state() == State::Open
+    }
+
+    /// Returns true if the breaker is [`State::HalfOpen`], also if an open breaker's wait is over and
+    /// the next call would be the first probe.
+    pub fn is_half_open(&self) -> bool {
+        self.state() == State::HalfOpen
+    }
+
+    /// Returns true if a call made now would be admitted: in closed, disabled and metrics-only, and in
+    /// half-open while a probe's slot is free.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.disable();
+    /// assert!(breaker.is_permitting() && !breaker.is_closed());
+    ///
+    /// breaker.force_open();
+    /// assert!(breaker.is_rejecting() && !breaker.is_open());
+    /// ```
+    #[inline]
+    pub fn is_permitting(&self) -> bool {
+        self.refusal().is_none()
+    }
+
+    /// Returns true if a call made now would be rejected: in open and forced open, and in half-open
+    /// while all probes are in flight.
+    #[inline]
+    pub fn is_rejecting(&self) -> bool {
+        !self.is_permitting()
+    }
+
+    /// How long until time alone changes the state: the rest of the wait while open, the time the
+    /// first probe has left while half-open; none elsewhere.
+    pub fn changes_in(&self) -> Option<Duration> {
+        let now = self.0.clock.now();
+        lock(&self.0.locked).machine.view(now).changes_in()
+    }
+
+    /// The breaker at this moment; changes nothing.
+    pub fn snapshot(&self) -> Snapshot {
+        let now = self.0.clock.now();
+        let locked = lock(&self.0.locked);
+        let view = locked.machine.view(now);
+        let counters = locked.counters();
+        let totals = self.0.totals(&locked);
+        let rejected_before = counters.map_or(0, |counters| counters.rejected_before);
+        Snapshot {
+            name: Arc::clone(&self.0.name),
+            state: view.state,
+            counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
+            retry_after: view.left.map(Duration::from_nanos),
+            rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(rejected_before) },
+            reopenings: view.reopenings,
+            open_duration: Duration::from_nanos(view.wait),
+            hint: view.hint.map(Duration::from_nanos),
+            share: share_of(view.state),
+            cause: match view.state {
+                State::Open | State::HalfOpen => TripCause::of(locked.machine.why(now)),
+                State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => None,
+            },
+            probes: (view.state == State::HalfOpen).then(|| locked.machine.probes(now).into()),
+            has_custom_rule: !self.0.custom().is_empty(),
+            disabled_by_config: locked.is_disabled_by_rule(),
+            in_state_for: Duration::from_nanos(now.since(view.since)),
+            last_trip: counters.and_then(|counters| counters.last_trip.clone()),
+            totals,
+        }
+    }
+}
+
+impl Inner {
+    fn totals(&self, locked: &Locked) -> Totals {
+        let (successes, failures, slow) = self.window.totals();
+        let mut totals = Totals { successes, failures, slow, ..Totals::default() };
+        self.window.add_timing_to(&mut totals);
+        if let Some(cold) = self.cold.get() {
+            cold.timing.add_to(&mut totals);
+            cold.ledger.add_to(&mut totals);
+        }
+        if let Some(counters) = locked.counters() {
+            counters.add_to(&mut totals);
+        }
+        totals
+    }
+}

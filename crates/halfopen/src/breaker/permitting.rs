@@ -1,0 +1,108 @@
+//! Waiting until calls pass.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::breaker::CircuitBreaker;
+use crate::clock::Alarm;
+use crate::observe::{Event, Interest, Listener, Signal, Subscription};
+
+impl CircuitBreaker {
+    /// Waits until a call would be permitted.
+    ///
+    /// For code that should pause while calls are rejected, such as the consumer of a queue. It resolves
+    /// immediately if a call would be permitted now. Otherwise it is woken by events of the breaker and,
+    /// for the end of a wait or an overdue probe, by a timer; nothing is polled in between. It takes no
+    /// permit: another caller may be faster, so a call made afterwards can still be rejected.
+    ///
+    /// Needs no runtime. While at least one task waits for a moment in time, the process has one more
+    /// thread, named `halfopen-timer`, which serves all of them. With a [manual
+    /// clock](crate::Clock) moving the clock wakes the task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use halfopen::CircuitBreaker;
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.open_for(Duration::from_millis(5));
+    ///
+    /// breaker.permitting().await;
+    /// breaker.try_acquire().unwrap().success(); // the probe
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it holds nothing but its own registrations, which end when it is dropped.
+    pub async fn permitting(&self) {
+        let mut waiting = None;
+        poll_fn(|context| self.poll_permitting(&mut waiting, context)).await;
+    }
+
+    fn poll_permitting(&self, waiting: &mut Option<Waiting>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_permitting() {
+            return Poll::Ready(());
+        }
+        let waiting = waiting.get_or_insert_with(|| Waiting::for_events_of(self));
+        waiting.wake(context.waker());
+        let Some((_, ends_in)) = self.refusal_for() else { return Poll::Ready(()) };
+        waiting.alarm = ends_in.map(|time| self.inner().clock.wake_in(time, context.waker()));
+        // Asked once more, now that both are registered: what happened in between woke no one.
+        if self.is_permitting() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// What wakes a task that waits.
+struct Waiting {
+    waker: Arc<WakeOnEvent>,
+    _subscription: Subscription,
+    alarm: Option<Alarm>,
+}
+
+#[derive(Default)]
+struct WakeOnEvent(Mutex<Option<Waker>>);
+
+impl Waiting {
+    fn for_events_of(breaker: &CircuitBreaker) -> Waiting {
+        let waker = Arc::<WakeOnEvent>::default();
+        let subscription = breaker.subscribe(Arc::clone(&waker));
+        Waiting { waker, _subscription: subscription, alarm: None }
+    }
+
+    fn wake(&self, waker: &Waker) {
+        // Wakers are user code: cloned before the lock is taken, dropped after it is released.
+        let waker = waker.clone();
+        let _old = self.waker.swap(Some(waker));
+    }
+}
+
+impl WakeOnEvent {
+    fn swap(&self, waker: Option<Waker>) -> Option<Waker> {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), waker)
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.swap(None) {
+            waker.wake();
+        }
+    }
+}
+
+impl Listener for WakeOnEvent {
+    fn on_event(&self, _: &CircuitBreaker, _: &Event) {
+        self.wake();
+    }
+
+    fn on_signal(&self, _: &CircuitBreaker, _: &Signal) {
+        self.wake();
+    }
+
+    // A rejection permits no call. Each of these may: a change of state, a slot that is free again.
+    fn interest(&self) -> Interest {
+        Interest::CHANGES | Interest::PROBES
+    }
+}

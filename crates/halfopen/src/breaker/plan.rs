@@ -1,0 +1,84 @@
+//! The user's own function for the waits of a backoff: called before the transition lock is taken, and its
+//! answer used if the breaker is still in the visit that it was called for (S27).
+
+use crate::breaker::{CircuitBreaker, caught};
+use crate::clock::{Moment, Tick, nanos};
+use crate::config::Opening;
+use crate::counts::Counts;
+use crate::state::{HalfOpenEnd, Machine};
+use crate::word::State;
+
+/// The wait of an opening that may end a visit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) epoch: u64,
+    pub(crate) wait: u64,
+}
+
+impl CircuitBreaker {
+    /// For an opening by the rules.
+    pub(crate) fn plan_after_calls(&self, counts: &Counts, hint: Option<u64>, now: Tick) -> Option<Plan> {
+        self.plan(now, hint, |_| counts.failure_rate())
+    }
+
+    /// For an opening that the end of a probe may lead to.
+    pub(crate) fn plan_after_probe(&self, end: HalfOpenEnd, now: Tick) -> Option<Plan> {
+        let hint = match end {
+            HalfOpenEnd::Failure { hint, .. } => hint,
+            HalfOpenEnd::Success { slow: true } => None,
+            HalfOpenEnd::Success { slow: false } | HalfOpenEnd::Nothing => return None,
+        };
+        self.plan(now, hint, |machine| machine.counts_with(end).failure_rate())
+    }
+
+    /// For an opening by a control. What is due already happens first.
+    pub(crate) fn plan_by_hand(&self, now: Tick) -> Option<Plan> {
+        if !self.has_custom_backoff() {
+            return None;
+        }
+        let window = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+        self.transition(now, |locked, log, now| locked.machine.catch_up_wait(now, log));
+        self.plan(now, None, |machine| match machine.state() {
+            State::HalfOpen => machine.counts_with(HalfOpenEnd::Nothing).failure_rate(),
+            State::Closed | State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
+                window.failure_rate()
+            }
+        })
+    }
+
+    /// For the opening that a probe leads to if it does not report in time: once in a visit, kept with it, so
+    /// that every reader finds the same wait.
+    #[cold]
+    pub(crate) fn plan_overdue(&self, now: Tick) {
+        if let Some(Plan { epoch, wait }) = self.plan(now, None, |_| None) {
+            self.inner().locked().machine.plan(epoch, wait);
+        }
+    }
+
+    fn has_custom_backoff(&self) -> bool {
+        self.inner().window.with_config(|config| config.custom_backoff().is_some())
+    }
+
+    fn plan(
+        &self,
+        now: Tick,
+        hint: Option<u64>,
+        failure_rate: impl FnOnce(&Machine) -> Option<f64>,
+    ) -> Option<Plan> {
+        if !self.has_custom_backoff() {
+            return None;
+        }
+        let (config, epoch, opening) = {
+            let locked = self.inner().locked();
+            let machine = &locked.machine;
+            let opening = machine.opening_to_come(now)?;
+            let failure_rate = failure_rate(machine);
+            (machine.config().clone(), machine.epoch(), Opening { failure_rate, ..opening })
+        };
+        let hint = hint.map(|hint| std::time::Duration::from_nanos(hint.min(config.hint_max_nanos())));
+        let opening = Opening { hint, ..opening };
+        let custom = config.custom_backoff()?;
+        let wait = caught(self.inner(), || custom(&opening)).unwrap_or(opening.open_duration);
+        Some(Plan { epoch, wait: nanos(wait) })
+    }
+}

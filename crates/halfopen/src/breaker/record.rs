@@ -1,0 +1,338 @@
+//! What becomes of a permit: the one way out, as admission is the one way in.
+
+use std::time::Duration;
+
+use crate::breaker::{CircuitBreaker, Ticket, caught};
+use crate::clock::{Moment, nanos};
+use crate::config::Abandoned;
+use crate::counts::Counts;
+use crate::observe::{Event, Interest, Kind as EventKind, Signal};
+use crate::outcome::{Ended, Ending};
+use crate::policy::trip;
+use crate::policy::trip::CustomRule;
+use crate::reason::{Cause, TripReason};
+use crate::state::{HalfOpenEnd, Verdict, Wait};
+use crate::window::{Added, Kind, Recorded};
+use crate::word::State;
+
+impl CircuitBreaker {
+    /// Ends a permit.
+    #[inline]
+    pub(crate) fn end(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
+        match self.end_quietly(ticket, ending, took) {
+            Added::Quietly => {}
+            added => self.end_slowly(ticket, ending, took, added),
+        }
+    }
+
+    /// The same for a permit that holds the breaker, and gives it away on the long way.
+    #[inline(always)]
+    pub(crate) fn end_owned(self, ticket: Ticket, ending: Ending, took: Option<u64>) {
+        match self.end_quietly(ticket, ending, took) {
+            Added::Quietly => {}
+            added => end_owned_slowly(self, ticket, ending, took, added),
+        }
+    }
+
+    /// The healthy path: nothing to time, nothing to weigh, nobody to tell.
+    #[inline(always)]
+    fn end_quietly(&self, ticket: Ticket, ending: Ending, took: Option<u64>) -> Added {
+        match (ending, took) {
+            (Ending::Success, None) if ticket.word.is_plain() => {
+                let inner = self.inner();
+                inner.window.add_plain(inner.word(), ticket.word, None)
+            }
+            _ => Added::NotWritten,
+        }
+    }
+
+    fn end_slowly(&self, ticket: Ticket, ending: Ending, took: Option<u64>, added: Added) {
+        match (added, ending, took) {
+            (Added::Quietly, ..) => {}
+            (Added::ToWeigh, ..) => self.weigh_success(ticket, &Moment::of(&self.inner().clock)),
+            (Added::NotWritten, Ending::Success, None) => self.end_success(ticket),
+            (Added::NotWritten, ..) => {
+                self.end_otherwise(ticket, ending, took, &Moment::of(&self.inner().clock));
+            }
+        }
+    }
+
+    /// A success that is counted by the time at which it ends, or that takes a step of the window.
+    #[inline(never)]
+    fn end_success(&self, ticket: Ticket) {
+        let inner = self.inner();
+        let moment = Moment::of(&inner.clock);
+        // A listener may have come since the call was admitted.
+        let needs_time = ticket.word.timed() || ticket.word.clocked();
+        if !ticket.word.is_closed() || ticket.word.weighed() || !needs_time || inner.want_calls() {
+            return self.end_otherwise(ticket, Ending::Success, None, &moment);
+        }
+        let now = moment.get();
+        let took = ticket.started().map(|started| now.since(started));
+        if took.is_some_and(|took| inner.window.is_slow(took)) {
+            return self.end_otherwise(ticket, Ending::Success, None, &moment);
+        }
+        match inner.window.add_plain(inner.word(), ticket.word, Some(now)) {
+            Added::Quietly => {}
+            Added::ToWeigh => self.weigh_success(ticket, &moment),
+            Added::NotWritten => return self.end_otherwise(ticket, Ending::Success, None, &moment),
+        }
+        if let Some(took) = took {
+            inner.timing().time(took);
+        }
+    }
+
+    /// Weighs a plain success against the trouble before it, until no further success can change anything.
+    #[inline(never)]
+    fn weigh_success(&self, ticket: Ticket, moment: &Moment<'_>) {
+        let window = &self.inner().window;
+        window.settle_trouble(moment, trip::reaches_a_rate);
+        let counts = window.counts(moment);
+        self.weigh(ticket, &counts, None, moment);
+    }
+
+    #[inline(never)]
+    fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>, moment: &Moment<'_>) {
+        let age = ticket.started().map(|started| moment.get().since(started));
+        let took = took.or(age);
+        let (ended, hint) = self.judge(ending, age);
+        let counted = matches!(ended, Ended::Success | Ended::Failure);
+        let slow = counted && took.is_some_and(|took| self.inner().window.is_slow(took));
+        let call = Kind { failure: ended == Ended::Failure, slow };
+        let ended = match ticket.word.state() {
+            State::Closed | State::MetricsOnly if counted => {
+                self.end_recorded(ticket, call, ended, hint, moment)
+            }
+            State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment).0,
+            State::Closed | State::MetricsOnly | State::Disabled => self.end_unrecorded(ticket, ended, slow),
+            // No permit is given there.
+            State::Open | State::ForcedOpen => Ended::Late,
+        };
+        if let (Ending::Throttled { .. }, Ended::Failure) = (ending, ended) {
+            self.inner().cold().ledger.throttled.add(1);
+        }
+        self.count(ended, slow, took, moment);
+        if moment.has_rolled() {
+            self.tell_window_roll(moment);
+        }
+    }
+
+    #[cold]
+    fn tell_window_roll(&self, moment: &Moment<'_>) {
+        let inner = self.inner();
+        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::WINDOW_ROLLS))
+        {
+            let counts = inner.window.counts(moment);
+            listeners.signal(self, &Signal::WindowRolled { counts });
+        }
+    }
+
+    /// Turns what the caller said into what the breaker counts (S5).
+    fn judge(&self, ending: Ending, age: Option<u64>) -> (Ended, Option<u64>) {
+        match ending {
+            Ending::Success => (Ended::Success, None),
+            Ending::Failure { hint } | Ending::Throttled { hint } => (Ended::Failure, hint),
+            Ending::Ignored => (Ended::Ignored, None),
+            Ending::Abandoned => {
+                let failed = self.inner().window.with_config(|config| match config.abandoned() {
+                    Abandoned::Ignore => false,
+                    Abandoned::Failure => true,
+                    Abandoned::FailureAfter(limit) => age.is_some_and(|age| age >= nanos(limit)),
+                });
+                (if failed { Ended::Failure } else { Ended::Abandoned }, None)
+            }
+        }
+    }
+
+    fn end_recorded(
+        &self,
+        ticket: Ticket,
+        call: Kind,
+        ended: Ended,
+        hint: Option<u64>,
+        moment: &Moment<'_>,
+    ) -> Ended {
+        let inner = self.inner();
+        match inner.window.record(inner.word(), ticket.word, call, moment) {
+            Recorded::Quiet => ended,
+            Recorded::Late => Ended::Late,
+            Recorded::Counts(counts) => {
+                self.weigh(ticket, &counts, hint, moment);
+                ended
+            }
+        }
+    }
+
+    /// An outcome that no window wants: it counts in the totals if its visit still goes on.
+    fn end_unrecorded(&self, ticket: Ticket, ended: Ended, slow: bool) -> Ended {
+        let inner = self.inner();
+        if !inner.word().load().same_epoch(ticket.word) {
+            return Ended::Late;
+        }
+        inner.cold().ledger.note(ended, slow);
+        ended
+    }
+
+    /// Ends a permit with a failure, and keeps its text if it is what opened the breaker.
+    #[inline(never)]
+    pub(crate) fn end_failure(
+        &self,
+        ticket: Ticket,
+        failure: Ending,
+        describe: impl FnOnce() -> Option<String>,
+    ) {
+        self.end(ticket, failure, None);
+        let inner = self.inner();
+        let word = inner.word().load();
+        if word.state() != State::Open || word.epoch() != ticket.word.epoch() + 1 {
+            return;
+        }
+        let (_, _, cause) = inner.cold().opening();
+        // A call may also fail after an operator, or a probe that does not report, has ended its visit.
+        let by_a_failure = Cause::from_words(cause).reasons.iter().all(|reason| match reason {
+            TripReason::Manual | TripReason::ProbeTimedOut => false,
+            TripReason::ConsecutiveFailures
+            | TripReason::FailureCount
+            | TripReason::FailureRate
+            | TripReason::SlowCallRate
+            | TripReason::Custom
+            | TripReason::ProbeFailed => true,
+        });
+        if !by_a_failure {
+            return;
+        }
+        if let Some(text) = caught(inner, describe).flatten() {
+            inner.cold().keep_error(word.epoch(), &text);
+        }
+    }
+
+    /// Ends a probe; returns what it was counted as, and the epoch of the closed visit that it began.
+    pub(crate) fn end_probe(
+        &self,
+        ticket: Ticket,
+        ended: Ended,
+        slow: bool,
+        hint: Option<u64>,
+        moment: &Moment<'_>,
+    ) -> (Ended, Option<u64>) {
+        let end = match ended {
+            Ended::Success => HalfOpenEnd::Success { slow },
+            Ended::Failure => HalfOpenEnd::Failure { slow, hint },
+            Ended::Ignored | Ended::Abandoned | Ended::Late => HalfOpenEnd::Nothing,
+        };
+        let now = moment.get();
+        let started = ticket.started().unwrap_or(now);
+        let planned = self.plan_after_probe(end, now).filter(|plan| plan.epoch == ticket.word.epoch());
+        let planned = planned.map(|plan| plan.wait);
+        let (verdict, moved, began) = self.transition(now, |locked, log, now| {
+            let verdict = locked.machine.settle(ticket.word.epoch(), started, end, planned, now, log);
+            if verdict == Verdict::Counted {
+                self.inner().cold().ledger.note(ended, slow);
+            }
+            let closed = verdict == Verdict::Counted && locked.machine.state() == State::Closed;
+            (verdict, !log.is_empty(), closed.then(|| locked.machine.epoch()))
+        });
+        match verdict {
+            Verdict::Late => (Ended::Late, None),
+            Verdict::Counted => {
+                if let (false, Some(listeners)) = (moved, self.inner().listeners()) {
+                    listeners.signal(self, &Signal::ProbeEnded);
+                }
+                (ended, began)
+            }
+        }
+    }
+
+    // ---- rules --------------------------------------------------------------------------------
+
+    /// Asks the rules about the counts that an outcome has led to (S9, S10).
+    #[cold]
+    #[inline(never)]
+    fn weigh(&self, ticket: Ticket, counts: &Counts, hint: Option<u64>, moment: &Moment<'_>) {
+        let fired = self.ask_rules(counts);
+        match (ticket.word.state(), fired) {
+            (State::MetricsOnly, fired) => self.note_holding(ticket, fired, counts),
+            (State::Closed, Some(cause)) => {
+                let now = moment.get();
+                let planned = self.plan_after_calls(counts, hint, now);
+                let planned = planned.filter(|plan| plan.epoch == ticket.word.epoch()).map(|plan| plan.wait);
+                let wait = Wait::Usual { hint, planned };
+                self.transition(now, |locked, log, now| {
+                    locked.machine.trip(ticket.word.epoch(), cause, *counts, wait, now, log);
+                });
+            }
+            (State::Closed | State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => {}
+        }
+    }
+
+    fn ask_rules(&self, counts: &Counts) -> Option<Cause> {
+        let inner = self.inner();
+        let fired = inner.window.with_config(|config| trip::fired(config.rules(), counts));
+        let holds = |rule: &CustomRule| caught(inner, || rule(counts)).unwrap_or(false);
+        if inner.custom().iter().any(holds) { Some(trip::with_custom(fired, counts)) } else { fired }
+    }
+
+    /// Metrics-only: told once when a rule begins to hold, and again only after none did.
+    fn note_holding(&self, ticket: Ticket, fired: Option<Cause>, counts: &Counts) {
+        let inner = self.inner();
+        let mut locked = inner.locked();
+        if locked.machine.epoch() != ticket.word.epoch() {
+            return;
+        }
+        let counters = locked.counters_mut();
+        let began = fired.filter(|_| !counters.held);
+        counters.held = fired.is_some();
+        if let Some(cause) = began {
+            counters.would_trip += 1;
+            let sequence = locked.next_sequence();
+            let reasons = cause.reasons.iter().collect();
+            inner.enqueue(Event::WouldTrip { reasons, counts: *counts, sequence });
+        }
+        drop(locked);
+        inner.drain_events(self);
+    }
+
+    // ---- totals -------------------------------------------------------------------------------
+
+    /// A late outcome moves nothing of its own, but it makes the transitions that time has made due
+    /// (S24).
+    #[cold]
+    fn count_late(&self, moment: &Moment<'_>) {
+        let inner = self.inner();
+        inner.cold().ledger.late.add(1);
+        if inner.word().load().state() == State::HalfOpen {
+            let now = moment.get();
+            self.transition(now, |locked, log, now| locked.machine.catch_up(now, log));
+        }
+    }
+
+    pub(crate) fn count(&self, ended: Ended, slow: bool, took: Option<u64>, moment: &Moment<'_>) {
+        let inner = self.inner();
+        if ended == Ended::Late {
+            self.count_late(moment);
+        }
+        let counted = matches!(ended, Ended::Success | Ended::Failure);
+        if let (true, Some(took)) = (counted, took) {
+            inner.timing().time(took);
+        }
+        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::CALLS)) {
+            let took = took.map(Duration::from_nanos);
+            let event = Event::Recorded { ended, slow: counted && slow, took };
+            listeners.tell_now(self, &event, EventKind::Calls);
+        }
+    }
+}
+
+/// By value, and apart: the healthy path then needs no address of what it holds.
+#[cold]
+#[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
+fn end_owned_slowly(
+    breaker: CircuitBreaker,
+    ticket: Ticket,
+    ending: Ending,
+    took: Option<u64>,
+    added: Added,
+) {
+    breaker.end_slowly(ticket, ending, took, added);
+}

@@ -1,0 +1,229 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::breaker::{CircuitBreaker, OwnedPermit, Ticket};
+#[cfg(feature = "stream")]
+use crate::classify::Classify;
+use crate::clock::{Moment, Tick, nanos};
+use crate::outcome::{Ended, Ending, Outcome};
+use crate::word::State;
+
+/// The end of a stream whose probe was judged at its first data.
+///
+/// A stream can live for days, so it must not hold a probe's slot until its end. The probe is a success
+/// at the first data ([`OwnedPermit::success_at_first_data`]); how the stream ends is evidence about the
+/// closed state that the probe began, and about no later one: if the breaker has left that state, the
+/// end is counted as [`late`](crate::Totals::late) and changes nothing.
+///
+/// Recording takes no permit, so it starts no probe and counts no rejection. An end that is dropped or
+/// ignored is not counted.
+#[must_use = "the end of a stream counts once it is recorded"]
+pub struct StreamEnd {
+    breaker: CircuitBreaker,
+    /// The epoch of the closed state that the probe began, if it began one.
+    visit: Option<u64>,
+    started: Tick,
+}
+
+impl OwnedPermit {
+    /// Records the success of a call whose stream goes on, and returns what records the stream's end.
+    ///
+    /// For a probe this is the moment to give its slot back. A permit that is no probe has nothing to
+    /// give back: an adapter keeps it until the end of its stream instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, Outcome, State};
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::builder("feed").build();
+    /// breaker.open_for(Duration::ZERO);
+    /// let end = breaker.try_acquire_owned()?.success_at_first_data();
+    /// assert_eq!(breaker.state(), State::Closed);
+    ///
+    /// breaker.reset(); // another closed state
+    /// end.record(Outcome::Failure, None, None);
+    /// assert_eq!(breaker.snapshot().counts.calls, 0);
+    /// assert_eq!(breaker.snapshot().totals.late, 1);
+    /// # Ok::<(), halfopen::Rejected>(())
+    /// ```
+    pub fn success_at_first_data(self) -> StreamEnd {
+        let (breaker, ticket) = self.into_parts();
+        let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
+        let visit = breaker.end_at_first_data(ticket);
+        StreamEnd { breaker, visit, started }
+    }
+}
+
+#[cfg(feature = "stream")]
+impl OwnedPermit {
+    /// Ends a call by the first item of its stream, and returns what records the items that follow.
+    pub(crate) fn settle_the_beginning<T, E, C: Classify<T, E>>(
+        self,
+        item: &Result<T, E>,
+        classify: &C,
+    ) -> StreamEnd {
+        match self.classified(item, classify) {
+            Ending::Success => self.success_at_first_data(),
+            ending @ (Ending::Failure { .. }
+            | Ending::Throttled { .. }
+            | Ending::Ignored
+            | Ending::Abandoned) => {
+                let (breaker, ticket) = self.into_parts();
+                let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
+                breaker.end_failure(ticket, ending, || classify.describe(item));
+                let is_probe = ticket.word.state() == State::HalfOpen;
+                StreamEnd { breaker, visit: (!is_probe).then(|| ticket.word.epoch()), started }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "stream")]
+impl StreamEnd {
+    /// Records a later item, which may not be the last, as a call of its own.
+    pub(crate) fn settle<T, E, C: Classify<T, E>>(&self, item: &Result<T, E>, classify: &C) {
+        let ending = crate::breaker::permit::classified(self.breaker.inner(), item, classify);
+        // Untimed: how long the stream has lived tells nothing about this item.
+        self.breaker.end_of_stream(self.visit, Tick::NEVER, ending, None);
+    }
+}
+
+impl StreamEnd {
+    /// The breaker whose probe the stream was.
+    pub fn breaker(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// Records how the stream ended: the time it took if the caller measured it (else from the admission
+    /// until now), and how long the server asks clients to stay away, which counts for a failure alone.
+    pub fn record(self, outcome: Outcome, took: Option<Duration>, retry_after: Option<Duration>) {
+        let ending = match outcome {
+            Outcome::Success => Ending::Success,
+            Outcome::Failure => Ending::Failure { hint: retry_after.map(nanos) },
+            Outcome::Throttled => Ending::Throttled { hint: retry_after.map(nanos) },
+            Outcome::Ignored => return,
+        };
+        self.breaker.end_of_stream(self.visit, self.started, ending, took.map(nanos));
+    }
+}
+
+impl CircuitBreaker {
+    /// Ends a call as a success; returns the epoch that its outcomes belong to from here on.
+    fn end_at_first_data(&self, ticket: Ticket) -> Option<u64> {
+        if ticket.word.state() != State::HalfOpen {
+            self.end(ticket, Ending::Success, None);
+            return Some(ticket.word.epoch());
+        }
+        let moment = Moment::of(&self.inner().clock);
+        let took = ticket.started().map(|started| moment.get().since(started));
+        let slow = took.is_some_and(|took| self.inner().window.is_slow(took));
+        let (ended, began) = self.end_probe(ticket, Ended::Success, slow, None, &moment);
+        self.count(ended, slow, took, &moment);
+        began
+    }
+
+    fn end_of_stream(&self, visit: Option<u64>, started: Tick, ending: Ending, took: Option<u64>) {
+        let word = self.inner().word().load();
+        if visit == Some(word.epoch()) {
+            // As a call of this visit: should it end in between, the window finds the outcome late.
+            return self.end(Ticket::timed(word, started), ending, took);
+        }
+        self.count(Ended::Late, false, took, &Moment::of(&self.inner().clock));
+    }
+}
+
+impl fmt::Debug for StreamEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamEnd").field("breaker", &self.breaker.name()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom), feature = "test-util"))]
+#[allow(clippy::unwrap_used, reason = "helpers of tests")]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, ManualClock};
+    use crate::config::{CircuitBreakerConfig, HalfOpen, Trip};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn probing(half_open: HalfOpen) -> (CircuitBreaker, ManualClock) {
+        let (clock, hands) = Clock::manual();
+        let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).half_open(half_open);
+        let breaker = CircuitBreaker::builder("feed").config(config.build().unwrap()).clock(clock).build();
+        breaker.open_for(SECOND);
+        hands.advance(SECOND);
+        (breaker, hands)
+    }
+
+    fn first_data(breaker: &CircuitBreaker) -> StreamEnd {
+        breaker.try_acquire_owned().unwrap().success_at_first_data()
+    }
+
+    #[test]
+    fn an_end_counts_in_the_visit_its_probe_began() {
+        for (outcome, state) in [(Outcome::Success, State::Closed), (Outcome::Failure, State::Open)] {
+            let (breaker, _) = probing(HalfOpen::new());
+            let end = first_data(&breaker);
+            assert_eq!(breaker.state(), State::Closed);
+            end.record(outcome, None, None);
+            assert_eq!(breaker.state(), state);
+            let totals = breaker.snapshot().totals;
+            assert_eq!((totals.calls(), totals.late), (2, 0), "the probe, and the end");
+        }
+    }
+
+    #[test]
+    fn an_end_moves_no_later_visit() {
+        for outcome in [Outcome::Success, Outcome::Failure] {
+            let (breaker, _) = probing(HalfOpen::new());
+            let end = first_data(&breaker);
+            breaker.trip();
+            breaker.reset();
+            end.record(outcome, None, None);
+            let snapshot = breaker.snapshot();
+            assert_eq!((snapshot.state, snapshot.counts.calls), (State::Closed, 0));
+            assert_eq!((snapshot.totals.late, snapshot.totals.rejected), (1, 0));
+        }
+    }
+
+    #[test]
+    fn an_end_in_open_or_half_open_is_late_and_no_rejection() {
+        let (breaker, hands) = probing(HalfOpen::new());
+        let (one, other) = (first_data(&breaker), hands);
+        breaker.open_for(SECOND);
+        one.record(Outcome::Failure, None, None);
+        assert_eq!((breaker.snapshot().totals.late, breaker.snapshot().totals.rejected), (1, 0));
+        other.advance(SECOND);
+        assert!(breaker.try_acquire().is_ok(), "the slot is free");
+    }
+
+    #[test]
+    fn a_probe_that_decided_nothing_began_no_visit() {
+        let (breaker, _) = probing(HalfOpen::new().success_threshold(2));
+        let first = first_data(&breaker);
+        assert_eq!(breaker.state(), State::HalfOpen);
+        let second = first_data(&breaker);
+        first.record(Outcome::Failure, None, None);
+        assert_eq!((breaker.state(), breaker.snapshot().totals.late), (State::Closed, 1));
+        second.record(Outcome::Failure, None, None);
+        assert_eq!(breaker.state(), State::Open);
+    }
+
+    #[test]
+    fn an_end_that_is_ignored_or_dropped_counts_nowhere() {
+        let (breaker, _) = probing(HalfOpen::new());
+        let end = first_data(&breaker);
+        end.record(Outcome::Ignored, None, None);
+        assert_eq!(breaker.snapshot().totals.calls(), 1);
+    }
+
+    #[test]
+    fn the_hint_of_an_end_counts() {
+        let (breaker, _) = probing(HalfOpen::new());
+        first_data(&breaker).record(Outcome::Failure, None, Some(90 * SECOND));
+        assert_eq!(breaker.snapshot().retry_after, Some(90 * SECOND));
+    }
+}

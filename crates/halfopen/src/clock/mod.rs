@@ -1,0 +1,322 @@
+use std::cell::Cell;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::task::Waker;
+use std::time::{Duration, Instant, SystemTime};
+
+mod timer;
+
+pub(crate) use timer::Alarm;
+
+use timer::Tasks;
+
+// Plain std atomics even under loom: the clock is an input of the models, not a part of them.
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A moment of one breaker's clock: nanoseconds since the clock began (584 years fit).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Tick(pub(crate) u64);
+
+impl Tick {
+    /// The moment that never comes.
+    pub(crate) const NEVER: Tick = Tick(u64::MAX);
+
+    /// Nanoseconds from `earlier` until now; a step back counts as none.
+    pub(crate) fn since(self, earlier: Tick) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// The moment of a clock that shows this; the last one is left out, which is [`NEVER`](Self::NEVER).
+    fn of(nanos: u64) -> Tick {
+        Tick(nanos.min(Tick::NEVER.0 - 1))
+    }
+
+    pub(crate) fn after(self, nanos: u64) -> Tick {
+        Tick(self.0.saturating_add(nanos))
+    }
+}
+
+/// Nanoseconds of a duration, clamped to what a [`Tick`] can hold.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    // Without the 128 bits of `as_nanos`: every timed call comes here.
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(duration.subsec_nanos().into())
+}
+
+/// Where a breaker gets its time from: one monotonic clock for everything it decides.
+///
+/// # Examples
+///
+/// A test moves the time itself instead of waiting for it (feature `test-util`):
+///
+#[cfg_attr(feature = "test-util", doc = "```")]
+#[cfg_attr(not(feature = "test-util"), doc = "```ignore")]
+/// use halfopen::{CircuitBreaker, Clock};
+/// use std::time::Duration;
+///
+/// let (clock, hands) = Clock::manual();
+/// let breaker = CircuitBreaker::builder("payments").clock(clock).build();
+/// breaker.open_for(Duration::from_secs(30));
+/// assert!(breaker.is_open());
+///
+/// hands.advance(Duration::from_secs(30));
+/// assert!(breaker.is_half_open());
+/// ```
+#[derive(Clone, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Default)]
+enum Source {
+    #[default]
+    System,
+    #[cfg_attr(not(feature = "test-util"), expect(dead_code, reason = "only tests make one"))]
+    Manual(Arc<Hands>),
+    Custom(Arc<dyn Fn() -> Duration + Send + Sync>),
+}
+
+#[derive(Debug)]
+struct Hands {
+    nanos: AtomicU64,
+    started: SystemTime,
+    tasks: Arc<Tasks>,
+}
+
+impl Clock {
+    /// The monotonic clock of the operating system.
+    pub fn system() -> Clock {
+        Clock(Source::System)
+    }
+
+    /// A clock that reads its time from a function: the time since a moment of its choice.
+    ///
+    /// For the clock of a runtime or a simulation. The function is called on the path of calls, so it must be
+    /// fast; a step back counts as no time. Timestamps of events stay wall time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreaker, Clock};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let started = Instant::now();
+    /// let clock = Clock::from_fn(move || started.elapsed());
+    /// let breaker = CircuitBreaker::builder("payments").clock(clock).build();
+    /// breaker.open_for(Duration::ZERO);
+    /// assert!(breaker.is_half_open());
+    /// ```
+    pub fn from_fn(elapsed: impl Fn() -> Duration + Send + Sync + 'static) -> Clock {
+        Clock(Source::Custom(Arc::new(elapsed)))
+    }
+
+    /// A clock that stands still until its [`ManualClock`] moves it.
+    #[cfg(feature = "test-util")]
+    pub fn manual() -> (Clock, ManualClock) {
+        let hands =
+            Arc::new(Hands { nanos: AtomicU64::new(0), started: system_wall(), tasks: Arc::default() });
+        (Clock(Source::Manual(Arc::clone(&hands))), ManualClock(hands))
+    }
+
+    /// Returns the time that has passed on this clock: monotonic, from a start of its own.
+    ///
+    /// For limits and checks that decide by the same time as the breakers beside them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Clock;
+    ///
+    /// let clock = Clock::system();
+    /// let earlier = clock.elapsed();
+    /// assert!(clock.elapsed() >= earlier);
+    /// ```
+    #[inline]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.now().0)
+    }
+
+    /// Wakes a task when this much time has passed, or earlier: it has to look at the clock.
+    pub(crate) fn wake_in(&self, time: Duration, waker: &Waker) -> Alarm {
+        match &self.0 {
+            Source::System => Alarm::after(time, waker),
+            Source::Manual(hands) => Alarm::on_change(&hands.tasks, waker),
+            // Such a clock may stand still while real time passes: it is not asked more than once a millisecond.
+            Source::Custom(_) => Alarm::after(time.max(Duration::from_millis(1)), waker),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn now(&self) -> Tick {
+        match &self.0 {
+            Source::System => system_now(),
+            Source::Manual(hands) => Tick::of(hands.nanos.load(Ordering::Acquire)),
+            Source::Custom(elapsed) => Tick::of(nanos(elapsed())),
+        }
+    }
+
+    /// The wall time at `tick`, for the timestamps of events; nothing is decided by it.
+    pub(crate) fn wall(&self, tick: Tick) -> SystemTime {
+        match &self.0 {
+            Source::System | Source::Custom(_) => {
+                let (now, wall) = at_once(|| self.now(), system_wall);
+                let ago = Duration::from_nanos(now.since(tick));
+                wall.checked_sub(ago).unwrap_or(wall)
+            }
+            Source::Manual(hands) => {
+                hands.started.checked_add(Duration::from_nanos(tick.0)).unwrap_or(hands.started)
+            }
+        }
+    }
+}
+
+/// Two clocks read so close together that they show the same moment.
+///
+/// A thread that is paused between the two readings would date an event later than those that follow it, so it
+/// reads again; on a machine that pauses it each time, the closest pair is taken.
+fn at_once<T>(tick: impl Fn() -> Tick, other: impl Fn() -> T) -> (Tick, T) {
+    const CLOSE: u64 = 50_000;
+    const ATTEMPTS: usize = 8;
+    let read = || {
+        let before = tick();
+        let other = other();
+        (tick().since(before), before, other)
+    };
+    let mut closest = read();
+    for _ in 1..ATTEMPTS {
+        if closest.0 <= CLOSE {
+            break;
+        }
+        let again = read();
+        if again.0 < closest.0 {
+            closest = again;
+        }
+    }
+    (closest.1, closest.2)
+}
+
+#[inline]
+fn system_now() -> Tick {
+    static START: OnceLock<Instant> = OnceLock::new();
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    let now = Instant::now();
+    Tick(nanos(now.saturating_duration_since(*START.get_or_init(|| now))))
+}
+
+fn system_wall() -> SystemTime {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    SystemTime::now()
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::System => f.write_str("Clock::system()"),
+            Source::Manual(hands) => write!(f, "Clock::manual() at {:?}", now_of(hands)),
+            Source::Custom(_) => f.write_str("Clock::from_fn(..)"),
+        }
+    }
+}
+
+fn now_of(hands: &Hands) -> Duration {
+    Duration::from_nanos(hands.nanos.load(Ordering::Acquire))
+}
+
+/// The hands of a manual [`Clock`]: every breaker with that clock sees the time they show.
+#[cfg(feature = "test-util")]
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<Hands>);
+
+#[cfg(feature = "test-util")]
+impl ManualClock {
+    /// Moves the clock forward; it stops at the 584 years it can hold.
+    pub fn advance(&self, by: Duration) {
+        let step = nanos(by);
+        let _ = self
+            .0
+            .nanos
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |now| Some(now.saturating_add(step)));
+        self.0.tasks.wake_all();
+    }
+
+    /// Sets the clock to this long after its start. It may step back, which a breaker takes for
+    /// "no time has passed".
+    pub fn set(&self, since_start: Duration) {
+        self.0.nanos.store(nanos(since_start), Ordering::Release);
+        self.0.tasks.wake_all();
+    }
+
+    /// How long after its start the clock stands.
+    pub fn now(&self) -> Duration {
+        now_of(&self.0)
+    }
+}
+
+/// The moment at which a call ends: the clock is read when somebody asks, and once.
+pub(crate) struct Moment<'a> {
+    clock: &'a Clock,
+    tick: Cell<Option<Tick>>,
+    rolled: Cell<bool>,
+}
+
+impl<'a> Moment<'a> {
+    #[inline]
+    pub(crate) fn of(clock: &'a Clock) -> Moment<'a> {
+        Moment { clock, tick: Cell::new(None), rolled: Cell::new(false) }
+    }
+
+    pub(crate) fn at(clock: &'a Clock, now: Tick) -> Moment<'a> {
+        Moment { clock, tick: Cell::new(Some(now)), rolled: Cell::new(false) }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Tick {
+        match self.tick.get() {
+            Some(tick) => tick,
+            None => {
+                let now = self.clock.now();
+                self.tick.set(Some(now));
+                now
+            }
+        }
+    }
+
+    /// A window was rolled on to this moment.
+    pub(crate) fn note_roll(&self) {
+        self.rolled.set(true);
+    }
+
+    pub(crate) fn has_rolled(&self) -> bool {
+        self.rolled.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a clock that goes on by a microsecond with each reading, and by these pauses before every other one.
+    fn paired(pauses: &[u64]) -> (Tick, u64) {
+        let (now, readings) = (Cell::new(0), Cell::new(0));
+        let read = || {
+            now.set(now.get() + 1_000);
+            now.get()
+        };
+        let other = || {
+            now.set(now.get() + pauses.get(readings.get()).copied().unwrap_or(0));
+            readings.set(readings.get() + 1);
+            read()
+        };
+        at_once(|| Tick(read()), other)
+    }
+
+    #[test]
+    fn a_pause_between_two_clocks_dates_nothing() {
+        for pauses in
+            [&[][..], &[3_000_000], &[3_000_000, 5_000_000], &[9_000_000, 60_000, 9_000_000, 70_000]]
+        {
+            let (tick, other) = paired(pauses);
+            assert!(other - tick.0 <= 50_000, "{} ns apart after {pauses:?}", other - tick.0);
+        }
+        let (tick, other) = paired(&[900_000, 800_000, 700_000, 600_000, 500_000, 400_000, 300_000, 200_000]);
+        assert_eq!(other - tick.0, 201_000, "the closest pair of a machine that always pauses");
+    }
+}

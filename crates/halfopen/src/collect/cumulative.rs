@@ -1,0 +1,192 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use crate::breaker::{CircuitBreaker, Inner};
+use crate::totals::Totals;
+
+/// Totals by name, which never fall.
+///
+/// The totals of a breaker begin at zero, so those of a name would fall when it comes back with a new
+/// breaker. Here they go on from what its predecessor had reached.
+#[derive(Default)]
+pub(super) struct Cumulative {
+    lines: HashMap<Arc<str>, Line>,
+    round: u64,
+}
+
+struct Line {
+    /// Weak: a breaker that is looked at can still be evicted.
+    breaker: Weak<Inner>,
+    /// What the name's earlier breakers had reached, but those that could be put back.
+    before: Totals,
+    /// Earlier breakers that somebody still holds, and what each had reached.
+    replaced: Vec<(Weak<Inner>, Totals)>,
+    /// What this one had reached when it was last looked at.
+    reached: Totals,
+    /// The last round in which it was there.
+    seen: u64,
+}
+
+impl Line {
+    /// The name has another breaker now: a new one, or one that it had before.
+    fn replace(&mut self, by: Weak<Inner>) {
+        let replaced = std::mem::replace(&mut self.breaker, by);
+        self.replaced.push((replaced, self.reached));
+        self.replaced.retain(|(earlier, reached)| {
+            let held = earlier.strong_count() > 0;
+            if !held {
+                self.before = self.before.plus(reached);
+            }
+            held && !earlier.ptr_eq(&self.breaker)
+        });
+    }
+}
+
+/// So many names that are gone are remembered at least.
+const GONE: usize = 1_000;
+
+impl Cumulative {
+    /// Begins a round, in which every breaker there is will be told.
+    pub(super) fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// The totals of this breaker's name, given its own.
+    pub(super) fn carry(&mut self, breaker: &CircuitBreaker, reached: Totals) -> Totals {
+        let weak = breaker.weak();
+        let line = self.lines.entry(Arc::clone(breaker.inner().name())).or_insert_with(|| Line {
+            breaker: weak.clone(),
+            before: Totals::default(),
+            replaced: Vec::new(),
+            reached,
+            seen: self.round,
+        });
+        if !line.breaker.ptr_eq(&weak) {
+            line.replace(weak);
+        }
+        (line.reached, line.seen) = (reached, self.round);
+        line.replaced.iter().fold(line.before.plus(&reached), |sum, (_, reached)| sum.plus(reached))
+    }
+
+    /// Ends a round: the names that were there in the last one and are not any more.
+    ///
+    /// Names that are gone are remembered, because they may come back; the longest gone are forgotten
+    /// when they are more than those that are there (and a thousand).
+    pub(super) fn end_round(&mut self) -> Vec<Arc<str>> {
+        let just_gone = |line: &Line| line.seen + 1 == self.round;
+        let left = self.lines.iter().filter(|(_, line)| just_gone(line)).map(|(name, _)| Arc::clone(name));
+        let left: Vec<_> = left.collect();
+        let gone = self.lines.values().map(|line| line.seen).filter(|&seen| seen != self.round);
+        let mut gone: Vec<u64> = gone.collect();
+        let room = GONE.max(self.lines.len() - gone.len());
+        if gone.len() > room {
+            gone.sort_unstable();
+            let oldest_kept = gone[gone.len() - room];
+            self.lines.retain(|_, line| line.seen >= oldest_kept);
+        }
+        left
+    }
+
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.lines.contains_key(name)
+    }
+}
+
+impl Totals {
+    fn plus(&self, other: &Totals) -> Totals {
+        Totals {
+            successes: self.successes.saturating_add(other.successes),
+            failures: self.failures.saturating_add(other.failures),
+            ignored: self.ignored.saturating_add(other.ignored),
+            abandoned: self.abandoned.saturating_add(other.abandoned),
+            slow: self.slow.saturating_add(other.slow),
+            throttled: self.throttled.saturating_add(other.throttled),
+            late: self.late.saturating_add(other.late),
+            rejected: self.rejected.saturating_add(other.rejected),
+            would_trip: self.would_trip.saturating_add(other.would_trip),
+            trips: self.trips.saturating_add(other.trips),
+            panics: self.panics.saturating_add(other.panics),
+            timed: self.timed.saturating_add(other.timed),
+            response_time: self.response_time.saturating_add(other.response_time),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_comes_back_goes_on_from_where_it_was() {
+        let mut cumulative = Cumulative::default();
+        assert_eq!(round(&mut cumulative, &[&called("a", 3)]), [3]);
+        assert_eq!(round(&mut cumulative, &[&called("a", 5)]), [8], "exchanged between two rounds");
+        assert_eq!(round(&mut cumulative, &[]), [0; 0]);
+        assert_eq!(round(&mut cumulative, &[&called("a", 1)]), [9], "back after it was gone");
+    }
+
+    #[test]
+    fn the_same_breaker_put_back_is_not_counted_twice() {
+        let mut cumulative = Cumulative::default();
+        let breaker = called("a", 3);
+        round(&mut cumulative, &[&breaker]);
+        round(&mut cumulative, &[]);
+        assert_eq!(round(&mut cumulative, &[&breaker]), [3]);
+    }
+
+    #[test]
+    fn breakers_that_take_turns_are_each_counted_once() {
+        let mut cumulative = Cumulative::default();
+        let (first, second) = (called("a", 3), called("a", 5));
+        assert_eq!(round(&mut cumulative, &[&first]), [3]);
+        assert_eq!(round(&mut cumulative, &[&second]), [8]);
+        assert_eq!(round(&mut cumulative, &[&first]), [8], "put back");
+        drop(second);
+        assert_eq!(round(&mut cumulative, &[&called("a", 1)]), [9]);
+        drop(first);
+        assert_eq!(round(&mut cumulative, &[&called("a", 1)]), [10]);
+    }
+
+    #[test]
+    fn a_name_is_told_gone_once() {
+        let mut cumulative = Cumulative::default();
+        let (a, b) = (called("a", 1), called("b", 1));
+        round(&mut cumulative, &[&a, &b]);
+        for gone in [vec![Arc::from("a")], vec![]] {
+            cumulative.begin_round();
+            cumulative.carry(&b, b.snapshot().totals);
+            assert_eq!(cumulative.end_round(), gone);
+        }
+    }
+
+    #[test]
+    fn the_longest_gone_are_forgotten_first_and_what_is_there_never() {
+        let mut cumulative = Cumulative::default();
+        let stays = called("stays", 1);
+        for n in 0..3 * GONE {
+            round(&mut cumulative, &[&stays, &called(&n.to_string(), 1)]);
+        }
+        assert!(cumulative.lines.len() <= GONE + 2, "{} lines", cumulative.lines.len());
+        assert!(cumulative.knows("stays"));
+        assert!(cumulative.knows(&(3 * GONE - 1).to_string()));
+        assert!(!cumulative.knows("0"));
+    }
+
+    /// The successes of each of these breakers' names.
+    fn round(cumulative: &mut Cumulative, breakers: &[&CircuitBreaker]) -> Vec<u64> {
+        cumulative.begin_round();
+        let carry =
+            |breaker: &&CircuitBreaker| cumulative.carry(breaker, breaker.snapshot().totals).successes;
+        let successes = breakers.iter().map(carry).collect();
+        cumulative.end_round();
+        successes
+    }
+
+    fn called(name: &str, successes: u32) -> CircuitBreaker {
+        let breaker = CircuitBreaker::builder(name).build();
+        for _ in 0..successes {
+            breaker.try_acquire().expect("closed").success();
+        }
+        breaker
+    }
+}

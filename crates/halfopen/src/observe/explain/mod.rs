@@ -1,0 +1,333 @@
+//! What a breaker does and why, in words.
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+mod phrases;
+
+use phrases::{Ago, Many, Nth, Rate, Sample, Times, Why, percent};
+
+use crate::breaker::CircuitBreaker;
+use crate::config::{Abandoned, CircuitBreakerConfig, Rule};
+use crate::counts::{Counts, parts_per_billion};
+use crate::observe::{Probes, Snapshot};
+use crate::state;
+use crate::text::{HumanDuration, Printable};
+use crate::word::State;
+
+impl CircuitBreaker {
+    /// One paragraph for a person: the state, why it is so, the numbers against their limits, and
+    /// what happens next.
+    ///
+    /// Changes nothing. The wording is for people and may change; programs read
+    /// [`snapshot`](Self::snapshot).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.force_open();
+    /// assert_eq!(
+    ///     breaker.explain(),
+    ///     "Circuit breaker `payments` is forced open by an operator: every call is rejected (0 so \
+    ///      far). It stays so until somebody calls `reset()` or `force_closed()`."
+    /// );
+    /// ```
+    pub fn explain(&self) -> String {
+        self.snapshot().explain(&self.config())
+    }
+}
+
+impl Snapshot {
+    /// Returns the paragraph of [`CircuitBreaker::explain`] for this snapshot of a breaker with `config`.
+    ///
+    /// A function of its two arguments alone, so a snapshot that was kept is explained as of its own moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.open_for(Duration::from_secs(30));
+    /// let (snapshot, config) = (breaker.snapshot(), breaker.config());
+    ///
+    /// breaker.reset();
+    /// assert!(snapshot.explain(&config).starts_with("Circuit breaker `payments` is open: "));
+    /// ```
+    pub fn explain(&self, config: &CircuitBreakerConfig) -> String {
+        Explanation { snapshot: self, config }.to_string()
+    }
+}
+
+/// A snapshot, and the configuration that it is explained with.
+struct Explanation<'a> {
+    snapshot: &'a Snapshot,
+    config: &'a CircuitBreakerConfig,
+}
+
+impl fmt::Display for Explanation<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Circuit breaker `{}` is ", Printable::new(&self.snapshot.name))?;
+        match self.snapshot.state {
+            State::Closed => self.closed(f),
+            State::Open => self.open(f),
+            State::HalfOpen => self.half_open(f),
+            State::ForcedOpen => self.forced_open(f),
+            State::Disabled => self.disabled(f),
+            State::MetricsOnly => self.metrics_only(f),
+        }?;
+        self.uncounted(f)
+    }
+}
+
+/// How an override ends.
+const UNTIL_RESET: &str = "It stays so until somebody calls `reset()` or `force_closed()`.";
+
+/// The states, each with what is going on and what happens next.
+impl Explanation<'_> {
+    fn closed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Snapshot { open_duration, reopenings, totals, last_trip, .. } = self.snapshot;
+        f.write_str("closed: every call passes. ")?;
+        self.recorded(f)?;
+        self.limits(f)?;
+        if self.can_open() {
+            f.write_str(" It would then reject every call for ")?;
+            match self.config.custom_backoff() {
+                Some(_) => f.write_str("as long as its backoff decides"),
+                None => write!(f, "{}", HumanDuration(*open_duration)),
+            }?;
+            if *reopenings > 0 {
+                write!(f, " (the backoff remembers {})", Many(*reopenings, "opening", "openings"))?;
+            }
+            f.write_char('.')?;
+        }
+        match last_trip {
+            Some(last) => {
+                let why = Why { reasons: &last.reasons, counts: &last.counts, limit: None };
+                let last = if totals.trips > 1 { "last " } else { "" };
+                write!(f, " It has opened {} so far, {last}{why}.", Times(totals.trips))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Snapshot { rejected, in_state_for, retry_after, reopenings, open_duration, .. } = self.snapshot;
+        write!(f, "open: every call is rejected ({rejected} so far). It opened {} ", Ago(*in_state_for))?;
+        self.why(f)?;
+        f.write_str(". ")?;
+        if *reopenings > 0 {
+            let (nth, wait) = (Nth(u64::from(*reopenings) + 1), HumanDuration(*open_duration));
+            write!(f, "This is the {nth} opening in a row; its wait is {wait}. ")?;
+        }
+        if let Some(hint) = self.snapshot.hint {
+            write!(f, "A wait of {} was asked for by the server. ", HumanDuration(hint))?;
+        }
+        write!(f, "In {} the next call passes as a probe. ", HumanDuration(retry_after.unwrap_or_default()))?;
+        self.verdict(f, &state::Probes::to_come(self.config).into(), None)?;
+        f.write_str(" If the dependency is known to be well, `reset()` closes the breaker at once.")
+    }
+
+    fn half_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Snapshot { rejected, open_duration, in_state_for, .. } = self.snapshot;
+        f.write_str("half-open: a few calls pass as probes, to see whether the dependency is well again. It had opened ")?;
+        self.why(f)?;
+        f.write_str(". ")?;
+        if *in_state_for >= Duration::from_millis(1) {
+            write!(f, "It has been half-open for {}. ", HumanDuration(*in_state_for))?;
+        }
+        let probes = self.snapshot.probes.unwrap_or_else(|| state::Probes::to_come(self.config).into());
+        let Probes { in_flight, due_in, has_slot, .. } = probes;
+        if in_flight == 0 {
+            f.write_str("No probe is out; the next call passes as one. ")?;
+        } else {
+            let out = Many(in_flight, "probe is out and has", "probes are out, and the first has");
+            write!(
+                f,
+                "{out} {} left to report (or it opens again). ",
+                HumanDuration(due_in.unwrap_or_default())
+            )?;
+            if has_slot {
+                f.write_str("The next call passes as a probe too. ")?;
+            } else {
+                write!(f, "Until then every other call is rejected ({rejected} so far). ")?;
+            }
+        }
+        let wait = self.config.custom_backoff().is_none().then_some(*open_duration);
+        self.verdict(f, &probes, wait)
+    }
+
+    fn forced_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rejected = self.snapshot.rejected;
+        write!(f, "forced open by an operator: every call is rejected ({rejected} so far). {UNTIL_RESET}")
+    }
+
+    fn disabled(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (who, until) = if self.snapshot.disabled_by_config {
+            (
+                "its configuration",
+                "It stays so until the configuration enables it, or somebody calls `reset()`.",
+            )
+        } else {
+            ("an operator", UNTIL_RESET)
+        };
+        write!(f, "disabled by {who}: every call passes, and it cannot open. {until}")
+    }
+
+    fn metrics_only(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("set to metrics-only by an operator: every call passes, and it cannot open. ")?;
+        self.recorded(f)?;
+        self.limits(f)?;
+        let reached = Times(self.snapshot.totals.would_trip);
+        write!(f, " A limit was reached {reached} since the breaker was built. {UNTIL_RESET}")
+    }
+}
+
+/// The parts that several states share.
+impl Explanation<'_> {
+    /// What the window holds.
+    fn recorded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { calls, failures, slow, .. } = self.snapshot.counts;
+        let sample = Sample { form: self.config.form(), calls };
+        if calls == 0 {
+            return write!(f, "{sample}.");
+        }
+        write!(f, "{sample}, {failures} failed")?;
+        if self.config.slow_after_nanos().is_some() {
+            write!(f, " and {slow} {} slow", if slow == 1 { "was" } else { "were" })?;
+        }
+        f.write_char('.')
+    }
+
+    fn can_open(&self) -> bool {
+        self.snapshot.has_custom_rule || self.rules().next().is_some()
+    }
+
+    /// The rules that can fire.
+    fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.config.rules().iter().filter(|rule| match rule {
+            Rule::ConsecutiveFailures(limit) | Rule::FailureCount(limit) => *limit != u32::MAX,
+            Rule::FailureRate { minimum_calls, .. } | Rule::SlowCallRate { minimum_calls, .. } => {
+                *minimum_calls != u32::MAX
+            }
+        })
+    }
+
+    /// When it opens: each limit beside the number that is held against it.
+    fn limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let opens = if self.snapshot.state == State::MetricsOnly {
+            "Without the override it would open"
+        } else {
+            "It opens"
+        };
+        if !self.can_open() {
+            return write!(f, " It has no rule that could open it.");
+        }
+        write!(f, " {opens} ")?;
+        let mut between = "";
+        for rule in self.rules() {
+            write!(f, "{between}{}", Limit { rule, counts: &self.snapshot.counts })?;
+            between = ", or ";
+        }
+        if self.snapshot.has_custom_rule {
+            write!(f, "{between}when its own rule (`ready_to_trip`) says so")?;
+        }
+        f.write_char('.')
+    }
+
+    fn why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(cause) = &self.snapshot.cause else { return Ok(()) };
+        let counts = match &self.snapshot.last_trip {
+            Some(last) if self.snapshot.state != State::Open => &last.counts,
+            Some(_) | None => &self.snapshot.counts,
+        };
+        let limit = Some(cause.numbers().threshold);
+        write!(f, "{}", Why { reasons: &cause.reasons, counts, limit })
+    }
+
+    /// What the probes must show, and what they have shown so far.
+    fn verdict(&self, f: &mut fmt::Formatter<'_>, probes: &Probes, wait: Option<Duration>) -> fmt::Result {
+        let again = wait.map_or_else(String::new, |wait| format!(" for {}", HumanDuration(wait)));
+        let so_far = |n: u64| if n == 0 { String::new() } else { format!(" ({n} so far)") };
+        let rate = |share: f64| percent(parts_per_billion(share));
+        let &Probes { successes, failures, needed, failures_to_open, failure_rate, slow_call_rate, .. } =
+            probes;
+        if let Some(limit) = failure_rate {
+            let (probes, recorded) = (Many(needed, "probe", "probes"), so_far(successes + failures));
+            let slow =
+                slow_call_rate.map_or_else(String::new, |slow| format!(" or {} were slow", rate(slow)));
+            return write!(
+                f,
+                "After {probes}{recorded} it opens again{again} if {} of them failed{slow}, and closes if not.",
+                rate(limit)
+            );
+        }
+        let passes = Many(needed, "success", "successes");
+        let (one, several) = match slow_call_rate {
+            Some(_) => ("failure or slow success", "failures or slow successes"),
+            None => ("failure", "failures"),
+        };
+        let fails = Many(failures_to_open.unwrap_or(1), one, several);
+        let (passed, failed) = (so_far(successes), so_far(failures));
+        write!(f, "It closes after {passes}{passed} and opens again{again} after {fails}{failed}.")
+    }
+
+    /// What a person may miss in the numbers above.
+    fn uncounted(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let totals = &self.snapshot.totals;
+        if totals.abandoned > 0 {
+            let calls = Many(totals.abandoned, "call was", "calls were");
+            write!(f, " {calls} dropped by the caller and counted as nothing")?;
+            f.write_str(match self.config.abandoned() {
+                Abandoned::Ignore => {
+                    "; if a timeout does that, `Abandoned::FailureAfter` makes a failure of it."
+                }
+                Abandoned::Failure | Abandoned::FailureAfter(_) => ".",
+            })?;
+        }
+        if totals.ignored > 0 {
+            let calls = Many(totals.ignored, "call was", "calls were");
+            write!(f, " {calls} ignored by the classifier and counted as nothing.")?;
+        }
+        if totals.panics > 0 {
+            let panics = Many(totals.panics, "panic was", "panics were");
+            write!(f, " {panics} caught in classifiers, rules or listeners.")?;
+        }
+        Ok(())
+    }
+}
+
+/// One rule's limit, beside the number that is held against it.
+struct Limit<'a> {
+    rule: &'a Rule,
+    counts: &'a Counts,
+}
+
+impl fmt::Display for Limit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts;
+        match *self.rule {
+            Rule::ConsecutiveFailures(limit) => {
+                let failures = Many(limit, "failure", "failures");
+                write!(f, "after {failures} in a row (now {})", counts.consecutive_failures)
+            }
+            Rule::FailureCount(limit) => {
+                let failures = Many(limit, "failure", "failures");
+                write!(f, "at {failures} in the window (now {})", counts.failures)
+            }
+            Rule::FailureRate { threshold_ppb, minimum_calls } => {
+                let now = Rate { part: counts.failures, calls: counts.calls, minimum_calls };
+                write!(f, "when {} of the calls fail {now}", percent(threshold_ppb))
+            }
+            Rule::SlowCallRate { threshold_ppb, slow_after_nanos, minimum_calls } => {
+                let now = Rate { part: counts.slow, calls: counts.calls, minimum_calls };
+                let limit = HumanDuration(Duration::from_nanos(slow_after_nanos));
+                write!(f, "when {} of the calls take {limit} or longer {now}", percent(threshold_ppb))
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! How users learn what a breaker does: events for listeners, snapshots, and both in words.
+//!
+//! A [`Listener`] receives the breaker itself, so this module and the breaker's name each other. It is the one
+//! circle between the modules of this crate.
+
+mod channel;
+mod display;
+mod event;
+mod explain;
+mod listeners;
+mod signal;
+mod snapshot;
+
+pub use channel::Events;
+pub use event::{Event, Interest, Listener, StateChange};
+pub use listeners::Subscription;
+pub use signal::Signal;
+pub use snapshot::{Probes, Snapshot, TripCause};
+
+pub(crate) use event::{PROBES_PASSED, WAIT_OVER};
+pub(crate) use listeners::{Kind, Listeners, Subscriber, Unsubscribe};
+pub(crate) use snapshot::share_of;

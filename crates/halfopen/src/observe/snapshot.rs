@@ -1,0 +1,259 @@
+use crate::counts::{Counts, parts_per_billion, share};
+use crate::reason::{Cause, Reasons};
+use crate::totals::Totals;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Recovery;
+use crate::observe::StateChange;
+use crate::reason::TripReason;
+use crate::state;
+use crate::word::State;
+
+/// Why a breaker is open, in the numbers of the rule that opened it.
+///
+/// Displayed it is the text in the parentheses of a [`Rejected`](crate::Rejected): `failure rate 61.5% >= 50%
+/// of 26 calls`.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct TripCause {
+    /// Every reason that held, in a fixed order.
+    pub reasons: Vec<TripReason>,
+    /// The number that the first reason compares with its threshold: failures, slow calls, or failures in a
+    /// row. Zero where the reason has no number.
+    pub part: u64,
+    /// The calls that the decision was made on; zero where the reason has no number.
+    pub calls: u64,
+    /// The threshold of the first reason: from 0 to 1 for a rate, otherwise a number of calls. [`None`] where
+    /// the reason has no threshold.
+    pub threshold: Option<f64>,
+}
+
+/// The probes of a half-open visit, and what they have to show.
+///
+/// A visit is judged to its end by the configuration that it began with, so these numbers may differ from
+/// those of [`CircuitBreaker::config`](crate::CircuitBreaker::config).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Probes {
+    /// Probes in flight.
+    pub in_flight: u64,
+    /// The largest number of probes in flight.
+    pub limit: u64,
+    /// Whether the next call passes as a probe.
+    pub has_slot: bool,
+    /// Probes that succeeded. With a slow-call rule a slow success is not among them.
+    pub successes: u64,
+    /// Probes that failed. With a slow-call rule a slow success is among them.
+    pub failures: u64,
+    /// The number of successes that closes the breaker; with a `failure_rate` the number of probes that the
+    /// rate is taken of.
+    pub needed: u64,
+    /// The number of failures that opens the breaker again; [`None`] with a `failure_rate`.
+    pub failures_to_open: Option<u64>,
+    /// The rate of failures, from 0 to 1, that opens the breaker again; [`None`] without one.
+    pub failure_rate: Option<f64>,
+    /// The threshold of the slow-call rule, from 0 to 1; [`None`] without such a rule.
+    pub slow_call_rate: Option<f64>,
+    /// The time that the first probe in flight has left to report; [`None`] with no probe in flight.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
+    pub due_in: Option<Duration>,
+}
+
+/// A breaker at one moment.
+///
+/// All but the totals belong to one visit to one state; the totals may be a moment younger.
+/// [`explain`](Self::explain) and [`Display`](std::fmt::Display) use nothing else of the breaker.
+///
+/// Displayed it is one line for a person.
+///
+/// # JSON
+///
+/// Serialized (feature `serde`) every field has its own name, every duration is a number of seconds (`1.5`),
+/// a moment is the number of seconds since 1970, and [`None`] is `null`. The documentation of
+/// [`RegistryStatus`](crate::RegistryStatus) shows two of them; `probes` of a half-open breaker is an object:
+///
+/// ```json
+/// {
+///   "in_flight": 1, "limit": 1, "has_slot": false, "successes": 0, "failures": 0,
+///   "needed": 1, "failures_to_open": 1, "failure_rate": null, "slow_call_rate": null, "due_in": 59.0
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The breaker's name.
+    pub name: Arc<str>,
+    /// The state an admission would find: an open breaker whose wait is over is half-open.
+    pub state: State,
+    /// What this visit has recorded; in open, what led to it.
+    pub counts: Counts,
+    /// Time left while open; zero where asking now may succeed; none while forced open.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
+    pub retry_after: Option<Duration>,
+    /// Calls rejected since the last change of state.
+    pub rejected: u64,
+    /// Openings that are not forgotten, before the current or next one: the step of the backoff.
+    pub reopenings: u32,
+    /// The current wait, or while not open the next one (with [`Backoff::with`](crate::Backoff::with), which
+    /// decides it only then, the configured one).
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::serialize"))]
+    pub open_duration: Duration,
+    /// The wait that a server asked for, if it is the reason that the current wait is as long as it is;
+    /// [`None`] in every state but open. At most
+    /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
+    pub hint: Option<Duration>,
+    /// The share of the calls that pass, from 0 to 1: 1 where all calls pass, 0 where at most probes do.
+    pub share: f64,
+    /// Why the breaker opened; [`None`] in every state but open and half-open.
+    pub cause: Option<TripCause>,
+    /// The probes of this visit; [`None`] in every state but half-open.
+    pub probes: Option<Probes>,
+    /// Whether the breaker has a rule of its own
+    /// ([`ready_to_trip`](crate::CircuitBreakerBuilder::ready_to_trip)) beside those of its configuration.
+    pub has_custom_rule: bool,
+    /// Whether the breaker is disabled by its configuration
+    /// ([`set_enabled`](crate::CircuitBreaker::set_enabled)) and not by an operator.
+    pub disabled_by_config: bool,
+    /// How long the breaker has been in this state.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::serialize"))]
+    pub in_state_for: Duration,
+    /// What has become of all calls so far.
+    pub totals: Totals,
+    /// The last change that opened the breaker.
+    pub last_trip: Option<StateChange>,
+}
+
+impl Default for Snapshot {
+    /// A closed breaker without a name that has seen no call.
+    fn default() -> Snapshot {
+        Snapshot {
+            name: Arc::default(),
+            state: State::Closed,
+            counts: Counts::default(),
+            retry_after: None,
+            rejected: 0,
+            reopenings: 0,
+            open_duration: Duration::ZERO,
+            hint: None,
+            share: share_of(State::Closed),
+            cause: None,
+            probes: None,
+            has_custom_rule: false,
+            disabled_by_config: false,
+            in_state_for: Duration::ZERO,
+            totals: Totals::default(),
+            last_trip: None,
+        }
+    }
+}
+
+/// The share of the calls that pass in a state.
+pub(crate) fn share_of(state: State) -> f64 {
+    match state {
+        State::Closed | State::Disabled | State::MetricsOnly => 1.0,
+        State::Open | State::HalfOpen | State::ForcedOpen => 0.0,
+    }
+}
+
+impl TripCause {
+    /// [`None`] where no opening has a reason.
+    pub(crate) fn of(cause: Cause) -> Option<TripCause> {
+        let first = cause.reasons.iter().next()?;
+        let threshold = match first {
+            TripReason::ConsecutiveFailures | TripReason::FailureCount => Some(f64::from(cause.threshold)),
+            TripReason::FailureRate | TripReason::SlowCallRate => Some(share(cause.threshold)),
+            TripReason::Custom | TripReason::ProbeFailed | TripReason::ProbeTimedOut | TripReason::Manual => {
+                None
+            }
+        };
+        let (part, calls) = (u64::from(cause.part), u64::from(cause.calls));
+        Some(TripCause { reasons: cause.reasons.iter().collect(), part, calls, threshold })
+    }
+
+    /// The same as [`of`](Self::of) was given.
+    pub(crate) fn numbers(&self) -> Cause {
+        let threshold = match self.reasons.first() {
+            Some(TripReason::ConsecutiveFailures | TripReason::FailureCount) => {
+                self.threshold.map_or(0, |calls| calls as u32)
+            }
+            Some(TripReason::FailureRate | TripReason::SlowCallRate) => {
+                self.threshold.map_or(0, parts_per_billion)
+            }
+            Some(
+                TripReason::Custom | TripReason::ProbeFailed | TripReason::ProbeTimedOut | TripReason::Manual,
+            )
+            | None => 0,
+        };
+        let narrow = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Cause {
+            reasons: self.reasons.iter().fold(Reasons::default(), |all, &reason| all.with(reason)),
+            threshold,
+            part: narrow(self.part),
+            calls: narrow(self.calls),
+        }
+    }
+}
+
+impl fmt::Display for TripCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.numbers().fmt(f)
+    }
+}
+
+impl From<state::Probes> for Probes {
+    fn from(probes: state::Probes) -> Probes {
+        let state::Probes { recovery, slow_ppb, tally, out, due_in, has_slot } = probes;
+        let common = Probes {
+            in_flight: out,
+            has_slot,
+            successes: tally.passed,
+            failures: tally.failed(),
+            slow_call_rate: slow_ppb.map(share),
+            due_in: (out > 0).then_some(due_in),
+            ..Probes::default()
+        };
+        match recovery {
+            Recovery::Counts { max_calls, success_threshold, max_failures } => Probes {
+                limit: u64::from(max_calls),
+                needed: u64::from(success_threshold),
+                failures_to_open: Some(u64::from(max_failures) + 1),
+                ..common
+            },
+            Recovery::Rate { max_calls, threshold_ppb } => Probes {
+                limit: u64::from(max_calls),
+                needed: u64::from(max_calls),
+                failure_rate: Some(share(threshold_ppb)),
+                ..common
+            },
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::reason::{Cause, Reasons};
+
+    #[test]
+    fn a_cause_keeps_its_numbers() {
+        let rate = Reasons::one(TripReason::FailureRate).with(TripReason::Custom);
+        let run = Reasons::one(TripReason::ConsecutiveFailures);
+        for cause in [
+            Cause { reasons: rate, threshold: 333_333_333, part: 16, calls: 26 },
+            Cause { reasons: rate, threshold: 999_999_999, part: u32::MAX, calls: u32::MAX },
+            Cause { reasons: run, threshold: u32::MAX - 1, part: 5, calls: 9 },
+            Cause::plain(TripReason::Manual),
+        ] {
+            let public = TripCause::of(cause).unwrap();
+            assert_eq!(public.numbers(), cause);
+            assert_eq!(public.to_string(), cause.to_string());
+        }
+        assert_eq!(TripCause::of(Cause::default()), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! Why a breaker opened, and why a call was rejected.
+
+use std::fmt;
+
+use crate::text::Percent;
+
+/// Why a breaker opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum TripReason {
+    /// So many failures in a row.
+    ConsecutiveFailures,
+    /// So many failures in the window.
+    FailureCount,
+    /// Too large a share of the calls failed.
+    FailureRate,
+    /// Too large a share of the calls was slow.
+    SlowCallRate,
+    /// The rule given with `ready_to_trip` said so.
+    Custom,
+    /// Half-open: too many probes failed.
+    ProbeFailed,
+    /// Half-open: a probe did not report within `probe_timeout`.
+    ProbeTimedOut,
+    /// Somebody called a control.
+    Manual,
+}
+
+impl TripReason {
+    /// The reason's name in documents and labels: `failure_rate`, `probe_failed`, ..
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TripReason::ConsecutiveFailures => "consecutive_failures",
+            TripReason::FailureCount => "failure_count",
+            TripReason::FailureRate => "failure_rate",
+            TripReason::SlowCallRate => "slow_call_rate",
+            TripReason::Custom => "custom",
+            TripReason::ProbeFailed => "probe_failed",
+            TripReason::ProbeTimedOut => "probe_timed_out",
+            TripReason::Manual => "manual",
+        }
+    }
+}
+
+/// Why a call was rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum RejectReason {
+    /// The circuit breaker is open and the wait is not over.
+    Open,
+    /// The circuit breaker is half-open and all the probes that it allows are in flight.
+    HalfOpenSaturated,
+    /// An operator has forced the circuit breaker open.
+    ForcedOpen,
+    /// The bulkhead has as many calls in flight and waiting as it allows.
+    BulkheadFull,
+    /// The calls that the rate limit allows at this time are used up.
+    RateLimited,
+}
+
+impl RejectReason {
+    /// Returns the reason's name in documents and labels: `open`, `half_open_saturated`,
+    /// `forced_open`, `bulkhead_full`, `rate_limited`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RejectReason::Open => "open",
+            RejectReason::HalfOpenSaturated => "half_open_saturated",
+            RejectReason::ForcedOpen => "forced_open",
+            RejectReason::BulkheadFull => "bulkhead_full",
+            RejectReason::RateLimited => "rate_limited",
+        }
+    }
+}
+
+/// A small set of [`TripReason`]s, in the order in which they are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reasons(u8);
+
+const ORDER: [TripReason; 8] = [
+    TripReason::ConsecutiveFailures,
+    TripReason::FailureCount,
+    TripReason::FailureRate,
+    TripReason::SlowCallRate,
+    TripReason::Custom,
+    TripReason::ProbeFailed,
+    TripReason::ProbeTimedOut,
+    TripReason::Manual,
+];
+
+impl Reasons {
+    pub(crate) fn one(reason: TripReason) -> Reasons {
+        Reasons(1 << reason as u8)
+    }
+
+    pub(crate) fn with(self, reason: TripReason) -> Reasons {
+        Reasons(self.0 | 1 << reason as u8)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = TripReason> {
+        ORDER.into_iter().filter(move |&reason| self.0 & 1 << reason as u8 != 0)
+    }
+}
+
+/// Why the breaker opened, in numbers small enough to ride in every [`Rejected`](crate::Rejected).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cause {
+    pub(crate) reasons: Reasons,
+    /// The threshold of the first reason: parts per billion of a rate, else a number of calls.
+    pub(crate) threshold: u32,
+    /// Failures, slow calls or the run: what was held against the threshold.
+    pub(crate) part: u32,
+    pub(crate) calls: u32,
+}
+
+impl Cause {
+    pub(crate) fn plain(reason: TripReason) -> Cause {
+        Cause { reasons: Reasons::one(reason), ..Cause::default() }
+    }
+
+    /// As two words, for the atomics that a rejection reads.
+    pub(crate) fn to_words(self) -> [u64; 2] {
+        [
+            u64::from(self.reasons.0) << 32 | u64::from(self.threshold),
+            u64::from(self.part) << 32 | u64::from(self.calls),
+        ]
+    }
+
+    pub(crate) fn from_words([first, second]: [u64; 2]) -> Cause {
+        Cause {
+            reasons: Reasons((first >> 32) as u8),
+            threshold: first as u32,
+            part: (second >> 32) as u32,
+            calls: second as u32,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    /// "failure rate 62% >= 50% of 26 calls", and "..., and 2 more rules" if several fired.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.reasons.iter().next() else { return f.write_str("opened") };
+        let &Cause { part, calls, threshold, .. } = self;
+        match first {
+            TripReason::ConsecutiveFailures => {
+                write!(f, "{} in a row, the limit is {threshold}", Failures(part))
+            }
+            TripReason::FailureCount => {
+                write!(f, "{} in the window, the limit is {threshold}", Failures(part))
+            }
+            TripReason::FailureRate => write_rate(f, "failure rate", part, calls, threshold),
+            TripReason::SlowCallRate => write_rate(f, "slow-call rate", part, calls, threshold),
+            TripReason::Custom => write!(f, "its own rule, after {} in {calls} calls", Failures(part)),
+            TripReason::ProbeFailed => f.write_str("a probe failed"),
+            TripReason::ProbeTimedOut => f.write_str("a probe did not report in time"),
+            TripReason::Manual => f.write_str("opened by hand"),
+        }?;
+        match self.reasons.iter().count() {
+            0 | 1 => Ok(()),
+            2 => f.write_str(", and one more rule"),
+            n => write!(f, ", and {} more rules", n - 1),
+        }
+    }
+}
+
+struct Failures(u32);
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.0, if self.0 == 1 { "failure" } else { "failures" })
+    }
+}
+
+fn write_rate(f: &mut fmt::Formatter<'_>, what: &str, part: u32, calls: u32, threshold: u32) -> fmt::Result {
+    let rate = f64::from(part) * 100.0 / f64::from(calls.max(1));
+    write!(f, "{what} {}% >= {}% of {calls} calls", Percent(rate), Percent(f64::from(threshold) / 1e7))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cause(reason: TripReason) -> Cause {
+        Cause { reasons: Reasons::one(reason), threshold: 500_000_000, part: 16, calls: 26 }
+    }
+
+    #[test]
+    fn a_cause_survives_its_two_words() {
+        let cause = cause(TripReason::FailureRate);
+        assert_eq!(Cause::from_words(cause.to_words()), cause);
+    }
+
+    #[test]
+    fn a_rate_is_told_against_its_threshold() {
+        assert_eq!(cause(TripReason::FailureRate).to_string(), "failure rate 61.5% >= 50% of 26 calls");
+    }
+
+    #[test]
+    fn further_rules_are_mentioned() {
+        let two = Cause {
+            reasons: Reasons::one(TripReason::FailureRate).with(TripReason::Custom),
+            ..cause(TripReason::FailureRate)
+        };
+        assert!(two.to_string().ends_with(", and one more rule"));
+    }
+
+    #[test]
+    fn reasons_come_out_in_their_order() {
+        let reasons = Reasons::one(TripReason::Manual).with(TripReason::ConsecutiveFailures);
+        assert_eq!(reasons.iter().collect::<Vec<_>>(), [TripReason::ConsecutiveFailures, TripReason::Manual]);
+    }
+
+    #[test]
+    fn one_failure_is_told_in_the_singular() {
+        let told = |reason, part| Cause { threshold: 1, part, ..Cause::plain(reason) }.to_string();
+        assert_eq!(told(TripReason::ConsecutiveFailures, 1), "1 failure in a row, the limit is 1");
+        assert_eq!(told(TripReason::FailureCount, 3), "3 failures in the window, the limit is 1");
+    }
+}

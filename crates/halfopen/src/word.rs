@@ -1,0 +1,255 @@
+//! The published state: its name, and the one word in which every call reads it.
+
+use std::num::NonZeroU64;
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// What the breaker does with a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum State {
+    /// Calls pass and are recorded; a rule may open the breaker.
+    #[default]
+    Closed,
+    /// Calls are rejected at once until the wait is over.
+    Open,
+    /// A few probes pass; their outcomes close the breaker or open it again.
+    HalfOpen,
+    /// An operator rejects every call, with no end set.
+    ForcedOpen,
+    /// An operator admits every call; nothing is remembered but the lifetime totals.
+    Disabled,
+    /// An operator admits every call; the rules are asked and what they would have done is counted.
+    MetricsOnly,
+}
+
+impl State {
+    /// Every state, each once.
+    pub const ALL: &'static [State] = &[
+        State::Closed,
+        State::Open,
+        State::HalfOpen,
+        State::ForcedOpen,
+        State::Disabled,
+        State::MetricsOnly,
+    ];
+
+    /// The state's name in documents, labels and messages: `closed`, `half_open`, `forced_open`, ..
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Closed => "closed",
+            State::Open => "open",
+            State::HalfOpen => "half_open",
+            State::ForcedOpen => "forced_open",
+            State::Disabled => "disabled",
+            State::MetricsOnly => "metrics_only",
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    /// The state in words: `closed`, `half-open`, `forced open`, ..
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            State::HalfOpen => "half-open",
+            State::ForcedOpen => "forced open",
+            State::MetricsOnly => "metrics only",
+            State::Closed | State::Open | State::Disabled => self.as_str(),
+        })
+    }
+}
+
+/// The state as every call reads it: which state, since which epoch, and what a call must bring.
+///
+/// ```text
+///   63                                  8 7   6   5   4   3 2       0
+///  ┌─────────────────────────────────────┬───┬───┬───┬───┬─┬─────────┐
+///  │ epoch (56 bits)                     │ 1 │ C │ W │ T │G│  state  │
+///  └─────────────────────────────────────┴───┴───┴───┴───┴─┴─────────┘
+///    T: a call must be timed    W: every outcome must be weighed
+///    C: its window asks for the time of every outcome
+///    G: the generation of the window that belongs to this epoch
+/// ```
+///
+/// 56 bits of epoch last 228 years at ten million transitions a second. The bit that is always set
+/// leaves zero for the permit that is no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word(NonZeroU64);
+
+const STATE: u64 = 0b111;
+const GENERATION: u64 = 1 << 3;
+const TIMED: u64 = 1 << 4;
+const WEIGHED: u64 = 1 << 5;
+const CLOCKED: u64 = 1 << 6;
+const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a bit is no zero");
+const EPOCH_SHIFT: u32 = 8;
+
+impl Word {
+    pub(crate) fn new(epoch: u64, state: State) -> Word {
+        Word::of(epoch << EPOCH_SHIFT | state_bits(state))
+    }
+
+    #[inline]
+    fn of(bits: u64) -> Word {
+        Word(ALWAYS | bits)
+    }
+
+    #[inline]
+    fn bits(self) -> u64 {
+        self.0.get()
+    }
+
+    pub(crate) fn with_generation(self, odd: bool) -> Word {
+        self.with(GENERATION, odd)
+    }
+
+    pub(crate) fn with_timed(self, timed: bool) -> Word {
+        self.with(TIMED, timed)
+    }
+
+    pub(crate) fn with_weighed(self, weighed: bool) -> Word {
+        self.with(WEIGHED, weighed)
+    }
+
+    pub(crate) fn with_clocked(self, clocked: bool) -> Word {
+        self.with(CLOCKED, clocked)
+    }
+
+    fn with(self, bit: u64, on: bool) -> Word {
+        Word::of(if on { self.bits() | bit } else { self.bits() & !bit })
+    }
+
+    #[inline]
+    pub(crate) fn state(self) -> State {
+        match self.bits() & STATE {
+            0 => State::Closed,
+            1 => State::Open,
+            2 => State::HalfOpen,
+            3 => State::ForcedOpen,
+            4 => State::Disabled,
+            _ => State::MetricsOnly,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn epoch(self) -> u64 {
+        self.bits() >> EPOCH_SHIFT
+    }
+
+    #[inline]
+    pub(crate) fn generation(self) -> bool {
+        self.bits() & GENERATION != 0
+    }
+
+    #[inline]
+    pub(crate) fn timed(self) -> bool {
+        self.bits() & TIMED != 0
+    }
+
+    #[inline]
+    pub(crate) fn weighed(self) -> bool {
+        self.bits() & WEIGHED != 0
+    }
+
+    #[inline]
+    pub(crate) fn clocked(self) -> bool {
+        self.bits() & CLOCKED != 0
+    }
+
+    /// Closed, with no time to be read at the end of a call and no rule that must be asked every time.
+    #[inline]
+    pub(crate) fn is_plain(self) -> bool {
+        self.bits() & (STATE | TIMED | WEIGHED | CLOCKED) == 0
+    }
+
+    /// Closed, where the permitted path asks nothing more.
+    #[inline]
+    pub(crate) fn is_closed(self) -> bool {
+        self.bits() & STATE == 0
+    }
+
+    #[inline]
+    pub(crate) fn same_epoch(self, other: Word) -> bool {
+        (self.bits() ^ other.bits()) >> EPOCH_SHIFT == 0
+    }
+}
+
+fn state_bits(state: State) -> u64 {
+    match state {
+        State::Closed => 0,
+        State::Open => 1,
+        State::HalfOpen => 2,
+        State::ForcedOpen => 3,
+        State::Disabled => 4,
+        State::MetricsOnly => 5,
+    }
+}
+
+/// The one atomic that publishes the state; written only under the transition lock.
+#[derive(Debug)]
+pub(crate) struct StateWord(AtomicU64);
+
+impl StateWord {
+    pub(crate) fn new(word: Word) -> StateWord {
+        StateWord(AtomicU64::new(word.bits()))
+    }
+
+    /// Acquire, with the store in [`publish`](Self::publish).
+    #[inline]
+    pub(crate) fn load(&self) -> Word {
+        Word::of(self.0.load(Ordering::Acquire))
+    }
+
+    /// Release, with the load in [`load`](Self::load): a thread that sees the new epoch sees everything written for it.
+    pub(crate) fn publish(&self, word: Word) {
+        self.0.store(word.bits(), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_gives_back_what_was_put_in() {
+        for state in [
+            State::Closed,
+            State::Open,
+            State::HalfOpen,
+            State::ForcedOpen,
+            State::Disabled,
+            State::MetricsOnly,
+        ] {
+            let word = Word::new((1 << 56) - 1, state).with_timed(true).with_generation(true);
+            assert_eq!(word.state(), state);
+            assert_eq!(word.epoch(), (1 << 56) - 1);
+            assert!(word.timed() && word.generation() && !word.weighed());
+            assert_eq!(word.is_closed(), state == State::Closed);
+        }
+    }
+
+    #[test]
+    fn flags_are_no_part_of_the_epoch() {
+        let word = Word::new(7, State::Closed);
+        assert!(word.same_epoch(word.with_timed(true).with_weighed(true)));
+        assert!(!word.same_epoch(Word::new(8, State::Closed)));
+    }
+
+    #[test]
+    fn a_state_has_a_name_for_documents_and_one_for_people() {
+        let names = State::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>();
+        assert_eq!(names, ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]);
+        let words = State::ALL.iter().map(State::to_string).collect::<Vec<_>>();
+        assert_eq!(words, ["closed", "open", "half-open", "forced open", "disabled", "metrics only"]);
+        assert_eq!(format!("{:>6}", State::Open), "  open", "it can be aligned");
+    }
+
+    #[test]
+    fn a_flag_that_is_set_twice_is_set() {
+        let word = Word::new(1, State::Closed);
+        let set = word.with_timed(true).with_weighed(true).with_generation(true);
+        assert_eq!(set.with_timed(true).with_weighed(true).with_generation(true), set);
+        assert_eq!(set.with_timed(false).with_weighed(false).with_generation(false), word);
+    }
+}
