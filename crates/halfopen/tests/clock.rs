@@ -102,3 +102,16 @@ fn a_probe_sent_at_the_end_of_time_gives_its_slot_back() {
     let both = [breaker.try_acquire(), breaker.try_acquire()];
     assert!(both.iter().all(Result::is_ok), "both slots are free: {both:?}");
 }
+
+#[test]
+fn a_wait_past_the_end_of_time_ends_with_it() {
+    let (breaker, hands) = breaker();
+    hands.set(Duration::from_nanos(u64::MAX - 2));
+    breaker.open_for(Duration::MAX);
+    assert!(breaker.is_open());
+
+    // The clock saturates one nanosecond before `u64::MAX`, where the wait ends.
+    hands.advance(breaker.changes_in().unwrap());
+    assert!(breaker.is_half_open(), "{:?}", breaker.snapshot());
+    assert!(breaker.try_acquire().is_ok());
+}

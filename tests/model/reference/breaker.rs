@@ -200,7 +200,7 @@ impl Breaker {
         };
         let counts = self.counts();
         self.openings = before.saturating_add(1);
-        self.change(Phase::Open { deadline: at.saturating_add(wait), wait, counts }, reasons, counts, at);
+        self.change(Phase::Open { deadline: end_of_wait(at, wait), wait, counts }, reasons, counts, at);
     }
 
     /// The verdict of a visit: S17, S20.
@@ -255,4 +255,9 @@ impl Breaker {
         };
         self.change(Phase::HalfOpen(visit), &BTreeSet::new(), counts, deadline);
     }
+}
+
+/// S26: the end of a wait is a moment that the clock can show.
+fn end_of_wait(at: Nanos, wait: Nanos) -> Nanos {
+    at.saturating_add(wait).min(Nanos::MAX - 1)
 }

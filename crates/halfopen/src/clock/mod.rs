@@ -34,6 +34,12 @@ impl Tick {
     pub(crate) fn after(self, nanos: u64) -> Tick {
         Tick(self.0.saturating_add(nanos))
     }
+
+    /// The end of a wait that begins now. An end that the clock cannot show is its last moment, so that a wait
+    /// which begins late in the clock's 584 years ends as well.
+    pub(crate) fn end_of_wait(self, nanos: u64) -> Tick {
+        Tick::of(self.0.saturating_add(nanos))
+    }
 }
 
 /// Nanoseconds of a duration, clamped to what a [`Tick`] can hold.

@@ -323,7 +323,7 @@ impl Machine {
         let outage = self.outage_mut();
         outage.wait = wait;
         outage.hint = hint;
-        outage.deadline = at.after(wait);
+        outage.deadline = at.end_of_wait(wait);
         outage.cause = cause;
         outage.frozen = counts;
     }

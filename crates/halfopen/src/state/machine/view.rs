@@ -72,7 +72,7 @@ impl Opening {
         let wait = machine.config.wait(machine.probation().planned, machine.openings, machine.seed, epoch);
         Opening {
             since: due,
-            deadline: due.after(wait),
+            deadline: due.end_of_wait(wait),
             wait,
             hint: None,
             step: machine.openings,
