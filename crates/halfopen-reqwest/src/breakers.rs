@@ -7,6 +7,8 @@ use halfopen_http::host_key;
 use http::Extensions;
 use reqwest::{Request, Url};
 
+use crate::redirect::Hops;
+
 /// The name of the breaker for a single request, as an extension of the request.
 ///
 /// Overrides the key of [`per_host`](crate::CircuitBreakerMiddleware::per_host) and
@@ -60,22 +62,27 @@ pub(crate) enum Breakers {
 }
 
 impl Breakers {
+    /// Returns the permit of a request, with its [`Hops`] if its breaker is that of the host.
     pub(crate) fn acquire(
         &self,
         request: &Request,
         extensions: &Extensions,
-    ) -> Result<OwnedPermit, Rejected> {
+    ) -> Result<(OwnedPermit, Option<Hops>), Rejected> {
         let (registry, key) = match self {
-            Breakers::One(breaker) => return breaker.try_acquire_owned(),
+            Breakers::One(breaker) => return Ok((breaker.try_acquire_owned()?, None)),
             Breakers::PerHost(registry) => (registry, None),
             Breakers::Keyed(registry, key) => (registry, Some(key)),
         };
         let name = match (extensions.get::<BreakerName>(), key) {
             (Some(name), _) => Cow::Borrowed(name.as_str()),
             (None, Some(key)) => key(request),
-            (None, None) => Cow::Owned(host_of(request.url())),
+            (None, None) => {
+                let host = host_of(request.url());
+                let permit = registry.get_or_create(&host).try_acquire_owned()?;
+                return Ok((permit, Some(Hops::new(registry.clone(), host))));
+            }
         };
-        registry.get_or_create(&name).try_acquire_owned()
+        Ok((registry.get_or_create(&name).try_acquire_owned()?, None))
     }
 }
 

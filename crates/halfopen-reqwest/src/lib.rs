@@ -6,9 +6,11 @@ mod breakers;
 mod classify;
 mod error;
 mod middleware;
+mod redirect;
 mod resilient;
 
 pub use breakers::BreakerName;
 pub use classify::{ReqwestClassify, TypedErrors};
 pub use middleware::CircuitBreakerMiddleware;
+pub use redirect::{follow_if_permitted, redirect_policy};
 pub use resilient::{ResilientHttpClient, ResilientHttpClientBuilder};

@@ -48,8 +48,10 @@ pub(crate) type Rules = dyn Classify<Response, Error> + Send + Sync;
 /// - Set timeouts on the `reqwest::Client`, which is inside the breaker, so that a request that hangs is a
 ///   failure. Without a timeout such a request is eventually dropped, and by default an abandoned call
 ///   does not count ([`Abandoned`](halfopen::Abandoned)).
-/// - Redirects, and the retries of reqwest itself after an HTTP/2 `GOAWAY` or `REFUSED_STREAM`, happen
-///   below all middleware. The request has one outcome, for the host of its URL.
+/// - reqwest follows redirects below all middleware. With [`redirect_policy`](crate::redirect_policy) each
+///   host has its own outcome; without it, the request has one outcome, for the host of its URL.
+/// - The retries of reqwest itself after an HTTP/2 `GOAWAY` or `REFUSED_STREAM` happen below all middleware
+///   too, and are part of one call.
 ///
 /// # Examples
 ///
@@ -193,14 +195,26 @@ impl Middleware for CircuitBreakerMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
-        let permit = self.breakers.acquire(&request, extensions).map_err(error::rejected)?;
-        let mut call = WatchedCall::new(permit).method(request.method()).body_errors(body::outcome_of_error);
-        let result = call.run(next.run(request, extensions)).await;
-        if self.until_body_end {
-            return body::finish(call, &*self.rules, result);
+        let (permit, hops) = self.breakers.acquire(&request, extensions).map_err(error::rejected)?;
+        let method = request.method().clone();
+        let watch = |permit| WatchedCall::new(permit).method(&method).body_errors(body::outcome_of_error);
+        let mut call = watch(permit);
+        let work = next.run(request, extensions);
+        let (call, result) = match hops {
+            Some(hops) => hops.run(call, &*self.rules, watch, work).await,
+            None => {
+                let result = call.run(work).await;
+                (Some(call), result)
+            }
+        };
+        match call {
+            Some(call) if self.until_body_end => body::finish(call, &*self.rules, result),
+            Some(call) => {
+                call.settle(&result, &*self.rules);
+                result
+            }
+            None => result,
         }
-        call.settle(&result, &*self.rules);
-        result
     }
 }
 

@@ -7,7 +7,7 @@ use halfopen::{CircuitBreakerConfig, Classify, Registry, Window};
 use reqwest::Response;
 use reqwest_middleware::{ClientWithMiddleware, Error, Middleware};
 
-use crate::CircuitBreakerMiddleware;
+use crate::{CircuitBreakerMiddleware, redirect_policy};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ const IDLE_AFTER: Duration = Duration::from_secs(120);
 ///
 /// Dereferences to its `ClientWithMiddleware`. The connect timeout is 5 seconds and the timeout of a request
 /// with its body 30 seconds. A call is recorded at the end of its body, so that truncated responses count
-/// as failures. Each server has a breaker in a registry of up to 10,000 names, with the default
+/// as failures. Redirects follow [`redirect_policy`](crate::redirect_policy). Each server has a breaker in a registry of up to 10,000 names, with the default
 /// configuration and a window of twice the timeout. Such a window still contains several failures that
 /// each take the whole timeout, so ten concurrent callers of a server that hangs open its breaker. The
 /// [`builder`](Self::builder) changes these defaults. Clones are cheap and share the client and its
@@ -103,7 +103,7 @@ impl ResilientHttpClient {
     /// Creates a builder with the default settings.
     pub fn builder() -> ResilientHttpClientBuilder {
         ResilientHttpClientBuilder {
-            client: reqwest::Client::builder(),
+            client: reqwest::Client::builder().redirect(redirect_policy()),
             connect_timeout: CONNECT_TIMEOUT,
             timeout: TIMEOUT,
             config: None,
@@ -136,7 +136,10 @@ impl Deref for ResilientHttpClient {
 impl ResilientHttpClientBuilder {
     /// Sets the builder of the inner client, for TLS, proxy, default headers and redirects.
     ///
-    /// Its `timeout` and `connect_timeout` are overwritten by the settings of this builder.
+    /// Its `timeout` and `connect_timeout` are overwritten by the settings of this builder. Its redirect policy is
+    /// not: set [`redirect_policy`](crate::redirect_policy) in it, or call
+    /// [`follow_if_permitted`](crate::follow_if_permitted) in a policy of your own, so that each redirect
+    /// passes the breaker of its host.
     pub fn client(self, client: reqwest::ClientBuilder) -> Self {
         Self { client, ..self }
     }

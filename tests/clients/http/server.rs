@@ -90,7 +90,8 @@ async fn answer(request: Request<Incoming>, break_off: Arc<Notify>) -> Result<Re
         }
         "circle" => Response::builder().status(302).header("location", "/circle").body(empty())?,
         "away" => {
-            let elsewhere = format!("http://127.0.0.1:{detail}/whole");
+            let (port, path) = detail.split_once('/').unwrap_or((detail, "whole"));
+            let elsewhere = format!("http://127.0.0.1:{port}/{path}");
             Response::builder().status(302).header("location", elsewhere).body(empty())?
         }
         "cut" => Response::builder().header("content-length", "100").body(data_then(broken, break_off))?,

@@ -88,7 +88,7 @@ async fn a_key_can_be_borrowed_from_the_request_or_made() {
 }
 
 #[tokio::test]
-async fn a_redirect_counts_for_the_host_that_was_asked_first() {
+async fn a_redirect_of_reqwests_own_is_part_of_the_call() {
     let (first, second) = (Server::start().await, Server::start().await);
     let registry = registry();
     let client = per_host(&registry);

@@ -10,6 +10,7 @@ mod clocked;
 mod errors;
 mod keys;
 mod order;
+mod redirects;
 mod rejection;
 mod resilient;
 mod retry_after;
