@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use halfopen::{BoxError, CircuitBreaker, CircuitBreakerConfig, Trip};
 use halfopen_reqwest::ReqwestClassify;
-use halfopen_tower::CircuitBreakerLayer;
+use halfopen_tower::{CircuitBreakerLayer, ClassifiedLayer};
 use reqwest::{Method, Request, Response};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,9 +29,7 @@ async fn main() -> Result<(), BoxError> {
     call(ServiceBuilder::new().layer(layer("with middleware")?).service(with_middleware), server).await
 }
 
-type Layer = CircuitBreakerLayer<halfopen_tower::Single, halfopen_tower::Custom<ReqwestClassify>>;
-
-fn layer(name: &str) -> Result<Layer, halfopen::ConfigError> {
+fn layer(name: &str) -> Result<ClassifiedLayer<ReqwestClassify>, halfopen::ConfigError> {
     let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(2)).build()?;
     let breaker = CircuitBreaker::new(name.to_owned(), config);
     Ok(CircuitBreakerLayer::new(breaker).classify(ReqwestClassify::new()))
@@ -51,7 +49,7 @@ where
     Ok(())
 }
 
-/// A server that has no time for anybody.
+/// A server that answers every request with 503.
 async fn overloaded() -> Result<SocketAddr, BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -59,7 +57,7 @@ async fn overloaded() -> Result<SocketAddr, BoxError> {
         let answer =
             b"HTTP/1.1 503 Busy\r\nretry-after: 20\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
         while let Ok((mut stream, _)) = listener.accept().await {
-            // Who hangs up early has gone: there is nothing to be done about it.
+            // Errors are ignored: the client has closed the connection early.
             let _ = stream.read(&mut [0; 1024]).await;
             let _ = stream.write_all(answer).await;
         }

@@ -15,8 +15,8 @@ use halfopen_config::{Document, Format, Live, Loader};
 use halfopen_http::{
     GrpcClassify, GrpcCode, WatchedCall, grpc_timeout as deadline, retry_after as hint, retry_hint,
 };
-use halfopen_tonic::{PerMethod, PerService};
-use halfopen_tower::Key;
+use halfopen_tonic::adapter::{PerMethod, PerService};
+use halfopen_tower::adapter::Key;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body::{Body, Frame};
 

@@ -11,22 +11,24 @@ use crate::errors::{
     grpc_error, outcome_of_body, outcome_of_call, outcome_of_error, outcome_of_status, status_in,
 };
 
-/// Classifies a call by the [`Status`] in its error, as a caller of a tonic client gets it.
+/// Classifies the results of calls by the [`Status`] in their error.
 ///
-/// A status that the peer sent is judged by its code, by the rules of a [`GrpcClassify`]; a `Cancelled` among them
-/// is a failure: who cancels does not wait for the status. One that tonic made of an error (a refused connection, a
-/// reset, a timeout) is a failure, whatever its code. What this side did itself is ignored: a rejection, a call that
-/// was cancelled, a message that the client refuses to send. The pushback and the `RetryInfo` of a failure are the
-/// hint for the wait.
+/// - A status sent by the peer is classified by its code, with the rules of a [`GrpcClassify`]. A `Cancelled` from the
+///   peer is a failure, because a caller that cancels its call does not receive a status.
+/// - A status that tonic created from an error (a refused connection, a reset, a timeout) is a failure, whatever its
+///   code is.
+/// - A [local](halfopen_http::is_local) error is ignored: a rejection, a call that was cancelled here, a message that the
+///   client refuses to send.
+/// - An error without a status is a failure.
 ///
-/// The error may be a `Status` or hold one: boxed, shared, in a [`CircuitBreakerError`](halfopen::CircuitBreakerError)
-/// or, if it is a boxed error, anywhere in its `source()` chain. An error without a status is a failure. To walk the
-/// chain of a typed error (that of an SDK over tonic) use [`typed_errors`](Self::typed_errors); for an error that
-/// hides its status from `source()` take it out and ask [`outcome`](Self::outcome).
+/// The pushback and the `RetryInfo` of a failure are the hint for the wait.
+///
+/// The error can be a `Status` or contain one: boxed, shared, in a
+/// [`CircuitBreakerError`](halfopen::CircuitBreakerError) or, for a boxed error, anywhere in its `source()` chain. To walk
+/// the chain of a typed error, such as that of an SDK over tonic, use [`typed_errors`](Self::typed_errors). If an error
+/// hides its status from `source()`, extract the status and call [`outcome`](Self::outcome).
 ///
 /// # Examples
-///
-/// A stream of messages behind a breaker; `tonic::Streaming` is such a stream.
 ///
 /// ```
 /// use halfopen::{Classify, Outcome};
@@ -41,17 +43,19 @@ use crate::errors::{
 pub struct StatusClassify(GrpcClassify);
 
 impl StatusClassify {
-    /// A classifier with these rules; `StatusClassify::default()` has the default ones.
+    /// Creates a classifier with these rules. `StatusClassify::default()` has the default rules.
     pub const fn new(rules: GrpcClassify) -> StatusClassify {
         StatusClassify(rules)
     }
 
-    /// Returns what a status means.
+    /// Returns the outcome of a call that failed with this status.
     pub fn outcome(&self, status: &Status) -> Outcome {
         outcome_of_status(status, self.0)
     }
 
-    /// Returns what an error means: by the outermost [`Status`] in its chain; a failure if there is none.
+    /// Returns the outcome of a call that failed with this error, by the outermost [`Status`] in its chain.
+    ///
+    /// An error without a status is a failure.
     ///
     /// # Examples
     ///
@@ -67,7 +71,7 @@ impl StatusClassify {
         outcome_of_error(error, self.0)
     }
 
-    /// The same classifier for a typed error, whose `source()` chain is walked.
+    /// Returns the same classifier for typed errors, which walks the `source()` chain of the error.
     ///
     /// # Examples
     ///
@@ -98,7 +102,9 @@ impl<T, E: 'static> Classify<T, E> for StatusClassify {
     }
 }
 
-/// A [`StatusClassify`] of typed errors; made by [`StatusClassify::typed_errors`].
+/// A [`StatusClassify`] for errors of any type, which walks their `source()` chain.
+///
+/// Created by [`StatusClassify::typed_errors`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TypedStatusClassify(StatusClassify);
 
@@ -120,7 +126,7 @@ fn hint_of(error: &(dyn Error + 'static)) -> Option<Duration> {
     retry_hint(status.metadata().as_ref(), status.details())
 }
 
-/// The rules of a layer's calls: those of the codes, and what is known of tonic's errors.
+/// The rules of the layer: those for the codes, and those for the errors of tonic.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rules(pub(crate) GrpcClassify);
 
@@ -151,8 +157,10 @@ impl ClassifyHead for Rules {
     }
 }
 
-/// An answer that a service further in has made of a breaker's rejection; tonic leaves the status with its
-/// source in the extensions. Only an answer that says it failed is looked into.
+/// Returns `true` if an inner service has created the response from the rejection of a breaker.
+///
+/// tonic keeps the status and its source in the extensions of the response. The status in the headers is checked
+/// first, as a response that succeeded can have a status in its extensions that has nothing to do with it.
 fn is_rejection<B>(response: &Response<B>) -> bool {
     GrpcCode::from_headers(response.headers()).is_some_and(|code| code != GrpcCode::Ok)
         && response.extensions().get::<Status>().is_some_and(|status| halfopen::rejection(status).is_some())

@@ -6,12 +6,12 @@ use tonic::Status;
 
 use crate::{StatusClassify, rejected_status};
 
-/// A generated client and a breaker around each call that is made through it.
+/// A generated client whose calls are protected by a circuit breaker.
 ///
-/// For clients whose channel cannot be layered, or where a call is more than one request (a retry, a
-/// lookup and then a read). A [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer) around the channel
-/// sees more: the deadline of a request, and how a stream ends. This one classifies the `Result` of the operation
-/// by [`StatusClassify`].
+/// For clients whose channel cannot be layered, and for calls that consist of several requests, such as a retry or a
+/// lookup followed by a read. The outcome is that of the `Result`, classified by [`StatusClassify`]. A
+/// [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer) around the channel additionally sees the deadline of a
+/// request and the end of a stream.
 ///
 /// # Examples
 ///
@@ -20,7 +20,7 @@ use crate::{StatusClassify, rejected_status};
 /// use halfopen_tonic::ResilientGrpcClient;
 /// use tonic::{Code, Response, Status};
 ///
-/// // As tonic generates them.
+/// // Stands for a client that tonic generates.
 /// #[derive(Clone)]
 /// struct InventoryClient;
 /// impl InventoryClient {
@@ -52,12 +52,12 @@ pub struct ResilientGrpcClient<C> {
 }
 
 impl<C> ResilientGrpcClient<C> {
-    /// A client whose calls pass this breaker.
+    /// Creates a client whose calls are protected by `breaker`.
     pub fn new(client: C, breaker: CircuitBreaker) -> ResilientGrpcClient<C> {
         ResilientGrpcClient { client, breaker, classify: StatusClassify::default() }
     }
 
-    /// Sets which codes are failures, and which are ignored.
+    /// Sets the rules that classify status codes.
     pub fn classify(mut self, rules: GrpcClassify) -> ResilientGrpcClient<C> {
         self.classify = StatusClassify::new(rules);
         self
@@ -68,23 +68,23 @@ impl<C> ResilientGrpcClient<C> {
         &self.breaker
     }
 
-    /// Returns the client; calls made on it pass no breaker.
+    /// Returns a reference to the inner client. Calls on it bypass the breaker.
     pub fn get_ref(&self) -> &C {
         &self.client
     }
 }
 
 impl<C: Clone> ResilientGrpcClient<C> {
-    /// Makes a call with a clone of the client, which for tonic's is cheap.
+    /// Calls `operation` with a clone of the client. The clients of tonic are cheap to clone.
     ///
     /// # Errors
     ///
-    /// The status of the operation; or, if the breaker rejects the call, a
-    /// [`rejected_status`](crate::rejected_status), in which [`halfopen::rejection`] finds the rejection.
+    /// Returns the status of the operation, or a [`rejected_status`](crate::rejected_status) if the breaker rejects
+    /// the call. [`halfopen::rejection`] finds the rejection in it.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is done, the call is abandoned, and a probe gives its slot back.
+    /// If the future is dropped before completion, the call is abandoned, and a probe releases its slot.
     pub async fn call<F, Fut, T>(&self, operation: F) -> Result<T, Status>
     where
         F: FnOnce(C) -> Fut,

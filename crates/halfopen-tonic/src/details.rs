@@ -1,8 +1,8 @@
-//! The details of a rejection, as `grpc-status-details-bin` holds them.
+//! Encodes the details of a rejection for `grpc-status-details-bin`.
 //!
-//! `google.rpc.Status { 1: code, 2: message, 3: repeated Any { 1: type, 2: value } }` with a `RetryInfo { 1:
-//! Duration { 1: seconds, 2: nanos } }` and an `ErrorInfo { 1: reason, 2: domain, 3: map }`. So little of
-//! protobuf needs no library.
+//! The messages are `google.rpc.Status { 1: code, 2: message, 3: repeated Any { 1: type, 2: value } }`, `RetryInfo { 1:
+//! Duration { 1: seconds, 2: nanos } }` and `ErrorInfo { 1: reason, 2: domain, 3: map }`. They are encoded by hand, as
+//! varints and length-delimited fields do not justify a dependency.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use halfopen::Rejected;
 use halfopen::adapter::Printable;
 use tonic::Code;
 
-/// What `ErrorInfo` says a rejection is.
+/// The `reason` and the `domain` of `ErrorInfo`.
 const REASON: &str = "CIRCUIT_OPEN";
 const DOMAIN: &str = "halfopen";
 
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
-/// A `google.rpc.Status` about this rejection.
+/// Encodes a `google.rpc.Status` for a rejection.
 pub(crate) fn of(rejected: &Rejected, code: Code, message: &str) -> Vec<u8> {
     let retry_info = rejected.retry_after().map(retry_info);
     let status = Message::new().number(1, code as u64).text(2, message);
@@ -29,7 +29,7 @@ pub(crate) fn of(rejected: &Rejected, code: Code, message: &str) -> Vec<u8> {
 }
 
 fn retry_info(delay: Duration) -> Message {
-    // Seconds beyond i64 would be read as negative; nobody waits so long.
+    // The field is an int64, and a larger value would be decoded as a negative wait.
     let seconds = delay.as_secs().min(i64::MAX as u64);
     Message::new().message(1, Message::new().number(1, seconds).number(2, delay.subsec_nanos().into()))
 }
@@ -43,7 +43,7 @@ fn any(kind: &str, value: Message) -> Message {
     Message::new().text(1, kind).message(2, value)
 }
 
-/// A message being written.
+/// The encoded fields of a message.
 struct Message(Vec<u8>);
 
 impl Message {
@@ -51,7 +51,7 @@ impl Message {
         Message(Vec::new())
     }
 
-    /// Zero is what a number that is left out is read as.
+    /// Appends a number, unless it is zero, which is the default of a field that is absent.
     fn number(mut self, field: u64, number: u64) -> Message {
         if number != 0 {
             self.varint(field << 3);

@@ -1,4 +1,4 @@
-//! What an error of a gRPC call means.
+//! The outcomes of the errors of gRPC calls.
 
 use std::any::Any;
 use std::error::Error;
@@ -9,28 +9,29 @@ use halfopen::{CircuitBreakerError, Outcome};
 use halfopen_http::{GrpcClassify, GrpcCode, as_error, is_local};
 use tonic::{Code, Status, TimeoutExpired};
 
-/// What the error of a call that brought no answer means; [`None`] if its type is unknown here.
+/// Returns the outcome of a call that failed without a response, or [`None`] if the type of the error is unknown.
 ///
-/// Errors of the transport fail whatever code tonic would make of them: without its `server` feature
-/// every reset is an Unknown, with it a reset can be a Cancelled.
+/// An error of the transport is not converted to a status first, because its code depends on the features of tonic:
+/// without `server` every reset is an Unknown, with `server` a reset can be a Cancelled.
 pub(crate) fn outcome_of_call(error: &dyn Any, rules: GrpcClassify) -> Option<Outcome> {
     let error = grpc_error(error)?;
     if is_local(error) {
         return Some(Outcome::Ignored);
     }
     let status = error.downcast_ref::<Status>()?;
-    // A layer between here and the channel has answered itself. Whether the server was asked is unknown, so that a
-    // success would be made up.
+    // The status comes from a layer between this one and the channel. It is not known whether the server was called,
+    // so that a code that is no failure is no success either.
     let outcome = outcome_of_status(status, rules);
     Some(if outcome.is_failure() { outcome } else { Outcome::Ignored })
 }
 
-/// What an error in the body of an answer means; [`None`] if it is a failure like any other.
+/// Returns [`Outcome::Ignored`] for a local error in the body of a response, and [`None`] for all others, which are
+/// failures.
 pub(crate) fn outcome_of_body(error: &dyn Any) -> Option<Outcome> {
     grpc_error(error).is_some_and(is_local).then_some(Outcome::Ignored)
 }
 
-/// What an error means that may hold a status, anywhere in its chain; a failure if it holds none.
+/// Returns the outcome of an error by the status in its chain. An error without a status is a failure.
 pub(crate) fn outcome_of_error(error: &(dyn Error + 'static), rules: GrpcClassify) -> Outcome {
     if is_local(error) {
         return Outcome::Ignored;
@@ -38,7 +39,8 @@ pub(crate) fn outcome_of_error(error: &(dyn Error + 'static), rules: GrpcClassif
     status_in(error).map_or(Outcome::Failure, |status| outcome_of_status(status, rules))
 }
 
-/// What a status means: by its code if the peer sent it, and if it was made of an error, by that.
+/// Returns the outcome of a status: by its source if it was created from an error, and by its code if the peer sent
+/// it.
 pub(crate) fn outcome_of_status(status: &Status, rules: GrpcClassify) -> Outcome {
     if is_local(status) {
         Outcome::Ignored
@@ -51,7 +53,7 @@ pub(crate) fn outcome_of_status(status: &Status, rules: GrpcClassify) -> Outcome
     }
 }
 
-/// The outermost status in an error's chain.
+/// Returns the outermost status in the chain of an error.
 pub(crate) fn status_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Status> {
     error_chain(error).find_map(|error| {
         let boxed = error.downcast_ref::<Box<Status>>().map(|status| &**status);
@@ -60,8 +62,9 @@ pub(crate) fn status_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Stat
     })
 }
 
-/// The error in a value that may be anything: those of clients, boxed or not, and a status in a box or a
-/// [`CircuitBreakerError`].
+/// Returns the error in a value of any type, or [`None`] if the type is unknown.
+///
+/// The known types are those of [`as_error`], and [`Status`], also in a box, an [`Arc`] or a [`CircuitBreakerError`].
 pub(crate) fn grpc_error(value: &dyn Any) -> Option<&(dyn Error + 'static)> {
     error_as::<Status>(value)
         .or_else(|| error_as::<Box<Status>>(value))

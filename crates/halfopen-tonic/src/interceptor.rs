@@ -6,15 +6,16 @@ use crate::rejected_status;
 
 /// Rejects calls while a breaker is open, and records nothing.
 ///
-/// An interceptor sees a request's metadata and no answer, so it can reject and cannot observe. This one
-/// asks with [`check`](CircuitBreaker::check), counts its rejections, and takes no permit, since nothing would record
-/// its outcome. So it opens nothing, closes nothing and limits no probes: **something else must feed the breaker**, a
-/// [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer) or a
-/// [`ResilientGrpcClient`](crate::ResilientGrpcClient) on the same one. If you can use the layer, use it alone.
+/// An interceptor sees the metadata of a request but not the response, so it can reject calls but not record their
+/// outcomes. This one calls [`check`](CircuitBreaker::check), counts its rejections, and acquires no permit. It
+/// therefore neither opens nor closes the breaker, and does not limit the probes. **The outcomes must be recorded
+/// elsewhere**, by a [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer) or a
+/// [`ResilientGrpcClient`](crate::ResilientGrpcClient) with the same breaker. Where the layer can be used, use the layer
+/// alone.
 ///
-/// tonic turns an interceptor's error into an answer, so that the status of the caller has the code, the message
-/// and the details of [`rejected_status`](crate::rejected_status), and no source:
-/// [`halfopen::rejection`] finds nothing in it.
+/// tonic converts the error of an interceptor to a response. The caller's status has the code, the message and the
+/// details of [`rejected_status`](crate::rejected_status), but no source, so that [`halfopen::rejection`] returns
+/// [`None`] for it.
 ///
 /// # Examples
 ///
@@ -38,7 +39,7 @@ pub struct CircuitBreakerInterceptor {
 }
 
 impl CircuitBreakerInterceptor {
-    /// An interceptor that rejects calls while this breaker is open.
+    /// Creates an interceptor that rejects calls while `breaker` is open.
     pub fn new(breaker: CircuitBreaker) -> CircuitBreakerInterceptor {
         CircuitBreakerInterceptor { breaker }
     }

@@ -1,14 +1,14 @@
 use std::borrow::Cow;
 
-use halfopen_tower::Key;
+use halfopen_tower::adapter::Key;
 use http::Request;
 
-/// One breaker per method, named `package.Service/Method`:
+/// Names one breaker per method, `package.Service/Method`:
 /// [`GrpcCircuitBreakerLayer::per_method`](crate::GrpcCircuitBreakerLayer::per_method).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PerMethod;
 
-/// One breaker per service, named `package.Service`:
+/// Names one breaker per service, `package.Service`:
 /// [`GrpcCircuitBreakerLayer::per_service`](crate::GrpcCircuitBreakerLayer::per_service).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PerService;
@@ -26,8 +26,10 @@ impl<B> Key<Request<B>> for PerService {
     }
 }
 
-/// The last two segments of a path. Of the path, because a server sees no `GrpcMethod`; the last two,
-/// because a client's origin can put a prefix before them.
+/// Returns the last two segments of a path.
+///
+/// The extension `GrpcMethod` would be more direct, but a server does not have it. The segments are counted from the
+/// end, because the origin of a client can add a prefix.
 fn method_of(path: &str) -> &str {
     let mut slashes = path.rmatch_indices('/').map(|(at, _)| at);
     let second_last = slashes.nth(1);

@@ -2,21 +2,25 @@ use std::fmt;
 
 use halfopen::{CircuitBreaker, Registry};
 use halfopen_http::GrpcClassify;
+use halfopen_tower::HttpCircuitBreakerLayer;
 #[cfg(feature = "tokio")]
-use halfopen_tower::Waiting;
-use halfopen_tower::{HttpCircuitBreakerLayer, Keyed, Single};
+use halfopen_tower::adapter::Waiting;
+use halfopen_tower::adapter::{Keyed, Single};
 use tower_layer::Layer;
 
 use crate::classify::Rules;
-use crate::{GrpcCircuitBreakerService, PerMethod, PerService, StatusError, TrailersOnly};
+use crate::key::{PerMethod, PerService};
+use crate::on_reject::{StatusError, TrailersOnly};
+use crate::service::GrpcCircuitBreakerService;
 
-/// Puts a circuit breaker around a `Channel`, or around any gRPC `Service`, whatever its bodies are.
+/// Protects a `Channel`, or any other gRPC `Service`, with a circuit breaker.
 ///
-/// Unary calls and streams of every kind pass. How a call ended is read from its answer: the
-/// `grpc-status` in the headers or the trailers, an HTTP status of something that speaks no gRPC, an error of
-/// the transport or the body. See [`WatchedBody`](halfopen_http::WatchedBody) for the cases.
+/// Unary calls and all kinds of streams are supported, with any type of body. The outcome of a call is read from its
+/// response: the `grpc-status` in the headers or the trailers, the HTTP status of a peer that does not speak gRPC (a
+/// proxy, for example), or an error of the transport or the body. [`WatchedBody`](halfopen_http::WatchedBody) lists the
+/// cases.
 ///
-/// All services that one layer makes, and all their clones, share its breaker (or its registry).
+/// All services created by one layer, and all their clones, share its breaker or its registry.
 ///
 /// # Examples
 ///
@@ -32,7 +36,7 @@ use crate::{GrpcCircuitBreakerService, PerMethod, PerService, StatusError, Trail
 /// let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).build()?;
 /// let breaker = CircuitBreaker::new("inventory", config);
 ///
-/// // Nobody listens there. A generated client would be `InventoryClient::new(channel)`.
+/// // No server listens on this port. A generated client would be `InventoryClient::new(channel)`.
 /// let channel = Channel::from_static("http://127.0.0.1:1").connect_lazy();
 /// let mut channel = ServiceBuilder::new().layer(GrpcCircuitBreakerLayer::new(breaker)).service(channel);
 ///
@@ -50,21 +54,21 @@ use crate::{GrpcCircuitBreakerService, PerMethod, PerService, StatusError, Trail
 pub struct GrpcCircuitBreakerLayer<A = Single, M = StatusError>(HttpCircuitBreakerLayer<A, Rules, M>);
 
 impl GrpcCircuitBreakerLayer {
-    /// One breaker for every call.
+    /// Creates a layer with one breaker for all calls.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self::with(Single::new(breaker))
     }
 
-    /// One breaker of the registry per method, named `package.Service/Method`.
+    /// Creates a layer with one breaker of `registry` per method, named `package.Service/Method`.
     ///
-    /// The name is borrowed from the end of the request's path, so a prefix that a client's origin puts before
-    /// it is no part of it. On a server the paths are the callers' choice: put the layer around a service,
-    /// where its methods are known, or give the registry a capacity.
+    /// The name is borrowed from the end of the request's path, so that a prefix added by the origin of a client is
+    /// not part of it. On a server the callers choose the paths: wrap a single service, whose methods are known, or set
+    /// the [`capacity`](halfopen::RegistryBuilder::capacity) of the registry.
     pub fn per_method(registry: Registry) -> GrpcCircuitBreakerLayer<Keyed<PerMethod>> {
         GrpcCircuitBreakerLayer::with(Keyed::new(registry, PerMethod))
     }
 
-    /// One breaker of the registry per service, named `package.Service`.
+    /// Creates a layer with one breaker of `registry` per service, named `package.Service`.
     pub fn per_service(registry: Registry) -> GrpcCircuitBreakerLayer<Keyed<PerService>> {
         GrpcCircuitBreakerLayer::with(Keyed::new(registry, PerService))
     }
@@ -77,7 +81,7 @@ impl<A> GrpcCircuitBreakerLayer<A> {
 }
 
 impl<A, M> GrpcCircuitBreakerLayer<A, M> {
-    /// Sets which codes are failures, and which are ignored.
+    /// Sets the rules that classify status codes.
     pub fn classify(self, rules: GrpcClassify) -> Self {
         Self(self.0.classify(Rules(rules)))
     }
@@ -85,16 +89,16 @@ impl<A, M> GrpcCircuitBreakerLayer<A, M> {
 
 #[cfg(feature = "tokio")]
 impl<M> GrpcCircuitBreakerLayer<Single, M> {
-    /// Waits instead of rejecting, for balancers: `poll_ready` stays `Pending` while the breaker is open or has all
-    /// its probes out, and is woken when that ends.
+    /// Waits instead of rejecting: `poll_ready` is `Pending` while the breaker is open or all its probes are in
+    /// flight, and the task is woken when the breaker permits calls again. For balancers.
     ///
-    /// An open breaker answers fastest of all, so a balancer that only sees load sends most calls to the endpoint
-    /// that is down. With one layer like this around the channel of each endpoint it leaves that endpoint out. See
+    /// An open breaker responds faster than any server, so that a balancer that compares load sends most calls to the
+    /// endpoint that is down. With this layer around the channel of each endpoint, the balancer skips that endpoint. See
     /// [`CircuitBreakerLayer::wait_while_open`](halfopen_tower::CircuitBreakerLayer::wait_while_open).
     ///
     /// # Panics
     ///
-    /// `poll_ready` panics while the breaker is open if there is no tokio runtime with its timer.
+    /// `poll_ready` panics while the breaker is open if it is called outside a tokio runtime with a timer.
     ///
     /// # Examples
     ///
@@ -115,7 +119,7 @@ impl<M> GrpcCircuitBreakerLayer<Single, M> {
     ///     Constant::new(layer.layer(Channel::from_static(address).connect_lazy()), 1)
     /// });
     /// let balance = Balance::new(ServiceList::new::<http::Request<tonic::body::Body>>(replicas));
-    /// let channel = Buffer::new(balance, 1024); // `Clone`, as generated clients want it
+    /// let channel = Buffer::new(balance, 1024); // `Clone`, which generated clients require
     /// // let mut client = InventoryClient::new(channel);
     /// # let _ = channel;
     /// # }
@@ -126,16 +130,15 @@ impl<M> GrpcCircuitBreakerLayer<Single, M> {
 }
 
 impl<A> GrpcCircuitBreakerLayer<A> {
-    /// Answers a rejected call, instead of failing it: with a status and no message, the Trailers-Only form.
+    /// Answers rejected calls with a status and no message (the Trailers-Only form), instead of an error.
     ///
-    /// For servers, whose services have no errors: a service that protects itself, or what it stands before.
-    /// The error stays that of the inner service, and the name of a
-    /// [`NamedService`](tonic::server::NamedService) is kept, so that the result can be added to
-    /// `tonic::transport::Server` or `tonic::service::Routes`. The inner service's body must be `Default`,
-    /// which tonic's is.
+    /// For servers, whose services are infallible. The error is that of the inner service, and a
+    /// [`NamedService`](tonic::server::NamedService) keeps its name, so that the result can be added to
+    /// `tonic::transport::Server` or `tonic::service::Routes`. The body of the inner service must be `Default`, as
+    /// tonic's is.
     ///
-    /// A handler that returns the status of a rejected call further down is ignored by this breaker, as
-    /// long as the status keeps its source: a rejection is nobody's failure.
+    /// If a handler returns the status with which another breaker rejected a call of its own, this breaker ignores
+    /// the call, provided that the status still has its source.
     ///
     /// # Examples
     ///

@@ -1,10 +1,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //! Circuit breakers for [tonic](https://docs.rs/tonic): a layer for channels and services, a client, an interceptor.
 //!
-//! [`GrpcCircuitBreakerLayer`] goes around a `Channel` or any gRPC service: it reads the `grpc-status` of every answer,
-//! in the headers or the trailers, and rejects calls with a `Status` UNAVAILABLE while the breaker is open.
-//! [`ResilientGrpcClient`] goes around a generated client where the channel cannot be layered, [`StatusClassify`]
-//! around the `Result` of any SDK over tonic. The README has a section for each side of the network.
+//! [`GrpcCircuitBreakerLayer`] wraps a `Channel` or any gRPC service. It reads the `grpc-status` of every response, in
+//! the headers or the trailers, and rejects calls with a `Status` UNAVAILABLE while the breaker is open.
+//! [`ResilientGrpcClient`] wraps a generated client whose channel cannot be layered, and [`StatusClassify`] classifies
+//! the `Result` of any SDK over tonic. The README has a section for clients and one for servers.
 //!
 //! # Examples
 //!
@@ -18,7 +18,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! let channel = Endpoint::from_static("http://inventory.internal:50051")
-//!     .connect_timeout(Duration::from_secs(1)) // tonic has none of its own
+//!     .connect_timeout(Duration::from_secs(1)) // tonic has no default
 //!     .timeout(Duration::from_secs(2))
 //!     .connect_lazy();
 //!
@@ -33,6 +33,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub mod adapter;
+mod aliases;
 mod classify;
 mod client;
 mod details;
@@ -44,11 +46,12 @@ mod on_reject;
 mod service;
 mod status;
 
+#[cfg(feature = "tokio")]
+pub use aliases::WaitingService;
+pub use aliases::{KeyedService, TrailersOnlyService};
 pub use classify::{StatusClassify, TypedStatusClassify};
 pub use client::ResilientGrpcClient;
 pub use interceptor::CircuitBreakerInterceptor;
-pub use key::{PerMethod, PerService};
 pub use layer::GrpcCircuitBreakerLayer;
-pub use on_reject::{StatusError, TrailersOnly};
 pub use service::{GrpcCircuitBreakerService, GrpcResponseFuture};
 pub use status::rejected_status;

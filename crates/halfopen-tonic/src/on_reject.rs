@@ -1,16 +1,16 @@
 use halfopen::{BoxError, Rejected};
-use halfopen_tower::OnReject;
+use halfopen_tower::adapter::OnReject;
 use http::Response;
 
 use crate::rejected_status;
 
-/// A rejection is an error, a boxed [`Status`](tonic::Status), and the inner error is passed on as it is.
+/// Returns rejections as errors, each a boxed [`Status`](tonic::Status). Inner errors are boxed without a wrapper.
 ///
-/// For clients: tonic hands that very status to the caller, its source included.
+/// For clients: tonic returns the same status to the caller, including its source.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StatusError;
 
-/// A rejection is an answer, a status without a message, and the error stays that of the inner service:
+/// Answers rejections with a response that has a status and no message. The error is that of the inner service:
 /// [`GrpcCircuitBreakerLayer::trailers_only`](crate::GrpcCircuitBreakerLayer::trailers_only).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrailersOnly;

@@ -1,44 +1,45 @@
 use std::fmt;
 use std::task::{Context, Poll};
 
-use halfopen_tower::{HttpCircuitBreakerService, HttpResponseFuture, Single};
+use halfopen_tower::adapter::Single;
+use halfopen_tower::{HttpCircuitBreakerService, HttpResponseFuture};
 use http::Request;
 use tonic::server::NamedService;
 use tower_service::Service;
 
-use crate::StatusError;
 use crate::classify::Rules;
+use crate::on_reject::StatusError;
 
-/// The service within: that of every HTTP client, with the rules of gRPC.
+/// The HTTP service that is wrapped, with the rules of gRPC.
 pub(crate) type Http<S, A, M> = HttpCircuitBreakerService<S, A, Rules, M>;
 
 /// The future of a call of a [`GrpcCircuitBreakerService`].
 pub type GrpcResponseFuture<F, M, Request, T, E> = HttpResponseFuture<F, Rules, M, Request, T, E>;
 
-/// A gRPC service whose calls pass through a circuit breaker; made by a
+/// A gRPC service that is protected by a circuit breaker. Created by a
 /// [`GrpcCircuitBreakerLayer`](crate::GrpcCircuitBreakerLayer).
 ///
-/// While the one breaker of [`new`](crate::GrpcCircuitBreakerLayer::new) is open `poll_ready` returns `Ready`
-/// without polling the inner service, and the call is rejected without it. An error of the inner service's own
-/// `poll_ready` is passed on and counts as one failed call.
+/// While the breaker of [`new`](crate::GrpcCircuitBreakerLayer::new) is open, `poll_ready` returns `Ready` without
+/// polling the inner service, and calls are rejected without calling it. An error of the inner `poll_ready` is
+/// returned and counts as one failed call.
 ///
-/// A clone shares the breaker and nothing else: it must be polled ready by itself. A clone whose call is rejected
-/// gives back what its `poll_ready` reserved, the place in the buffer of a `Channel` for example.
+/// Clones share the breaker only; each clone must be polled ready by itself. When a call is rejected, the clone
+/// releases what its `poll_ready` reserved, such as a slot in the buffer of a `Channel`.
 #[derive(Clone)]
 pub struct GrpcCircuitBreakerService<S, A = Single, M = StatusError>(pub(crate) Http<S, A, M>);
 
 impl<S, A, M> GrpcCircuitBreakerService<S, A, M> {
-    /// Returns the inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         self.0.get_ref()
     }
 
-    /// Returns the inner service; calls made on it pass no breaker.
+    /// Returns a mutable reference to the inner service. Calls on it bypass the breaker.
     pub fn get_mut(&mut self) -> &mut S {
         self.0.get_mut()
     }
 
-    /// Returns the inner service, without the breaker.
+    /// Converts into the inner service.
     pub fn into_inner(self) -> S {
         self.0.into_inner()
     }

@@ -7,13 +7,14 @@ use crate::details;
 
 /// Returns the status of a rejected gRPC call.
 ///
-/// Its code is UNAVAILABLE and its message that of the rejection, which names the breaker and the time until the
-/// next try. Its details are a `google.rpc.RetryInfo`, if the time is known, and a `google.rpc.ErrorInfo` with the
-/// reason `CIRCUIT_OPEN`, the domain `halfopen` and the breaker's name as `breaker`. Its source is the [`Rejected`].
-/// The code, the message and the details travel to another process, the source does not.
+/// The code is UNAVAILABLE. The message is that of the rejection, which contains the name of the breaker and the time
+/// until the next attempt. The details are a `google.rpc.RetryInfo`, if the time is known, and a
+/// `google.rpc.ErrorInfo` with the reason `CIRCUIT_OPEN`, the domain `halfopen` and the name of the breaker as
+/// `breaker`. The source is the [`Rejected`]. The code, the message and the details are sent to the peer; the source
+/// exists only in this process.
 ///
-/// A name of more than 128 characters is cut in the message and the details: a status of more than the 8 KiB of
-/// headers that peers accept would arrive as an error of the protocol.
+/// Names are truncated to 128 characters in the message and the details. Peers accept 8 KiB of headers by default, and
+/// a longer status would become a protocol error.
 ///
 /// # Examples
 ///
@@ -53,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_details_say_when_to_retry_and_which_breaker_it_was() {
+    fn the_details_have_the_wait_and_the_breaker() {
         let status = open_for(Duration::from_millis(90_500));
         let details = status.check_error_details().unwrap();
         assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_millis(90_500)));
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_knows_when_there_is_no_retry_info() {
+    fn an_unknown_wait_has_no_retry_info() {
         let breaker = CircuitBreaker::builder("inventory").build();
         breaker.force_open();
         let details = rejected_status(breaker.try_acquire().unwrap_err()).check_error_details().unwrap();

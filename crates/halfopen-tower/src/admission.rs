@@ -6,58 +6,62 @@ use halfopen::{CircuitBreaker, OwnedPermit, Rejected};
 
 use crate::sealed::Sealed;
 
-/// The breaker of a service's calls: one for all, one per key, or one that is waited for.
+/// Admits the calls of a service, with one breaker or one per key.
 ///
-/// Sealed; public so that a bound can be written.
+/// This trait is sealed. It is public so that it can be named in bounds.
 pub trait Admission<Request>: Sealed {
-    /// Checks, before the inner service is polled, whether it should be.
+    /// Returns the step that `poll_ready` takes before it polls the inner service.
     fn poll_readiness(&mut self, cx: &mut Context<'_>) -> Poll<Readiness>;
 
-    /// The service has returned `Ready` with the inner service ready.
+    /// Notes that the service is about to return `Ready` with an inner service that is ready.
     #[inline]
     fn set_ready(&mut self) {}
 
-    /// Takes the permit of the next call if that needs nothing but a closed breaker.
+    /// Fast path of [`acquire`](Self::acquire): returns a permit if the breaker is known without the request and
+    /// closed, otherwise [`None`].
     #[inline]
     fn acquire_if_closed(&mut self) -> Option<OwnedPermit> {
         None
     }
 
-    /// Takes the permit of this request's call.
+    /// Acquires the permit for the call of `request`.
     ///
     /// # Errors
     ///
-    /// The rejection, which the breaker has counted.
+    /// Returns the rejection, which the breaker has already counted.
     fn acquire(&mut self, request: &Request) -> Result<OwnedPermit, Rejected>;
 
-    /// Takes the permit that records an inner service which will never be ready again; [`None`] if the breaker
-    /// is unknown or permits no call. Counts no rejection: the caller gets the inner service's error.
+    /// Returns a permit to record an inner service whose `poll_ready` failed, or [`None`] if the breaker is not
+    /// known without the request or permits no call.
+    ///
+    /// A refusal is not counted as a rejection, because the caller gets the error of the inner service.
     fn acquire_unready(&mut self) -> Option<OwnedPermit>;
 }
 
-/// The next step of `poll_ready`.
+/// The step that `poll_ready` takes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Readiness {
-    /// Poll the inner service.
+    /// Polls the inner service.
     Ready,
-    /// Return `Ready` without the inner service: the call that follows is rejected.
+    /// Returns `Ready` without polling the inner service. The next call is rejected.
     Reject,
-    /// `Ready` was returned without the inner service, and the breaker permits calls again: poll the inner
-    /// service, and stay ready for a rejected call if it is pending.
+    /// Polls the inner service, and returns `Ready` also if it is pending: a previous `poll_ready` returned
+    /// [`Reject`](Self::Reject), and the breaker permits calls again.
     Recovered,
 }
 
-/// One breaker for every call: [`CircuitBreakerLayer::new`](crate::CircuitBreakerLayer::new).
+/// Admits every call with one breaker: [`CircuitBreakerLayer::new`](crate::CircuitBreakerLayer::new).
 pub struct Single {
     pub(crate) breaker: CircuitBreaker,
-    // The inner service was not ready when `poll_ready` returned `Ready` for this, so the next call has to be
-    // rejected, whatever the state of the breaker is by then.
+    // The refusal for which `poll_ready` returned `Ready` without polling the inner service. The next call is
+    // rejected with it even if the breaker has closed since: calling a service that is not ready breaks the
+    // contract of `Service`.
     kept: Option<Refusal>,
 }
 
 impl Single {
-    /// One breaker for every call.
+    /// Creates an admission by `breaker`.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self { breaker, kept: None }
     }
@@ -76,7 +80,7 @@ impl Single {
     }
 }
 
-// A clone of a ready service is not ready, so a clone of a rejecting one does not reject.
+// The kept refusal stays with the original: readiness is not cloned, so the clone is polled by itself.
 impl Clone for Single {
     fn clone(&self) -> Self {
         Self::new(self.breaker.clone())
@@ -94,8 +98,8 @@ impl Sealed for Single {}
 impl<Request> Admission<Request> for Single {
     #[inline]
     fn poll_readiness(&mut self, _: &mut Context<'_>) -> Poll<Readiness> {
-        // Before the inner service: one that is polled ready and then not called would keep its reservation (a
-        // concurrency permit, a buffer's slot) from every other clone.
+        // Checked before the inner service is polled: an inner service that is ready but never called would hold
+        // its reservation (a concurrency permit, a slot of a buffer) without using it.
         if self.kept.is_none() && self.breaker.is_closed() {
             return Poll::Ready(Readiness::Ready);
         }
@@ -104,6 +108,7 @@ impl<Request> Admission<Request> for Single {
 
     #[inline]
     fn set_ready(&mut self) {
+        // A branch instead of a store, as the value is `None` on the permitted path.
         if self.kept.is_some() {
             self.kept = None;
         }

@@ -2,34 +2,33 @@ use std::convert::Infallible;
 
 use halfopen::{Classify, Outcome, OwnedPermit};
 
-use crate::OnReject;
-use crate::on_reject::FindLocal;
+use crate::on_reject::{FindLocal, OnReject};
 use crate::sealed::Sealed;
 
-/// Records the outcome of a call by its result.
+/// Classifies the result of a call and records it.
 ///
-/// Sealed; public so that a bound can be written.
+/// This trait is sealed. It is public so that it can be named in bounds.
 pub trait RecordOutcome<Request, T, E, M: OnReject<Request, T, E>>: Sealed {
-    /// Records how the call ended, and returns its result with the error of the service.
+    /// Records the outcome of `result`, and returns the result with its error mapped by `M`.
     ///
     /// # Errors
     ///
-    /// The call's own error, in the form that `M` gives it.
+    /// Returns the error of `result`, mapped by [`OnReject::map_error`].
     fn record(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error>;
 }
 
-/// Every `Err` is a failure, except one that was made on this side of the network, which is ignored: a rejection
-/// by another breaker, a bulkhead or a rate limit, and (feature `load-shed`) a shed of tower's `LoadShed`.
+/// The default classifier: every `Err` is a failure, except a local error, which is ignored.
 ///
-/// With boxed errors it is found wherever [`is_local`](crate::is_local) finds it. With
+/// Local errors are rejections by another breaker, a bulkhead or a rate limit, and, with feature `load-shed`, calls
+/// that tower's `LoadShed` has shed. Boxed errors are searched as by [`is_local`](crate::is_local). With
 /// [`typed_errors`](crate::CircuitBreakerLayer::typed_errors) and
-/// [`on_rejected`](crate::CircuitBreakerLayer::on_rejected) the error is not boxed and may be anything, so it is
-/// found in a `BoxError`, an `io::Error`, a `Rejected`, and a `CircuitBreakerError` of one of the first two; for an
-/// error type of your own use `.classify(halfopen::errors())`.
+/// [`on_rejected`](crate::CircuitBreakerLayer::on_rejected) errors are not boxed and can be of any type, so that only
+/// a `BoxError`, an `io::Error`, a `Rejected`, and a `CircuitBreakerError` of one of the first two are searched. For
+/// other error types use `.classify(halfopen::errors())`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultClassify;
 
-/// The user's classifier: [`CircuitBreakerLayer::classify`](crate::CircuitBreakerLayer::classify).
+/// A classifier of the user's: [`CircuitBreakerLayer::classify`](crate::CircuitBreakerLayer::classify).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Custom<C>(pub(crate) C);
 
@@ -61,10 +60,10 @@ where
     }
 }
 
-// Out of line, so that the path of a success stays short.
+// Not inlined, so that the code of a success stays small.
 #[inline(never)]
 fn record_error<Request, T, E, M: FindLocal<Request, T, E>>(permit: OwnedPermit, error: E) -> M::Error {
-    // Mapped first: a boxed error can be walked whatever type it was before.
+    // Mapped before it is classified: a boxed error can be searched whatever its original type is.
     let result = Err::<Infallible, _>(M::map_error(error));
     permit.settle(&result, &|result: &Result<Infallible, M::Error>| match result {
         Err(error) if M::is_local(error) => Outcome::Ignored,

@@ -1,11 +1,11 @@
 use halfopen::Clock;
 use tokio::time::Instant;
 
-/// Returns a clock that follows tokio's, so that tokio's paused time moves a breaker too.
+/// Returns a clock that follows tokio's, so that tokio's paused time applies to a breaker too.
 ///
-/// For tests of services that wait: under [`tokio::time::pause`][pause] a breaker with the system's clock stands still
-/// while tokio's timers run ahead. A service with [`wait_while_open`](crate::CircuitBreakerLayer::wait_while_open)
-/// is then ready when the wait is over by tokio's clock, and its call is rejected.
+/// For tests of services that wait. Under [`tokio::time::pause`][pause] tokio's timers advance, but a breaker with the
+/// system clock does not. A service with [`wait_while_open`](crate::CircuitBreakerLayer::wait_while_open) then
+/// becomes ready at the end of the wait on tokio's clock, and its call is rejected.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! The parts of a [`FallbackLayer`]: answers, the remembered part of a request, the errors they answer.
+//! [`FallbackLayer`], with its service, its future and the traits of its type parameters.
 
 mod answer;
 mod future;

@@ -7,28 +7,29 @@ use std::task::{Context, Poll};
 use halfopen::OwnedPermit;
 use pin_project_lite::pin_project;
 
-use crate::{OnReject, RecordOutcome};
+use crate::classify::RecordOutcome;
+use crate::on_reject::OnReject;
 
 pin_project! {
-    /// The future of a call of a [`CircuitBreakerService`](crate::CircuitBreakerService): the inner call and its
-    /// permit, or the answer to a rejected one.
+    /// The future of a call of a [`CircuitBreakerService`](crate::CircuitBreakerService).
     ///
-    /// A panic in the inner future is a failure and goes on unchanged.
+    /// Holds the permit of the call and records the outcome when the inner future completes. A panic of the inner
+    /// future is recorded as a failure and propagates.
     ///
     /// # Panics
     ///
-    /// It may panic if it is polled again after it is ready, or after the inner future panicked.
+    /// May panic if it is polled after completion, or after the inner future has panicked.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready, the call is abandoned: it counts by the breaker's `Abandoned` policy (by
-    /// default not at all), and a probe gives its slot back. Leaked, it keeps the slot until the probe's time is
-    /// over, which opens the breaker again.
+    /// If it is dropped before completion, the call is abandoned: it is counted by the breaker's `Abandoned` policy
+    /// (by default it is ignored), and a probe releases its slot. If it is leaked, a probe keeps its slot until the
+    /// `probe_timeout`, which reopens the breaker.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, C, M, Request, T, E> {
         #[pin]
         call: Call<F, C, T, E>,
-        // Types alone: the future has no use for the values.
+        // Named only by the bounds of `poll`, which needs no value of either type.
         mode: PhantomData<fn(Request) -> M>,
     }
 }
@@ -48,8 +49,10 @@ pin_project! {
     }
 }
 
-/// The permit of a call between its polls. During a poll it lies on the stack, where its own drop sees a panic
-/// pass that is the call's.
+/// The permit of a call while the call is not being polled.
+///
+/// During a poll the permit is on the stack instead, so that a panic of the inner future unwinds through it and is
+/// recorded as a failure.
 struct PermitGuard(Option<OwnedPermit>);
 
 impl<F, C, M, Request, T, E> ResponseFuture<F, C, M, Request, T, E> {
@@ -72,23 +75,23 @@ where
 {
     type Output = Result<T, M::Error>;
 
-    // Always, where the caller can see it: the result is then not written to memory to be read back immediately.
-    // All but the path of a success lies in functions of their own.
+    // Inlined into the caller, so that the result is not written to memory and read back immediately. Everything but
+    // the path of a success is in functions that are not inlined.
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, permit, classify } => {
-                let held = permit.0.take().expect("not polled after it was ready");
+                let on_stack = permit.0.take().expect("`ResponseFuture` polled after completion");
                 match inner.poll(cx) {
-                    Poll::Ready(result) => Poll::Ready(classify.record(held, result)),
+                    Poll::Ready(result) => Poll::Ready(classify.record(on_stack, result)),
                     Poll::Pending => {
-                        permit.0 = Some(held);
+                        permit.0 = Some(on_stack);
                         Poll::Pending
                     }
                 }
             }
             CallProjection::Rejected { answer } => {
-                Poll::Ready(answer.take().expect("not polled after it was ready"))
+                Poll::Ready(answer.take().expect("`ResponseFuture` polled after completion"))
             }
         }
     }
@@ -103,8 +106,9 @@ impl Drop for PermitGuard {
     }
 }
 
-// Only a drop in the middle of a call comes here, and it is an abandonment: the permit's own drop would take a
-// panic elsewhere in the task, which drops a healthy call, for the call's failure.
+// Reached only if the future is dropped between two polls. `abandon` is explicit, because the permit's own drop
+// records a failure while the thread panics. A panic elsewhere in the task drops this future as well, although the
+// callee did nothing wrong.
 #[cold]
 #[inline(never)]
 fn abandon(permit: OwnedPermit) {

@@ -1,4 +1,4 @@
-//! The layer for HTTP services, which sees the body of a response as well as its head.
+//! The layer for HTTP services, which inspects both the head and the body of a response.
 
 mod future;
 mod layer;

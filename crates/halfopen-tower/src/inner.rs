@@ -3,16 +3,18 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-/// The inner service, and whether it may hold a reservation for the next call.
+/// The inner service, which may hold a reservation for the next call.
 ///
 /// A service that was polled may hold a concurrency permit, a slot of a buffer, or a place in their queues, until
-/// it is called or dropped. If the call is rejected, a fresh instance takes its place. Nothing is asked of the
-/// service for that: that it can be cloned is known once its owner has been cloned, and an owner of which no
-/// clone was ever made keeps the instance for its own next call.
+/// it is called or dropped. When the call is rejected instead, a clone replaces it and releases the reservation.
+///
+/// This does not require `S: Clone`. The first `clone` of an `Inner` proves the bound and stores the function; an
+/// `Inner` that was never cloned keeps its reservation for its next call.
 pub(crate) struct Inner<S> {
     service: S,
-    /// Polled since its last call.
+    /// The service was polled since its last call.
     polled: bool,
+    /// `S::clone`, once it is known that `S` implements it. A `OnceLock` because `clone` takes `&self`.
     fresh: OnceLock<fn(&S) -> S>,
 }
 
@@ -39,7 +41,7 @@ impl<S> Inner<S> {
         self.service.call(request)
     }
 
-    /// Gives back whatever the service has reserved.
+    /// Releases what the service has reserved.
     #[inline]
     pub(crate) fn release(&mut self) {
         if self.polled {

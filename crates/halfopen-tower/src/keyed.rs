@@ -5,14 +5,15 @@ use std::task::{Context, Poll};
 
 use halfopen::{OwnedPermit, Registry, Rejected};
 
+use crate::admission::{Admission, Readiness};
 use crate::sealed::Sealed;
-use crate::{Admission, Readiness};
 
-/// Maps a request to the name of its breaker; every `Fn(&Request) -> Cow<str>` does.
+/// Names the breaker of a request.
 ///
-/// A type of its own can do so for requests of many types, a closure for one.
+/// Implemented for every `Fn(&Request) -> Cow<str>`. A closure accepts one type of request; implement the trait for a
+/// type to accept several.
 pub trait Key<Request> {
-    /// Returns the name of the breaker; a name that is borrowed from the request allocates nothing.
+    /// Returns the name of the breaker. A name that is borrowed from the request does not allocate.
     fn key<'a>(&self, request: &'a Request) -> Cow<'a, str>;
 }
 
@@ -25,7 +26,7 @@ where
     }
 }
 
-/// One breaker per key of the request: [`CircuitBreakerLayer::keyed`](crate::CircuitBreakerLayer::keyed).
+/// Admits each call with the breaker of its key: [`CircuitBreakerLayer::keyed`](crate::CircuitBreakerLayer::keyed).
 pub struct Keyed<K> {
     registry: Registry,
     // Shared, so that the closure need not be `Clone`.
@@ -33,7 +34,7 @@ pub struct Keyed<K> {
 }
 
 impl<K> Keyed<K> {
-    /// One breaker of this registry per key.
+    /// Creates an admission by the breakers of `registry`, which `key` names.
     pub fn new(registry: Registry, key: K) -> Self {
         Self { registry, key: Arc::new(key) }
     }
@@ -54,7 +55,7 @@ impl<K> fmt::Debug for Keyed<K> {
 impl<K> Sealed for Keyed<K> {}
 
 impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
-    // The key is in the request, and there is none yet.
+    // The key is part of the request, which is not known yet.
     fn poll_readiness(&mut self, _: &mut Context<'_>) -> Poll<Readiness> {
         Poll::Ready(Readiness::Ready)
     }
@@ -64,7 +65,7 @@ impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
         halfopen::adapter::into_permit(self.registry.get_or_create(&key))
     }
 
-    // The failure of which key is unknown.
+    // Without a request there is no key whose breaker could record the failure.
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {
         None
     }

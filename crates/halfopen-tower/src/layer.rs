@@ -4,20 +4,23 @@ use std::fmt;
 use halfopen::{CircuitBreaker, Outcome, Registry, Rejected};
 use tower_layer::Layer;
 
+use crate::admission::Single;
+use crate::classify::{Custom, DefaultClassify};
+use crate::keyed::Keyed;
+use crate::on_reject::{Boxed, OnRejected, Typed};
+use crate::service::CircuitBreakerService;
 #[cfg(feature = "tokio")]
-use crate::Waiting;
-use crate::{Boxed, CircuitBreakerService, Custom, DefaultClassify, Keyed, OnRejected, Single, Typed};
+use crate::wait::Waiting;
 
-/// Puts a circuit breaker around services.
+/// Protects services with a circuit breaker.
 ///
-/// A timeout *inside* the layer, nearer to the service, turns a hang into an error, and errors open the breaker. A
-/// timeout *outside* drops the call instead, which is an abandonment: by the default policy it counts for nothing, so
-/// a service that only hangs **never opens the breaker**; with
+/// Put timeouts *inside* this layer. There a timeout turns a call that hangs into an error, and errors open the
+/// breaker. A timeout *outside* drops the call instead, which abandons it. By the default policy abandoned calls are
+/// ignored, so that a service that only hangs **never opens the breaker**. With
 /// [`Abandoned::FailureAfter`](halfopen::Abandoned::FailureAfter) a call that is dropped at that age or later is a
-/// failure, and a hang opens the breaker from outside too.
+/// failure, and timeouts outside the layer open the breaker too.
 ///
-/// All services that one layer makes, and all their clones, share its breaker (or its registry), so that
-/// they learn together.
+/// All services created by one layer, and all their clones, share its breaker or its registry.
 ///
 /// # Examples
 ///
@@ -47,15 +50,16 @@ pub struct CircuitBreakerLayer<B = Single, C = DefaultClassify, M = Boxed> {
 }
 
 impl CircuitBreakerLayer {
-    /// One breaker for every service that the layer makes.
+    /// Creates a layer with one breaker for all services.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self { admission: Single::new(breaker), classify: DefaultClassify, mode: Boxed }
     }
 
-    /// One breaker of the registry per key; a key that is borrowed from the request allocates nothing.
+    /// Creates a layer with one breaker of `registry` per key. A key that is borrowed from the request does not
+    /// allocate.
     ///
-    /// The key is known only with the request, so the inner service is polled ready first. A clone whose call is
-    /// rejected gives back what that reserved; see [readiness](crate#readiness).
+    /// The key is part of the request, so the inner service is polled ready before the breaker is known. When a call
+    /// is rejected, the service releases what that reserved; see [readiness](crate#readiness).
     ///
     /// # Examples
     ///
@@ -81,7 +85,7 @@ impl CircuitBreakerLayer {
     /// # }
     /// ```
     ///
-    /// There is no breaker to wait for before the key is known, so this does not compile:
+    /// A service cannot wait for a breaker before the key is known, so this does not compile:
     ///
     /// ```compile_fail,E0599
     /// # use std::borrow::Cow;
@@ -98,17 +102,17 @@ impl CircuitBreakerLayer {
 }
 
 impl<B, C, M> CircuitBreakerLayer<B, C, M> {
-    /// Sets which results are failures: a [`Classify`](halfopen::Classify) of the inner service's response and
-    /// error, and `Clone`, since each call carries one.
+    /// Sets the classifier, a [`Classify`](halfopen::Classify) of the response and the error of the inner service.
     ///
-    /// Without it every `Err` is a failure, except one that was made [on this side](crate::is_local), which is
-    /// ignored. It sees the inner service's error before that is boxed or wrapped.
+    /// It must be `Clone`, because each call holds one, and sees the error before that is boxed or wrapped. By
+    /// default every `Err` is a failure, except a [local](crate::is_local) error, which is ignored.
     pub fn classify<D>(self, classify: D) -> CircuitBreakerLayer<B, Custom<D>, M> {
         CircuitBreakerLayer { admission: self.admission, classify: Custom(classify), mode: self.mode }
     }
 
-    /// [`classify`](Self::classify) with a closure, whose argument needs no type as long as the body does
-    /// not ask for one.
+    /// Sets the classifier as a closure, whose argument needs no type annotation if the body does not require one.
+    ///
+    /// See [`classify`](Self::classify).
     ///
     /// # Examples
     ///
@@ -139,9 +143,9 @@ impl<B, C, M> CircuitBreakerLayer<B, C, M> {
         self.classify(classify)
     }
 
-    /// Keeps the inner service's error type: the service's error is
-    /// [`CircuitBreakerError<S::Error>`](halfopen::CircuitBreakerError) instead of a
-    /// [`BoxError`](crate::BoxError), and nothing is asked of `S::Error`.
+    /// Preserves the error type of the inner service: the error of the service is
+    /// [`CircuitBreakerError<S::Error>`](halfopen::CircuitBreakerError) instead of [`BoxError`](crate::BoxError), without
+    /// a bound on `S::Error`.
     ///
     /// # Examples
     ///
@@ -159,7 +163,7 @@ impl<B, C, M> CircuitBreakerLayer<B, C, M> {
     ///
     /// match mail.oneshot(()).await {
     ///     Err(CircuitBreakerError::Rejected(rejected)) => assert_eq!(rejected.name(), "mail"),
-    ///     Err(CircuitBreakerError::Inner(code)) => unreachable!("the server said {code}"),
+    ///     Err(CircuitBreakerError::Inner(code)) => unreachable!("the server replied {code}"),
     ///     Ok(()) => unreachable!("the breaker is open"),
     /// }
     /// # }
@@ -168,8 +172,8 @@ impl<B, C, M> CircuitBreakerLayer<B, C, M> {
         self.mode(Typed)
     }
 
-    /// Answers a rejected request with a function: an error of the inner service's own type, or a canned
-    /// response. The service's error stays `S::Error`.
+    /// Answers rejected requests with a function, which returns a response or an error of the inner service's type.
+    /// The error of the service is `S::Error`.
     ///
     /// The function runs inside `call`, so it should not block.
     ///
@@ -205,20 +209,20 @@ impl<B, C, M> CircuitBreakerLayer<B, C, M> {
 
 #[cfg(feature = "tokio")]
 impl<C, M> CircuitBreakerLayer<Single, C, M> {
-    /// Waits instead of rejecting: `poll_ready` stays `Pending` while the breaker is open or has all its
-    /// probes out, and is woken when that ends.
+    /// Waits instead of rejecting: `poll_ready` is `Pending` while the breaker is open or all its probes are in
+    /// flight, and the task is woken when the breaker permits calls again.
     ///
-    /// For balancers, which then send the request to another endpoint and come back when this one is
-    /// probed. A caller that has only this service waits for as long as the breaker is open, so put a limit
-    /// outside, and do not put it under a `Steer`, which waits for all its services. While it waits the service holds
-    /// nothing of the inner one, and any number of services wait through one subscription.
+    /// For balancers, which send the request to another endpoint meanwhile and return to this one when it is probed.
+    /// A caller with this service alone waits for as long as the breaker is open, so limit the wait outside. Do not use
+    /// it under a `Steer`, which waits until all its services are ready. A service that waits reserves nothing in the
+    /// inner service, and any number of services share one subscription to the breaker.
     ///
-    /// A call can still be rejected: if the breaker opens between `poll_ready` and `call`, or if more clones became
-    /// ready than there are probes. Under tokio's paused time use [`tokio_clock`](crate::tokio_clock).
+    /// Calls can still be rejected, if the breaker opens between `poll_ready` and `call` or if more clones became ready
+    /// than there are probes. Under tokio's paused time use [`tokio_clock`](crate::tokio_clock).
     ///
     /// # Panics
     ///
-    /// `poll_ready` panics while the breaker is open if there is no tokio runtime with its timer.
+    /// `poll_ready` panics while the breaker is open if it is called outside a tokio runtime with a timer.
     ///
     /// # Examples
     ///

@@ -1,8 +1,8 @@
 //! A circuit breaker around any [tower](https://docs.rs/tower) `Service`.
 //!
-//! [`CircuitBreakerLayer`] asks a [`CircuitBreaker`](halfopen::CircuitBreaker) before each call and records how the
-//! call ended. While the breaker is open a call is rejected immediately: the inner service is neither polled nor
-//! called.
+//! [`CircuitBreakerLayer`] acquires a permit of a [`CircuitBreaker`](halfopen::CircuitBreaker) before each call and
+//! records the outcome of the call. While the breaker is open, calls are rejected immediately, and the inner service
+//! is neither polled nor called.
 //!
 //! # Examples
 //!
@@ -27,7 +27,7 @@
 //! assert_eq!(payments.ready().await?.call(7).await?, 7);
 //! assert!(payments.ready().await?.call(101).await.is_err());
 //!
-//! // The breaker is open now: the bank is left alone, and the error is the rejection.
+//! // The breaker is open now. The bank is not called, and the error is the rejection.
 //! let error = payments.ready().await?.call(7).await.unwrap_err();
 //! let rejected = halfopen::rejection(&*error).expect("a rejection by the breaker");
 //! assert_eq!(rejected.name(), "payments");
@@ -35,38 +35,39 @@
 //! # }
 //! ```
 //!
-//! # What to choose
+//! # Choosing a layer
 //!
-//! | question | answer |
+//! | need | use |
 //! |---|---|
-//! | one breaker, or one per host, tenant, method? | [`new`](CircuitBreakerLayer::new), [`keyed`](CircuitBreakerLayer::keyed) |
-//! | which results are failures? | [`classify`](CircuitBreakerLayer::classify), [`classify_fn`](CircuitBreakerLayer::classify_fn); by default every `Err` that was not made [on this side](is_local) |
-//! | an HTTP client, whose `Ok` may be a 503? | `HttpCircuitBreakerLayer` (feature `http`) |
-//! | what does the caller get? | a [`BoxError`]; [`typed_errors`](CircuitBreakerLayer::typed_errors) an enum; [`on_rejected`](CircuitBreakerLayer::on_rejected) an error or a response of your own |
-//! | what answers when there is no answer? | [`FallbackLayer`]: a value, a function, another service |
-//! | how many calls at a time, or in a period? | `BulkheadLayer`, `RateLimitLayer` (feature `limit`) |
-//! | reject, or wait? | reject; `wait_while_open` (feature `tokio`) waits, for balancers |
+//! | one breaker; one per host, tenant or method | [`new`](CircuitBreakerLayer::new); [`keyed`](CircuitBreakerLayer::keyed) |
+//! | a rule for which results are failures | [`classify`](CircuitBreakerLayer::classify), [`classify_fn`](CircuitBreakerLayer::classify_fn); the default is every `Err` that is not [local](is_local) |
+//! | an HTTP client, whose `Ok` may be a 503 | `HttpCircuitBreakerLayer` (feature `http`) |
+//! | the error type of the service | [`BoxError`] by default; [`typed_errors`](CircuitBreakerLayer::typed_errors) for an enum; [`on_rejected`](CircuitBreakerLayer::on_rejected) for an error or a response of your own |
+//! | an answer to a rejected or failed call | [`FallbackLayer`]: a value, a function, another service |
+//! | a limit of concurrent calls, or of calls per period | `BulkheadLayer`, `RateLimitLayer` (feature `limit`) |
+//! | a balancer around several services | `wait_while_open` (feature `tokio`), which waits instead of rejecting |
 //!
 //! # Readiness
 //!
-//! - The inner service must be a `Service`, nothing more: no `Clone`, `Send`, `Sync` or `'static`.
-//! - The instance that was polled ready is the one that is called. Nothing is boxed, nothing is allocated on a call
-//!   that is permitted.
-//! - An open breaker is never an error of `poll_ready`, which would end a `Buffer` or take an endpoint from a
-//!   `Balance` for good. The service is ready, and the call is rejected.
-//! - `Ready` lasts until the next call, whatever becomes of the breaker.
-//! - A service whose call is rejected gives back what its `poll_ready` reserved inside (the permit of a
-//!   `ConcurrencyLimit`, the slot of a `Buffer`): a fresh clone of the inner service takes its place. That it can be
-//!   cloned is known once the service itself has been cloned; one that never was keeps the reservation until its next
-//!   call. If several such services share a limit, put the limit outside of the breaker.
-//! - No runtime is needed; only `wait_while_open` uses tokio's timer.
-//! - A caller that already waits for the inner service to become ready is not woken when the breaker opens; it is
-//!   rejected when it polls again.
+//! - The inner service must implement `Service`. `Clone`, `Send`, `Sync` and `'static` are not required.
+//! - The instance that was polled ready is the instance that is called. A permitted call neither boxes its future
+//!   nor allocates.
+//! - An open breaker is never an error of `poll_ready`, which would close a `Buffer` and make a `Balance` remove the
+//!   endpoint permanently. The service is ready, and the call is rejected.
+//! - `Ready` lasts until the next call, whatever the state of the breaker becomes.
+//! - When a call is rejected, the service releases what its `poll_ready` reserved inside (the permit of a
+//!   `ConcurrencyLimit`, the slot of a `Buffer`) by replacing the inner service with a clone. The service finds out
+//!   that the inner service is `Clone` when it is cloned itself. A service that was never cloned keeps the
+//!   reservation until its next call. If several such services share a limit, put the limit outside the breaker.
+//! - No runtime is required. Only `wait_while_open` uses tokio's timer.
+//! - A caller that is waiting for the inner service to become ready is not woken when the breaker opens. Its next
+//!   poll returns `Ready`, and its call is rejected.
 
 #[cfg(all(doctest, feature = "http"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub mod adapter;
 mod admission;
 mod aliases;
 mod classify;
@@ -87,11 +88,9 @@ mod service;
 #[cfg(feature = "tokio")]
 mod wait;
 
-pub use admission::{Admission, Readiness, Single};
 #[cfg(feature = "tokio")]
 pub use aliases::WaitingService;
-pub use aliases::{AnsweringService, KeyedService, TypedService};
-pub use classify::{Custom, DefaultClassify, RecordOutcome};
+pub use aliases::{AnsweringService, ClassifiedLayer, ClassifiedService, KeyedService, TypedService};
 #[cfg(feature = "tokio")]
 pub use clock::tokio_clock;
 pub use fallback::{FallbackLayer, FallbackService};
@@ -99,18 +98,14 @@ pub use future::ResponseFuture;
 pub use halfopen::BoxError;
 #[cfg(feature = "http")]
 pub use http::{HttpCircuitBreakerLayer, HttpCircuitBreakerService, HttpResponseFuture};
-pub use keyed::{Key, Keyed};
 pub use layer::CircuitBreakerLayer;
 #[cfg(feature = "limit")]
 pub use limit::{BulkheadLayer, LimitService, RateLimitLayer};
 pub use local::is_local;
-pub use on_reject::{Boxed, OnReject, OnRejected, Typed};
 pub use service::CircuitBreakerService;
-#[cfg(feature = "tokio")]
-pub use wait::Waiting;
 
-/// Keeps the traits of the bounds ours, so that they can grow.
+/// Keeps the traits of the bounds to this crate, so that they can get more methods.
 mod sealed {
-    #[allow(unnameable_types, reason = "that is the point")]
+    #[allow(unnameable_types, reason = "a type that cannot be named cannot be implemented elsewhere")]
     pub trait Sealed {}
 }

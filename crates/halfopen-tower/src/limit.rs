@@ -1,4 +1,4 @@
-//! The parts of a [`BulkheadLayer`] and a [`RateLimitLayer`]: limits, their service and its future.
+//! [`BulkheadLayer`] and [`RateLimitLayer`], with their service, its future and the trait of their limits.
 
 mod future;
 mod layer;
@@ -14,35 +14,35 @@ use halfopen_limit::{Acquire, AcquireRate, Bulkhead, BulkheadPermit, KeyedRateLi
 pub use self::future::LimitFuture;
 pub use self::layer::{BulkheadLayer, RateLimitLayer};
 pub use self::service::LimitService;
-use crate::Key;
+use crate::keyed::Key;
 use crate::sealed::Sealed;
 
-/// What a call must pass: a bulkhead, a rate limiter, or one quota per key.
+/// A limit of calls: a bulkhead, a rate limiter, or one quota per key.
 ///
-/// Sealed; here so that a bound can be written.
+/// This trait is sealed. It is public so that it can be named in bounds.
 pub trait Limit<Request>: Sealed {
-    /// Held for as long as the call lasts.
+    /// The permit that a call holds until it completes.
     type Permit;
-    /// Waits for a permit.
+    /// The future that waits for a permit.
     type Acquire: Future<Output = Result<Self::Permit, Rejected>>;
 
-    /// Returns false if a call would have to wait or be rejected; true where it depends on the request.
+    /// Returns `false` if a call made now would wait or be rejected, and `true` if that depends on the request.
     fn is_permitting(&self) -> bool {
         true
     }
 
-    /// Begins the call of a request.
+    /// Acquires a permit for the call of `request`, or starts to wait for one.
     fn begin(&self, request: &Request) -> Begin<Self::Permit, Self::Acquire>;
 }
 
-/// How a call begins.
+/// The result of [`Limit::begin`]: a permit, a wait or a rejection.
 #[derive(Debug)]
 pub enum Begin<P, A> {
-    /// With a permit.
+    /// The call has a permit.
     Permitted(P),
-    /// With a wait, or with a rejection that the wait begins with.
+    /// The call waits for a permit. The future may also complete immediately with a rejection.
     Waiting(A),
-    /// Not at all; the limit has counted the rejection.
+    /// The call is rejected. The limit has counted the rejection.
     Rejected(Rejected),
 }
 
@@ -74,7 +74,7 @@ impl<Request> Limit<Request> for RateLimiter {
     }
 }
 
-/// One quota per key of the request: [`RateLimitLayer::keyed`].
+/// A limit with one quota per key: [`RateLimitLayer::keyed`].
 pub struct KeyedLimit<K> {
     limiter: KeyedRateLimiter,
     // Shared, so that the closure need not be `Clone`.

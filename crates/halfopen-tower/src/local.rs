@@ -1,4 +1,4 @@
-//! Errors that were made on this side of the network (S7).
+//! Errors caused by the caller's own side (S7).
 
 use std::any::Any;
 use std::error::Error;
@@ -6,13 +6,13 @@ use std::error::Error;
 use halfopen::adapter::{error_chain, error_in};
 use halfopen::rejection;
 
-/// Returns true if an error was made on this side of the network: a rejection by a circuit breaker, a bulkhead or
-/// a rate limit, or (feature `load-shed`) tower's
+/// Returns `true` if the caller's own side caused an error: a rejection by a circuit breaker, a bulkhead or a rate
+/// limit, or, with feature `load-shed`, tower's
 /// [`Overloaded`](https://docs.rs/tower/0.5/tower/load_shed/error/struct.Overloaded.html).
 ///
-/// The default classifiers ignore such an error: the call never reached the callee. Looks at the error itself,
-/// along its `source()` chain, and inside `io::Error` and shared errors. For classifiers that replace the
-/// default one.
+/// The default classifier ignores such errors, because the call never reached the callee. Classifiers that replace
+/// it can do the same with this function. Searches the error, its `source()` chain, and the errors inside
+/// [`io::Error`](std::io::Error) and shared errors on the way.
 ///
 /// # Examples
 ///
@@ -31,10 +31,10 @@ pub fn is_local(error: &(dyn Error + 'static)) -> bool {
     rejection(error).is_some() || error_chain(error).any(is_shed)
 }
 
-/// The same for a value that may be no error: looks into the types that can hold one and are known here.
+/// Returns `true` if a value of any type is a local error, as far as its type is known here.
 ///
-/// An error of the caller's own type has no bound but `'static` and cannot be walked:
-/// `.classify(halfopen::errors())` walks every `E: Error + 'static`.
+/// An error type of the user's is bounded by `'static` only, so its chain cannot be walked. With
+/// `.classify(halfopen::errors())` the chain of every `E: Error + 'static` is.
 pub(crate) fn is_local_any<E: 'static>(error: &E) -> bool {
     as_error(error).is_some_and(is_local)
 }

@@ -6,43 +6,43 @@ use halfopen::{CircuitBreakerError, Rejected};
 use crate::BoxError;
 use crate::local::{is_local, is_local_any};
 
-/// What the caller of a rejected call gets, and in which form it gets the inner service's errors.
+/// Answers rejected calls, and maps the errors of the inner service to those of the service.
 ///
-/// [`Boxed`], [`Typed`] and [`OnRejected`] are those of the layers' methods. An adapter brings its own for the
-/// answers of its protocol: a status, a response.
+/// [`Boxed`], [`Typed`] and [`OnRejected`] are chosen by the methods of the layers. An adapter for another protocol
+/// implements this trait to answer in its form, such as a status or a response.
 pub trait OnReject<Request, Response, E> {
     /// The error of the service.
     type Error;
 
-    /// Returns an error of the inner service as one of the service.
+    /// Maps an error of the inner service.
     fn map_error(error: E) -> Self::Error;
 
-    /// Answers the request in the inner service's place.
+    /// Answers a rejected request.
     ///
     /// # Errors
     ///
-    /// The rejection, in the form that the caller expects.
+    /// Returns the rejection as an error of the service, unless it is answered with a response.
     fn reject(&self, rejected: Rejected, request: Request) -> Result<Response, Self::Error>;
 }
 
-/// Finds the errors of this side of the network among those that a mode returns.
+/// Finds local errors for the default classifier.
 ///
-/// Apart from [`OnReject`], because only the default classifier asks, and it needs more bounds.
+/// Separate from [`OnReject`], because the bounds differ: an error that is not boxed must be `'static`.
 pub trait FindLocal<Request, Response, E>: OnReject<Request, Response, E> {
-    /// Returns true if the error was made on this side of the network.
+    /// Returns `true` if the error is [local](crate::is_local).
     fn is_local(error: &Self::Error) -> bool;
 }
 
-/// Errors are a [`BoxError`]; a rejection is a boxed [`Rejected`], and the inner error is passed on as it is.
+/// Boxes errors as [`BoxError`]: a rejection is a boxed [`Rejected`], and the inner error is boxed without a wrapper.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Boxed;
 
-/// Errors are a [`CircuitBreakerError`]:
+/// Wraps errors in [`CircuitBreakerError`]:
 /// [`CircuitBreakerLayer::typed_errors`](crate::CircuitBreakerLayer::typed_errors).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Typed;
 
-/// A rejection is answered by a function:
+/// Answers rejections with a function:
 /// [`CircuitBreakerLayer::on_rejected`](crate::CircuitBreakerLayer::on_rejected).
 pub struct OnRejected<A> {
     // Shared, so that the closure need not be `Clone`.

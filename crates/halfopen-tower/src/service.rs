@@ -4,18 +4,21 @@ use std::task::{Context, Poll};
 use halfopen::CircuitBreaker;
 use tower_service::Service;
 
+use crate::admission::{Admission, Readiness, Single};
+use crate::classify::{DefaultClassify, RecordOutcome};
+use crate::future::ResponseFuture;
 use crate::inner::Inner;
-use crate::{Admission, Boxed, DefaultClassify, OnReject, Readiness, RecordOutcome, ResponseFuture, Single};
+use crate::on_reject::{Boxed, OnReject};
 
-/// A service whose calls pass through a circuit breaker; made by a
+/// A service that is protected by a circuit breaker. Created by a
 /// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer).
 ///
-/// While the breaker is open `poll_ready` returns `Ready` without polling the inner service, and the call is
-/// rejected without it. An error of the inner service's own `poll_ready` is passed on and counts as one failed
-/// call. `Ready` lasts until the next call.
+/// While the breaker is open, `poll_ready` returns `Ready` without polling the inner service, and calls are rejected
+/// without calling it. An error of the inner `poll_ready` is returned and counts as one failed call. `Ready` lasts
+/// until the next call.
 ///
-/// A clone shares the breaker and nothing else: it must be polled ready by itself. A clone whose call is rejected
-/// gives back what its `poll_ready` reserved inside.
+/// Clones share the breaker only; each clone must be polled ready by itself. When a call is rejected, the clone
+/// releases what its `poll_ready` reserved inside.
 #[derive(Clone)]
 pub struct CircuitBreakerService<S, B = Single, C = DefaultClassify, M = Boxed> {
     inner: Inner<S>,
@@ -25,7 +28,8 @@ pub struct CircuitBreakerService<S, B = Single, C = DefaultClassify, M = Boxed> 
 }
 
 impl<S> CircuitBreakerService<S> {
-    /// Puts a breaker around one service, as [`CircuitBreakerLayer::new`](crate::CircuitBreakerLayer::new) does.
+    /// Creates a service around `inner`, with the defaults of
+    /// [`CircuitBreakerLayer::new`](crate::CircuitBreakerLayer::new).
     pub fn new(inner: S, breaker: CircuitBreaker) -> Self {
         Self::from_parts(inner, Single::new(breaker), DefaultClassify, Boxed)
     }
@@ -36,17 +40,17 @@ impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
         Self { inner: Inner::new(inner), admission, classify, mode }
     }
 
-    /// Returns the inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         self.inner.get_ref()
     }
 
-    /// Returns the inner service; calls made on it pass no breaker.
+    /// Returns a mutable reference to the inner service. Calls on it bypass the breaker.
     pub fn get_mut(&mut self) -> &mut S {
         self.inner.get_mut()
     }
 
-    /// Returns the inner service, without the breaker.
+    /// Converts into the inner service.
     pub fn into_inner(self) -> S {
         self.inner.into_service()
     }
@@ -63,7 +67,8 @@ where
     type Error = M::Error;
     type Future = ResponseFuture<S::Future, C, M, Request, S::Response, Self::Error>;
 
-    // Always, as the future's poll: seen whole by its caller, a call stays in registers.
+    // `inline(always)` here, in `call` and in the future's `poll`: inlined into the caller, a permitted call keeps its
+    // permit and its result in registers.
     #[inline(always)]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         match poll_ready(&mut self.inner, &mut self.admission, cx) {
@@ -86,15 +91,15 @@ where
             },
         };
         let classify = self.classify.clone();
-        // The permit is on this stack: a panic of the inner `call` is a failure, too.
+        // The permit is on the stack meanwhile: if the inner `call` panics, unwinding drops it and records a failure.
         let inner = self.inner.call(request);
         ResponseFuture::permitted(inner, permit, classify)
     }
 }
 
 impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
-    /// Records the end of the inner service (a buffer whose worker died, for example) as one failed call and
-    /// returns its error.
+    /// Records an error of the inner `poll_ready` as one failed call and returns it. After such an error (a buffer
+    /// whose worker has terminated, for example) there is no call that could record it.
     #[cold]
     fn never_ready<Request>(&mut self, error: S::Error) -> Result<(), M::Error>
     where
@@ -110,7 +115,7 @@ impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
     }
 }
 
-/// The readiness of a service with this breaker around this inner service; the same for every protocol.
+/// Polls the breaker and then the inner service for readiness. Shared by the services of all protocols.
 #[inline(always)]
 pub(crate) fn poll_ready<S, B, Request>(
     inner: &mut Inner<S>,
@@ -124,7 +129,8 @@ where
     let recovered = match admission.poll_readiness(cx) {
         Poll::Ready(Readiness::Ready) => false,
         Poll::Ready(Readiness::Recovered) => true,
-        // An error here would be the end of a buffer around this, and of an endpoint of a balancer.
+        // `Ready` instead of an error: after an error a buffer around this closes, and a balancer removes the
+        // endpoint.
         Poll::Ready(Readiness::Reject) => {
             inner.release();
             return Poll::Ready(Ok(()));
@@ -139,7 +145,8 @@ where
             admission.set_ready();
             Poll::Ready(Ok(()))
         }
-        // `Ready` was returned before and lasts until the call, which is rejected.
+        // `Ready` was returned before and must last until the call, which is rejected if the inner service is not
+        // ready by then.
         Poll::Pending if recovered => Poll::Ready(Ok(())),
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         Poll::Pending => Poll::Pending,

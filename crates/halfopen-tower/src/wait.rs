@@ -12,27 +12,28 @@ use tokio::sync::futures::OwnedNotified;
 
 use self::alarm::{Alarm, Ring};
 use self::changes::Changes;
+use crate::admission::{Admission, Readiness};
 use crate::sealed::Sealed;
-use crate::{Admission, Readiness};
 
-/// One breaker, waited for: [`CircuitBreakerLayer::wait_while_open`](crate::CircuitBreakerLayer::wait_while_open).
+/// Admits calls with one breaker and waits while it is open:
+/// [`CircuitBreakerLayer::wait_while_open`](crate::CircuitBreakerLayer::wait_while_open).
 pub struct Waiting {
     breaker: CircuitBreaker,
-    /// One subscription for all who wait.
+    /// The subscription that all clones share.
     changes: Arc<Changes>,
-    /// `Ready` was returned, and lasts until the next call.
+    /// `poll_ready` has returned `Ready` and there was no call since.
     ready: bool,
     wait: Option<Wait>,
 }
 
-/// A wait for a breaker: woken by its events, or by time.
+/// A wait for the breaker to permit calls, woken by an event or by the timer.
 struct Wait {
     changed: Pin<Box<OwnedNotified>>,
     alarm: Alarm,
 }
 
 impl Waiting {
-    /// Waits for this breaker.
+    /// Creates an admission by `breaker`.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self::with(breaker, Arc::default())
     }
@@ -46,12 +47,14 @@ impl Waiting {
         let Wait { changed, alarm } = wait
             .get_or_insert_with(|| Wait { changed: Box::pin(changes.next(breaker)), alarm: Alarm::new() });
         loop {
-            // Registered before the question: a change from now on wakes the task.
+            // Registers the waker before the breaker is read, so that a change after the read wakes the task. The
+            // opposite order would lose a change in between.
             while changed.as_mut().poll(cx).is_ready() {
                 changed.set(changes.next(breaker));
             }
             let Some((_, until)) = halfopen::adapter::refusal_until(breaker) else { return Poll::Ready(()) };
-            // The end of the wait, or of the time a probe has: neither is an event until the breaker is asked.
+            // The end of the open period and the timeout of a probe pass without an event: the breaker notices
+            // them when it is read. So the task needs a timer as well.
             let Some(until) = until else { return Poll::Pending };
             let remaining = until.saturating_sub(breaker.now());
             match ready!(alarm.poll_until(until, remaining, cx)) {
@@ -62,7 +65,7 @@ impl Waiting {
     }
 }
 
-// A clone is neither ready nor waiting.
+// Readiness and the wait stay with the original, as each clone is polled by its own task.
 impl Clone for Waiting {
     fn clone(&self) -> Self {
         Self::with(self.breaker.clone(), Arc::clone(&self.changes))

@@ -7,14 +7,14 @@ use std::task::{Context, Poll, ready};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-/// An answer in the inner service's place, from its error and the remembered part of the request.
+/// Answers a call in place of the inner service, from the error and the remembered part of the request.
 ///
-/// Every `Fn(E, P) -> impl Future<Output = Result<T, E>>` does.
+/// Implemented for every `Fn(E, P) -> impl Future<Output = Result<T, E>>`.
 pub trait Fallback<P, T, E> {
     /// The future of the answer.
     type Future: Future<Output = Result<T, E>>;
 
-    /// Begins the answer.
+    /// Returns the future of the answer.
     fn answer(&self, error: E, remembered: P) -> Self::Future;
 }
 
@@ -30,7 +30,7 @@ where
     }
 }
 
-/// The same value for every call: [`FallbackLayer::value`](crate::FallbackLayer::value).
+/// Answers every call with a clone of one value: [`FallbackLayer::value`](crate::FallbackLayer::value).
 #[derive(Clone, Copy, Debug)]
 pub struct CloneValue<T>(pub(super) T);
 
@@ -42,7 +42,7 @@ impl<P, T: Clone, E> Fallback<P, T, E> for CloneValue<T> {
     }
 }
 
-/// Another service, whose request is the remembered part:
+/// Answers with a call of another service, whose request is the remembered part:
 /// [`FallbackLayer::service`](crate::FallbackLayer::service).
 #[derive(Clone, Copy, Debug)]
 pub struct WithService<B>(pub(super) B);
@@ -63,7 +63,7 @@ where
 }
 
 pin_project! {
-    /// The future of one call of another service: it is polled ready, and called.
+    /// The future of a call of another service, which is polled ready and then called.
     #[must_use = "futures do nothing unless polled"]
     pub struct OneshotFuture<B, P, E>
     where
@@ -107,7 +107,7 @@ where
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Err(error.into()));
                     }
-                    let request = request.take().expect("not polled after it was ready");
+                    let request = request.take().expect("`OneshotFuture` polled after completion");
                     let inner = service.call(request);
                     step.set(Step::Calling { inner });
                 }

@@ -9,12 +9,17 @@ use pin_project_lite::pin_project;
 use super::{Fallback, When};
 
 pin_project! {
-    /// The future of a call of a [`FallbackService`](crate::FallbackService): the inner call, then the fallback
-    /// where there is something to answer.
+    /// The future of a call of a [`FallbackService`](crate::FallbackService).
+    ///
+    /// Completes with the result of the inner call, or with that of the fallback if the error is to be answered.
     ///
     /// # Panics
     ///
-    /// It may panic if it is polled again after it is ready.
+    /// May panic if it is polled after completion.
+    ///
+    /// # Cancel safety
+    ///
+    /// If it is dropped before completion, the inner call or the fallback in progress is dropped with it.
     #[must_use = "futures do nothing unless polled"]
     pub struct FallbackFuture<Fut, F, P, W, T, E>
     where
@@ -69,10 +74,11 @@ where
             match step.as_mut().project() {
                 StepProjection::Calling { inner, answer, when } => {
                     let error = match ready!(inner.poll(cx)) {
-                        Err(error) if when.names(&error) => error,
+                        Err(error) if when.matches(&error) => error,
                         result => return Poll::Ready(result),
                     };
-                    let (remembered, fallback) = answer.take().expect("not polled after it was ready");
+                    let (remembered, fallback) =
+                        answer.take().expect("`FallbackFuture` polled after completion");
                     let fallback = fallback.answer(error, remembered);
                     step.set(Step::Answering { fallback });
                 }

@@ -6,10 +6,10 @@ use tower_layer::Layer;
 
 use super::{CloneValue, FallbackService, Nothing, OnErrors, OnRejection, Part, WithService};
 
-/// Answers calls that were rejected, or that failed in a way that [`when`](Self::when) names.
+/// Answers rejected calls, or the failed calls that [`when`](Self::when) selects, with a fallback.
 ///
-/// Outermost, so that it sees the rejections of every layer inside. The service's error stays the inner
-/// service's: an error that is not answered is passed on unchanged, and so is an error of the fallback itself.
+/// Put it outermost, so that it sees the rejections of all layers inside. The error of the service is that of the
+/// inner service: errors that are not answered, and errors of the fallback, are returned unchanged.
 ///
 /// # Examples
 ///
@@ -43,8 +43,9 @@ pub struct FallbackLayer<F, R = Nothing, W = OnRejection> {
 }
 
 impl<F> FallbackLayer<F> {
-    /// Creates a layer that answers with a function of the error and of the remembered part of the request:
-    /// `()`, unless [`remember`](Self::remember) keeps a part of it.
+    /// Creates a layer that answers with a function of the error and the remembered part of the request.
+    ///
+    /// The part is `()` unless it is set by [`remember`](Self::remember).
     pub fn new<E, P, T, Fut>(fallback: F) -> Self
     where
         F: Fn(E, P) -> Fut,
@@ -59,7 +60,7 @@ impl<F> FallbackLayer<F> {
 }
 
 impl<T: Clone> FallbackLayer<CloneValue<T>> {
-    /// Creates a layer that answers with a clone of this value.
+    /// Creates a layer that answers with a clone of `value`.
     ///
     /// # Examples
     ///
@@ -87,15 +88,15 @@ impl<T: Clone> FallbackLayer<CloneValue<T>> {
 }
 
 impl<B> FallbackLayer<WithService<B>> {
-    /// Creates a layer that answers with another service: a replica, a cache. Its request is what
-    /// [`remember`](Self::remember) keeps.
+    /// Creates a layer that answers with a call of another service, such as a replica or a cache. Its request is the
+    /// part that [`remember`](Self::remember) keeps.
     pub fn service(service: B) -> Self {
         Self::with(WithService(service))
     }
 }
 
 impl<F, R, W> FallbackLayer<F, R, W> {
-    /// Keeps a part of each request for the fallback; nothing else of it is cloned.
+    /// Keeps a part of each request for the fallback. Nothing else of the request is cloned.
     pub fn remember<Request, P, K>(self, part: K) -> FallbackLayer<F, Part<K>, W>
     where
         K: Fn(&Request) -> P,
@@ -103,7 +104,7 @@ impl<F, R, W> FallbackLayer<F, R, W> {
         FallbackLayer { fallback: self.fallback, remember: Arc::new(Part(part)), when: self.when }
     }
 
-    /// Answers the errors that the function returns true for, in place of the rejections.
+    /// Answers the errors for which the function returns `true`, instead of the local ones.
     ///
     /// # Examples
     ///
@@ -120,11 +121,15 @@ impl<F, R, W> FallbackLayer<F, R, W> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn when<E, C>(self, names: C) -> FallbackLayer<F, R, OnErrors<C>>
+    pub fn when<E, C>(self, predicate: C) -> FallbackLayer<F, R, OnErrors<C>>
     where
         C: Fn(&E) -> bool,
     {
-        FallbackLayer { fallback: self.fallback, remember: self.remember, when: Arc::new(OnErrors(names)) }
+        FallbackLayer {
+            fallback: self.fallback,
+            remember: self.remember,
+            when: Arc::new(OnErrors(predicate)),
+        }
     }
 }
 

@@ -1,21 +1,21 @@
 use crate::sealed::Sealed;
 
-/// The part of a request that is kept for its fallback.
+/// Keeps a part of a request for its fallback.
 ///
-/// Sealed; here so that a bound can be written.
+/// This trait is sealed. It is public so that it can be named in bounds.
 pub trait Remember<Request>: Sealed {
-    /// The part.
+    /// The type of the part.
     type Part;
 
-    /// Returns the part of the request.
+    /// Returns the part of `request`.
     fn remember(&self, request: &Request) -> Self::Part;
 }
 
-/// Nothing is kept.
+/// Keeps nothing of a request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nothing;
 
-/// The return value of a function: [`FallbackLayer::remember`](crate::FallbackLayer::remember).
+/// Keeps the return value of a function: [`FallbackLayer::remember`](crate::FallbackLayer::remember).
 #[derive(Clone, Copy, Debug)]
 pub struct Part<K>(pub(super) K);
 

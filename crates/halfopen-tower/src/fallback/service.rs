@@ -6,10 +6,10 @@ use tower_service::Service;
 
 use super::{Fallback, FallbackFuture, Nothing, OnRejection, Remember, When};
 
-/// A service whose rejections and named failures are answered; made by a
+/// A service that answers rejected or failed calls with a fallback. Created by a
 /// [`FallbackLayer`](crate::FallbackLayer).
 ///
-/// An error of the inner service's own `poll_ready` is passed on: there is no call to answer yet.
+/// An error of the inner `poll_ready` is returned, because there is no call to answer yet.
 pub struct FallbackService<S, F, R = Nothing, W = OnRejection> {
     pub(super) inner: S,
     pub(super) fallback: Arc<F>,
@@ -18,17 +18,17 @@ pub struct FallbackService<S, F, R = Nothing, W = OnRejection> {
 }
 
 impl<S, F, R, W> FallbackService<S, F, R, W> {
-    /// Returns the inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// Returns the inner service; calls made on it have no fallback.
+    /// Returns a mutable reference to the inner service. Calls on it bypass the fallback.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Returns the inner service, without the fallback.
+    /// Converts into the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }

@@ -1,20 +1,20 @@
 use crate::local::is_local_any;
 use crate::sealed::Sealed;
 
-/// Which errors are answered.
+/// Selects the errors that a fallback answers.
 ///
-/// Sealed; here so that a bound can be written.
+/// This trait is sealed. It is public so that it can be named in bounds.
 pub trait When<E>: Sealed {
-    /// Returns true if the error is answered.
-    fn names(&self, error: &E) -> bool;
+    /// Returns `true` if the fallback answers the error.
+    fn matches(&self, error: &E) -> bool;
 }
 
-/// Rejections on this side: by a circuit breaker, a bulkhead, a rate limit, a load shed
-/// ([`is_local`](crate::is_local)).
+/// Selects [local](crate::is_local) errors: rejections by a circuit breaker, a bulkhead or a rate limit, and shed
+/// calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OnRejection;
 
-/// The errors that a function names: [`FallbackLayer::when`](crate::FallbackLayer::when).
+/// Selects the errors for which a function returns `true`: [`FallbackLayer::when`](crate::FallbackLayer::when).
 #[derive(Clone, Copy, Debug)]
 pub struct OnErrors<C>(pub(super) C);
 
@@ -22,13 +22,13 @@ impl Sealed for OnRejection {}
 impl<C> Sealed for OnErrors<C> {}
 
 impl<E: 'static> When<E> for OnRejection {
-    fn names(&self, error: &E) -> bool {
+    fn matches(&self, error: &E) -> bool {
         is_local_any(error)
     }
 }
 
 impl<E, C: Fn(&E) -> bool> When<E> for OnErrors<C> {
-    fn names(&self, error: &E) -> bool {
+    fn matches(&self, error: &E) -> bool {
         (self.0)(error)
     }
 }

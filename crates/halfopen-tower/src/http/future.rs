@@ -10,25 +10,24 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use crate::OnReject;
+use crate::on_reject::OnReject;
 
 pin_project! {
-    /// The future of a call of an [`HttpCircuitBreakerService`](crate::HttpCircuitBreakerService): the inner call
-    /// under watch, or the answer to a rejected one.
+    /// The future of a call of an [`HttpCircuitBreakerService`](crate::HttpCircuitBreakerService).
     ///
     /// # Panics
     ///
-    /// It may panic if it is polled again after it is ready.
+    /// May panic if it is polled after completion.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before the head of the response is here, the call is abandoned, and a probe gives its slot back; if
-    /// the request's own deadline has passed by then, it is a failure.
+    /// If it is dropped before it has returned the head of the response, the call is abandoned, and a probe releases
+    /// its slot. If the request's own deadline has passed by then, the call is a failure instead.
     #[must_use = "futures do nothing unless polled"]
     pub struct HttpResponseFuture<F, C, M, Request, T, E> {
         #[pin]
         call: Call<F, C, T, E>,
-        // Types alone: the future has no use for the values.
+        // Named only by the bounds of `poll`, which needs no value of either type.
         mode: PhantomData<fn(Request) -> M>,
     }
 }
@@ -70,13 +69,13 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, watched, rules } => {
-                let call = watched.as_mut().expect("not polled after it was ready");
+                let call = watched.as_mut().expect("`HttpResponseFuture` polled after completion");
                 let result = ready!(call.poll_with(|| inner.poll(cx)));
-                let call = watched.take().expect("it was there a line ago");
+                let call = watched.take().expect("`as_mut` has returned it above");
                 Poll::Ready(call.finish(rules, result.map_err(M::map_error)))
             }
             CallProjection::Rejected { answer } => {
-                let answer = answer.take().expect("not polled after it was ready");
+                let answer = answer.take().expect("`HttpResponseFuture` polled after completion");
                 Poll::Ready(answer.map(|response| response.map(WatchedBody::unwatched)))
             }
         }

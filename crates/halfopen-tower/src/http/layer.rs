@@ -5,19 +5,22 @@ use halfopen::{CircuitBreaker, Registry, Rejected};
 use halfopen_http::{ClassifyHead, HttpClassify};
 use tower_layer::Layer;
 
+use super::HttpCircuitBreakerService;
+use crate::admission::Single;
+use crate::keyed::Keyed;
+use crate::on_reject::{Boxed, OnRejected};
 #[cfg(feature = "tokio")]
-use crate::Waiting;
-use crate::{Boxed, HttpCircuitBreakerService, Keyed, OnRejected, Single};
+use crate::wait::Waiting;
 
-/// Puts a circuit breaker around HTTP services: hyper's clients, those of kube and octocrab, and every `Service`
-/// of an `http::Request` and an `http::Response`.
+/// Protects HTTP services with a circuit breaker: the clients of hyper, kube and octocrab, and every `Service` from
+/// `http::Request` to `http::Response`.
 ///
-/// A client that returns `Ok` for every status hides an outage from
-/// [`CircuitBreakerLayer`](crate::CircuitBreakerLayer). This layer reads the answer: by default 408, 429 and every
-/// 5xx except 501 and 505 are failures, as is every error and a body that breaks; a `Retry-After` lengthens the
+/// Such clients return `Ok` for every status, so that [`CircuitBreakerLayer`](crate::CircuitBreakerLayer) does not
+/// detect a server that answers with errors. This layer inspects the response. By default 408, 429 and every 5xx
+/// except 501 and 505 are failures, and so are errors of the service and of the body. A `Retry-After` extends the
 /// wait. The call ends with the body of the response, which is a [`WatchedBody`](halfopen_http::WatchedBody).
 ///
-/// All services that one layer makes, and all their clones, share its breaker (or its registry).
+/// All services created by one layer, and all their clones, share its breaker or its registry.
 ///
 /// # Examples
 ///
@@ -56,14 +59,15 @@ pub struct HttpCircuitBreakerLayer<B = Single, C = HttpClassify, M = Boxed> {
 }
 
 impl HttpCircuitBreakerLayer {
-    /// One breaker for every service that the layer makes.
+    /// Creates a layer with one breaker for all services.
     pub fn new(breaker: CircuitBreaker) -> Self {
         Self::from_parts(Single::new(breaker), HttpClassify::new(), Boxed)
     }
 
-    /// One breaker of the registry per key; a key that is borrowed from the request allocates nothing.
+    /// Creates a layer with one breaker of `registry` per key. A key that is borrowed from the request does not
+    /// allocate.
     ///
-    /// As for [`CircuitBreakerLayer::keyed`](crate::CircuitBreakerLayer::keyed), the inner service is polled ready
+    /// As with [`CircuitBreakerLayer::keyed`](crate::CircuitBreakerLayer::keyed), the inner service is polled ready
     /// before the key is known.
     ///
     /// # Examples
@@ -102,22 +106,22 @@ impl HttpCircuitBreakerLayer {
 }
 
 impl<B, C, M> HttpCircuitBreakerLayer<B, C, M> {
-    /// A layer of these parts, for adapters with an admission, rules and answers of their own.
+    /// Creates a layer from its parts. For adapters, see [`adapter`](crate::adapter).
     pub fn from_parts(admission: B, rules: C, mode: M) -> Self {
         Self { admission, rules, mode }
     }
 
-    /// Sets the rules by which an answer is a failure: an [`HttpClassify`], a
-    /// [`GrpcClassify`](halfopen_http::GrpcClassify), or rules of your own that implement [`ClassifyHead`] and
+    /// Sets the rules that classify responses: an [`HttpClassify`], a
+    /// [`GrpcClassify`](halfopen_http::GrpcClassify), or a type of your own that implements [`ClassifyHead`] and
     /// [`Classify`](halfopen::Classify).
     ///
-    /// They see an error as the service returns it, a [`BoxError`](crate::BoxError) by default.
+    /// The rules see errors as the service returns them, by default as [`BoxError`](crate::BoxError).
     pub fn classify<D: ClassifyHead>(self, rules: D) -> HttpCircuitBreakerLayer<B, D, M> {
         HttpCircuitBreakerLayer::from_parts(self.admission, rules, self.mode)
     }
 
-    /// Answers a rejected request with a function: a canned response, or an error of the inner service's own type.
-    /// The service's error stays `S::Error`.
+    /// Answers rejected requests with a function, which returns a response or an error of the inner service's type.
+    /// The error of the service is `S::Error`.
     ///
     /// The function runs inside `call`, so it should not block.
     ///
@@ -157,7 +161,7 @@ impl<B, C, M> HttpCircuitBreakerLayer<B, C, M> {
         HttpCircuitBreakerLayer::from_parts(self.admission, self.rules, OnRejected::new(answer))
     }
 
-    /// Sets what a rejected caller gets, for adapters.
+    /// Sets how rejected calls are answered. For adapters, see [`OnReject`](crate::adapter::OnReject).
     pub fn on_reject<N>(self, mode: N) -> HttpCircuitBreakerLayer<B, C, N> {
         HttpCircuitBreakerLayer::from_parts(self.admission, self.rules, mode)
     }
@@ -165,12 +169,12 @@ impl<B, C, M> HttpCircuitBreakerLayer<B, C, M> {
 
 #[cfg(feature = "tokio")]
 impl<C, M> HttpCircuitBreakerLayer<Single, C, M> {
-    /// Waits instead of rejecting, for balancers: as
-    /// [`CircuitBreakerLayer::wait_while_open`](crate::CircuitBreakerLayer::wait_while_open).
+    /// Waits instead of rejecting, as
+    /// [`CircuitBreakerLayer::wait_while_open`](crate::CircuitBreakerLayer::wait_while_open). For balancers.
     ///
     /// # Panics
     ///
-    /// `poll_ready` panics while the breaker is open if there is no tokio runtime with its timer.
+    /// `poll_ready` panics while the breaker is open if it is called outside a tokio runtime with a timer.
     pub fn wait_while_open(self) -> HttpCircuitBreakerLayer<Waiting, C, M> {
         let admission = Waiting::new(self.admission.breaker);
         HttpCircuitBreakerLayer::from_parts(admission, self.rules, self.mode)

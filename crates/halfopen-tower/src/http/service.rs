@@ -7,11 +7,13 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
+use super::HttpResponseFuture;
+use crate::admission::{Admission, Single};
 use crate::inner::Inner;
+use crate::on_reject::{Boxed, OnReject};
 use crate::service::poll_ready;
-use crate::{Admission, Boxed, HttpResponseFuture, OnReject, Single};
 
-/// An HTTP service whose calls pass through a circuit breaker; made by an
+/// An HTTP service that is protected by a circuit breaker. Created by an
 /// [`HttpCircuitBreakerLayer`](crate::HttpCircuitBreakerLayer).
 ///
 /// Its readiness is that of a [`CircuitBreakerService`](crate::CircuitBreakerService).
@@ -28,17 +30,17 @@ impl<S, B, C, M> HttpCircuitBreakerService<S, B, C, M> {
         Self { inner: Inner::new(inner), admission, rules, mode }
     }
 
-    /// Returns the inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         self.inner.get_ref()
     }
 
-    /// Returns the inner service; calls made on it pass no breaker.
+    /// Returns a mutable reference to the inner service. Calls on it bypass the breaker.
     pub fn get_mut(&mut self) -> &mut S {
         self.inner.get_mut()
     }
 
-    /// Returns the inner service, without the breaker.
+    /// Converts into the inner service.
     pub fn into_inner(self) -> S {
         self.inner.into_service()
     }
@@ -69,6 +71,7 @@ where
             Ok(permit) => {
                 let rules = self.rules.clone();
                 let mut call = rules.watch(permit, request.headers());
+                // Inside the watch, so that a panic of the inner `call` is recorded as a failure.
                 let inner = call.poll_with(|| self.inner.call(request));
                 HttpResponseFuture::permitted(inner, call, rules)
             }
@@ -81,8 +84,8 @@ where
 }
 
 impl<S, B, C, M> HttpCircuitBreakerService<S, B, C, M> {
-    /// Records the end of the inner service (a channel whose worker died, for example) as one failed call and
-    /// returns its error.
+    /// Records an error of the inner `poll_ready` as one failed call and returns it. After such an error (a channel
+    /// whose worker has terminated, for example) there is no call that could record it.
     #[cold]
     fn never_ready<ReqBody, ResBody>(&mut self, error: S::Error) -> Result<(), M::Error>
     where

@@ -7,19 +7,20 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::Limit;
-use crate::OnReject;
+use crate::on_reject::OnReject;
 
 pin_project! {
-    /// The future of a call of a [`LimitService`](crate::LimitService): it waits for its permit where it must,
-    /// makes the call, and holds the permit until the call has ended.
+    /// The future of a call of a [`LimitService`](crate::LimitService).
+    ///
+    /// Waits for a permit if necessary, makes the call, and holds the permit until the call completes.
     ///
     /// # Panics
     ///
-    /// It may panic if it is polled again after it is ready, and as the limit's own waiting does without a timer.
+    /// May panic if it is polled after completion, and if it has to wait outside a tokio runtime with a timer.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it leaves the queue or gives its permit back.
+    /// If it is dropped before completion, it leaves the queue or releases its permit.
     #[must_use = "futures do nothing unless polled"]
     pub struct LimitFuture<S, L, M, Request>
     where
@@ -54,7 +55,7 @@ pin_project! {
             inner: S::Future,
             permit: Option<L::Permit>,
         },
-        Answered {
+        Rejected {
             answer: Option<Result<S::Response, M::Error>>,
         },
     }
@@ -79,8 +80,8 @@ where
         Self { step: Step::Calling { inner, permit: Some(permit) } }
     }
 
-    pub(super) fn answered(answer: Result<S::Response, M::Error>) -> Self {
-        Self { step: Step::Answered { answer: Some(answer) } }
+    pub(super) fn rejected(answer: Result<S::Response, M::Error>) -> Self {
+        Self { step: Step::Rejected { answer: Some(answer) } }
     }
 }
 
@@ -99,7 +100,8 @@ where
             match step.as_mut().project() {
                 StepProjection::Waiting { acquire, call } => {
                     let acquired = ready!(acquire.poll(cx));
-                    let (service, request, mode) = call.take().expect("not polled after it was ready");
+                    let (service, request, mode) =
+                        call.take().expect("`LimitFuture` polled after completion");
                     match acquired {
                         Ok(permit) => step.set(Step::Readying { service, call: Some((request, permit)) }),
                         Err(rejected) => return Poll::Ready(mode.reject(rejected, request)),
@@ -107,7 +109,7 @@ where
                 }
                 StepProjection::Readying { service, call } => {
                     let ready = ready!(service.poll_ready(cx));
-                    let (request, permit) = call.take().expect("not polled after it was ready");
+                    let (request, permit) = call.take().expect("`LimitFuture` polled after completion");
                     if let Err(error) = ready {
                         return Poll::Ready(Err(M::map_error(error)));
                     }
@@ -116,12 +118,12 @@ where
                 }
                 StepProjection::Calling { inner, permit } => {
                     let result = ready!(inner.poll(cx));
-                    // Given back with the answer, however long the future itself is kept.
+                    // Released on completion, as the caller may drop the future much later.
                     *permit = None;
                     return Poll::Ready(result.map_err(M::map_error));
                 }
-                StepProjection::Answered { answer } => {
-                    return Poll::Ready(answer.take().expect("not polled after it was ready"));
+                StepProjection::Rejected { answer } => {
+                    return Poll::Ready(answer.take().expect("`LimitFuture` polled after completion"));
                 }
             }
         }
@@ -139,7 +141,7 @@ where
             Step::Waiting { .. } => "waiting",
             Step::Readying { .. } => "readying",
             Step::Calling { .. } => "calling",
-            Step::Answered { .. } => "answered",
+            Step::Rejected { .. } => "rejected",
         };
         f.debug_struct("LimitFuture").field("step", &step).finish_non_exhaustive()
     }

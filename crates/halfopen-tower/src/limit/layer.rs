@@ -6,16 +6,15 @@ use halfopen_limit::{Bulkhead, KeyedRateLimiter, RateLimiter};
 use tower_layer::Layer;
 
 use super::{KeyedLimit, LimitService};
-use crate::{Boxed, OnRejected, Typed};
+use crate::on_reject::{Boxed, OnRejected, Typed};
 
-/// Limits how many calls are in flight.
+/// Limits the number of concurrent calls.
 ///
-/// All services that the layer makes, and all their clones, share the bulkhead's slots. A call takes its slot
-/// when it is made, and holds it until its response or error is there. Where the bulkhead's configuration has a
-/// queue, the call waits in it; the inner service is then polled ready after the wait, so that nothing inside is
-/// reserved meanwhile.
+/// All services created by the layer, and all their clones, share the slots of the bulkhead. A call takes a slot in
+/// `call` and holds it until it has returned its response or error. If the bulkhead has a queue, the call waits in
+/// it, and the inner service is polled ready after the wait, so that it reserves nothing meanwhile.
 ///
-/// A full bulkhead is no error of `poll_ready`: the service is ready, and the call waits or is rejected.
+/// A full bulkhead is not an error of `poll_ready`: the service is ready, and the call waits or is rejected.
 ///
 /// # Examples
 ///
@@ -45,11 +44,11 @@ pub struct BulkheadLayer<M = Boxed> {
     mode: M,
 }
 
-/// Limits how many calls begin in a period, for all or per key.
+/// Limits the number of calls per period, in total or per key.
 ///
-/// All services that the layer makes, and all their clones, share the limiter. A call takes its part of the quota
-/// when it is made. Where the limiter has a [`max_wait`](halfopen_limit::RateLimiterBuilder::max_wait), the call
-/// waits for its turn; the inner service is then polled ready after the wait.
+/// All services created by the layer, and all their clones, share the limiter. A call consumes quota in `call`. If
+/// the limiter has a [`max_wait`](halfopen_limit::RateLimiterBuilder::max_wait), the call waits for quota, and the
+/// inner service is polled ready after the wait.
 ///
 /// # Examples
 ///
@@ -81,22 +80,22 @@ pub struct RateLimitLayer<L = RateLimiter, M = Boxed> {
 }
 
 impl BulkheadLayer {
-    /// Creates a layer with the slots of this bulkhead.
+    /// Creates a layer that takes slots of `bulkhead`.
     pub fn new(bulkhead: Bulkhead) -> Self {
         Self { bulkhead, mode: Boxed }
     }
 }
 
 impl<M> BulkheadLayer<M> {
-    /// Keeps the inner service's error type, inside a
+    /// Preserves the error type of the inner service, wrapped in a
     /// [`CircuitBreakerError`](halfopen::CircuitBreakerError).
     pub fn typed_errors(self) -> BulkheadLayer<Typed> {
         BulkheadLayer { bulkhead: self.bulkhead, mode: Typed }
     }
 
-    /// Answers a rejected request with a function; the service's error stays the inner service's.
+    /// Answers rejected requests with a function. The error of the service is that of the inner service.
     ///
-    /// The function runs inside `call`, or, after a wait, inside the future's `poll`, so it should not block.
+    /// The function runs inside `call`, or after a wait inside `poll` of the future, so it should not block.
     pub fn on_rejected<Request, Response, E, A>(self, answer: A) -> BulkheadLayer<OnRejected<A>>
     where
         A: Fn(Rejected, Request) -> Result<Response, E>,
@@ -106,12 +105,12 @@ impl<M> BulkheadLayer<M> {
 }
 
 impl RateLimitLayer {
-    /// Creates a layer with the quota of this limiter, for all calls.
+    /// Creates a layer with one quota for all calls.
     pub fn new(limiter: RateLimiter) -> Self {
         Self { limit: limiter, mode: Boxed }
     }
 
-    /// Creates a layer with a quota per key; a key that is borrowed from the request allocates nothing.
+    /// Creates a layer with one quota per key. A key that is borrowed from the request does not allocate.
     ///
     /// # Examples
     ///
@@ -145,15 +144,15 @@ impl RateLimitLayer {
 }
 
 impl<L, M> RateLimitLayer<L, M> {
-    /// Keeps the inner service's error type, inside a
+    /// Preserves the error type of the inner service, wrapped in a
     /// [`CircuitBreakerError`](halfopen::CircuitBreakerError).
     pub fn typed_errors(self) -> RateLimitLayer<L, Typed> {
         RateLimitLayer { limit: self.limit, mode: Typed }
     }
 
-    /// Answers a rejected request with a function; the service's error stays the inner service's.
+    /// Answers rejected requests with a function. The error of the service is that of the inner service.
     ///
-    /// The function runs inside `call`, or, after a wait, inside the future's `poll`, so it should not block.
+    /// The function runs inside `call`, or after a wait inside `poll` of the future, so it should not block.
     pub fn on_rejected<Request, Response, E, A>(self, answer: A) -> RateLimitLayer<L, OnRejected<A>>
     where
         A: Fn(Rejected, Request) -> Result<Response, E>,

@@ -3,14 +3,14 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use super::{Begin, Limit, LimitFuture};
-use crate::{Boxed, OnReject};
+use crate::on_reject::{Boxed, OnReject};
 
-/// A service whose calls pass a limit; made by a [`BulkheadLayer`](crate::BulkheadLayer) or a
+/// A service with a limit of calls. Created by a [`BulkheadLayer`](crate::BulkheadLayer) or a
 /// [`RateLimitLayer`](crate::RateLimitLayer).
 ///
-/// No permit is taken before `call`, so that a clone which is ready and makes no call holds nothing. A call that
-/// waits or is rejected gives back what `poll_ready` has reserved inside: a clone of the inner service takes its
-/// place, and a waiting call polls another one ready after the wait. `Ready` lasts until the next call.
+/// The permit is taken in `call`, so that a clone that is ready and not called holds none. When a call waits or is
+/// rejected, the service releases what its `poll_ready` reserved inside, by replacing the inner service with a clone;
+/// a call that waits polls another clone ready after the wait. `Ready` lasts until the next call.
 #[derive(Debug)]
 pub struct LimitService<S, L, M = Boxed> {
     inner: S,
@@ -19,16 +19,16 @@ pub struct LimitService<S, L, M = Boxed> {
     readiness: Readiness,
 }
 
-/// What this clone knows of its inner service.
+/// The readiness of the inner service, as far as this clone has polled it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Readiness {
     /// It was not polled since the last call.
     Fresh,
-    /// It was polled and may hold a reservation, or a place in a queue for one.
+    /// It was polled, is not ready, and may hold a place in a queue.
     Pending,
-    /// It is ready.
+    /// It is ready and may hold a reservation.
     Ready,
-    /// `Ready` was returned though it is not: the limit was not permitting then.
+    /// It is not ready, but this service has returned `Ready`, because the limit permitted no call.
     Announced,
 }
 
@@ -37,24 +37,24 @@ impl<S, L, M> LimitService<S, L, M> {
         Self { inner, limit, mode, readiness: Readiness::Fresh }
     }
 
-    /// Returns the inner service.
+    /// Returns a reference to the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// Returns the inner service; calls made on it pass no limit.
+    /// Returns a mutable reference to the inner service. Calls on it bypass the limit.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Returns the inner service, without the limit.
+    /// Converts into the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }
 }
 
 impl<S: Clone, L, M> LimitService<S, L, M> {
-    /// Gives back what the inner service has reserved.
+    /// Releases what the inner service has reserved.
     fn release(&mut self) {
         match self.readiness {
             Readiness::Fresh | Readiness::Announced => {}
@@ -76,8 +76,8 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         if !self.limit.is_permitting() {
-            // Not an error, which would end a buffer around this; and the inner service is not kept reserved
-            // for a call that waits.
+            // `Ready` instead of an error, after which a buffer around this closes. The reservation is released, as
+            // the next call waits or is rejected and would hold it without use.
             self.release();
             self.readiness = Readiness::Announced;
             return Poll::Ready(Ok(()));
@@ -88,6 +88,8 @@ where
                 Poll::Ready(Ok(()))
             }
             (Poll::Ready(Err(error)), _) => Poll::Ready(Err(M::map_error(error))),
+            // `Ready` was returned before and must last until the call. The clone leaves the queue of the inner
+            // service.
             (Poll::Pending, Readiness::Announced) => {
                 self.inner = self.inner.clone();
                 Poll::Ready(Ok(()))
@@ -102,10 +104,11 @@ where
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
         let future = match self.limit.begin(&request) {
-            // The instance that was polled ready is the one that is called.
+            // The instance that was polled ready is the instance that is called.
             Begin::Permitted(permit) if self.readiness == Readiness::Ready => {
                 LimitFuture::calling(self.inner.call(request), permit)
             }
+            // The limit was full in `poll_ready` and is not any more: the future polls a clone ready first.
             Begin::Permitted(permit) => LimitFuture::readying(self.inner.clone(), request, permit),
             Begin::Waiting(acquire) => {
                 self.release();
@@ -113,7 +116,7 @@ where
             }
             Begin::Rejected(rejected) => {
                 self.release();
-                LimitFuture::answered(self.mode.reject(rejected, request))
+                LimitFuture::rejected(self.mode.reject(rejected, request))
             }
         };
         self.readiness = Readiness::Fresh;
@@ -121,7 +124,7 @@ where
     }
 }
 
-// A clone of a ready service is not ready.
+// Readiness is not cloned: a clone is polled ready by itself.
 impl<S: Clone, L: Clone, M: Clone> Clone for LimitService<S, L, M> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone(), self.limit.clone(), self.mode.clone())

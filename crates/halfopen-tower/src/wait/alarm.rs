@@ -5,26 +5,26 @@ use std::time::{Duration, Instant as StdInstant};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-// A deadline has to fit into the runtime's clock.
+// The longest sleep. tokio's clock panics on a deadline that overflows it, and open periods go up to `Duration::MAX`.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Wakes a task when a moment of a breaker's clock has come, by tokio's clock.
+/// A timer on tokio's clock for a deadline on the clock of a breaker.
 ///
-/// In tokio's paused time a timer ends without any time for a breaker on another clock. Such a breaker still
-/// refuses until the same moment; it is asked once more and then no longer waited for, which would spin for as long
-/// as the two clocks differ, and carry tokio's clock away.
+/// Under tokio's paused time the timer can expire while no time passes for a breaker with another clock. That breaker
+/// still refuses until the same deadline. It is read once more, and then the wait ends: resetting the timer would
+/// busy-loop for as long as the clocks differ, and each turn would advance tokio's clock.
 pub(super) struct Alarm {
     sleep: Pin<Box<Sleep>>,
-    /// On the breaker's clock.
+    /// The deadline, on the breaker's clock.
     until: Option<Duration>,
     set_at: StdInstant,
     set_for: Duration,
 }
 
 pub(super) enum Ring {
-    /// The moment may have come: ask the breaker.
+    /// The deadline may have passed: read the breaker.
     Ask,
-    /// It has come by tokio's clock alone, and the breaker was asked.
+    /// The deadline has passed on tokio's clock only, and the breaker was read since.
     GiveUp,
 }
 
@@ -34,7 +34,7 @@ impl Alarm {
         Self { sleep, until: None, set_at: real_now(), set_for: Duration::ZERO }
     }
 
-    /// Rings when the moment `until` has come, which is `remaining` from now.
+    /// Polls for the deadline `until`, which is `remaining` from now.
     pub(super) fn poll_until(
         &mut self,
         until: Duration,
@@ -46,7 +46,8 @@ impl Alarm {
         if same && self.sleep.is_elapsed() && !self.took_real_time() {
             return Poll::Ready(Ring::GiveUp);
         }
-        // Never later for the same moment: a task that is woken often must not put it off.
+        // The timer for one deadline only ever moves earlier. Otherwise a task that is woken often would postpone it
+        // again and again.
         if !same || self.sleep.is_elapsed() || Instant::now() + remaining < self.sleep.deadline() {
             self.until = Some(until);
             self.set(remaining);
@@ -66,6 +67,6 @@ impl Alarm {
 }
 
 fn real_now() -> StdInstant {
-    #[expect(clippy::disallowed_methods, reason = "to tell tokio's paused time from real time")]
+    #[expect(clippy::disallowed_methods, reason = "distinguishes tokio's paused time from real time")]
     StdInstant::now()
 }

@@ -6,7 +6,9 @@ use halfopen::{CircuitBreaker, Event, Interest, Listener, Subscription};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-/// The events of one breaker, for any number of tasks: one subscription, made when the first task waits.
+/// Notifies any number of waiting tasks of the events of one breaker, with a single subscription.
+///
+/// The subscription is created lazily, when the first task waits.
 #[derive(Default)]
 pub(super) struct Changes {
     notify: Arc<Notify>,
@@ -16,7 +18,7 @@ pub(super) struct Changes {
 struct NotifyAll(Arc<Notify>);
 
 impl Changes {
-    /// Resolves at the next event from now on.
+    /// Returns a future that resolves at the next event after this call.
     pub(super) fn next(&self, breaker: &CircuitBreaker) -> OwnedNotified {
         self.subscription.get_or_init(|| breaker.subscribe(NotifyAll(Arc::clone(&self.notify))));
         Arc::clone(&self.notify).notified_owned()
@@ -32,8 +34,8 @@ impl Listener for NotifyAll {
         self.0.notify_waiters();
     }
 
-    // A rejection makes no call admissible. Everything else may: a state change, a probe's slot given back, a
-    // reset, a shorter wait.
+    // Rejections and recorded calls are left out: they never make the breaker permit a call. A state change, a
+    // released probe slot, a reset and a new configuration can.
     fn interest(&self) -> Interest {
         Interest::CHANGES | Interest::PROBES
     }
