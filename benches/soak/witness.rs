@@ -71,7 +71,9 @@ impl Listener for Witness {
             &Event::WouldTrip { sequence, .. } => {
                 self.in_line(name, sequence, |told| told.would_trips += 1);
             }
-            &Event::Reset { sequence } => self.in_line(name, sequence, |_| {}),
+            &Event::RampChanged { sequence, .. } | &Event::Reset { sequence } => {
+                self.in_line(name, sequence, |_| {});
+            }
             &Event::ConfigChanged { sequence } => self.in_line(name, sequence, |told| told.configs += 1),
             Event::Rejected(_) => self.rejections.add(),
             Event::Recorded { ended, .. } => self.ended[place(*ended)].add(),

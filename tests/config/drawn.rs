@@ -213,6 +213,7 @@ fn half_open() -> BoxedStrategy<Value> {
         ("success_threshold", sometimes(1..5u32)),
         ("max_failures", sometimes(0..3u32)),
         ("probe_timeout", sometimes(duration())),
+        ("ramp", sometimes(duration())),
     ]);
     let rate = keys(vec![("max_calls", sometimes(2..9u32)), ("failure_rate", always(share()))]);
     prop_oneof![counts, rate].boxed()

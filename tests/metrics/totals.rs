@@ -21,6 +21,7 @@ fn every_outcome_is_counted_once() {
     assert_eq!(outcomes.map(|outcome| calls(&page, "api", outcome)), [7.0, 2.0, 1.0, 1.0, 1.0, 3.0]);
     assert_eq!(page.types[names::CALLS], "counter");
     assert_eq!(page.value(names::OPEN_REMAINING, &[("breaker", "api")]), Some(9.0));
+    assert_eq!(page.value(names::ADMITTED_RATIO, &[("breaker", "api")]), Some(0.0));
     assert_eq!(page.value(names::FAILURE_RATIO, &[("breaker", "api")]), Some(2.0 / 9.0));
     assert_eq!(page.value(names::SLOW_CALL_RATIO, &[("breaker", "api")]), Some(0.0));
 }

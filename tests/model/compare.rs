@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use halfopen::adapter::Signal;
-use halfopen::{CircuitBreaker, Event};
+use halfopen::{CircuitBreaker, Event, RampReason};
 
 use crate::reference::{self, Queued, State, Told, View};
 use crate::translate::{change, counts, ended, nanos, reasons, rejection, state, totals};
@@ -46,6 +46,10 @@ impl Heard {
             Event::WouldTrip { reasons: why, counts: of, sequence } => {
                 self.queued
                     .push((*sequence, Queued::WouldTrip { reasons: reasons(why), counts: counts(of) }));
+            }
+            Event::RampChanged { share, reason, sequence } => {
+                assert!(*share == 0.1 && *reason == RampReason::ProbesPassed, "{event:?}");
+                self.queued.push((*sequence, Queued::Ramps));
             }
             Event::Reset { sequence } => self.queued.push((*sequence, Queued::Reset)),
             Event::ConfigChanged { sequence } => self.queued.push((*sequence, Queued::ConfigChanged)),
@@ -105,6 +109,8 @@ pub(crate) fn answers(
         reopenings: snapshot.reopenings,
         open_duration: nanos(snapshot.open_duration),
         in_state_for: nanos(snapshot.in_state_for),
+        share: (snapshot.share * 1e9).round() as u64,
+        ramp_left: snapshot.probes.and_then(|probes| probes.ramp_left).map(nanos),
         totals: totals(&snapshot.totals),
         last_trip: snapshot.last_trip.as_ref().map(|trip| change(trip, started)),
     };

@@ -237,10 +237,12 @@ fn half_open() -> impl Strategy<Value = HalfOpen> {
     let count = (1..5_u32, 0..4_u32)
         .prop_map(|(success_threshold, max_failures)| Verdict::Count { success_threshold, max_failures });
     let verdict = prop_oneof![3 => count, 2 => select(RATES.to_vec()).prop_map(Verdict::Rate)];
-    (1..5_u32, verdict, limit()).prop_map(|(max_calls, verdict, probe_timeout)| HalfOpen {
+    let ramp = option::weighted(0.4, select(vec![1, 3, MS, 5 * MS, 10 * MS, 60 * MS]));
+    (1..5_u32, verdict, limit(), ramp).prop_map(|(max_calls, verdict, probe_timeout, ramp)| HalfOpen {
         max_calls,
         verdict,
         probe_timeout,
+        ramp: ramp.unwrap_or(0),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::reference::{Queued, Told};
 fn histories_reach_all_there_is() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..80 {
+    for _ in 0..160 {
         let history = draw::history(500).new_tree(&mut runner).expect("a history").current();
         let log = history.play().unwrap_or_else(|why| panic!("{why}"));
         let queued = log.queued.iter().flat_map(queued);
@@ -25,7 +25,9 @@ fn histories_reach_all_there_is() {
     assert!(missed.is_empty(), "hardly ever reached: {missed:?}; seen: {seen:#?}");
 }
 
-const EXPECTED: [&str; 42] = [
+const EXPECTED: [&str; 44] = [
+    "a ramp begins",
+    "rejected: HalfOpenRamp",
     "Closed to Open",
     "Open to HalfOpen",
     "HalfOpen to Open",
@@ -86,6 +88,7 @@ fn queued(queued: &Queued) -> Vec<String> {
         Queued::WouldTrip { reasons, .. } => {
             reasons.iter().map(|reason| format!("would trip because {reason:?}")).collect()
         }
+        Queued::Ramps => vec!["a ramp begins".into()],
         Queued::Reset => vec!["reset".into()],
         Queued::ConfigChanged => vec!["new settings".into()],
     }

@@ -238,5 +238,6 @@ fn visit(max_calls: u32, success_threshold: u32, max_failures: u32) -> HalfOpen 
         max_calls,
         verdict: Verdict::Count { success_threshold, max_failures },
         probe_timeout: 20 * MS,
+        ramp: 0,
     }
 }

@@ -73,7 +73,8 @@ fn backoff(settings: &Settings) -> halfopen::Backoff {
 fn half_open(half_open: HalfOpen) -> halfopen::HalfOpen {
     let policy = halfopen::HalfOpen::new()
         .max_calls(half_open.max_calls)
-        .probe_timeout(Duration::from_nanos(half_open.probe_timeout));
+        .probe_timeout(Duration::from_nanos(half_open.probe_timeout))
+        .ramp(Duration::from_nanos(half_open.ramp));
     match half_open.verdict {
         Verdict::Count { success_threshold, max_failures } => {
             policy.success_threshold(success_threshold).max_failures(max_failures)
@@ -107,6 +108,7 @@ pub(crate) fn rejection(rejected: &Rejected) -> (Why, Option<Nanos>) {
     let why = match rejected.reason() {
         RejectReason::Open => Why::Open,
         RejectReason::HalfOpenSaturated => Why::HalfOpenSaturated,
+        RejectReason::HalfOpenRamp => Why::HalfOpenRamp,
         RejectReason::ForcedOpen => Why::ForcedOpen,
         _ => unreachable!("a reason the model does not know"),
     };

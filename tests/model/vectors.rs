@@ -166,7 +166,7 @@ fn growth(open: &vector::Open) -> Growth {
 fn half_open(half_open: Option<&vector::HalfOpen>) -> HalfOpen {
     let Some(given) = half_open else {
         let verdict = Verdict::Count { success_threshold: 1, max_failures: 0 };
-        return HalfOpen { max_calls: 1, verdict, probe_timeout: NEVER };
+        return HalfOpen { max_calls: 1, verdict, probe_timeout: NEVER, ramp: 0 };
     };
     let success_threshold = given.success_threshold.unwrap_or(1);
     let max_failures = match given.any_failure_reopens {
@@ -179,6 +179,7 @@ fn half_open(half_open: Option<&vector::HalfOpen>) -> HalfOpen {
         max_calls: given.max_calls,
         verdict: given.failure_rate.map_or(count, Verdict::Rate),
         probe_timeout,
+        ramp: 0,
     }
 }
 

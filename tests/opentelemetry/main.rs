@@ -28,6 +28,7 @@ fn every_outcome_is_reported() {
     assert_eq!(collected.value("circuit_breaker.failure_ratio", &of_api), Some(2.0 / 9.0));
     assert_eq!(collected.value("circuit_breaker.open_remaining", &of_api), Some(10.0));
     assert_eq!(collected.kind("circuit_breaker.open_remaining"), "gauge, s");
+    assert_eq!(collected.value("circuit_breaker.admitted_ratio", &of_api), Some(0.0));
     for total in ["slow_calls", "throttled_calls", "would_trip", "panics"] {
         assert_eq!(collected.value(&format!("circuit_breaker.{total}"), &of_api), Some(0.0), "{total}");
     }

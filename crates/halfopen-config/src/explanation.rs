@@ -179,6 +179,9 @@ impl Explaining<'_> {
             _ => {}
         }
         self.add("half_open.probe_timeout", format_duration(half_open.probe_limit()));
+        if let Some(length) = half_open.ramp_length() {
+            self.add("half_open.ramp", format_duration(length));
+        }
     }
 
     /// What need not be there is told where it is.

@@ -39,6 +39,9 @@ pub const SLOW_CALL_RATIO: &str = "circuit_breaker_slow_call_ratio";
 /// Gauge: seconds until an open `breaker` admits a probe; 0 if calls are admitted, NaN while forced open.
 pub const OPEN_REMAINING: &str = "circuit_breaker_open_remaining_seconds";
 
+/// Gauge: the share of the calls that `breaker` admits, 0 to 1: it grows in a ramp, and a probe is no share.
+pub const ADMITTED_RATIO: &str = "circuit_breaker_admitted_ratio";
+
 /// Counter: how often the registry was full for a new name, which got a breaker outside the registry.
 pub const REGISTRY_OVERFLOWED: &str = "circuit_breaker_registry_overflowed_total";
 
@@ -73,6 +76,7 @@ pub(crate) fn describe() {
     describe_gauge!(FAILURE_RATIO, "Share of failed calls in the window; NaN without calls.");
     describe_gauge!(SLOW_CALL_RATIO, "Share of slow calls in the window; NaN without calls.");
     describe_gauge!(OPEN_REMAINING, Unit::Seconds, "Time until an open breaker admits a probe.");
+    describe_gauge!(ADMITTED_RATIO, "Share of the calls that is admitted.");
     describe_counter!(REGISTRY_OVERFLOWED, Unit::Count, "New names for which the registry was full.");
     describe_counter!(REGISTRY_EVICTED, Unit::Count, "Idle breakers that the registry has evicted.");
     describe_histogram!(CALL_DURATION, Unit::Seconds, "Durations of calls.");

@@ -55,6 +55,7 @@ fn write_gauges(snapshot: &Snapshot) {
         failure_ratio: counts.failure_rate(),
         slow_call_ratio: counts.slow_call_rate(),
         remaining: snapshot.retry_after.map(|left| left.as_secs_f64()),
+        admitted_ratio: Some(snapshot.share),
     }
     .write(&snapshot.name);
 }
@@ -66,6 +67,7 @@ struct Gauges {
     failure_ratio: Option<f64>,
     slow_call_ratio: Option<f64>,
     remaining: Option<f64>,
+    admitted_ratio: Option<f64>,
 }
 
 impl Gauges {
@@ -80,6 +82,7 @@ impl Gauges {
             (names::FAILURE_RATIO, self.failure_ratio),
             (names::SLOW_CALL_RATIO, self.slow_call_ratio),
             (names::OPEN_REMAINING, self.remaining),
+            (names::ADMITTED_RATIO, self.admitted_ratio),
         ] {
             gauge!(metric, "breaker" => breaker.clone()).set(value.unwrap_or(f64::NAN));
         }

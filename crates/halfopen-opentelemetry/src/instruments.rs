@@ -76,6 +76,12 @@ pub fn observe(registry: &Registry, meter: &Meter) {
         "Time until an open breaker admits a probe.",
         |sight, to| series::value(sight, to, |snapshot| snapshot.retry_after.map(|left| left.as_secs_f64())),
     );
+    making.gauge(
+        "circuit_breaker.admitted_ratio",
+        "1",
+        "Share of the calls that is admitted.",
+        |sight, to| series::value(sight, to, |snapshot| Some(snapshot.share)),
+    );
     making.counter(
         "circuit_breaker.registry.overflowed",
         "{breaker}",

@@ -78,6 +78,14 @@ impl Listener for TracingListener {
             Event::WouldTrip { reasons, counts, sequence } => {
                 tell_would_trip(name, reasons, counts, *sequence);
             }
+            Event::RampChanged { share, reason, sequence } => info!(
+                target: TARGET,
+                name,
+                share,
+                reason = reason.as_str(),
+                sequence,
+                "circuit breaker admits a growing share of the calls"
+            ),
             Event::Reset { sequence } => info!(target: TARGET, name, sequence, "circuit breaker reset"),
             Event::ConfigChanged { sequence } => {
                 info!(target: TARGET, name, sequence, "circuit breaker configuration replaced");

@@ -103,6 +103,9 @@
 //! - **Wait** (`open_duration`): seconds rather than minutes, as it delays the detection of a recovery. For long outages, add a
 //!   [`Backoff`](crate::Backoff).
 //! - **Probes**: one probe and one success are enough for most dependencies. Raise `success_threshold` where a single success proves little.
+//! - **Ramp**: where the whole load would bring a recovered service down again (cold caches, half of its instances), let
+//!   [`ramp`](crate::HalfOpen::ramp) admit a growing share of the calls before the breaker closes. Its calls are judged as the
+//!   probes are, so combine it with a verdict that bears the failures of normal operation: `max_calls(5).failure_rate(0.5)`.
 //! - **Jitter**: keep it where several processes call the same dependency, or their probes are synchronized.
 //!
 //! ```

@@ -128,7 +128,7 @@ pub use observe::{
     Event, Events, Interest, Listener, Probes, Snapshot, StateChange, Subscription, TripCause,
 };
 pub use outcome::{Ended, Outcome};
-pub use reason::{RejectReason, TripReason};
+pub use reason::{RampReason, RejectReason, TripReason};
 pub use registry::{AlreadyExists, Registry, RegistryBuilder, RegistryStatus};
 pub use report::Report;
 pub use totals::Totals;

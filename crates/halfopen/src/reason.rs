@@ -44,6 +44,24 @@ impl TripReason {
     }
 }
 
+/// Why a half-open breaker admits the share that it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum RampReason {
+    /// The probes have passed, and the [`ramp`](crate::HalfOpen::ramp) begins.
+    ProbesPassed,
+}
+
+impl RampReason {
+    /// Returns the reason's name in documents and labels: `probes_passed`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RampReason::ProbesPassed => "probes_passed",
+        }
+    }
+}
+
 /// Why a call was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
@@ -53,6 +71,8 @@ pub enum RejectReason {
     Open,
     /// The circuit breaker is half-open and all the probes that it allows are in flight.
     HalfOpenSaturated,
+    /// The circuit breaker is half-open and admits a growing share of the calls, to which this one does not belong.
+    HalfOpenRamp,
     /// An operator has forced the circuit breaker open.
     ForcedOpen,
     /// The bulkhead has as many calls in flight and waiting as it allows.
@@ -62,12 +82,13 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    /// Returns the reason's name in documents and labels: `open`, `half_open_saturated`,
+    /// Returns the reason's name in documents and labels: `open`, `half_open_saturated`, `half_open_ramp`,
     /// `forced_open`, `bulkhead_full`, `rate_limited`.
     pub fn as_str(self) -> &'static str {
         match self {
             RejectReason::Open => "open",
             RejectReason::HalfOpenSaturated => "half_open_saturated",
+            RejectReason::HalfOpenRamp => "half_open_ramp",
             RejectReason::ForcedOpen => "forced_open",
             RejectReason::BulkheadFull => "bulkhead_full",
             RejectReason::RateLimited => "rate_limited",

@@ -93,7 +93,8 @@ fn a_half_open_snapshot_reads_as_documented() {
         snapshot["probes"],
         json!({
             "in_flight": 1, "limit": 1, "has_slot": false, "successes": 0, "failures": 0,
-            "needed": 1, "failures_to_open": 1, "failure_rate": null, "slow_call_rate": null, "due_in": 59.0
+            "needed": 1, "failures_to_open": 1, "failure_rate": null, "slow_call_rate": null, "due_in": 59.0,
+            "ramp_left": null
         })
     );
     let cause = json!({ "reasons": ["manual"], "part": 0, "calls": 0, "threshold": null });

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::breaker::{Breaker, Permit, Phase, Visit, Wait};
+use super::breaker::{Breaker, Permit, Phase, Ramp, Visit, WHOLE, Wait};
 use super::settings::{Abandoned, Verdict, reaches};
-use super::words::{Ended, Finish, Nanos, Queued, Reason, Told, Why, in_order};
+use super::words::{Counts, Ended, Finish, Nanos, Queued, Reason, Told, Why, in_order};
 
 impl Breaker {
     pub(crate) fn acquire(&mut self) -> Result<Permit, (Why, Option<Nanos>)> {
         self.catch_up();
         self.settle_wait();
         if let Err((why, retry_after)) = self.answer() {
+            let moment = self.moment();
+            if let Phase::HalfOpen(visit) = &mut self.phase {
+                visit.attempt(moment, false);
+            }
             self.count_rejection(why, retry_after);
             return Err((why, retry_after));
         }
@@ -20,6 +24,7 @@ impl Breaker {
         }
         let moment = self.moment();
         if let Phase::HalfOpen(visit) = &mut self.phase {
+            visit.attempt(moment, true);
             permit.acquired = Some(moment);
             permit.probe = Some(self.next_probe);
             visit.probes.insert(self.next_probe, moment);
@@ -44,10 +49,16 @@ impl Breaker {
             }
             Phase::Open { .. } => Ok(()),
             Phase::ForcedOpen => Err((Why::ForcedOpen, None)),
+            Phase::HalfOpen(visit @ Visit { ramp: Some(ramp), .. }) => {
+                match ramp.credit + visit.share(self.moment()) >= WHOLE {
+                    true => Ok(()),
+                    false => Err((Why::HalfOpenRamp, None)),
+                }
+            }
             Phase::HalfOpen(visit) => {
                 let out = visit.probes.len() as u64;
                 let room = out < u64::from(visit.policy.max_calls);
-                match room && out + visit.counts.calls < visit.policy.visit_limit() {
+                match room && out + visit.round.calls < visit.policy.visit_limit() {
                     true => Ok(()),
                     false => Err((Why::HalfOpenSaturated, None)),
                 }
@@ -146,12 +157,13 @@ impl Breaker {
             Phase::HalfOpen(visit) => {
                 visit.counts.add(failure, slow);
                 visit.counts.run(failure);
+                visit.round.add(failure, slow);
                 match failure || slow {
                     true => visit.failed += 1,
                     false => visit.passed += 1,
                 }
                 match judge(visit) {
-                    Some(true) => self.close(),
+                    Some(true) => self.pass(moment),
                     Some(false) => self.open(moment, &BTreeSet::from([Reason::ProbeFailed]), wait),
                     None => {}
                 }
@@ -162,9 +174,36 @@ impl Breaker {
     }
 }
 
+impl Breaker {
+    /// S31: a verdict that the probes have passed begins the ramp, or goes on with it, or closes at the full share.
+    fn pass(&mut self, moment: Nanos) {
+        let Phase::HalfOpen(visit) = &mut self.phase else { return };
+        (visit.round, visit.passed, visit.failed) = (Counts::default(), 0, 0);
+        match visit.ramp {
+            None if visit.policy.ramp == 0 => self.close(),
+            None => {
+                visit.ramp = Some(Ramp { began: moment, credit: WHOLE - WHOLE / 10 });
+                self.queued.push(Queued::Ramps);
+            }
+            Some(_) if visit.share(moment) == WHOLE => self.close(),
+            Some(_) => {}
+        }
+    }
+}
+
+impl Visit {
+    /// S31: each attempt earns the share of its moment, and each admitted call costs one.
+    fn attempt(&mut self, now: Nanos, admitted: bool) {
+        let share = self.share(now);
+        if let Some(ramp) = &mut self.ramp {
+            ramp.credit = ramp.credit + share - if admitted { WHOLE } else { 0 };
+        }
+    }
+}
+
 /// S23: the verdict, as early as it is certain; true closes.
 fn judge(visit: &Visit) -> Option<bool> {
-    let Visit { policy, slow_threshold, counts, passed, failed, .. } = visit;
+    let Visit { policy, slow_threshold, round: counts, passed, failed, .. } = visit;
     match policy.verdict {
         Verdict::Count { success_threshold, .. } if *passed >= success_threshold => Some(true),
         Verdict::Count { max_failures, .. } if *failed > max_failures => Some(false),

@@ -61,8 +61,42 @@ pub(super) struct Visit {
     /// When each probe that is still out was acquired.
     pub(super) probes: BTreeMap<u64, Nanos>,
     pub(super) counts: Counts,
+    /// Of the verdict under way: those that are left to be judged.
+    pub(super) round: Counts,
     pub(super) passed: u32,
     pub(super) failed: u32,
+    pub(super) ramp: Option<Ramp>,
+}
+
+/// S31: a ramp under way. Shares are parts of a thousand million.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ramp {
+    pub(super) began: Nanos,
+    /// What the attempts so far have earned.
+    pub(super) credit: u128,
+}
+
+pub(super) const WHOLE: u128 = 1_000_000_000;
+
+impl Visit {
+    /// S31: a tenth at first, and all at the end of the ramp; without a ramp none but the probes.
+    pub(super) fn share(&self, now: Nanos) -> u128 {
+        let Some(ramp) = &self.ramp else { return 0 };
+        let (elapsed, length) = (u128::from(now.saturating_sub(ramp.began)), u128::from(self.policy.ramp));
+        if elapsed >= length { WHOLE } else { WHOLE / 10 + (WHOLE - WHOLE / 10) * elapsed / length }
+    }
+
+    /// S31: the first moment at which the share lets the next call pass, found by halving.
+    pub(super) fn admits_at(&self) -> Option<Nanos> {
+        let ramp = self.ramp.as_ref()?;
+        let admits = |elapsed: Nanos| ramp.credit + self.share(ramp.began + elapsed) >= WHOLE;
+        let (mut low, mut high) = (0, self.policy.ramp);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            (low, high) = if admits(middle) { (low, middle) } else { (middle + 1, high) };
+        }
+        Some(ramp.began + high)
+    }
 }
 
 /// S3: a permit carries the epoch it was given in.
@@ -250,8 +284,10 @@ impl Breaker {
             slow_threshold: self.settings.slow_rule().map(|(threshold, _)| threshold),
             probes: BTreeMap::new(),
             counts: Counts::default(),
+            round: Counts::default(),
             passed: 0,
             failed: 0,
+            ramp: None,
         };
         self.change(Phase::HalfOpen(visit), &BTreeSet::new(), counts, deadline);
     }

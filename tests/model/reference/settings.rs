@@ -50,6 +50,8 @@ pub(crate) struct HalfOpen {
     pub(crate) max_calls: u32,
     pub(crate) verdict: Verdict,
     pub(crate) probe_timeout: Nanos,
+    /// S31: zero without one.
+    pub(crate) ramp: Nanos,
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,6 +1,6 @@
 //! What an observer sees: the effective state, though nothing has moved yet (S18, S24).
 
-use super::breaker::{Breaker, Phase};
+use super::breaker::{Breaker, Phase, Visit, WHOLE};
 use super::words::{Change, Counts, Nanos, State, Totals, Why};
 
 #[derive(Clone, PartialEq, Debug)]
@@ -12,6 +12,9 @@ pub(crate) struct View {
     pub(crate) reopenings: u32,
     pub(crate) open_duration: Nanos,
     pub(crate) in_state_for: Nanos,
+    /// Parts of a thousand million.
+    pub(crate) share: u64,
+    pub(crate) ramp_left: Option<Nanos>,
     pub(crate) totals: Totals,
     pub(crate) last_trip: Option<Change>,
 }
@@ -32,6 +35,8 @@ impl Breaker {
             reopenings: due.reopenings(),
             open_duration,
             in_state_for: due.now.saturating_sub(due.since),
+            share: due.share(),
+            ramp_left: due.ramp_left(),
             totals: self.totals,
             last_trip: self.last_trip.clone(),
         }
@@ -47,7 +52,11 @@ impl Breaker {
         match &self.effective().phase {
             Phase::Open { deadline, .. } => Some(*deadline),
             Phase::HalfOpen(visit) => {
-                visit.probes.values().min().map(|oldest| oldest.saturating_add(visit.policy.probe_timeout))
+                let oldest = visit.probes.values().min();
+                let due = oldest.map(|oldest| oldest.saturating_add(visit.policy.probe_timeout));
+                // S31: in a ramp that would reject the next call, also the moment at which it would not.
+                let grown = visit.admits_at().filter(|_| self.effective().answer().is_err());
+                due.into_iter().chain(grown).min()
             }
             Phase::Closed(_) | Phase::ForcedOpen | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => None,
         }
@@ -62,6 +71,19 @@ impl Breaker {
         due.catch_up();
         due.settle_wait();
         due
+    }
+
+    fn share(&self) -> u64 {
+        match &self.phase {
+            Phase::Closed(_) | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => WHOLE as u64,
+            Phase::Open { .. } | Phase::ForcedOpen => 0,
+            Phase::HalfOpen(visit) => visit.share(self.moment()) as u64,
+        }
+    }
+
+    fn ramp_left(&self) -> Option<Nanos> {
+        let Phase::HalfOpen(Visit { ramp: Some(ramp), policy, .. }) = &self.phase else { return None };
+        Some(policy.ramp.saturating_sub(self.moment().saturating_sub(ramp.began)))
     }
 
     fn retry_after(&self) -> Option<Nanos> {

@@ -31,6 +31,7 @@ pub(crate) enum Reason {
 pub(crate) enum Why {
     Open,
     HalfOpenSaturated,
+    HalfOpenRamp,
     ForcedOpen,
 }
 
@@ -99,7 +100,12 @@ pub(crate) struct Change {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Queued {
     Changed(Change),
-    WouldTrip { reasons: Vec<Reason>, counts: Counts },
+    WouldTrip {
+        reasons: Vec<Reason>,
+        counts: Counts,
+    },
+    /// S31: the probes have passed, and a tenth of the calls is admitted.
+    Ramps,
     Reset,
     ConfigChanged,
 }

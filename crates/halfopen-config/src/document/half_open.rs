@@ -20,6 +20,8 @@ group! {
         failure_rate: f64 = scalar::share,
         /// How long a probe may take before it counts as failed; 1m if nothing is said.
         probe_timeout: Period = Period::read,
+        /// How long a growing share of the calls is admitted after the probes have passed, before it closes; 0s, which is none, if nothing is said.
+        ramp: Period = Period::read,
     }
     instead {
         failure_rate of success_threshold max_failures,

@@ -232,5 +232,8 @@ fn half_open(written: &HalfOpen) -> halfopen::HalfOpen {
     if let Some(limit) = value(&written.probe_timeout) {
         half_open = half_open.probe_timeout(limit.0);
     }
+    if let Some(length) = value(&written.ramp) {
+        half_open = half_open.ramp(length.0);
+    }
     half_open
 }

@@ -248,6 +248,7 @@ pub(crate) fn refusal(reason: RejectReason, left: u64, cause: Cause) -> Refusal 
     match reason {
         RejectReason::Open => Refusal::open(left, cause.to_words()),
         RejectReason::HalfOpenSaturated => Refusal::saturated(),
+        RejectReason::HalfOpenRamp => Refusal::in_ramp(),
         RejectReason::ForcedOpen => Refusal::forced(),
         // No breaker decides so; a limit makes its rejections itself.
         RejectReason::BulkheadFull | RejectReason::RateLimited => Refusal::of(reason, None),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{CircuitBreaker, Inner, Locked};
 use crate::clock::Moment;
-use crate::observe::{Snapshot, TripCause, share_of};
+use crate::counts::share;
+use crate::observe::{Snapshot, TripCause};
 use crate::state::View;
 use crate::sync::lock;
 use crate::totals::Totals;
@@ -49,7 +50,7 @@ impl CircuitBreaker {
     }
 
     /// Returns true if a call made now would be admitted: in closed, disabled and metrics-only, and in
-    /// half-open while a probe's slot is free.
+    /// half-open while a probe's slot is free, or in a ramp if the call belongs to its share.
     ///
     /// # Examples
     ///
@@ -69,14 +70,15 @@ impl CircuitBreaker {
     }
 
     /// Returns true if a call made now would be rejected: in open and forced open, and in half-open
-    /// while all probes are in flight.
+    /// while all probes are in flight, or in a ramp if the call does not belong to its share.
     #[inline]
     pub fn is_rejecting(&self) -> bool {
         !self.is_permitting()
     }
 
-    /// How long until time alone changes the state: the rest of the wait while open, the time the
-    /// first probe has left while half-open; none elsewhere.
+    /// Returns how long until time alone changes the answer to a call: the rest of the wait while open; while
+    /// half-open the time that the first probe has left or, in a ramp that would reject the next call, the time until it
+    /// would be admitted. [`None`] elsewhere.
     pub fn changes_in(&self) -> Option<Duration> {
         let now = self.0.clock.now();
         lock(&self.0.locked).machine.view(now).changes_in()
@@ -99,7 +101,7 @@ impl CircuitBreaker {
             reopenings: view.reopenings,
             open_duration: Duration::from_nanos(view.wait),
             hint: view.hint.map(Duration::from_nanos),
-            share: share_of(view.state),
+            share: share(view.share_ppb),
             cause: match view.state {
                 State::Open | State::HalfOpen => TripCause::of(locked.machine.why(now)),
                 State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{CircuitBreaker, Inner, Locked};
 use crate::clock::Tick;
+use crate::counts::share;
 use crate::observe::{Event, Interest, StateChange};
 use crate::state::{Change, Entry, Log};
 use crate::sync::lock;
@@ -39,6 +40,10 @@ impl Inner {
                 Entry::Reset => {
                     let sequence = locked.next_sequence();
                     self.enqueue(Event::Reset { sequence });
+                }
+                &Entry::Ramp { share_ppb, reason } => {
+                    let sequence = locked.next_sequence();
+                    self.enqueue(Event::RampChanged { share: share(share_ppb), reason, sequence });
                 }
                 Entry::ConfigChanged => {
                     let sequence = locked.next_sequence();

@@ -229,8 +229,9 @@ impl CircuitBreaker {
             if verdict == Verdict::Counted {
                 self.inner().cold().ledger.note(ended, slow);
             }
+            let moved = locked.machine.epoch() != ticket.word.epoch();
             let closed = verdict == Verdict::Counted && locked.machine.state() == State::Closed;
-            (verdict, !log.is_empty(), closed.then(|| locked.machine.epoch()))
+            (verdict, moved, closed.then(|| locked.machine.epoch()))
         });
         match verdict {
             Verdict::Late => (Ended::Late, None),

@@ -34,6 +34,8 @@ pub struct HalfOpen {
     max_failures: Option<u32>,
     failure_rate: Option<f64>,
     probe_timeout: Duration,
+    /// Zero without a ramp.
+    ramp: Duration,
 }
 
 /// What decides a half-open visit, with its numbers.
@@ -95,6 +97,7 @@ impl HalfOpen {
             max_failures: None,
             failure_rate: None,
             probe_timeout: Duration::from_secs(60),
+            ramp: Duration::ZERO,
         }
     }
 
@@ -129,6 +132,36 @@ impl HalfOpen {
         HalfOpen { probe_timeout: limit, ..self }
     }
 
+    /// Admits a growing share of the calls after the probes have passed, and closes only after that; zero, the default,
+    /// closes immediately.
+    ///
+    /// The share grows from one call in ten to all of them over `length`, and the admitted calls lie evenly among the
+    /// others, which are rejected ([`RejectReason::HalfOpenRamp`](crate::RejectReason::HalfOpenRamp)). They are judged
+    /// as the probes are, verdict after verdict: one that fails opens the breaker again, and the first that passes while
+    /// every call is admitted closes it. A verdict of one probe thus bears no failure in the whole ramp; for a service
+    /// that always fails a few calls, set [`max_failures`](Self::max_failures) or a
+    /// [`failure_rate`](Self::failure_rate). Calls of a ramp are not limited by [`max_calls`](Self::max_calls), and
+    /// each has the [`probe_timeout`](Self::probe_timeout) to report.
+    ///
+    /// For a service that comes back with cold caches, or with few of its instances, and that the whole load would
+    /// bring down again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::{CircuitBreakerConfig, HalfOpen};
+    /// use std::time::Duration;
+    ///
+    /// // Five probes, of which less than half may fail, and then ten seconds of growing load.
+    /// let gentle = HalfOpen::new().max_calls(5).failure_rate(0.5).ramp(Duration::from_secs(10));
+    /// let config = CircuitBreakerConfig::builder().half_open(gentle).build()?;
+    /// assert_eq!(config.half_open().ramp_length(), Some(Duration::from_secs(10)));
+    /// # Ok::<(), halfopen::ConfigError>(())
+    /// ```
+    pub fn ramp(self, length: Duration) -> HalfOpen {
+        HalfOpen { ramp: length, ..self }
+    }
+
     /// What decides a visit, with its numbers.
     pub fn kind(&self) -> HalfOpenKind {
         let max_calls = self.max_calls;
@@ -145,6 +178,11 @@ impl HalfOpen {
     /// The limit set by [`probe_timeout`](Self::probe_timeout).
     pub fn probe_limit(&self) -> Duration {
         self.probe_timeout
+    }
+
+    /// The length set by [`ramp`](Self::ramp); [`None`] without a ramp.
+    pub fn ramp_length(&self) -> Option<Duration> {
+        (!self.ramp.is_zero()).then_some(self.ramp)
     }
 
     /// The same, with a rate of nine decimals.
@@ -165,6 +203,10 @@ impl HalfOpen {
 
     pub(super) fn probe_timeout_nanos(&self) -> u64 {
         nanos(self.probe_timeout)
+    }
+
+    pub(super) fn ramp_nanos(&self) -> Option<u64> {
+        self.ramp_length().map(nanos)
     }
 
     /// The counts that were written beside a rate.
@@ -205,6 +247,7 @@ impl PartialEq for HalfOpen {
     fn eq(&self, other: &HalfOpen) -> bool {
         self.kind() == other.kind()
             && self.probe_timeout == other.probe_timeout
+            && self.ramp == other.ramp
             && self.beside_rate() == other.beside_rate()
     }
 }
@@ -214,6 +257,7 @@ impl fmt::Debug for HalfOpen {
         f.debug_struct("HalfOpen")
             .field("kind", &self.kind())
             .field("probe_timeout", &self.probe_timeout)
+            .field("ramp", &self.ramp)
             .finish()
     }
 }

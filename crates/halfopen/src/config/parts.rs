@@ -37,7 +37,7 @@ use crate::clock::nanos;
 ///         "hint_max": "2m",
 ///         "backoff": { "multiplier": 2, "max": "1m", "jitter": 0.2, "forget_after": "10m" }
 ///     },
-///     "half_open": { "max_calls": 3, "success_threshold": 2, "max_failures": 1, "probe_timeout": "30s" },
+///     "half_open": { "max_calls": 3, "success_threshold": 2, "max_failures": 1, "probe_timeout": "30s", "ramp": "10s" },
 ///     "abandoned": { "failure_after": "10s" },
 ///     "time_calls": true
 /// }"#)?;
@@ -211,6 +211,10 @@ impl CircuitBreakerConfig {
 
     pub(crate) fn probe_timeout_nanos(&self) -> u64 {
         self.0.half_open.probe_timeout_nanos()
+    }
+
+    pub(crate) fn ramp_nanos(&self) -> Option<u64> {
+        self.0.half_open.ramp_nanos()
     }
 
     pub(crate) fn slow_ppb(&self) -> Option<u32> {

@@ -71,6 +71,7 @@ const SATURATED: u64 = 1;
 const FORCED: u64 = 2;
 const BULKHEAD_FULL: u64 = 3;
 const RATE_LIMITED: u64 = 4;
+const RAMP: u64 = 5;
 
 impl Refusal {
     /// Open for so many nanoseconds, for a cause in words.
@@ -83,6 +84,10 @@ impl Refusal {
         Refusal { retry_after: UNKNOWN, words: [SATURATED << REASON_SHIFT, 0] }
     }
 
+    pub(crate) fn in_ramp() -> Refusal {
+        Refusal { retry_after: UNKNOWN, words: [RAMP << REASON_SHIFT, 0] }
+    }
+
     pub(crate) fn forced() -> Refusal {
         Refusal { retry_after: UNKNOWN, words: [FORCED << REASON_SHIFT, 0] }
     }
@@ -90,6 +95,7 @@ impl Refusal {
     fn reason(self) -> RejectReason {
         match self.words[0] >> REASON_SHIFT {
             SATURATED => RejectReason::HalfOpenSaturated,
+            RAMP => RejectReason::HalfOpenRamp,
             FORCED => RejectReason::ForcedOpen,
             BULKHEAD_FULL => RejectReason::BulkheadFull,
             RATE_LIMITED => RejectReason::RateLimited,
@@ -102,6 +108,7 @@ impl Refusal {
         let kind = match reason {
             RejectReason::Open => 0,
             RejectReason::HalfOpenSaturated => SATURATED,
+            RejectReason::HalfOpenRamp => RAMP,
             RejectReason::ForcedOpen => FORCED,
             RejectReason::BulkheadFull => BULKHEAD_FULL,
             RejectReason::RateLimited => RATE_LIMITED,
@@ -172,7 +179,7 @@ impl Rejected {
     }
 
     /// Returns how long a call is certain to be rejected, or [`None`] where that is not known (a
-    /// half-open breaker whose probes are in flight, one that is forced open, a full bulkhead).
+    /// half-open breaker whose probes are in flight or that admits a share, one that is forced open, a full bulkhead).
     pub fn retry_after(&self) -> Option<Duration> {
         let nanos = self.0.refusal.retry_after;
         (nanos != UNKNOWN).then(|| Duration::from_nanos(nanos))
@@ -212,6 +219,9 @@ impl fmt::Display for Rejected {
             }
             RejectReason::HalfOpenSaturated => {
                 write!(f, "circuit breaker `{name}` is half-open and waits for the probes it has sent")?;
+            }
+            RejectReason::HalfOpenRamp => {
+                write!(f, "circuit breaker `{name}` is half-open and admits a growing share of the calls")?;
             }
             RejectReason::ForcedOpen => {
                 write!(f, "circuit breaker `{name}` is forced open by an operator")?;
@@ -358,6 +368,7 @@ mod tests {
         for reason in [
             RejectReason::Open,
             RejectReason::HalfOpenSaturated,
+            RejectReason::HalfOpenRamp,
             RejectReason::ForcedOpen,
             RejectReason::BulkheadFull,
             RejectReason::RateLimited,

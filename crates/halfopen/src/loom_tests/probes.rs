@@ -144,6 +144,58 @@ fn a_probe_that_comes_after_the_verdict_is_late() {
     });
 }
 
+/// Two calls of a ramp at a share of one in ten, after its first: none is admitted on the credit of the other.
+///
+/// Fails if the credit is read in one step and written in another.
+#[test]
+fn a_credit_admits_one_call() {
+    race(|start| {
+        let (breaker, hands, probe) = with_a_ramp();
+        probe.success();
+        // Eight attempts earn eight tenths; the next two earn two, which is one call.
+        assert!(breaker.try_acquire_owned().is_ok(), "the first call of a ramp passes");
+        for _ in 0..8 {
+            assert!(breaker.try_acquire_owned().is_err());
+        }
+        let (one, other) = (breaker.clone(), breaker.clone());
+        let (here, there) =
+            start.two(move || one.try_acquire_owned().ok(), move || other.try_acquire_owned().ok());
+        assert!(here.is_some() != there.is_some(), "one call");
+        drop(hands);
+    });
+}
+
+/// A call that passes and one that fails, at the full share of a ramp: one decides, and the other is late.
+///
+/// Fails if `settle` does not ask for the epoch.
+#[test]
+fn the_end_of_a_ramp_has_one_verdict() {
+    race(|start| {
+        let (breaker, hands, probe) = with_a_ramp();
+        probe.success();
+        hands.advance(RAMP);
+        let (first, second) = (breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap());
+        start.two(|| first.success(), || second.failure());
+        let snapshot = breaker.snapshot();
+        let totals = snapshot.totals;
+        assert_eq!((totals.successes + totals.failures, totals.late), (2, 1));
+        let closed = totals.successes == 2;
+        assert_eq!(snapshot.state, if closed { State::Closed } else { State::Open });
+    });
+}
+
+const RAMP: Duration = Duration::from_secs(5);
+
+/// A half-open breaker with a ramp to come, whose one probe is out.
+fn with_a_ramp() -> (CircuitBreaker, ManualClock, OwnedPermit) {
+    let half_open = HalfOpen::new().ramp(RAMP);
+    let (breaker, hands) = probing(Trip::consecutive_failures(1), Window::unbounded(), half_open);
+    breaker.trip();
+    hands.advance(WAIT);
+    let probe = breaker.try_acquire_owned().unwrap();
+    (breaker, hands, probe)
+}
+
 /// The end of a stream whose probe closed the breaker, beside a reset: it is counted in the visit that the
 /// probe began, or late, and never in the visit after the reset.
 ///

@@ -199,6 +199,7 @@ fn is_change(event: &Event) -> bool {
     match event {
         Event::StateChanged(_)
         | Event::WouldTrip { .. }
+        | Event::RampChanged { .. }
         | Event::Reset { .. }
         | Event::ConfigChanged { .. } => true,
         Event::Rejected(_) | Event::Recorded { .. } | Event::Overflowed { .. } => false,

@@ -20,6 +20,10 @@ impl fmt::Display for Snapshot {
                 self.write_counts(f, "call", "no calls")?;
             }
             State::Closed | State::MetricsOnly => self.write_counts(f, "call", "no calls")?,
+            State::HalfOpen if self.share > 0.0 => {
+                write!(f, ", {}% of the calls pass", Percent(self.share * 100.0))?;
+                self.write_counts(f, "call", "no call has reported")?;
+            }
             State::HalfOpen => self.write_counts(f, "probe", "no probe has reported")?,
             State::ForcedOpen | State::Disabled => {}
         }

@@ -1,5 +1,5 @@
 use crate::outcome::Ended;
-use crate::reason::TripReason;
+use crate::reason::{RampReason, TripReason};
 use std::borrow::Cow;
 use std::ops::{BitOr, BitOrAssign};
 use std::sync::Arc;
@@ -118,6 +118,15 @@ pub enum Event {
         /// How many breakers the registry keeps.
         capacity: usize,
     },
+    /// A half-open breaker has begun to admit a growing share of the calls.
+    RampChanged {
+        /// The share of the calls that is admitted now, from 0 to 1.
+        share: f64,
+        /// Why it admits this share.
+        reason: RampReason,
+        /// Its place among the changes.
+        sequence: u64,
+    },
     /// `reset()` was called.
     Reset {
         /// Its place among the changes.
@@ -132,7 +141,7 @@ pub enum Event {
 
 /// Hears what a breaker does.
 ///
-/// State changes, resets, would-trips and configuration changes reach every listener one at a time,
+/// State changes, ramps, resets, would-trips and configuration changes reach every listener one at a time,
 /// in the order of their `sequence`, after the change is made and outside every lock: a listener may
 /// call the breaker. Rejections and recorded calls are told at once by the thread that caused them
 /// and have no order among threads; a listener that hears them and causes another of their kind is told of it
@@ -218,7 +227,7 @@ impl Interest {
     /// No event.
     pub const NONE: Interest = Interest(0);
 
-    /// State changes, resets, would-trips, configuration changes, and a registry that is full.
+    /// State changes, ramps, resets, would-trips, configuration changes, and a registry that is full.
     pub const CHANGES: Interest = Interest(1);
 
     /// [`Event::Recorded`]: how each call ended. Every call is timed then.

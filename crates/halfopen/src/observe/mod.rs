@@ -19,4 +19,3 @@ pub use snapshot::{Probes, Snapshot, TripCause};
 
 pub(crate) use event::{PROBES_PASSED, WAIT_OVER};
 pub(crate) use listeners::{Kind, Listeners, Subscriber, Unsubscribe};
-pub(crate) use snapshot::share_of;

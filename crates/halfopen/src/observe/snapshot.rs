@@ -61,6 +61,12 @@ pub struct Probes {
     /// The time that the first probe in flight has left to report; [`None`] with no probe in flight.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub due_in: Option<Duration>,
+    /// The time until the ramp admits every call, zero from then on; [`None`] while the first probes are awaited.
+    ///
+    /// In a ramp no limit holds but its share: `limit` is the number of calls that are judged together, and
+    /// `successes` and `failures` are those of the verdict under way.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
+    pub ramp_left: Option<Duration>,
 }
 
 /// A breaker at one moment.
@@ -79,7 +85,8 @@ pub struct Probes {
 /// ```json
 /// {
 ///   "in_flight": 1, "limit": 1, "has_slot": false, "successes": 0, "failures": 0,
-///   "needed": 1, "failures_to_open": 1, "failure_rate": null, "slow_call_rate": null, "due_in": 59.0
+///   "needed": 1, "failures_to_open": 1, "failure_rate": null, "slow_call_rate": null, "due_in": 59.0,
+///   "ramp_left": null
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -108,7 +115,8 @@ pub struct Snapshot {
     /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub hint: Option<Duration>,
-    /// The share of the calls that pass, from 0 to 1: 1 where all calls pass, 0 where at most probes do.
+    /// The share of the calls that pass, from 0 to 1: 1 where all calls pass, 0 where at most probes do, and a
+    /// growing share in the [`ramp`](crate::HalfOpen::ramp) of a half-open breaker.
     pub share: f64,
     /// Why the breaker opened; [`None`] in every state but open and half-open.
     pub cause: Option<TripCause>,
@@ -141,7 +149,7 @@ impl Default for Snapshot {
             reopenings: 0,
             open_duration: Duration::ZERO,
             hint: None,
-            share: share_of(State::Closed),
+            share: 1.0,
             cause: None,
             probes: None,
             has_custom_rule: false,
@@ -150,14 +158,6 @@ impl Default for Snapshot {
             totals: Totals::default(),
             last_trip: None,
         }
-    }
-}
-
-/// The share of the calls that pass in a state.
-pub(crate) fn share_of(state: State) -> f64 {
-    match state {
-        State::Closed | State::Disabled | State::MetricsOnly => 1.0,
-        State::Open | State::HalfOpen | State::ForcedOpen => 0.0,
     }
 }
 
@@ -208,7 +208,7 @@ impl fmt::Display for TripCause {
 
 impl From<state::Probes> for Probes {
     fn from(probes: state::Probes) -> Probes {
-        let state::Probes { recovery, slow_ppb, tally, out, due_in, has_slot } = probes;
+        let state::Probes { recovery, slow_ppb, tally, out, due_in, has_slot, ramp_left } = probes;
         let common = Probes {
             in_flight: out,
             has_slot,
@@ -216,6 +216,7 @@ impl From<state::Probes> for Probes {
             failures: tally.failed(),
             slow_call_rate: slow_ppb.map(share),
             due_in: (out > 0).then_some(due_in),
+            ramp_left: ramp_left.map(Duration::from_nanos),
             ..Probes::default()
         };
         match recovery {

@@ -15,6 +15,16 @@ impl Tally {
         self.successes + self.failures
     }
 
+    /// These outcomes and those, together.
+    pub(crate) fn plus(&self, other: &Tally) -> Tally {
+        Tally {
+            successes: self.successes + other.successes,
+            failures: self.failures + other.failures,
+            slow: self.slow + other.slow,
+            passed: self.passed + other.passed,
+        }
+    }
+
     /// Probes that did not pass: failures, and successes that were slow where a slow-call rule looks.
     pub(crate) fn failed(&self) -> u64 {
         self.calls() - self.passed

@@ -1,6 +1,6 @@
 use crate::clock::Tick;
 use crate::counts::Counts;
-use crate::reason::Cause;
+use crate::reason::{Cause, RampReason};
 use crate::word::State;
 
 /// One transition, as the machine made it; becomes a [`StateChange`](crate::StateChange) when told.
@@ -21,6 +21,11 @@ pub(crate) type Log = Vec<Entry>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Change(Change),
+    /// A visit to half-open admits this share of the calls from now on.
+    Ramp {
+        share_ppb: u32,
+        reason: RampReason,
+    },
     Reset,
     ConfigChanged,
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Recovery};
 use crate::counts::Counts;
+use crate::policy::ramp::{self, Ramp};
 use crate::policy::recovery;
 use crate::policy::recovery::{Finding, Tally};
+use crate::reason::RejectReason;
 
 /// One half-open visit, judged to its end by the numbers it began with (S30).
 #[derive(Debug)]
@@ -18,8 +20,25 @@ pub(super) struct Probation {
     /// When each probe that is out was admitted, earliest first. A deque, because most end in the order in which
     /// they began: the shorter side of the gap is moved, so that thousands of probes cost no square of it.
     out: VecDeque<Tick>,
+    /// What is judged: the outcomes since the last verdict.
     tally: Tally,
+    /// The outcomes of the verdicts before, which have all passed.
+    before: Tally,
     run: Run,
+    ramp_length: Option<u64>,
+    /// The ramp under way, after the first verdict.
+    ramp: Option<Ramp>,
+}
+
+/// What follows from a verdict that the probes have passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// The breaker closes.
+    Closes,
+    /// A ramp begins.
+    Ramps,
+    /// The ramp goes on.
+    GoesOn,
 }
 
 impl Probes {
@@ -61,6 +80,8 @@ pub(crate) struct Probes {
     /// How long the first of them has left.
     pub(crate) due_in: Duration,
     pub(crate) has_slot: bool,
+    /// The nanoseconds until the ramp admits every call, where there is a ramp.
+    pub(crate) ramp_left: Option<u64>,
 }
 
 impl Probation {
@@ -72,17 +93,71 @@ impl Probation {
             planned: None,
             out: VecDeque::new(),
             tally: Tally::default(),
+            before: Tally::default(),
             run: Run::default(),
+            ramp_length: config.ramp_nanos(),
+            ramp: None,
         }
     }
 
-    pub(super) fn has_slot(&self) -> bool {
-        recovery::has_slot(self.recovery, self.out.len() as u64, &self.tally)
+    /// Whether the next call would be admitted.
+    pub(super) fn has_slot(&self, now: Tick) -> bool {
+        match &self.ramp {
+            Some(ramp) => ramp.admits(now),
+            None => recovery::has_slot(self.recovery, self.out.len() as u64, &self.tally),
+        }
     }
 
-    pub(super) fn send(&mut self, now: Tick) {
+    /// Why a call is rejected that finds no slot.
+    pub(super) fn full(&self) -> RejectReason {
+        if self.ramp.is_some() { RejectReason::HalfOpenRamp } else { RejectReason::HalfOpenSaturated }
+    }
+
+    /// Admits a call, if it finds a slot or belongs to the share of the ramp.
+    pub(super) fn send(&mut self, now: Tick) -> bool {
+        let admitted = match &mut self.ramp {
+            Some(ramp) => ramp.attempt(now),
+            None => self.has_slot(now),
+        };
+        if admitted {
+            self.note_sent(now);
+        }
+        admitted
+    }
+
+    fn note_sent(&mut self, now: Tick) {
         let place = self.out.partition_point(|&started| started <= now);
         self.out.insert(place, now);
+    }
+
+    /// The share of the calls that is admitted, in parts per billion; zero while probes are awaited.
+    pub(super) fn share_ppb(&self, now: Tick) -> u32 {
+        let share = self.ramp.as_ref().map_or(0, |ramp| ramp.share(now));
+        u32::try_from(share).unwrap_or(u32::MAX)
+    }
+
+    /// When time alone changes the answer to a call: a probe is overdue, or the share of the ramp has grown.
+    pub(super) fn next(&self, now: Tick) -> Tick {
+        let due = self.due().unwrap_or(Tick::NEVER);
+        match &self.ramp {
+            Some(ramp) if !ramp.admits(now) => due.min(ramp.admits_at()),
+            Some(_) | None => due,
+        }
+    }
+
+    /// The probes have passed a verdict: what follows, and the next verdict begins.
+    pub(super) fn pass(&mut self, now: Tick) -> Passed {
+        self.before = self.before.plus(&self.tally);
+        self.tally = Tally::default();
+        match (&self.ramp, self.ramp_length) {
+            (Some(ramp), _) if ramp.share(now) == ramp::ALL => Passed::Closes,
+            (Some(_), _) => Passed::GoesOn,
+            (None, Some(length)) => {
+                self.ramp = Some(Ramp::begin(length, now));
+                Passed::Ramps
+            }
+            (None, None) => Passed::Closes,
+        }
     }
 
     /// When the first of the probes that are out must have reported.
@@ -125,12 +200,14 @@ impl Probation {
         recovery::judge(self.recovery, self.slow_ppb, &self.tally)
     }
 
+    /// The outcomes of the whole visit.
     pub(super) fn counts(&self) -> Counts {
+        let all = self.before.plus(&self.tally);
         Counts {
-            calls: self.tally.calls(),
-            failures: self.tally.failures,
-            successes: self.tally.successes,
-            slow: self.tally.slow,
+            calls: all.calls(),
+            failures: all.failures,
+            successes: all.successes,
+            slow: all.slow,
             consecutive_failures: self.run.failures,
             consecutive_successes: self.run.successes,
         }
@@ -158,7 +235,8 @@ impl Probation {
             tally: self.tally,
             out: self.out.len() as u64,
             due_in: self.due().map_or(Duration::ZERO, |due| Duration::from_nanos(due.since(now))),
-            has_slot: self.has_slot(),
+            has_slot: self.has_slot(now),
+            ramp_left: self.ramp.as_ref().map(|ramp| ramp.left(now)),
         }
     }
 }

@@ -96,6 +96,8 @@ pub(super) struct HalfOpen {
     failure_rate: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     probe_timeout: Option<Text>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ramp: Option<Text>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -263,6 +265,9 @@ impl From<HalfOpen> for super::HalfOpen {
         if let Some(Text(limit)) = written.probe_timeout {
             half_open = half_open.probe_timeout(limit);
         }
+        if let Some(Text(length)) = written.ramp {
+            half_open = half_open.ramp(length);
+        }
         half_open
     }
 }
@@ -270,6 +275,7 @@ impl From<HalfOpen> for super::HalfOpen {
 impl From<super::HalfOpen> for HalfOpen {
     fn from(half_open: super::HalfOpen) -> HalfOpen {
         let probe_timeout = Some(Text(half_open.probe_limit()));
+        let ramp = half_open.ramp_length().map(Text);
         match half_open.kind() {
             HalfOpenKind::Counts { max_calls, success_threshold, max_failures } => HalfOpen {
                 max_calls: Some(max_calls),
@@ -277,11 +283,13 @@ impl From<super::HalfOpen> for HalfOpen {
                 max_failures: Some(max_failures),
                 failure_rate: None,
                 probe_timeout,
+                ramp,
             },
             HalfOpenKind::Rate { max_calls, failure_rate } => HalfOpen {
                 max_calls: Some(max_calls),
                 failure_rate: Some(failure_rate),
                 probe_timeout,
+                ramp,
                 ..HalfOpen::default()
             },
         }

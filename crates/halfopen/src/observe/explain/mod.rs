@@ -134,13 +134,16 @@ impl Explanation<'_> {
 
     fn half_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Snapshot { rejected, open_duration, in_state_for, .. } = self.snapshot;
+        let probes = self.snapshot.probes.unwrap_or_else(|| state::Probes::to_come(self.config).into());
+        if let Some(left) = probes.ramp_left {
+            return self.ramp(f, &probes, left);
+        }
         f.write_str("half-open: a few calls pass as probes, to see whether the dependency is well again. It had opened ")?;
         self.why(f)?;
         f.write_str(". ")?;
         if *in_state_for >= Duration::from_millis(1) {
             write!(f, "It has been half-open for {}. ", HumanDuration(*in_state_for))?;
         }
-        let probes = self.snapshot.probes.unwrap_or_else(|| state::Probes::to_come(self.config).into());
         let Probes { in_flight, due_in, has_slot, .. } = probes;
         if in_flight == 0 {
             f.write_str("No probe is out; the next call passes as one. ")?;
@@ -159,6 +162,37 @@ impl Explanation<'_> {
         }
         let wait = self.config.custom_backoff().is_none().then_some(*open_duration);
         self.verdict(f, &probes, wait)
+    }
+
+    /// Half-open, after the probes have passed.
+    fn ramp(&self, f: &mut fmt::Formatter<'_>, probes: &Probes, left: Duration) -> fmt::Result {
+        let Snapshot { rejected, open_duration, share, counts, .. } = self.snapshot;
+        f.write_str(
+            "half-open: its probes have passed, and a growing share of the calls passes. It had opened ",
+        )?;
+        self.why(f)?;
+        if left.is_zero() {
+            f.write_str(". By now every call passes")?;
+        } else {
+            write!(
+                f,
+                ". Now {} of them pass, and all in {}",
+                percent(parts_per_billion(*share)),
+                HumanDuration(left)
+            )?;
+        }
+        let recorded = Many(counts.calls, "call has", "calls have");
+        write!(f, " ({recorded} reported, {} failed, {rejected} rejected). ", counts.failures)?;
+        let wait = self.config.custom_backoff().is_none().then_some(*open_duration);
+        let again = wait.map_or_else(String::new, |wait| format!(" for {}", HumanDuration(wait)));
+        write!(
+            f,
+            "They are judged as the probes were: a verdict against them opens it again{again}, and one for them closes it once every call passes."
+        )?;
+        if let Some(due_in) = probes.due_in {
+            write!(f, " The first call in flight has {} left to report.", HumanDuration(due_in))?;
+        }
+        Ok(())
     }
 
     fn forced_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

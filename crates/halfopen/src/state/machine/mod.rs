@@ -7,8 +7,8 @@ use crate::config::{CircuitBreakerConfig, Opening};
 use crate::counts::Counts;
 use crate::policy::recovery::Finding;
 use crate::policy::trip;
-use crate::reason::{Cause, RejectReason, TripReason};
-use crate::state::half_open::{HalfOpenEnd, Probation};
+use crate::reason::{Cause, RampReason, RejectReason, TripReason};
+use crate::state::half_open::{HalfOpenEnd, Passed, Probation};
 use crate::state::{Change, Entry, Log};
 use crate::word::State;
 
@@ -193,11 +193,7 @@ impl Machine {
 
     fn probe(&mut self, now: Tick) -> Admission {
         let probation = &mut self.outage_mut().probation;
-        if !probation.has_slot() {
-            return refuse(RejectReason::HalfOpenSaturated);
-        }
-        probation.send(now);
-        Admission::Permitted
+        if probation.send(now) { Admission::Permitted } else { refuse(probation.full()) }
     }
 
     /// A probe of `epoch`, admitted at `started`, has ended.
@@ -217,13 +213,26 @@ impl Machine {
         let hint = self.outage_mut().probation.take_back(started, end);
         match self.probation().judge() {
             Finding::Undecided => {}
-            Finding::Recovered => self.close(now, Cause::default(), log),
+            Finding::Recovered => self.passed(now, log),
             Finding::StillSick => {
                 let (cause, counts) = (Cause::plain(TripReason::ProbeFailed), self.probation().counts());
                 self.open(now, cause, counts, Wait::Usual { hint, planned }, log);
             }
         }
         Verdict::Counted
+    }
+
+    /// The probes have passed a verdict: closes, or begins a ramp (S31).
+    fn passed(&mut self, now: Tick, log: &mut Log) {
+        let probation = &mut self.outage_mut().probation;
+        match probation.pass(now) {
+            Passed::Closes => self.close(now, Cause::default(), log),
+            Passed::Ramps => {
+                let share_ppb = probation.share_ppb(now);
+                log.push(Entry::Ramp { share_ppb, reason: RampReason::ProbesPassed });
+            }
+            Passed::GoesOn => {}
+        }
     }
 
     /// Opens because rules fired in Closed; nothing if that visit has ended meanwhile (S9).

@@ -26,6 +26,10 @@ pub(crate) struct View {
     /// When time alone will change it.
     pub(super) next: Tick,
     has_slot: bool,
+    /// Why a call is rejected that finds no slot.
+    full: RejectReason,
+    /// The share of the calls that passes, in parts per billion.
+    pub(crate) share_ppb: u32,
     /// The moment it is of: no earlier than the last change.
     now: Tick,
 }
@@ -109,8 +113,10 @@ impl Machine {
                     counts: Some(self.probation().counts()),
                     reopenings: self.openings.saturating_sub(1),
                     wait: self.config.wait(None, self.openings, self.seed, self.epoch + 1),
-                    next: self.probation().due().unwrap_or(Tick::NEVER),
-                    has_slot: self.probation().has_slot(),
+                    next: self.probation().next(now),
+                    has_slot: self.probation().has_slot(now),
+                    full: self.probation().full(),
+                    share_ppb: self.probation().share_ppb(now),
                     ..self.plain_view()
                 },
             },
@@ -132,6 +138,8 @@ impl Machine {
             moved: false,
             next: Tick::NEVER,
             has_slot: true,
+            full: RejectReason::HalfOpenSaturated,
+            share_ppb: share_of(self.state),
             now: self.since,
         }
     }
@@ -148,6 +156,7 @@ impl Machine {
             hint: opening.hint,
             moved,
             next: opening.deadline,
+            share_ppb: share_of(State::Open),
             ..self.plain_view()
         };
         if now < opening.deadline {
@@ -179,7 +188,7 @@ impl Machine {
                 Admission::Refused { reason: RejectReason::Open, left: view.left.unwrap_or(0), cause }
             }
             State::HalfOpen if view.has_slot => Admission::Permitted,
-            State::HalfOpen => refuse(RejectReason::HalfOpenSaturated),
+            State::HalfOpen => refuse(view.full),
             State::ForcedOpen => refuse(RejectReason::ForcedOpen),
         }
     }
@@ -200,5 +209,13 @@ impl Machine {
         } else {
             Probes::to_come(&self.config)
         }
+    }
+}
+
+/// The share of the calls that passes in a state, in parts per billion; in half-open, of one without a ramp.
+fn share_of(state: State) -> u32 {
+    match state {
+        State::Closed | State::Disabled | State::MetricsOnly => 1_000_000_000,
+        State::Open | State::HalfOpen | State::ForcedOpen => 0,
     }
 }
