@@ -38,7 +38,7 @@ async fn a_rejection_is_a_problem_document() {
 async fn a_fallback_of_json_keeps_status_and_wait() {
     let (registry, _) = registry();
     let fallback = json!({"error": "Service temporarily unavailable"});
-    let address = serve(app(&registry, Route::breaker("api").fallback_json(&fallback))).await;
+    let address = serve(app(&registry, Route::breaker("api").fallback(&fallback))).await;
 
     let answer = server::get(address, "/api").await;
     assert_eq!((answer.status, answer.header("retry-after")), (503, Some("30")));
@@ -49,7 +49,7 @@ async fn a_fallback_of_json_keeps_status_and_wait() {
 #[tokio::test]
 async fn a_fallback_is_any_response() {
     let (registry, _) = registry();
-    let route = Route::breaker("api").fallback(|rejected| {
+    let route = Route::breaker("api").fallback_with(|rejected| {
         (StatusCode::OK, format!("cached, as `{}` is {:?}", rejected.name(), rejected.reason()))
     });
     let address = serve(app(&registry, route)).await;
@@ -62,7 +62,7 @@ async fn a_fallback_is_any_response() {
 #[tokio::test]
 async fn an_outer_route_ignores_an_inner_fallback() {
     let (registry, _) = registry();
-    let inner = Route::breaker("api").fallback(|_| StatusCode::BAD_GATEWAY);
+    let inner = Route::breaker("api").fallback_with(|_| StatusCode::BAD_GATEWAY);
     let outer = RouteProtection::new(registry.clone()).route("/api", Route::breaker("outer")).build();
     let address = serve(app(&registry, inner).layer(outer.unwrap())).await;
 

@@ -1,7 +1,10 @@
 //! Routes that a protection refuses.
 
+use std::time::Duration;
+
 use halfopen::Registry;
 use halfopen_axum::{Route, RouteProtection};
+use halfopen_limit::Quota;
 
 fn error_of(routes: Vec<(&'static str, Route)>) -> String {
     let registry = Registry::new();
@@ -24,11 +27,13 @@ fn every_problem_is_reported_with_its_route() {
         ("query", Route::breaker("query")),
         ("/experts/*rest", Route::breaker("experts")),
         ("/tools", Route::breaker("tools").max_concurrent_calls(0)),
+        ("/tasks", Route::breaker("tasks").rate_limit(Quota::calls(0).per(Duration::from_secs(60)))),
     ]);
     for problem in [
         "`routes.pattern` is `query`, must be a path of axum that starts with `/`",
         "must be in the syntax of axum 0.8: `{*rest}` instead of `*rest`",
         "`max_concurrent_calls` is 0 (route `/tools`), must be ",
+        "`rate_limit.calls` is 0 (route `/tasks`), must be at least 1",
     ] {
         assert!(error.contains(problem), "{problem:?} is not in {error:?}");
     }
@@ -41,4 +46,11 @@ fn patterns_are_what_axum_accepts() {
         assert!(RouteProtection::new(Registry::new()).route(pattern, route).build().is_ok(), "{pattern}");
         let _ = axum::Router::<()>::new().route(pattern, axum::routing::get(|| async {}));
     }
+}
+
+#[test]
+#[should_panic(expected = "the protection of the routes is invalid: `routes.pattern` is `a`")]
+fn a_layer_that_cannot_be_built_panics_in_the_router() {
+    let protection = RouteProtection::new(Registry::new()).route("a", Route::breaker("any"));
+    let _ = axum::Router::<()>::new().route("/a", axum::routing::get(|| async {})).layer(protection);
 }

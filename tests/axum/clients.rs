@@ -1,8 +1,9 @@
 //! Clients that hang, leave, half-close and pipeline.
 
 use axum::Router;
-use axum::routing::get;
-use halfopen::Registry;
+use axum::http::StatusCode;
+use axum::routing::{MethodRouter, any};
+use halfopen::{Registry, Totals};
 use halfopen_axum::{Route, RouteProtection};
 use tokio::io::AsyncWriteExt;
 
@@ -10,12 +11,29 @@ use crate::server::{self, Report, Work, answer, last_request, read_all, registry
 use crate::server::{send, totals_after};
 
 fn app(registry: &Registry, work: &Work) -> Router {
+    let work = work.clone();
+    protected(registry, any(move || work.clone().run()))
+}
+
+/// The same, whose work ends with a 500.
+fn failing(registry: &Registry, work: &Work) -> Router {
+    let work = work.clone();
+    let fail = move || {
+        let work = work.clone();
+        async move {
+            work.run().await;
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    protected(registry, any(fail))
+}
+
+fn protected(registry: &Registry, work: MethodRouter) -> Router {
     let protection = RouteProtection::new(registry.clone())
         .route("/work", Route::breaker("work").max_concurrent_calls(1))
         .build()
         .unwrap();
-    let work = work.clone();
-    Router::new().route("/work", get(move || work.clone().run())).layer(protection)
+    Router::new().route("/work", work).layer(protection)
 }
 
 #[tokio::test]
@@ -100,6 +118,45 @@ async fn pipelined_requests_are_each_counted() {
     let answers = read_all(client).await;
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "one slot was enough: {answers}");
     assert_eq!(totals_after(&registry, "work", 2).await.successes, 2);
+}
+
+/// Sends what hyper has not read when the client leaves, so that it does not look at the connection: then the
+/// handler is not dropped, and its duration and its outcome are real.
+async fn leaves_unread(unread: &str, ends: fn(&Totals) -> u64, app: fn(&Registry, &Work) -> Router) {
+    let ((registry, _), work) = (registry(), Work::new());
+    let address = serve(app(&registry, &work)).await;
+
+    let client = send(address, unread).await;
+    work.expect(Report::Started).await;
+    drop(client);
+    // The server has had the time for a whole request of another client.
+    let other = server::get(address, "/work").await;
+    assert_eq!(other.status, 503, "the slot is held: the handler runs on");
+
+    work.finish_one();
+    let totals = totals_after(&registry, "work", 1).await;
+    assert_eq!((ends(&totals), totals.abandoned), (1, 0), "{unread:.40}");
+}
+
+#[tokio::test]
+async fn a_handler_with_an_unread_body_runs_to_its_end() {
+    let part = "POST /work HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\nhello";
+    leaves_unread(part, |totals| totals.successes, app).await;
+    let mebibyte = "POST /work HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1048576\r\n\r\n".to_owned()
+        + &"x".repeat(1 << 20);
+    leaves_unread(&mebibyte, |totals| totals.successes, app).await;
+}
+
+#[tokio::test]
+async fn a_handler_before_a_pipelined_request_runs_to_its_end() {
+    let two = request_of("/work") + &request_of("/other");
+    leaves_unread(&two, |totals| totals.successes, app).await;
+}
+
+#[tokio::test]
+async fn a_failure_after_the_client_has_left_unseen_counts() {
+    let two = request_of("/work") + &request_of("/other");
+    leaves_unread(&two, |totals| totals.failures, failing).await;
 }
 
 #[tokio::test]

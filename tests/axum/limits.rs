@@ -79,3 +79,15 @@ async fn an_open_breaker_gives_the_slot_back() {
     assert_eq!(bulkhead.snapshot().in_flight, 0);
     assert_eq!(server::get(address, "/b").await.body, "b");
 }
+
+#[tokio::test]
+async fn all_methods_of_a_path_share_its_limits() {
+    let (registry, _) = registry();
+    let route = Route::breaker("tasks").rate_limit(Quota::calls(1).per(Duration::from_secs(3600)));
+    let protection = RouteProtection::new(registry.clone()).route("/tasks", route);
+    let app = Router::new().route("/tasks", get(|| async { "a list" }).post(|| async { "a task" }));
+    let address = serve(app.layer(protection)).await;
+
+    assert_eq!(server::get(address, "/tasks").await.status, 200);
+    assert_eq!(server::request(address, "POST", "/tasks").await.status, 429);
+}

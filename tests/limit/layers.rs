@@ -210,3 +210,17 @@ async fn each_key_has_its_own_quota() {
     assert_eq!(service.ready().await.unwrap().call("duck").await, Ok("duck"));
     assert_eq!(limiter.snapshot().rejected, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_of_a_key_wait_for_their_turn() {
+    let quota = Quota::calls(10).per(Duration::from_secs(1)).burst(1).unwrap();
+    let (clock, _hands) = Clock::manual();
+    let tenants = KeyedRateLimiter::builder("tenants", quota).clock(clock).max_wait(Duration::from_secs(1));
+    let layer = RateLimitLayer::keyed(tenants.build().unwrap(), |tenant: &String| Cow::Borrowed(&**tenant));
+    let mut service = layer.layer(service_fn(|tenant: String| ready(Ok::<_, BoxError>(tenant))));
+    let began = tokio::time::Instant::now();
+    for tenant in ["acme", "duck", "acme"] {
+        service.ready().await.unwrap().call(tenant.to_owned()).await.unwrap();
+    }
+    assert_eq!(began.elapsed(), Duration::from_millis(100), "one call of three has waited");
+}

@@ -1,11 +1,13 @@
 //! Random histories of the limits against plain models, and against the crate whose algorithm they share.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod answers;
 mod bulkhead;
 mod fallback;
 mod governor;
 mod layers;
 mod metrics;
+mod protection;
 mod rate;
 
 use proptest::test_runner::{Config, TestRunner};

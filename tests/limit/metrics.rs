@@ -41,6 +41,7 @@ fn rejections_and_occupancy_are_published() {
             r#"rate_limit_rejected_total{rate_limit="tasks"} 2"#,
             r#"rate_limit_rejected_total{rate_limit="tools"} 2"#,
             r#"rate_limit_waiting{rate_limit="tasks"} 0"#,
+            r#"rate_limit_waiting{rate_limit="tools"} 0"#,
         ]
     );
 }

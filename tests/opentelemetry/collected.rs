@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use halfopen::{Registry, Subscription};
+use halfopen_limit::LimitRegistry;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
@@ -23,12 +24,20 @@ pub(crate) struct Collected {
 
 impl Collector {
     pub(crate) fn new(registry: &Registry, temporality: Temporality) -> Collector {
+        let collector = Collector::of_nothing(temporality);
+        collector.observe(registry);
+        collector
+    }
+
+    pub(crate) fn of_nothing(temporality: Temporality) -> Collector {
         let exporter = InMemoryMetricExporterBuilder::new().with_temporality(temporality).build();
         let reader = PeriodicReader::builder(exporter.clone()).build();
         let provider = SdkMeterProvider::builder().with_reader(reader).build();
-        let collector = Collector { provider, exporter };
-        collector.observe(registry);
-        collector
+        Collector { provider, exporter }
+    }
+
+    pub(crate) fn observe_limits(&self, limits: &LimitRegistry) {
+        halfopen_opentelemetry::observe_limits(limits, &self.provider.meter("limits"));
     }
 
     pub(crate) fn observe(&self, registry: &Registry) {

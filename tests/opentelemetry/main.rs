@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod collected;
+mod limits;
 #[path = "../support/registry.rs"]
 mod registry;
 

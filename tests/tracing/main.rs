@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod collector;
+mod limits;
 
 use std::time::Duration;
 

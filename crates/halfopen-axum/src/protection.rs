@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use foldhash::{HashMap, HashMapExt};
 use halfopen::{ConfigError, ConfigProblem, OwnedPermit, Registry, Rejected};
@@ -15,6 +15,9 @@ use crate::{Route, RouteProtectionService};
 /// [`nest`](axum::Router::nest) included: `/api/v1/query/{*rest}`. It is compared with the request's
 /// [`MatchedPath`](axum::extract::MatchedPath), never with the path itself, so no client can make up names. A
 /// request whose route has no pattern, or that no route matches, passes untouched.
+///
+/// It is a layer itself, as routers are built without `?`; [`build`](Self::build) returns an invalid pattern or limit
+/// as an error, where the layer panics.
 ///
 /// What happens to a call:
 ///
@@ -39,8 +42,7 @@ use crate::{Route, RouteProtectionService};
 /// # async fn main() -> Result<(), halfopen::BoxError> {
 /// let registry = Registry::new();
 /// let protection = RouteProtection::new(registry.clone())
-///     .route("/query/{*rest}", Route::breaker("query_handler").max_concurrent_calls(50))
-///     .build()?;
+///     .route("/query/{*rest}", Route::breaker("query_handler").max_concurrent_calls(50));
 /// let app: Router = Router::new().route("/query/{*rest}", get(|| async { "3 rows" })).layer(protection);
 ///
 /// registry.get_or_create("query_handler").force_open();
@@ -49,11 +51,13 @@ use crate::{Route, RouteProtectionService};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-#[must_use = "it becomes a layer with `build`"]
+#[derive(Clone)]
+#[must_use = "a layer does nothing until it is given to a router"]
 pub struct RouteProtection {
     registry: Registry,
     routes: Vec<(Arc<str>, Route)>,
+    /// Of all services and clones, so that they share their limits: a router asks for a service per route.
+    built: Arc<OnceLock<RouteProtectionLayer>>,
 }
 
 /// Protects routes of an axum [`Router`](axum::Router): built by [`RouteProtection`], for
@@ -73,12 +77,13 @@ pub(crate) struct Routes {
 impl RouteProtection {
     /// A protection whose breakers are of this registry.
     pub fn new(registry: Registry) -> RouteProtection {
-        RouteProtection { registry, routes: Vec::new() }
+        RouteProtection { registry, routes: Vec::new(), built: Arc::default() }
     }
 
     /// Adds the route with this pattern.
     pub fn route(mut self, pattern: impl Into<Arc<str>>, route: Route) -> RouteProtection {
         self.routes.push((pattern.into(), route));
+        self.built = Arc::default();
         self
     }
 
@@ -104,7 +109,7 @@ impl RouteProtection {
     /// );
     /// ```
     pub fn build(self) -> Result<RouteProtectionLayer, ConfigError> {
-        let RouteProtection { registry, routes } = self;
+        let RouteProtection { registry, routes, .. } = self;
         let mut problems = Vec::new();
         let mut by_pattern: HashMap<Arc<str>, Protected> = HashMap::with_capacity(routes.len());
         for (pattern, route) in routes {
@@ -135,11 +140,33 @@ impl Routes {
     }
 }
 
+/// # Panics
+///
+/// `layer` panics if [`build`](RouteProtection::build) would return an error, as [`Router::route`](axum::Router::route)
+/// does for a path that cannot be one.
+impl<S> Layer<S> for RouteProtection {
+    type Service = RouteProtectionService<S>;
+
+    fn layer(&self, inner: S) -> RouteProtectionService<S> {
+        let built = self.built.get_or_init(|| match self.clone().build() {
+            Ok(layer) => layer,
+            Err(error) => panic!("the protection of the routes is invalid: {error}"),
+        });
+        built.layer(inner)
+    }
+}
+
 impl<S> Layer<S> for RouteProtectionLayer {
     type Service = RouteProtectionService<S>;
 
     fn layer(&self, inner: S) -> RouteProtectionService<S> {
         RouteProtectionService::new(inner, Arc::clone(&self.0))
+    }
+}
+
+impl fmt::Debug for RouteProtection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouteProtection").field("routes", &self.routes).finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use halfopen::{ConfigError, ConfigProblem, Rejected};
 use halfopen_http::HttpClassify;
-use halfopen_limit::{Bulkhead, BulkheadConfig, BulkheadPermit, Quota, RateLimiter};
+use halfopen_limit::{Bulkhead, BulkheadConfig, BulkheadPermit, QuotaBuilder, RateLimiter};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
@@ -26,22 +26,26 @@ use crate::rules::RouteRules;
 /// use halfopen_limit::Quota;
 /// use serde_json::json;
 ///
-/// # fn main() -> Result<(), halfopen::ConfigError> {
 /// let route = Route::breaker("query_handler")
 ///     .max_concurrent_calls(50)
-///     .rate_limit(Quota::calls(100).per(Duration::from_secs(60)).build()?)
-///     .fallback_json(json!({"error": "Service temporarily unavailable"}));
+///     .rate_limit(Quota::calls(100).per(Duration::from_secs(60)))
+///     .fallback(json!({"error": "Service temporarily unavailable"}));
 /// # let _ = route;
-/// # Ok(()) }
 /// ```
 #[derive(Clone)]
 #[must_use = "a route does nothing until a protection has it"]
 pub struct Route {
     breaker: Arc<str>,
     bulkhead: Option<Slots>,
-    rate_limiter: Option<RateLimiter>,
+    rate_limiter: Option<Rate>,
     rules: RouteRules,
     fallback: Option<Fallback>,
+}
+
+#[derive(Clone)]
+enum Rate {
+    Own(QuotaBuilder),
+    Shared(RateLimiter),
 }
 
 #[derive(Clone)]
@@ -89,15 +93,16 @@ impl Route {
         self
     }
 
-    /// Sets how many requests may come over time; those above it are answered by 429.
-    pub fn rate_limit(self, quota: Quota) -> Route {
-        let limiter = RateLimiter::new(Arc::clone(&self.breaker), quota);
-        self.rate_limiter(limiter)
+    /// Sets how many requests may come over time, by a [`Quota`](halfopen_limit::Quota) or the builder of one; those
+    /// above it are answered by 429.
+    pub fn rate_limit(mut self, quota: impl Into<QuotaBuilder>) -> Route {
+        self.rate_limiter = Some(Rate::Own(quota.into()));
+        self
     }
 
     /// Sets a rate limiter that other routes or code may share.
     pub fn rate_limiter(mut self, limiter: RateLimiter) -> Route {
-        self.rate_limiter = Some(limiter);
+        self.rate_limiter = Some(Rate::Shared(limiter));
         self
     }
 
@@ -107,6 +112,31 @@ impl Route {
     pub fn classify(mut self, rules: HttpClassify) -> Route {
         self.rules = RouteRules(rules);
         self
+    }
+
+    /// Answers rejected requests by this JSON, with the status and the `Retry-After` of a [`Rejection`].
+    ///
+    /// # Panics
+    ///
+    /// If the value cannot be JSON (a map whose keys are no strings, for example).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_axum::Route;
+    /// use serde_json::json;
+    ///
+    /// let route = Route::breaker("query").fallback(json!({"error": "Service temporarily unavailable"}));
+    /// # let _ = route;
+    /// ```
+    pub fn fallback(self, value: impl Serialize) -> Route {
+        let json = serde_json::to_vec(&value).expect("the fallback is JSON");
+        let json = Bytes::from(json);
+        self.fallback_with(move |rejected| {
+            let mut response = halfopen_http::rejected_response(rejected).map(|()| Body::from(json.clone()));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        })
     }
 
     /// Answers rejected requests by this function instead of a [`Rejection`].
@@ -120,31 +150,16 @@ impl Route {
     /// use axum::http::StatusCode;
     /// use halfopen_axum::Route;
     ///
-    /// let route = Route::breaker("search").fallback(|_| (StatusCode::OK, "no results"));
+    /// let route = Route::breaker("search").fallback_with(|_| (StatusCode::OK, "no results"));
     /// # let _ = route;
     /// ```
-    pub fn fallback<R, F>(mut self, fallback: F) -> Route
+    pub fn fallback_with<R, F>(mut self, fallback: F) -> Route
     where
         R: IntoResponse,
         F: Fn(&Rejected) -> R + Send + Sync + 'static,
     {
         self.fallback = Some(Arc::new(move |rejected| fallback(rejected).into_response()));
         self
-    }
-
-    /// Answers rejected requests by this JSON, with the status and the `Retry-After` of a [`Rejection`].
-    ///
-    /// # Panics
-    ///
-    /// If the value cannot be JSON (a map whose keys are no strings, for example).
-    pub fn fallback_json(self, value: impl Serialize) -> Route {
-        let json = serde_json::to_vec(&value).expect("the fallback is JSON");
-        let json = Bytes::from(json);
-        self.fallback(move |rejected| {
-            let mut response = halfopen_http::rejected_response(rejected).map(|()| Body::from(json.clone()));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response
-        })
     }
 
     pub(crate) fn build(self, pattern: &str, problems: &mut Vec<ConfigProblem>) -> Protected {
@@ -159,6 +174,16 @@ impl Route {
                 }
             },
         });
+        let rate_limiter = rate_limiter.and_then(|rate| match rate {
+            Rate::Shared(limiter) => Some(limiter),
+            Rate::Own(quota) => match quota.build() {
+                Ok(quota) => Some(RateLimiter::new(Arc::clone(&breaker), quota)),
+                Err(error) => {
+                    problems.extend(of_route(pattern, &error));
+                    None
+                }
+            },
+        });
         Protected { breaker, bulkhead, rate_limiter, rules, fallback }
     }
 }
@@ -166,8 +191,18 @@ impl Route {
 fn of_route<'a>(pattern: &'a str, error: &'a ConfigError) -> impl Iterator<Item = ConfigProblem> + 'a {
     error.problems().iter().map(move |problem| {
         let value = format!("{} (route `{pattern}`)", problem.value());
-        ConfigProblem::new("max_concurrent_calls", value, problem.range())
+        ConfigProblem::new(field_of(problem), value, problem.range())
     })
+}
+
+/// The field of a route that has the problem.
+fn field_of(problem: &ConfigProblem) -> &'static str {
+    match problem.field() {
+        "calls" => "rate_limit.calls",
+        "per" => "rate_limit.per",
+        "burst" => "rate_limit.burst",
+        _ => "max_concurrent_calls",
+    }
 }
 
 impl Protected {

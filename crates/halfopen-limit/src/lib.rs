@@ -58,6 +58,8 @@
 //! - `metrics`: `LimitMetrics`, the limits in the `metrics` facade.
 //! - `tokio` (default): waits that a time limits, by tokio's timer. Without it [`Bulkhead::acquire`] waits
 //!   on any executor for as long as it takes, and rate limiters do not wait.
+//! - `tracing`: a limit that rejects emits a `debug` event with the target `halfopen`, at most one per second,
+//!   with the number of rejections since the previous one.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -66,8 +68,12 @@ struct Readme;
 mod bulkhead;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(all(feature = "tokio", not(loom)))]
+mod protection;
 mod rate;
+mod registry;
 mod rejected;
+mod reports;
 mod sync;
 mod timer;
 
@@ -78,12 +84,15 @@ pub use self::metrics::LimitMetrics;
 pub use bulkhead::{
     Acquire, Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadPermit, BulkheadSnapshot,
 };
+#[cfg(all(feature = "tokio", not(loom)))]
+pub use protection::{AcquireProtection, Protection, ProtectionLimits, ProtectionPermit};
 #[cfg(feature = "tokio")]
-pub use rate::AcquireRate;
+pub use rate::{AcquireKey, AcquireRate};
 pub use rate::{
     KeyedRateLimiter, KeyedRateLimiterBuilder, KeyedRateLimiterSnapshot, Quota, QuotaBuilder, QuotaCalls,
     RateLimiter, RateLimiterBuilder, RateLimiterSnapshot,
 };
+pub use registry::{LimitRegistry, LimitsSnapshot};
 
 /// Nanoseconds of a duration, up to the 584 years that fit.
 fn nanos(duration: Duration) -> u64 {

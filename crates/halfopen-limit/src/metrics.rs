@@ -1,8 +1,9 @@
-use std::sync::{Arc, Mutex, PoisonError};
-
 use metrics::{SharedString, counter, describe_counter, describe_gauge, gauge};
 
-use crate::{Bulkhead, KeyedRateLimiter, RateLimiter};
+use crate::{
+    Bulkhead, BulkheadSnapshot, KeyedRateLimiter, KeyedRateLimiterSnapshot, LimitRegistry, LimitsSnapshot,
+    RateLimiter, RateLimiterSnapshot,
+};
 
 /// Limits in the [`metrics`](https://docs.rs/metrics) facade.
 ///
@@ -17,7 +18,7 @@ use crate::{Bulkhead, KeyedRateLimiter, RateLimiter};
 /// | `bulkhead_max_concurrent_calls` | `bulkhead` | slots |
 /// | `rate_limit_rejected_total` | `rate_limit` | calls rejected, of all keys |
 /// | `rate_limit_available` | `rate_limit` | calls permitted at this moment; not for keyed limits |
-/// | `rate_limit_waiting` | `rate_limit` | calls that wait for their turn; not for keyed limits |
+/// | `rate_limit_waiting` | `rate_limit` | calls that wait for their turn, of all keys |
 /// | `rate_limit_keys` | `rate_limit` | keys that are remembered |
 /// | `rate_limit_evicted_total` | `rate_limit` | keys dropped though a part of their quota was used |
 ///
@@ -35,14 +36,7 @@ use crate::{Bulkhead, KeyedRateLimiter, RateLimiter};
 /// # Ok::<(), halfopen::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct LimitMetrics(Arc<Mutex<Shown>>);
-
-#[derive(Debug, Default)]
-struct Shown {
-    bulkheads: Vec<Bulkhead>,
-    rates: Vec<RateLimiter>,
-    keyed: Vec<KeyedRateLimiter>,
-}
+pub struct LimitMetrics(LimitRegistry);
 
 impl LimitMetrics {
     /// Creates an exporter that shows no limit yet.
@@ -50,33 +44,33 @@ impl LimitMetrics {
         LimitMetrics::default()
     }
 
+    /// Creates an exporter that shows all limits of a registry, those that are added later included.
+    pub fn of(limits: &LimitRegistry) -> LimitMetrics {
+        LimitMetrics(limits.clone())
+    }
+
     /// Shows a bulkhead from now on.
     pub fn show_bulkhead(&self, bulkhead: &Bulkhead) {
-        self.with(|shown| shown.bulkheads.push(bulkhead.clone()));
+        self.0.add_bulkhead(bulkhead);
     }
 
     /// Shows a rate limiter from now on.
     pub fn show_rate_limiter(&self, limiter: &RateLimiter) {
-        self.with(|shown| shown.rates.push(limiter.clone()));
+        self.0.add_rate_limiter(limiter);
     }
 
     /// Shows a keyed rate limiter from now on, as one: no key becomes a label.
     pub fn show_keyed_rate_limiter(&self, limiter: &KeyedRateLimiter) {
-        self.with(|shown| shown.keyed.push(limiter.clone()));
+        self.0.add_keyed_rate_limiter(limiter);
     }
 
     /// Writes every series; called before the exporter renders, or every few seconds where it pushes.
     pub fn publish(&self) {
-        self.with(|shown| {
-            describe();
-            shown.bulkheads.iter().for_each(write_bulkhead);
-            shown.rates.iter().for_each(write_rate);
-            shown.keyed.iter().for_each(write_keyed);
-        });
-    }
-
-    fn with(&self, work: impl FnOnce(&mut Shown)) {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let LimitsSnapshot { bulkheads, rate_limiters, keyed_rate_limiters } = self.0.snapshot();
+        describe();
+        bulkheads.into_iter().for_each(write_bulkhead);
+        rate_limiters.into_iter().for_each(write_rate);
+        keyed_rate_limiters.into_iter().for_each(write_keyed);
     }
 }
 
@@ -92,8 +86,7 @@ fn describe() {
     describe_counter!("rate_limit_evicted_total", "Keys dropped though a part of their quota was used.");
 }
 
-fn write_bulkhead(bulkhead: &Bulkhead) {
-    let snapshot = bulkhead.snapshot();
+fn write_bulkhead(snapshot: BulkheadSnapshot) {
     let name = SharedString::from(snapshot.name);
     counter!("bulkhead_rejected_total", "bulkhead" => name.clone()).absolute(snapshot.rejected);
     for (metric, value) in [
@@ -105,18 +98,17 @@ fn write_bulkhead(bulkhead: &Bulkhead) {
     }
 }
 
-fn write_rate(limiter: &RateLimiter) {
-    let snapshot = limiter.snapshot();
+fn write_rate(snapshot: RateLimiterSnapshot) {
     let name = SharedString::from(snapshot.name);
     counter!("rate_limit_rejected_total", "rate_limit" => name.clone()).absolute(snapshot.rejected);
     gauge!("rate_limit_available", "rate_limit" => name.clone()).set(snapshot.available);
     gauge!("rate_limit_waiting", "rate_limit" => name).set(snapshot.waiting as f64);
 }
 
-fn write_keyed(limiter: &KeyedRateLimiter) {
-    let snapshot = limiter.snapshot();
+fn write_keyed(snapshot: KeyedRateLimiterSnapshot) {
     let name = SharedString::from(snapshot.name);
     counter!("rate_limit_rejected_total", "rate_limit" => name.clone()).absolute(snapshot.rejected);
     counter!("rate_limit_evicted_total", "rate_limit" => name.clone()).absolute(snapshot.evicted);
+    gauge!("rate_limit_waiting", "rate_limit" => name.clone()).set(snapshot.waiting as f64);
     gauge!("rate_limit_keys", "rate_limit" => name).set(snapshot.keys as f64);
 }

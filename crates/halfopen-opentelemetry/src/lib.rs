@@ -3,7 +3,11 @@
 
 mod durations;
 mod instruments;
+#[cfg(feature = "limit")]
+mod limits;
 mod series;
 
 pub use durations::observe_durations;
 pub use instruments::observe;
+#[cfg(feature = "limit")]
+pub use limits::observe_limits;

@@ -6,12 +6,10 @@
 
 use std::time::Duration;
 
-use halfopen::Rejected;
 use halfopen::adapter::Printable;
+use halfopen::{RejectReason, Rejected};
 use tonic::Code;
 
-/// The `reason` and the `domain` of `ErrorInfo`.
-const REASON: &str = "CIRCUIT_OPEN";
 const DOMAIN: &str = "halfopen";
 
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
@@ -25,7 +23,16 @@ pub(crate) fn of(rejected: &Rejected, code: Code, message: &str) -> Vec<u8> {
         Some(info) => status.message(3, any(RETRY_INFO, info)),
         None => status,
     };
-    status.message(3, any(ERROR_INFO, error_info(&Printable::new(rejected.name()).to_string()))).0
+    status.message(3, any(ERROR_INFO, error_info(rejected))).0
+}
+
+/// The reason of the `ErrorInfo`, and the key under which it has the name.
+fn kind(reason: RejectReason) -> (&'static str, &'static str) {
+    match reason {
+        RejectReason::BulkheadFull => ("BULKHEAD_FULL", "bulkhead"),
+        RejectReason::RateLimited => ("RATE_LIMITED", "rate_limit"),
+        _ => ("CIRCUIT_OPEN", "breaker"),
+    }
 }
 
 fn retry_info(delay: Duration) -> Message {
@@ -34,9 +41,10 @@ fn retry_info(delay: Duration) -> Message {
     Message::new().message(1, Message::new().number(1, seconds).number(2, delay.subsec_nanos().into()))
 }
 
-fn error_info(breaker: &str) -> Message {
-    let entry = Message::new().text(1, "breaker").text(2, breaker);
-    Message::new().text(1, REASON).text(2, DOMAIN).message(3, entry)
+fn error_info(rejected: &Rejected) -> Message {
+    let (reason, key) = kind(rejected.reason());
+    let entry = Message::new().text(1, key).text(2, &Printable::new(rejected.name()).to_string());
+    Message::new().text(1, reason).text(2, DOMAIN).message(3, entry)
 }
 
 fn any(kind: &str, value: Message) -> Message {

@@ -1,17 +1,17 @@
 use std::sync::Arc;
 
-use halfopen::Rejected;
+use halfopen::{RejectReason, Rejected};
 use tonic::{Code, Status};
 
 use crate::details;
 
 /// Returns the status of a rejected gRPC call.
 ///
-/// The code is UNAVAILABLE. The message is that of the rejection, which contains the name of the breaker and the time
-/// until the next attempt. The details are a `google.rpc.RetryInfo`, if the time is known, and a
-/// `google.rpc.ErrorInfo` with the reason `CIRCUIT_OPEN`, the domain `halfopen` and the name of the breaker as
-/// `breaker`. The source is the [`Rejected`]. The code, the message and the details are sent to the peer; the source
-/// exists only in this process.
+/// The code is UNAVAILABLE, or RESOURCE_EXHAUSTED for a rate limit. The message is that of the rejection, which contains
+/// the name of the breaker or limit and the time until the next attempt. The details are a `google.rpc.RetryInfo`, if
+/// the time is known, and a `google.rpc.ErrorInfo` with the domain `halfopen`, the reason `CIRCUIT_OPEN`,
+/// `BULKHEAD_FULL` or `RATE_LIMITED`, and the name as `breaker`, `bulkhead` or `rate_limit`. The source is the
+/// [`Rejected`]. The code, the message and the details are sent to the peer; the source exists only in this process.
 ///
 /// Names are truncated to 128 characters in the message and the details. Peers accept 8 KiB of headers by default, and
 /// a longer status would become a protocol error.
@@ -32,10 +32,19 @@ use crate::details;
 /// ```
 pub fn rejected_status(rejected: Rejected) -> Status {
     let message = rejected.to_string();
-    let details = details::of(&rejected, Code::Unavailable, &message);
-    let mut status = Status::with_details(Code::Unavailable, message, details.into());
+    let code = code(&rejected);
+    let details = details::of(&rejected, code, &message);
+    let mut status = Status::with_details(code, message, details.into());
     status.set_source(Arc::new(rejected));
     status
+}
+
+fn code(rejected: &Rejected) -> Code {
+    match rejected.reason() {
+        RejectReason::RateLimited => Code::ResourceExhausted,
+        // A reason added by a later version of the core is not the caller's fault either.
+        _ => Code::Unavailable,
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +70,21 @@ mod tests {
         let info = details.error_info().unwrap();
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("CIRCUIT_OPEN", "halfopen"));
         assert_eq!(info.metadata["breaker"], "lager für €");
+    }
+
+    #[test]
+    fn a_limit_is_reported_as_what_it_is() {
+        let limited = Rejected::new("ai", RejectReason::RateLimited, Some(Duration::from_secs(2)));
+        let full = Rejected::bulkhead_full("ai", 20, 5);
+        for (rejected, code, reason, kind) in [
+            (limited, Code::ResourceExhausted, "RATE_LIMITED", "rate_limit"),
+            (full, Code::Unavailable, "BULKHEAD_FULL", "bulkhead"),
+        ] {
+            let status = rejected_status(rejected);
+            let info = status.check_error_details().unwrap().error_info().unwrap().clone();
+            assert_eq!((status.code(), &*info.reason), (code, reason));
+            assert_eq!(info.metadata[kind], "ai");
+        }
     }
 
     #[test]

@@ -45,6 +45,7 @@
 //! | the error type of the service | [`BoxError`] by default; [`typed_errors`](CircuitBreakerLayer::typed_errors) for an enum; [`on_rejected`](CircuitBreakerLayer::on_rejected) for an error or a response of your own |
 //! | an answer to a rejected or failed call | [`FallbackLayer`]: a value, a function, another service |
 //! | a limit of concurrent calls, or of calls per period | `BulkheadLayer`, `RateLimitLayer` (feature `limit`) |
+//! | breaker, limits and timeout as a document has them | `ProtectionLayer` (features `limit`, `tokio`) |
 //! | a balancer around several services | `wait_while_open` (feature `tokio`), which waits instead of rejecting |
 //!
 //! # Readiness
@@ -84,6 +85,8 @@ mod layer;
 pub mod limit;
 mod local;
 mod on_reject;
+#[cfg(all(feature = "limit", feature = "tokio"))]
+pub mod protection;
 mod service;
 #[cfg(feature = "tokio")]
 mod wait;
@@ -102,6 +105,8 @@ pub use layer::CircuitBreakerLayer;
 #[cfg(feature = "limit")]
 pub use limit::{BulkheadLayer, LimitService, RateLimitLayer};
 pub use local::is_local;
+#[cfg(all(feature = "limit", feature = "tokio"))]
+pub use protection::{ProtectionLayer, ProtectionService};
 pub use service::CircuitBreakerService;
 
 /// Keeps the traits of the bounds to this crate, so that they can get more methods.

@@ -5,11 +5,13 @@ mod layer;
 mod service;
 
 use std::fmt;
-use std::future::{Future, Pending};
+use std::future::Future;
 use std::sync::Arc;
 
 use halfopen::Rejected;
-use halfopen_limit::{Acquire, AcquireRate, Bulkhead, BulkheadPermit, KeyedRateLimiter, RateLimiter};
+use halfopen_limit::{
+    Acquire, AcquireKey, AcquireRate, Bulkhead, BulkheadPermit, KeyedRateLimiter, RateLimiter,
+};
 
 pub use self::future::LimitFuture;
 pub use self::layer::{BulkheadLayer, RateLimitLayer};
@@ -35,15 +37,13 @@ pub trait Limit<Request>: Sealed {
     fn begin(&self, request: &Request) -> Begin<Self::Permit, Self::Acquire>;
 }
 
-/// The result of [`Limit::begin`]: a permit, a wait or a rejection.
+/// The result of [`Limit::begin`]: a permit or a wait.
 #[derive(Debug)]
 pub enum Begin<P, A> {
     /// The call has a permit.
     Permitted(P),
     /// The call waits for a permit. The future may also complete immediately with a rejection.
     Waiting(A),
-    /// The call is rejected. The limit has counted the rejection.
-    Rejected(Rejected),
 }
 
 impl Sealed for Bulkhead {}
@@ -103,12 +103,14 @@ impl<K> fmt::Debug for KeyedLimit<K> {
 
 impl<Request, K: Key<Request>> Limit<Request> for KeyedLimit<K> {
     type Permit = ();
-    type Acquire = Pending<Result<(), Rejected>>;
+    type Acquire = AcquireKey;
 
-    fn begin(&self, request: &Request) -> Begin<(), Self::Acquire> {
-        match self.limiter.try_acquire(&self.key.key(request)) {
-            Ok(()) => Begin::Permitted(()),
-            Err(rejected) => Begin::Rejected(rejected),
+    fn begin(&self, request: &Request) -> Begin<(), AcquireKey> {
+        let key = self.key.key(request);
+        if self.limiter.acquire_if_permitted(&key) {
+            Begin::Permitted(())
+        } else {
+            Begin::Waiting(self.limiter.acquire(&key))
         }
     }
 }

@@ -20,6 +20,7 @@ use self::occupancy::Occupancy;
 use self::pool::Pool;
 use crate::nanos;
 use crate::rejected::bulkhead_full;
+use crate::reports::Reports;
 use crate::sync::{AtomicU64, Ordering};
 
 /// A limit of how many calls are in flight at a time, with a queue for those that may wait.
@@ -51,6 +52,7 @@ struct Shared {
     pool: Pool,
     /// Nanoseconds; [`NO_LIMIT`] for a wait without one.
     max_wait: AtomicU64,
+    reports: Reports,
 }
 
 const NO_LIMIT: u64 = u64::MAX;
@@ -84,6 +86,7 @@ impl Bulkhead {
             name: name.into(),
             pool: Pool::new(config.limits()),
             max_wait: AtomicU64::new(config.max_wait().map_or(NO_LIMIT, nanos)),
+            reports: Reports::default(),
         }))
     }
 
@@ -190,8 +193,11 @@ impl Bulkhead {
 
     #[cold]
     fn reject_slow(&self, occupancy: Occupancy) -> Rejected {
+        let Occupancy { in_flight, waiting } = occupancy;
         self.0.pool.count_rejection();
-        bulkhead_full(&self.0.name, occupancy.in_flight, occupancy.waiting)
+        let rejected = bulkhead_full(&self.0.name, in_flight, waiting);
+        self.0.reports.bulkhead_full(&rejected, in_flight, waiting);
+        rejected
     }
 }
 

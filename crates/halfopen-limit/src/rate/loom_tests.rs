@@ -93,7 +93,7 @@ fn a_call_beside_a_new_quota_is_counted() {
             let meter = Arc::clone(&meter);
             move || u32::from(meter.try_take(NOW, 1).is_ok())
         });
-        meter.set_quota(Quota::calls(1).per(Duration::from_secs(1)).burst(3).unwrap(), NOW);
+        drop(meter.set_quota(Quota::calls(1).per(Duration::from_secs(1)).burst(3).unwrap(), NOW));
         let used = call.join().unwrap();
         assert_eq!(meter.available(NOW), 3 - used);
     });

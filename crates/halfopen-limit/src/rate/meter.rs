@@ -1,12 +1,9 @@
 #[cfg(feature = "tokio")]
 use std::collections::BTreeMap;
-#[cfg(feature = "tokio")]
 use std::task::Waker;
 
 use super::gcra::{Decision, Pace};
 use super::quota::Quota;
-#[cfg(feature = "tokio")]
-use crate::sync::MutexGuard;
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, lock};
 
 /// The calls of one quota and the queue for those to come; the time is an argument.
@@ -73,9 +70,14 @@ pub(crate) enum Turn {
 
 impl Meter {
     pub(crate) fn new(quota: Quota) -> Meter {
+        Meter::starting_at(quota, 0)
+    }
+
+    /// Creates a meter with calls that are used already: its arrival time.
+    pub(crate) fn starting_at(quota: Quota, arrival: u64) -> Meter {
         let pace = quota.pace();
         Meter {
-            arrival: AtomicU64::new(0),
+            arrival: AtomicU64::new(arrival),
             interval: AtomicU64::new(pace.interval),
             burst: AtomicU32::new(pace.burst),
             rejected: AtomicU64::new(0),
@@ -108,6 +110,11 @@ impl Meter {
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn arrival(&self) -> u64 {
+        self.arrival.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn available(&self, now: u64) -> u32 {
         self.pace().available(self.arrival.load(Ordering::Relaxed), now)
     }
@@ -127,7 +134,10 @@ impl Meter {
 
     /// Replaces the quota. Used calls stay used, for no longer than the new burst takes to come back;
     /// waiters keep their order and get the turns that the new pace has for them.
-    pub(crate) fn set_quota(&self, quota: Quota, now: u64) {
+    ///
+    /// Returns the waiters to wake, for a caller that has a lock to release first.
+    #[must_use = "waiters have other turns now"]
+    pub(crate) fn set_quota(&self, quota: Quota, now: u64) -> Vec<Waker> {
         let pace = quota.pace();
         let mut queue = lock(&self.queue);
         queue.quota = quota;
@@ -135,9 +145,12 @@ impl Meter {
         self.burst.store(pace.burst, Ordering::Relaxed);
         let latest = now.saturating_add(pace.cost(pace.burst));
         #[cfg(not(feature = "tokio"))]
-        self.arrival.fetch_min(latest, Ordering::Relaxed);
+        {
+            self.arrival.fetch_min(latest, Ordering::Relaxed);
+            Vec::new()
+        }
         #[cfg(feature = "tokio")]
-        self.set_turns(queue, pace, now, latest);
+        self.set_turns(&mut queue, pace, now, latest)
     }
 }
 
@@ -219,7 +232,7 @@ impl Meter {
         let mut queue = lock(&self.queue);
         let Some(mut waiter) = queue.waiters.remove(&place) else { return };
         let had_come = waiter.turn <= now;
-        let freed = if had_come { 0 } else { waiter.advance(now) + waiter.cost };
+        let freed = if had_come { 0 } else { waiter.advance(now).saturating_add(waiter.cost) };
         let next = self.pass_on(&mut queue, place, freed);
         drop(queue);
         drop(waiter);
@@ -235,29 +248,33 @@ impl Meter {
         }
         match queue.waiters.range_mut(place..).find(|(number, _)| **number != place) {
             Some((_, next)) => {
-                next.freed += freed;
+                next.freed = next.freed.saturating_add(freed);
                 next.waker.take()
             }
             None => {
                 // The time was freed ahead of a turn that is still to come, so the arrival time is ahead
-                // of the clock since then and every call has only added to it.
-                self.arrival.fetch_sub(freed, Ordering::Relaxed);
+                // of the clock since then and every call has only added to it. Less than the time that was
+                // freed is left where a cost was cut to what a word holds.
+                let give_back = |arrival: u64| Some(arrival.saturating_sub(freed));
+                let given = self.arrival.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give_back);
+                debug_assert!(given.is_ok(), "giving back is never refused");
                 None
             }
         }
     }
 
     /// Lines the waiters up at a new pace.
-    fn set_turns(&self, mut queue: MutexGuard<'_, Queue>, pace: Pace, now: u64, latest: u64) {
+    fn set_turns(&self, queue: &mut Queue, pace: Pace, now: u64, latest: u64) -> Vec<Waker> {
         // The turns that have come are calls made; the arrival time holds the others, and the time that
         // was freed ahead of them.
         let coming = |queue: &Queue| -> Vec<u64> {
             queue.waiters.iter().filter(|(_, waiter)| waiter.turn > now).map(|(place, _)| *place).collect()
         };
-        let places = coming(&queue);
-        let held: u64 =
-            places.iter().map(|place| queue.waiters[place].cost + queue.waiters[place].freed).sum();
-        let costs: u64 = places.iter().map(|place| pace.cost(queue.waiters[place].calls)).sum();
+        let places = coming(queue);
+        let waiting = || places.iter().map(|place| &queue.waiters[place]);
+        let held =
+            waiting().fold(0_u64, |sum, waiter| sum.saturating_add(waiter.cost).saturating_add(waiter.freed));
+        let costs = waiting().fold(0_u64, |sum, waiter| sum.saturating_add(pace.cost(waiter.calls)));
         let mut seen = self.arrival.load(Ordering::Relaxed);
         let mut arrival = loop {
             let used = seen.saturating_sub(held).min(latest).max(now);
@@ -276,10 +293,7 @@ impl Meter {
             waiter.turn = arrival.saturating_sub(pace.cost(pace.burst));
             woken.extend(waiter.waker.take());
         }
-        drop(queue);
-        for waker in woken {
-            waker.wake();
-        }
+        woken
     }
 }
 

@@ -9,20 +9,28 @@ mod quota;
 #[cfg(test)]
 #[cfg(all(not(loom), feature = "tokio"))]
 mod tests;
+#[cfg(feature = "tokio")]
+mod waiting;
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use halfopen::{Clock, Rejected};
 
 #[cfg(feature = "tokio")]
 pub use self::acquire::AcquireRate;
+#[cfg(feature = "tokio")]
+pub use self::keyed::AcquireKey;
 pub use self::keyed::{KeyedRateLimiter, KeyedRateLimiterBuilder, KeyedRateLimiterSnapshot};
 use self::meter::{Meter, Refused};
 pub use self::quota::{Quota, QuotaBuilder, QuotaCalls};
+#[cfg(feature = "tokio")]
+use self::waiting::Queue;
 use crate::nanos;
 use crate::rejected::rate_limited;
+use crate::reports::Reports;
 
 /// A limit of how many calls begin in a period, by the generic cell rate algorithm.
 ///
@@ -50,6 +58,7 @@ struct Shared {
     name: Arc<str>,
     clock: Clock,
     meter: Meter,
+    reports: Reports,
     #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "nothing waits without a timer"))]
     max_wait: u64,
 }
@@ -133,7 +142,7 @@ impl RateLimiter {
     /// Used calls stay used, for no longer than the new burst takes to come back. Calls that wait
     /// keep their order and get their turn at the new pace.
     pub fn set_quota(&self, quota: Quota) {
-        self.0.meter.set_quota(quota, self.now());
+        wake_all(self.0.meter.set_quota(quota, self.now()));
     }
 
     /// Returns the quota in force.
@@ -161,7 +170,9 @@ impl RateLimiter {
     #[cold]
     fn reject_slow(&self, refused: Refused) -> Rejected {
         self.0.meter.count_rejection();
-        rate_limited(&self.0.name, refused.map(Duration::from_nanos))
+        let rejected = rate_limited(&self.0.name, refused.map(Duration::from_nanos));
+        self.0.reports.rate_limited(&self.0.name, None, &rejected, self.now());
+        rejected
     }
 }
 
@@ -213,6 +224,25 @@ impl RateLimiter {
     }
 }
 
+#[cfg(feature = "tokio")]
+impl Queue for RateLimiter {
+    fn meter(&self) -> &Meter {
+        &self.0.meter
+    }
+
+    fn now(&self) -> u64 {
+        RateLimiter::now(self)
+    }
+
+    fn max_wait(&self) -> u64 {
+        self.0.max_wait
+    }
+
+    fn reject_slow(&self, refused: Refused) -> Rejected {
+        RateLimiter::reject_slow(self, refused)
+    }
+}
+
 impl RateLimiterBuilder {
     /// Sets the clock; the default is the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
@@ -235,9 +265,15 @@ impl RateLimiterBuilder {
             name: self.name,
             clock: self.clock,
             meter: Meter::new(self.quota),
+            reports: Reports::default(),
             max_wait: nanos(self.max_wait),
         }))
     }
+}
+
+/// Wakes waiters; a waker is the executor's code, so no lock is held.
+fn wake_all(wakers: Vec<Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
 }
 
 impl fmt::Debug for RateLimiter {

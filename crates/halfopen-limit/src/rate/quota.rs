@@ -46,6 +46,8 @@ pub struct QuotaCalls(u32);
 pub struct QuotaBuilder {
     calls: u32,
     per: Duration,
+    /// The burst of a quota that the builder comes from; [`None`] for all calls.
+    burst: Option<u32>,
 }
 
 /// Calls come back on whole nanoseconds, rounded up; faster than this the rounding would be seen.
@@ -83,7 +85,7 @@ impl Quota {
 impl QuotaCalls {
     /// Sets the period: longer than zero.
     pub fn per(self, period: Duration) -> QuotaBuilder {
-        QuotaBuilder { calls: self.0, per: period }
+        QuotaBuilder { calls: self.0, per: period, burst: None }
     }
 }
 
@@ -94,7 +96,7 @@ impl QuotaBuilder {
     ///
     /// Every number that cannot hold, with its field, its value and its range.
     pub fn burst(self, calls: u32) -> Result<Quota, ConfigError> {
-        let QuotaBuilder { calls: max_calls, per } = self;
+        let QuotaBuilder { calls: max_calls, per, .. } = self;
         let mut problems = Vec::new();
         if max_calls == 0 {
             problems.push(ConfigProblem::new("calls", 0, "at least 1"));
@@ -127,7 +129,14 @@ impl QuotaBuilder {
     ///
     /// As [`burst`](Self::burst).
     pub fn build(self) -> Result<Quota, ConfigError> {
-        self.burst(self.calls)
+        self.burst(self.burst.unwrap_or(self.calls))
+    }
+}
+
+/// The builder that builds this quota again, for functions that take a quota or the builder of one.
+impl From<Quota> for QuotaBuilder {
+    fn from(quota: Quota) -> QuotaBuilder {
+        QuotaBuilder { calls: quota.calls, per: quota.per, burst: Some(quota.burst) }
     }
 }
 
@@ -163,6 +172,12 @@ mod tests {
     fn intervals_are_rounded_up_so_that_no_quota_is_exceeded() {
         let quota = Quota::calls(3).per(Duration::from_secs(1)).build().unwrap();
         assert_eq!(quota.pace().interval, 333_333_334);
+    }
+
+    #[test]
+    fn the_builder_of_a_quota_builds_it_again() {
+        let quota = Quota::calls(100).per(MINUTE).burst(20).unwrap();
+        assert_eq!(QuotaBuilder::from(quota).build(), Ok(quota));
     }
 
     #[test]

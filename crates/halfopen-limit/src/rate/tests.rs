@@ -186,6 +186,27 @@ async fn waiters_get_the_turns_of_a_new_quota() {
     assert!(poll(second.as_mut()).is_ready());
 }
 
+#[tokio::test(start_paused = true)]
+async fn waiters_survive_the_slowest_quota_there_is() {
+    let quick = Quota::calls(1).per(Duration::from_nanos(100)).burst(u32::MAX).unwrap();
+    let (clock, hands) = Clock::manual();
+    let limiter = RateLimiter::builder("tasks", quick).clock(clock).max_wait(3600 * SECOND).build();
+    limiter.try_acquire_many(u32::MAX).unwrap();
+    let mut waiters: Vec<_> = (0..3).map(|_| Box::pin(limiter.acquire_many(u32::MAX))).collect();
+    assert!(waiters.iter_mut().all(|waiter| poll(waiter.as_mut()).is_pending()));
+
+    let slowest = Quota::calls(1).per(Duration::from_secs(140 * 365 * 24 * 3600)).build().unwrap();
+    for quota in [slowest, quick, slowest] {
+        limiter.set_quota(quota);
+        assert!(waiters.iter_mut().all(|waiter| poll(waiter.as_mut()).is_pending()));
+    }
+    drop(waiters);
+    limiter.set_quota(quick);
+    hands.advance(3600 * SECOND);
+    assert!(limiter.try_acquire().is_ok());
+    assert_eq!(limiter.snapshot().waiting, 0);
+}
+
 #[test]
 fn a_clock_that_steps_back_gives_no_calls() {
     let world = World::used_up(Duration::ZERO);
@@ -273,6 +294,111 @@ mod keyed {
             limiter.try_acquire(&key.to_string()).unwrap();
         }
         assert!(limiter.try_acquire("heavy").is_err(), "a flood of keys gave it a new burst");
+    }
+
+    #[test]
+    fn a_long_key_is_kept_short_and_its_own() {
+        let (limiter, _) = limiter(10);
+        let (one, other) = ("k".repeat(1 << 20), "k".repeat(1 << 20) + "2");
+        limiter.try_acquire_many(&one, 2).unwrap();
+        assert!(limiter.try_acquire(&other).is_ok(), "they are two keys");
+        let rejected = limiter.try_acquire(&one).unwrap_err();
+        assert!(rejected.name().len() <= 256, "{} bytes are kept", rejected.name().len());
+        assert!(rejected.name().starts_with("kkkk"));
+        let limiter = limiter.quota_for(&one, Quota::calls(5).per(SECOND).build().unwrap());
+        assert_eq!(limiter.quota_of(&one).max_calls(), 5);
+        assert_eq!(limiter.quota_of(&other).max_calls(), 1);
+        for letter in ["\u{20ac}", "\u{1f600}"] {
+            limiter.try_acquire(&letter.repeat(1000)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_key_loses_its_own_quota() {
+        let (limiter, _) = limiter(10);
+        let limiter = limiter.quota_for("bulk", Quota::calls(5).per(SECOND).build().unwrap());
+        limiter.try_acquire("bulk").unwrap();
+        assert!(limiter.remove_quota_for("bulk").is_some());
+        assert!(limiter.remove_quota_for("bulk").is_none());
+        assert!(limiter.try_acquire_many("bulk", 3).is_err(), "the default has a burst of two");
+    }
+
+    fn patient(max_keys: u32) -> (KeyedRateLimiter, ManualClock) {
+        let (clock, hands) = Clock::manual();
+        let quota = Quota::calls(1).per(SECOND).burst(1).unwrap();
+        let limiter = KeyedRateLimiter::builder("tools", quota).clock(clock).max_keys(max_keys);
+        (limiter.max_wait(2 * SECOND).build().unwrap(), hands)
+    }
+
+    fn poll(acquire: &mut Pin<Box<AcquireKey>>) -> Poll<Result<(), Rejected>> {
+        acquire.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_of_a_key_wait_for_that_key_alone() {
+        let (limiter, hands) = patient(10);
+        let mut acquires: Vec<_> = ["a", "a", "b", "a", "a"].map(|key| Box::pin(limiter.acquire(key))).into();
+        let first: Vec<_> = acquires.iter_mut().map(poll).collect();
+        assert!(first[0].is_ready() && first[1].is_pending() && first[2].is_ready() && first[3].is_pending());
+        let Poll::Ready(Err(rejected)) = &first[4] else { panic!("its turn comes after three seconds") };
+        assert_eq!((rejected.name(), rejected.retry_after()), ("a", Some(3 * SECOND)));
+        assert_eq!((limiter.snapshot().waiting, limiter.snapshot().rejected), (2, 1));
+
+        hands.advance(SECOND);
+        assert!(poll(&mut acquires[3]).is_pending(), "the second waiter is behind the first");
+        assert!(poll(&mut acquires[1]).is_ready());
+        assert!(limiter.try_acquire("a").is_err(), "no call passes one that waits");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancelled_waiter_of_a_key_costs_nothing() {
+        let (limiter, hands) = patient(10);
+        limiter.try_acquire("a").unwrap();
+        let (mut cancelled, mut next) = (Box::pin(limiter.acquire("a")), Box::pin(limiter.acquire("a")));
+        assert!(poll(&mut cancelled).is_pending() && poll(&mut next).is_pending());
+        drop(cancelled);
+        hands.advance(SECOND);
+        assert!(poll(&mut next).is_ready(), "it has moved up");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiters_of_a_key_get_the_turns_of_a_new_quota() {
+        for own in [false, true] {
+            let (limiter, hands) = patient(10);
+            limiter.try_acquire("a").unwrap();
+            let mut waiter = Box::pin(limiter.acquire("a"));
+            assert!(poll(&mut waiter).is_pending());
+            let faster = Quota::calls(10).per(SECOND).burst(1).unwrap();
+            if own {
+                limiter.set_quota_for("a", faster)
+            } else {
+                limiter.set_quota(faster)
+            }
+            assert!(poll(&mut waiter).is_pending());
+            hands.advance(SECOND / 5);
+            assert!(poll(&mut waiter).is_ready(), "own: {own}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiters_of_an_evicted_key_get_their_turns() {
+        let (limiter, hands) = patient(1);
+        limiter.try_acquire("a").unwrap();
+        let mut waiter = Box::pin(limiter.acquire("a"));
+        assert!(poll(&mut waiter).is_pending());
+        limiter.try_acquire("b").unwrap();
+        assert_eq!(limiter.snapshot().keys, 1, "the waiter's key is forgotten");
+        hands.advance(SECOND);
+        assert!(poll(&mut waiter).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_of_a_key_sleep_until_their_turn() {
+        let (limiter, _hands) = patient(10);
+        limiter.try_acquire("a").unwrap();
+        let began = time::Instant::now();
+        limiter.acquire("a").await.unwrap();
+        assert_eq!(began.elapsed(), SECOND);
     }
 
     #[test]

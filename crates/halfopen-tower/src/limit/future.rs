@@ -55,9 +55,6 @@ pin_project! {
             inner: S::Future,
             permit: Option<L::Permit>,
         },
-        Rejected {
-            answer: Option<Result<S::Response, M::Error>>,
-        },
     }
 }
 
@@ -78,10 +75,6 @@ where
     #[inline]
     pub(super) fn calling(inner: S::Future, permit: L::Permit) -> Self {
         Self { step: Step::Calling { inner, permit: Some(permit) } }
-    }
-
-    pub(super) fn rejected(answer: Result<S::Response, M::Error>) -> Self {
-        Self { step: Step::Rejected { answer: Some(answer) } }
     }
 }
 
@@ -122,9 +115,6 @@ where
                     *permit = None;
                     return Poll::Ready(result.map_err(M::map_error));
                 }
-                StepProjection::Rejected { answer } => {
-                    return Poll::Ready(answer.take().expect("`LimitFuture` polled after completion"));
-                }
             }
         }
     }
@@ -141,7 +131,6 @@ where
             Step::Waiting { .. } => "waiting",
             Step::Readying { .. } => "readying",
             Step::Calling { .. } => "calling",
-            Step::Rejected { .. } => "rejected",
         };
         f.debug_struct("LimitFuture").field("step", &step).finish_non_exhaustive()
     }

@@ -87,6 +87,13 @@ impl BulkheadLayer {
 }
 
 impl<M> BulkheadLayer<M> {
+    /// Answers a rejected call as an adapter's protocol does, such as `halfopen_tonic::StatusError` on a channel.
+    ///
+    /// The errors are those of the mode, which is any [`OnReject`](crate::adapter::OnReject).
+    pub fn on_reject<N>(self, mode: N) -> BulkheadLayer<N> {
+        BulkheadLayer { bulkhead: self.bulkhead, mode }
+    }
+
     /// Preserves the error type of the inner service, wrapped in a
     /// [`CircuitBreakerError`](halfopen::CircuitBreakerError).
     pub fn typed_errors(self) -> BulkheadLayer<Typed> {
@@ -144,6 +151,13 @@ impl RateLimitLayer {
 }
 
 impl<L, M> RateLimitLayer<L, M> {
+    /// Answers a rejected call as an adapter's protocol does, such as `halfopen_tonic::StatusError` on a channel.
+    ///
+    /// The errors are those of the mode, which is any [`OnReject`](crate::adapter::OnReject).
+    pub fn on_reject<N>(self, mode: N) -> RateLimitLayer<L, N> {
+        RateLimitLayer { limit: self.limit, mode }
+    }
+
     /// Preserves the error type of the inner service, wrapped in a
     /// [`CircuitBreakerError`](halfopen::CircuitBreakerError).
     pub fn typed_errors(self) -> RateLimitLayer<L, Typed> {

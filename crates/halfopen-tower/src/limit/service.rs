@@ -33,7 +33,7 @@ enum Readiness {
 }
 
 impl<S, L, M> LimitService<S, L, M> {
-    pub(super) fn new(inner: S, limit: L, mode: M) -> Self {
+    pub(crate) fn new(inner: S, limit: L, mode: M) -> Self {
         Self { inner, limit, mode, readiness: Readiness::Fresh }
     }
 
@@ -113,10 +113,6 @@ where
             Begin::Waiting(acquire) => {
                 self.release();
                 LimitFuture::waiting(acquire, self.inner.clone(), request, self.mode.clone())
-            }
-            Begin::Rejected(rejected) => {
-                self.release();
-                LimitFuture::rejected(self.mode.reject(rejected, request))
             }
         };
         self.readiness = Readiness::Fresh;

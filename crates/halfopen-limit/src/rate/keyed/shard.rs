@@ -1,10 +1,14 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::task::Waker;
 
 use foldhash::fast::RandomState;
 
 use super::super::gcra::Pace;
+#[cfg(feature = "tokio")]
+use super::super::meter::Meter;
 use super::super::meter::{Refused, take};
+use super::super::quota::Quota;
 use crate::sync::{AtomicU64, Ordering};
 
 /// A part of the keys, with room for so many.
@@ -21,8 +25,17 @@ pub(super) struct Shard {
 
 struct Entry {
     key: Arc<str>,
-    arrival: AtomicU64,
-    pace: Pace,
+    rate: Rate,
+}
+
+/// The quota of a key; a queue for it is allocated when a call waits first.
+enum Rate {
+    Plain {
+        arrival: AtomicU64,
+        pace: Pace,
+    },
+    #[cfg(feature = "tokio")]
+    Queued(Arc<Meter>),
 }
 
 pub(super) enum Answer {
@@ -51,7 +64,7 @@ impl Shard {
     /// Takes calls of a known key.
     pub(super) fn try_take(&self, key: &str, now: u64, calls: u32) -> Option<Answer> {
         let entry = &self.entries[*self.index.get(key)?];
-        Some(match take(&entry.arrival, entry.pace, now, calls) {
+        Some(match entry.try_take(now, calls) {
             Ok(()) => Answer::Permitted,
             Err(nanos) => Answer::Refused { key: Arc::clone(&entry.key), nanos },
         })
@@ -65,19 +78,48 @@ impl Shard {
         self.make_room(now);
         let key: Arc<str> = key.into();
         self.index.insert(Arc::clone(&key), self.entries.len());
-        self.entries.push(Entry { key, arrival: AtomicU64::new(0), pace });
+        self.entries.push(Entry { key, rate: Rate::Plain { arrival: AtomicU64::new(0), pace } });
     }
 
-    pub(super) fn set_pace(&mut self, key: &str, pace: Pace, now: u64) {
-        if let Some(place) = self.index.get(key) {
-            self.entries[*place].set_pace(pace, now);
+    /// Returns the stored key, if it is known.
+    #[cfg(feature = "tokio")]
+    pub(super) fn key(&self, key: &str) -> Option<Arc<str>> {
+        self.index.get_key_value(key).map(|(key, _)| Arc::clone(key))
+    }
+
+    /// Returns the queue of a key, which becomes known.
+    #[cfg(feature = "tokio")]
+    pub(super) fn meter(&mut self, key: &str, quota: Quota, now: u64) -> Arc<Meter> {
+        self.add(key, quota.pace(), now);
+        let entry = &mut self.entries[self.index[key]];
+        let arrival = match &entry.rate {
+            Rate::Plain { arrival, .. } => arrival.load(Ordering::Relaxed),
+            Rate::Queued(meter) => return Arc::clone(meter),
+        };
+        let meter = Arc::new(Meter::starting_at(quota, arrival));
+        entry.rate = Rate::Queued(Arc::clone(&meter));
+        meter
+    }
+
+    /// Returns how many calls wait for their turn.
+    pub(super) fn waiting(&self) -> usize {
+        self.entries.iter().map(Entry::waiting).sum()
+    }
+
+    /// Replaces the quota of a key. The wakers are called by the caller, after the lock.
+    #[must_use = "waiters have other turns now"]
+    pub(super) fn set_quota(&mut self, key: &str, quota: Quota, now: u64) -> Vec<Waker> {
+        match self.index.get(key) {
+            Some(place) => self.entries[*place].set_quota(quota, now),
+            None => Vec::new(),
         }
     }
 
-    pub(super) fn set_pace_of_all_but(&mut self, own: &[Arc<str>], pace: Pace, now: u64) {
-        for entry in self.entries.iter_mut().filter(|entry| !own.contains(&entry.key)) {
-            entry.set_pace(pace, now);
-        }
+    /// Replaces the quota of all keys but those that have their own; as [`set_quota`](Self::set_quota).
+    #[must_use = "waiters have other turns now"]
+    pub(super) fn set_default(&mut self, own: &HashSet<Arc<str>>, quota: Quota, now: u64) -> Vec<Waker> {
+        let others = self.entries.iter_mut().filter(|entry| !own.contains(&entry.key));
+        others.flat_map(|entry| entry.set_quota(quota, now)).collect()
     }
 
     fn make_room(&mut self, now: u64) {
@@ -119,13 +161,40 @@ impl Shard {
 }
 
 impl Entry {
-    /// Once this has passed the key is the same as a new one.
-    fn arrival(&self) -> u64 {
-        self.arrival.load(Ordering::Relaxed)
+    fn try_take(&self, now: u64, calls: u32) -> Result<(), Refused> {
+        match &self.rate {
+            Rate::Plain { arrival, pace } => take(arrival, *pace, now, calls),
+            #[cfg(feature = "tokio")]
+            Rate::Queued(meter) => meter.try_take(now, calls),
+        }
     }
 
-    fn set_pace(&mut self, pace: Pace, now: u64) {
-        self.pace = pace;
-        self.arrival.fetch_min(now.saturating_add(pace.cost(pace.burst)), Ordering::Relaxed);
+    /// Once this has passed the key is the same as a new one.
+    fn arrival(&self) -> u64 {
+        match &self.rate {
+            Rate::Plain { arrival, .. } => arrival.load(Ordering::Relaxed),
+            #[cfg(feature = "tokio")]
+            Rate::Queued(meter) => meter.arrival(),
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        match &self.rate {
+            Rate::Plain { .. } => 0,
+            #[cfg(feature = "tokio")]
+            Rate::Queued(meter) => meter.waiting(),
+        }
+    }
+
+    fn set_quota(&mut self, quota: Quota, now: u64) -> Vec<Waker> {
+        match &mut self.rate {
+            Rate::Plain { arrival, pace } => {
+                *pace = quota.pace();
+                arrival.fetch_min(now.saturating_add(pace.cost(pace.burst)), Ordering::Relaxed);
+                Vec::new()
+            }
+            #[cfg(feature = "tokio")]
+            Rate::Queued(meter) => meter.set_quota(quota, now),
+        }
     }
 }

@@ -1,0 +1,89 @@
+//! What a permitted call costs with a bulkhead, a rate limit and the protection of an axum route, beside the
+//! peers and without.
+//!
+//! `cargo bench -p benches --bench limits` measures everything in interleaved rounds, counts instructions where
+//! valgrind is installed, and prints one table; names of groups select some.
+#![allow(dead_code, reason = "the harness is shared with the breaker's rows, which use more of it")]
+
+mod alloc;
+#[path = "limits/bulkheads.rs"]
+mod bulkheads;
+mod callgrind;
+mod harness;
+#[path = "limits/axum.rs"]
+mod in_axum;
+mod listing;
+mod machine;
+mod print;
+#[path = "limits/rates.rs"]
+mod rated;
+mod rates;
+mod services;
+mod table;
+
+use callgrind::Callgrind;
+use harness::{Case, measure};
+use table::{Group, Row, Table};
+
+#[global_allocator]
+static ALLOCATOR: alloc::Watched = alloc::Watched;
+
+/// Cases that are compared with one of them.
+struct Kind {
+    title: &'static str,
+    base: &'static str,
+    cases: fn() -> Vec<Case>,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind { title: "bulkhead", base: bulkheads::SEMAPHORE, cases: bulkheads::direct },
+    Kind { title: "bulkhead-layer", base: bulkheads::RESILIENCE, cases: bulkheads::layers },
+    Kind { title: "rate", base: rated::GOVERNOR, cases: rated::cases },
+    Kind { title: "axum", base: in_axum::BARE, cases: in_axum::cases },
+];
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a table for the person who asked for it")]
+fn main() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let _entered = runtime.enter();
+    if let Some((case, calls)) = callgrind::asked() {
+        let mut cases = KINDS.iter().flat_map(|kind| (kind.cases)());
+        cases.nth(case).expect("the number is one of those counted").run(calls);
+        return Ok(());
+    }
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |kind: &Kind| wanted.is_empty() || wanted.iter().any(|word| word == kind.title);
+    let mut table = Table { machine: machine::line(), ..Table::default() };
+    for kind in KINDS.iter().filter(|kind| is_wanted(kind)) {
+        table.push(Group::of_timings(kind.title, &measure((kind.cases)()), kind.base, ""));
+    }
+    match Callgrind::new() {
+        Ok(callgrind) => count(&callgrind, &mut table, is_wanted)?,
+        Err(error) => eprintln!("instructions are not counted: {error}"),
+    }
+    println!("{}", table.markdown());
+    Ok(())
+}
+
+/// Adds the instructions per call; the note is the difference to the base.
+fn count(callgrind: &Callgrind, table: &mut Table, is_wanted: impl Fn(&Kind) -> bool) -> std::io::Result<()> {
+    let mut first = 0;
+    for kind in &KINDS {
+        let names: Vec<_> = (kind.cases)().iter().map(|case| case.name.clone()).collect();
+        let places = first..first + names.len();
+        first = places.end;
+        if !is_wanted(kind) {
+            continue;
+        }
+        let counted = places.map(|place| callgrind.per_call(place)).collect::<Result<Vec<_>, _>>()?;
+        let base = names.iter().position(|name| name == kind.base).map_or(0.0, |base| counted[base].all);
+        let rows = names.iter().zip(&counted).map(|(name, counted)| Row {
+            to_base: Some(counted.all / base),
+            locked: Some(counted.locked),
+            ..Row::new(name, counted.all, format!("{:+.0}", counted.all - base))
+        });
+        let title = format!("Instructions, {}", kind.title);
+        table.push(Group::new(title, "per call").against(kind.base).with(rows));
+    }
+    Ok(())
+}
