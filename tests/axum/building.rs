@@ -6,6 +6,8 @@ use halfopen::Registry;
 use halfopen_axum::{Route, RouteProtection};
 use halfopen_limit::Quota;
 
+use crate::server::{self, serve};
+
 fn error_of(routes: Vec<(&'static str, Route)>) -> String {
     let registry = Registry::new();
     let protection = RouteProtection::new(registry.clone());
@@ -53,4 +55,27 @@ fn patterns_are_what_axum_accepts() {
 fn a_layer_that_cannot_be_built_panics_in_the_router() {
     let protection = RouteProtection::new(Registry::new()).route("a", Route::breaker("any"));
     let _ = axum::Router::<()>::new().route("/a", axum::routing::get(|| async {})).layer(protection);
+}
+
+#[tokio::test]
+async fn replaced_routes_keep_what_they_have_counted() {
+    let registry = Registry::new();
+    let hour = Duration::from_secs(3600);
+    let route =
+        |calls: u32| Route::breaker("a").rate_limit(Quota::calls(calls).per(hour)).max_concurrent_calls(1);
+    let layer = RouteProtection::new(registry.clone()).route("/a", route(2)).build().unwrap();
+    let app = axum::Router::new().route("/a", axum::routing::get(|| async { "a" })).layer(layer.clone());
+    let address = serve(app).await;
+
+    assert_eq!(server::get(address, "/a").await.status, 200);
+    layer.set_routes(RouteProtection::new(registry.clone()).route("/a", route(4))).unwrap();
+    assert_eq!(server::get(address, "/a").await.status, 200, "half was used, so two of four are left");
+    assert_eq!(server::get(address, "/a").await.status, 200);
+    assert_eq!(server::get(address, "/a").await.status, 429);
+
+    let wrong = RouteProtection::new(registry.clone()).route("a", Route::breaker("b"));
+    assert!(layer.set_routes(wrong).is_err());
+    assert_eq!(server::get(address, "/a").await.status, 429, "what is wrong changes nothing");
+    layer.set_routes(RouteProtection::new(registry)).unwrap();
+    assert_eq!(server::get(address, "/a").await.status, 200, "it is not protected any more");
 }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use foldhash::{HashMap, HashMapExt};
 use halfopen::{ConfigError, ConfigProblem, OwnedPermit, Registry, Rejected};
@@ -71,8 +71,10 @@ pub struct RouteProtectionLayer(Arc<Routes>);
 
 pub(crate) struct Routes {
     registry: Registry,
-    by_pattern: HashMap<Arc<str>, Protected>,
+    by_pattern: RwLock<ByPattern>,
 }
+
+type ByPattern = HashMap<Arc<str>, Arc<Protected>>;
 
 impl RouteProtection {
     /// A protection whose breakers are of this registry.
@@ -109,10 +111,16 @@ impl RouteProtection {
     /// );
     /// ```
     pub fn build(self) -> Result<RouteProtectionLayer, ConfigError> {
-        let RouteProtection { registry, routes, .. } = self;
+        let registry = self.registry.clone();
+        let layer = RouteProtectionLayer(Arc::new(Routes { registry, by_pattern: RwLock::default() }));
+        layer.set_routes(self)?;
+        Ok(layer)
+    }
+
+    fn protected(self) -> Result<HashMap<Arc<str>, Protected>, ConfigError> {
         let mut problems = Vec::new();
-        let mut by_pattern: HashMap<Arc<str>, Protected> = HashMap::with_capacity(routes.len());
-        for (pattern, route) in routes {
+        let mut by_pattern: HashMap<Arc<str>, Protected> = HashMap::with_capacity(self.routes.len());
+        for (pattern, route) in self.routes {
             let taken =
                 || by_pattern.contains_key(&pattern).then(|| "a pattern that no other route has".into());
             if let Some(range) = pattern::problem(&pattern).or_else(taken) {
@@ -122,21 +130,68 @@ impl RouteProtection {
             by_pattern.insert(pattern, route);
         }
         ConfigError::check(problems)?;
-        for route in by_pattern.values() {
-            registry.get_or_create(route.breaker());
+        Ok(by_pattern)
+    }
+}
+
+impl RouteProtectionLayer {
+    /// Replaces the routes under running requests.
+    ///
+    /// The breakers are those of the layer's registry, whatever registry `protection` has. A route that stays, with
+    /// its pattern and its breaker, keeps its own bulkhead and its own rate limit with the calls that they have
+    /// counted, and gives them the new numbers. Requests in flight keep the route that they began with.
+    ///
+    /// # Errors
+    ///
+    /// As [`RouteProtection::build`]; nothing is changed then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Registry;
+    /// use halfopen_axum::{Route, RouteProtection};
+    ///
+    /// # fn main() -> Result<(), halfopen::ConfigError> {
+    /// let registry = Registry::new();
+    /// let query = Route::breaker("query").max_concurrent_calls(50);
+    /// let layer = RouteProtection::new(registry.clone()).route("/query/{*rest}", query).build()?;
+    /// // The layer is given to a router, and a clone is kept:
+    /// let query = Route::breaker("query").max_concurrent_calls(20);
+    /// layer.set_routes(RouteProtection::new(registry).route("/query/{*rest}", query))?;
+    /// # Ok(()) }
+    /// ```
+    pub fn set_routes(&self, protection: RouteProtection) -> Result<(), ConfigError> {
+        let mut routes = protection.protected()?;
+        for route in routes.values() {
+            self.0.registry.get_or_create(route.breaker());
         }
-        Ok(RouteProtectionLayer(Arc::new(Routes { registry, by_pattern })))
+        let before = {
+            let mut by_pattern = self.0.by_pattern.write().unwrap_or_else(PoisonError::into_inner);
+            for (pattern, route) in &mut routes {
+                if let Some(before) = by_pattern.get(pattern) {
+                    route.adopt(before);
+                }
+            }
+            let now = routes.into_iter().map(|(pattern, route)| (pattern, Arc::new(route))).collect();
+            std::mem::replace(&mut *by_pattern, now)
+        };
+        drop(before);
+        Ok(())
     }
 }
 
 impl Routes {
-    pub(crate) fn get(&self, template: &str) -> Option<&Protected> {
-        self.by_pattern.get(template)
+    pub(crate) fn get(&self, template: &str) -> Option<Arc<Protected>> {
+        self.read().get(template).cloned()
     }
 
     /// Asks the breaker that the registry has now: it may have been replaced or forgotten.
     pub(crate) fn acquire(&self, route: &Protected) -> Result<OwnedPermit, Rejected> {
         halfopen::adapter::into_permit(self.registry.get_or_create(route.breaker()))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, ByPattern> {
+        self.by_pattern.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,7 +227,8 @@ impl fmt::Debug for RouteProtection {
 
 impl fmt::Debug for RouteProtectionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut patterns: Vec<_> = self.0.by_pattern.keys().collect();
+        let routes = self.0.read();
+        let mut patterns: Vec<_> = routes.keys().collect();
         patterns.sort();
         f.debug_struct("RouteProtectionLayer").field("patterns", &patterns).finish_non_exhaustive()
     }

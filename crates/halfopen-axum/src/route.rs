@@ -56,11 +56,17 @@ enum Slots {
 
 type Fallback = Arc<dyn Fn(&Rejected) -> Response + Send + Sync>;
 
+/// A limit, and whether the route has made it for itself.
+struct Limit<L> {
+    limit: L,
+    is_own: bool,
+}
+
 /// A route whose limits are built.
 pub(crate) struct Protected {
     breaker: Arc<str>,
-    bulkhead: Option<Bulkhead>,
-    rate_limiter: Option<RateLimiter>,
+    bulkhead: Option<Limit<Bulkhead>>,
+    rate_limiter: Option<Limit<RateLimiter>>,
     rules: RouteRules,
     fallback: Option<Fallback>,
 }
@@ -165,9 +171,9 @@ impl Route {
     pub(crate) fn build(self, pattern: &str, problems: &mut Vec<ConfigProblem>) -> Protected {
         let Route { breaker, bulkhead, rate_limiter, rules, fallback } = self;
         let bulkhead = bulkhead.and_then(|slots| match slots {
-            Slots::Shared(bulkhead) => Some(bulkhead),
+            Slots::Shared(bulkhead) => Some(Limit::shared(bulkhead)),
             Slots::Own(calls) => match BulkheadConfig::builder().max_concurrent_calls(calls).build() {
-                Ok(config) => Some(Bulkhead::new(Arc::clone(&breaker), config)),
+                Ok(config) => Some(Limit::own(Bulkhead::new(Arc::clone(&breaker), config))),
                 Err(error) => {
                     problems.extend(of_route(pattern, &error));
                     None
@@ -175,9 +181,9 @@ impl Route {
             },
         });
         let rate_limiter = rate_limiter.and_then(|rate| match rate {
-            Rate::Shared(limiter) => Some(limiter),
+            Rate::Shared(limiter) => Some(Limit::shared(limiter)),
             Rate::Own(quota) => match quota.build() {
-                Ok(quota) => Some(RateLimiter::new(Arc::clone(&breaker), quota)),
+                Ok(quota) => Some(Limit::own(RateLimiter::new(Arc::clone(&breaker), quota))),
                 Err(error) => {
                     problems.extend(of_route(pattern, &error));
                     None
@@ -205,9 +211,40 @@ fn field_of(problem: &ConfigProblem) -> &'static str {
     }
 }
 
+impl<L> Limit<L> {
+    fn own(limit: L) -> Limit<L> {
+        Limit { limit, is_own: true }
+    }
+
+    fn shared(limit: L) -> Limit<L> {
+        Limit { limit, is_own: false }
+    }
+}
+
 impl Protected {
     pub(crate) fn breaker(&self) -> &str {
         &self.breaker
+    }
+
+    /// Takes over the limits that the route had before, so that calls in flight stay counted and used calls used.
+    pub(crate) fn adopt(&mut self, before: &Protected) {
+        if self.breaker != before.breaker {
+            return;
+        }
+        if let (Some(now), Some(was)) = (&mut self.bulkhead, &before.bulkhead) {
+            if now.is_own && was.is_own {
+                was.limit.set_config(now.limit.config());
+                now.limit = was.limit.clone();
+            }
+        }
+        if let (Some(now), Some(was)) = (&mut self.rate_limiter, &before.rate_limiter) {
+            if now.is_own && was.is_own {
+                if was.limit.quota() != now.limit.quota() {
+                    was.limit.set_quota(now.limit.quota());
+                }
+                now.limit = was.limit.clone();
+            }
+        }
     }
 
     pub(crate) fn rules(&self) -> RouteRules {
@@ -217,9 +254,9 @@ impl Protected {
     /// Takes what the limits ask for: a call of the quota, and a slot.
     pub(crate) fn enter(&self) -> Result<Option<BulkheadPermit>, Rejected> {
         if let Some(limiter) = &self.rate_limiter {
-            limiter.try_acquire()?;
+            limiter.limit.try_acquire()?;
         }
-        self.bulkhead.as_ref().map(Bulkhead::try_acquire).transpose()
+        self.bulkhead.as_ref().map(|bulkhead| bulkhead.limit.try_acquire()).transpose()
     }
 
     #[cold]

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use crate::RouteFuture;
 use crate::protection::Routes;
-use crate::route::Protected;
+use crate::rules::RouteRules;
 
 /// A service of an axum router, protected by a [`RouteProtectionLayer`](crate::RouteProtectionLayer).
 #[derive(Clone)]
@@ -31,22 +31,23 @@ impl<S> RouteProtectionService<S> {
 }
 
 /// What the limits and the breaker have decided.
-enum Admitted<'a> {
+enum Admitted {
     Unprotected,
-    Permitted(WatchedCall, Option<BulkheadPermit>, &'a Protected),
+    Permitted(WatchedCall, Option<BulkheadPermit>, RouteRules),
     Answered(Response),
 }
 
 impl Routes {
-    fn admit<B>(&self, request: &Request<B>) -> Admitted<'_> {
+    fn admit<B>(&self, request: &Request<B>) -> Admitted {
         let template = request.extensions().get::<MatchedPath>();
         let Some(route) = template.and_then(|template| self.get(template.as_str())) else {
             return Admitted::Unprotected;
         };
-        let admitted = route.enter().and_then(|slot| Ok((self.acquire(route)?, slot)));
+        let admitted = route.enter().and_then(|slot| Ok((self.acquire(&route)?, slot)));
         match admitted {
             Ok((permit, slot)) => {
-                Admitted::Permitted(route.rules().watch(permit, request.headers()), slot, route)
+                let rules = route.rules();
+                Admitted::Permitted(rules.watch(permit, request.headers()), slot, rules)
             }
             Err(rejected) => Admitted::Answered(route.reject_slow(rejected)),
         }
@@ -70,9 +71,9 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.routes.admit(&request) {
             Admitted::Unprotected => RouteFuture::unprotected(self.inner.call(request)),
-            Admitted::Permitted(mut call, slot, route) => {
+            Admitted::Permitted(mut call, slot, rules) => {
                 let inner = call.poll_with(|| self.inner.call(request));
-                RouteFuture::permitted(inner, call, slot, route.rules())
+                RouteFuture::permitted(inner, call, slot, rules)
             }
             Admitted::Answered(response) => RouteFuture::answered(response),
         }

@@ -85,7 +85,9 @@ pub use bulkhead::{
     Acquire, Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadPermit, BulkheadSnapshot,
 };
 #[cfg(all(feature = "tokio", not(loom)))]
-pub use protection::{AcquireProtection, Protection, ProtectionLimits, ProtectionPermit};
+pub use protection::{
+    AcquireProtection, Protection, ProtectionConfig, ProtectionLimits, ProtectionPermit, Protections,
+};
 #[cfg(feature = "tokio")]
 pub use rate::{AcquireKey, AcquireRate};
 pub use rate::{

@@ -1,4 +1,5 @@
 mod acquire;
+mod set;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,6 +9,7 @@ use halfopen::adapter;
 use halfopen::{CircuitBreaker, Registry};
 
 pub use self::acquire::AcquireProtection;
+pub use self::set::{ProtectionConfig, Protections};
 use crate::{Bulkhead, BulkheadPermit, RateLimiter};
 
 /// The circuit breaker of a dependency with its limits and its timeout, all of which can be replaced under running

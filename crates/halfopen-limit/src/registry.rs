@@ -108,6 +108,20 @@ impl LimitRegistry {
         }
     }
 
+    /// Returns the bulkhead with this name, added with this configuration if there is none.
+    #[cfg(all(feature = "tokio", not(loom)))]
+    pub(crate) fn bulkhead_or_add(&self, name: &Arc<str>, config: crate::BulkheadConfig) -> Bulkhead {
+        let mut named = self.named();
+        let add = || Bulkhead::new(Arc::clone(name), config);
+        named.bulkheads.entry(Arc::clone(name)).or_insert_with(add).clone()
+    }
+
+    /// Removes the bulkheads that are held nowhere else: not by a protection, nor by a call in flight.
+    #[cfg(all(feature = "tokio", not(loom)))]
+    pub(crate) fn remove_unused_bulkheads(&self) {
+        self.named().bulkheads.retain(|_, bulkhead| bulkhead.is_shared());
+    }
+
     fn named(&self) -> MutexGuard<'_, Named> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

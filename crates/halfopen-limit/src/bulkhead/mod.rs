@@ -186,6 +186,12 @@ impl Bulkhead {
         }
     }
 
+    /// Returns true if another clone or a permit of it exists.
+    #[cfg(all(feature = "tokio", not(loom)))]
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     #[inline]
     fn permit(&self) -> BulkheadPermit {
         BulkheadPermit(Arc::clone(&self.0))

@@ -150,6 +150,12 @@ impl RateLimiter {
         self.0.meter.quota()
     }
 
+    /// Returns how long a call waits for its turn at most.
+    #[cfg(feature = "tokio")]
+    pub fn max_wait(&self) -> Duration {
+        Duration::from_nanos(self.0.max_wait)
+    }
+
     /// Returns the state of the limiter; changes nothing.
     pub fn snapshot(&self) -> RateLimiterSnapshot {
         let meter = &self.0.meter;
