@@ -10,9 +10,11 @@ use axum::routing::get;
 use halfopen::{BoxError, CircuitBreaker, CircuitBreakerConfig, Clock, Registry, Rejected};
 use halfopen_axum::{Rejection, Route, RouteProtection};
 use halfopen_limit::{Bulkhead, BulkheadConfig, BulkheadPermit, Quota, RateLimiter};
-use halfopen_tonic::{GrpcCircuitBreakerLayer, StatusError, TrailersOnly, rejected_status};
+use halfopen_tonic::adapter::{StatusError, TrailersOnly};
+use halfopen_tonic::{GrpcCircuitBreakerLayer, rejected_status};
+use halfopen_tower::adapter::{Boxed, OnReject};
 use halfopen_tower::{
-    BulkheadLayer, CircuitBreakerLayer, FallbackLayer, HttpCircuitBreakerLayer, OnReject, RateLimitLayer,
+    BulkheadLayer, CircuitBreakerLayer, FallbackLayer, HttpCircuitBreakerLayer, RateLimitLayer,
 };
 use http::{Request, Response};
 use tonic::{Code, Status};
@@ -139,12 +141,12 @@ async fn every_http_layer_answers_503_or_429_and_when_to_retry() {
             let rejected = halfopen::rejection(&*error).expect("a rejection");
             ready(Ok::<_, BoxError>(halfopen_http::rejected_response(rejected).map(|()| Body::empty())))
         };
-        let answer = call(FallbackLayer::new(fallback).layer(limit.layer(halfopen_tower::Boxed))).await;
+        let answer = call(FallbackLayer::new(fallback).layer(limit.layer(Boxed))).await;
         assert_eq!(http_of(&answer.unwrap()), expected, "a fallback");
 
         let outer = breaker();
         let layer = HttpCircuitBreakerLayer::new(outer.clone());
-        let error = error_of(layer.layer(limit.layer(halfopen_tower::Boxed))).await;
+        let error = error_of(layer.layer(limit.layer(Boxed))).await;
         let rejected = halfopen::rejection(&*error).expect("the breaker passes it on");
         assert_eq!(halfopen_http::rejected_response(rejected).status(), expected.0);
         assert_eq!(outer.snapshot().totals.ignored, 1, "it is no failure of the service");

@@ -373,9 +373,9 @@ mod keyed {
             assert!(poll(&mut waiter).is_pending());
             let faster = Quota::calls(10).per(SECOND).burst(1).unwrap();
             if own {
-                limiter.set_quota_for("a", faster)
+                limiter.set_quota_for("a", faster);
             } else {
-                limiter.set_quota(faster)
+                limiter.set_quota(faster);
             }
             assert!(poll(&mut waiter).is_pending());
             hands.advance(SECOND / 5);

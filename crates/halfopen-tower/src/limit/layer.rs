@@ -87,7 +87,7 @@ impl BulkheadLayer {
 }
 
 impl<M> BulkheadLayer<M> {
-    /// Answers a rejected call as an adapter's protocol does, such as `halfopen_tonic::StatusError` on a channel.
+    /// Answers a rejected call as an adapter's protocol does, such as `halfopen_tonic::adapter::StatusError` on a channel.
     ///
     /// The errors are those of the mode, which is any [`OnReject`](crate::adapter::OnReject).
     pub fn on_reject<N>(self, mode: N) -> BulkheadLayer<N> {
@@ -151,7 +151,7 @@ impl RateLimitLayer {
 }
 
 impl<L, M> RateLimitLayer<L, M> {
-    /// Answers a rejected call as an adapter's protocol does, such as `halfopen_tonic::StatusError` on a channel.
+    /// Answers a rejected call as an adapter's protocol does, such as `halfopen_tonic::adapter::StatusError` on a channel.
     ///
     /// The errors are those of the mode, which is any [`OnReject`](crate::adapter::OnReject).
     pub fn on_reject<N>(self, mode: N) -> RateLimitLayer<L, N> {

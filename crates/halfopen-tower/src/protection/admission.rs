@@ -4,9 +4,9 @@ use std::task::{Context, Poll};
 use halfopen::{OwnedPermit, Rejected, adapter};
 use halfopen_limit::{AcquireProtection, Protection, ProtectionPermit};
 
+use crate::admission::{Admission, Readiness};
 use crate::limit::{Begin, Limit};
 use crate::sealed::Sealed;
-use crate::{Admission, Readiness};
 
 /// The breaker that a [`Protection`] has at the time of a call.
 #[derive(Clone)]

@@ -4,8 +4,10 @@ use halfopen_limit::Protection;
 use tower_layer::Layer;
 
 use super::{Followed, ProtectionService, TimeoutService};
+use crate::CircuitBreakerService;
+use crate::classify::{Custom, DefaultClassify};
 use crate::limit::LimitService;
-use crate::{Boxed, CircuitBreakerService, Custom, DefaultClassify};
+use crate::on_reject::Boxed;
 
 /// Protects a service by the breaker, the rate limit, the bulkhead and the timeout of a
 /// [`Protection`](halfopen_limit::Protection), each call by those that it has then.

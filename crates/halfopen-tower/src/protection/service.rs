@@ -8,8 +8,10 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{Followed, TimeoutService};
+use crate::classify::{DefaultClassify, RecordOutcome};
 use crate::limit::{LimitFuture, LimitService};
-use crate::{BoxError, Boxed, CircuitBreakerService, DefaultClassify, RecordOutcome};
+use crate::on_reject::Boxed;
+use crate::{BoxError, CircuitBreakerService};
 
 type Guarded<S, C> = CircuitBreakerService<TimeoutService<S>, Followed, C, Boxed>;
 type Limited<S, C> = LimitService<Guarded<S, C>, Protection, Boxed>;
