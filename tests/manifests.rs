@@ -58,6 +58,86 @@ fn readmes_have_no_lines_that_only_rustdoc_hides() {
     }
 }
 
+#[test]
+fn each_readme_adds_the_crates_that_its_code_uses() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let metadata = metadata();
+    let crates = published(&metadata).into_iter().map(|one| PathBuf::from(text(one, "manifest_path")));
+    let mut missing = Vec::new();
+    for page in crates.chain([root.join("Cargo.toml")]).map(|manifest| manifest.with_file_name("README.md")) {
+        let (mut added, mut block) = (HashSet::new(), None);
+        for line in std::fs::read_to_string(&page).expect("a README").lines() {
+            block = match (line.strip_prefix("```"), block) {
+                (Some(language), None) => Some(language.starts_with("rust")),
+                (Some(_), Some(_)) => None,
+                (None, block) => block,
+            };
+            added.extend(added_crates(line));
+            if block == Some(true) {
+                let unknown = used_crates(line).filter(|name| !added.contains(*name));
+                missing.extend(unknown.map(|name| format!("{}: {name}, in `{line}`", page.display())));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "no `cargo add` before the code that uses them:\n  {}", missing.join("\n  "));
+}
+
+#[test]
+fn each_readme_names_the_features_of_its_crate() {
+    let metadata = metadata();
+    let mut wrong = Vec::new();
+    for published in published(&metadata) {
+        let manifest = Path::new(text(published, "manifest_path"));
+        let readme = std::fs::read_to_string(manifest.with_file_name("README.md")).expect("a README");
+        let features = published["features"].as_object().expect("a table of features");
+        let missing =
+            features.keys().filter(|name| *name != "default" && !readme.contains(&format!("`{name}`")));
+        let stated = readme.lines().skip_while(|line| !line.starts_with("| feature |")).skip(2);
+        let rows = stated.map_while(|line| line.strip_prefix("| `")?.split('`').next());
+        let invented = rows.filter(|row| !features.contains_key(*row));
+        wrong.extend(missing.map(|name| format!("{}: no word of `{name}`", text(published, "name"))));
+        wrong.extend(invented.map(|name| format!("{}: no feature `{name}`", text(published, "name"))));
+    }
+    assert!(wrong.is_empty(), "the tables of features differ from the manifests:\n  {}", wrong.join("\n  "));
+}
+
+#[test]
+fn each_link_of_a_page_leads_to_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut broken = Vec::new();
+    for page in readmes(root) {
+        let text = std::fs::read_to_string(&page).expect("a README");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = link.split('#').next().unwrap_or(link);
+            let is_local = !file.is_empty() && !file.contains("://");
+            if is_local && !page.with_file_name(file).exists() {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "no such files:\n  {}", broken.join("\n  "));
+}
+
+/// The names, as Rust code writes them, that commands such as `cargo add a@0.1 b-c --features d` add.
+fn added_crates(line: &str) -> impl Iterator<Item = String> {
+    line.split("cargo add ").skip(1).flat_map(|command| {
+        let end = command.find(['`', '&', '|']).unwrap_or(command.len());
+        let names = command[..end].split_whitespace().take_while(|word| *word != "--features");
+        let names = names.filter(|word| !word.starts_with("--"));
+        names.map(|word| word.split('@').next().unwrap_or(word).replace('-', "_"))
+    })
+}
+
+/// The first segments of the paths in a line of code that are names of crates.
+fn used_crates(line: &str) -> impl Iterator<Item = &str> {
+    let code = line.split("//").next().unwrap_or(line);
+    let of_the_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let paths = code.split(move |c| !of_the_path(c)).filter_map(|path| path.split_once("::"));
+    paths
+        .map(|(first, _)| first)
+        .filter(|first| first.starts_with(|c: char| c.is_lowercase()) && !matches!(*first, "std" | "core"))
+}
+
 /// Those of the folder and of the folders in it, but for what cargo and git keep there.
 fn readmes(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());

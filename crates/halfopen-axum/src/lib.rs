@@ -12,6 +12,8 @@ mod service;
 mod status;
 
 pub use future::RouteFuture;
+#[doc(no_inline)]
+pub use halfopen_http::HttpClassify;
 pub use protection::{RouteProtection, RouteProtectionLayer};
 pub use rejection::Rejection;
 pub use route::Route;

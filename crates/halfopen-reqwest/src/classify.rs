@@ -37,15 +37,14 @@ const OURS: [&str; 3] = ["builder error", "error following redirect", "Request o
 ///
 /// ```
 /// use halfopen::{CircuitBreaker, Outcome};
-/// use halfopen_http::HttpClassify;
-/// use halfopen_reqwest::{CircuitBreakerMiddleware, ReqwestClassify};
+/// use halfopen_reqwest::{CircuitBreakerMiddleware, HttpClassify, ReqwestClassify};
 ///
 /// // A quota per tenant is no evidence about the server.
 /// let statuses = HttpClassify::new().rule(429..=429, Outcome::Ignored)?;
 /// let breaker = CircuitBreaker::builder("inventory").build();
 /// let middleware = CircuitBreakerMiddleware::new(breaker).classify(ReqwestClassify::new().statuses(statuses));
 /// # drop(middleware);
-/// # Ok::<(), halfopen_http::RuleError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ReqwestClassify {

@@ -11,6 +11,8 @@ mod resilient;
 
 pub use breakers::BreakerName;
 pub use classify::{ReqwestClassify, TypedErrors};
+#[doc(no_inline)]
+pub use halfopen_http::HttpClassify;
 pub use middleware::CircuitBreakerMiddleware;
 pub use redirect::{follow_if_permitted, redirect_policy};
 pub use resilient::{ResilientHttpClient, ResilientHttpClientBuilder};

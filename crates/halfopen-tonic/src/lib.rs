@@ -51,6 +51,8 @@ pub use aliases::WaitingService;
 pub use aliases::{KeyedService, TrailersOnlyService};
 pub use classify::{StatusClassify, TypedStatusClassify};
 pub use client::ResilientGrpcClient;
+#[doc(no_inline)]
+pub use halfopen_http::{GrpcClassify, GrpcCode};
 pub use interceptor::CircuitBreakerInterceptor;
 pub use layer::GrpcCircuitBreakerLayer;
 pub use service::{GrpcCircuitBreakerService, GrpcResponseFuture};

@@ -100,6 +100,8 @@ pub use fallback::{FallbackLayer, FallbackService};
 pub use future::ResponseFuture;
 pub use halfopen::BoxError;
 #[cfg(feature = "http")]
+pub use halfopen_http::HttpClassify;
+#[cfg(feature = "http")]
 pub use http::{HttpCircuitBreakerLayer, HttpCircuitBreakerService, HttpResponseFuture};
 pub use layer::CircuitBreakerLayer;
 #[cfg(feature = "limit")]
