@@ -8,7 +8,7 @@
 
 use std::process::ExitCode;
 
-use halfopen_config::{Loader, lint_file, tally};
+use halfopen_config::{Loader, lint_file, summary};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +27,7 @@ fn check(file: &str) -> ExitCode {
     for problem in &problems {
         eprintln!("{problem}\n");
     }
-    println!("{file}: {}", tally(&problems));
+    println!("{file}: {}", summary(&problems));
     if problems.iter().any(|problem| problem.is_error()) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

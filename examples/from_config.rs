@@ -4,13 +4,13 @@
 //! `cargo run --example from_config --features config`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "showing it is what it is for")]
 
-use halfopen_config::{DocumentError, Format, Live, Loader};
+use halfopen_config::{DocumentError, Format, LiveRegistry, Loader};
 
 const DOCUMENT: &str = include_str!("config/breakers.yaml");
 
 fn main() -> Result<(), DocumentError> {
     let loader = Loader::new().text("breakers.yaml", Format::Yaml, DOCUMENT).environment("production");
-    let live = Live::new(loader.process_variables())?;
+    let live = LiveRegistry::new(loader.process_variables())?;
     // Values that can be used and are hardly meant; `Loader::deny_warnings` makes them errors.
     for warning in live.configuration().warnings() {
         eprintln!("{warning}\n");

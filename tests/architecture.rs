@@ -10,7 +10,17 @@ use serde_json::Value;
 /// Dev-dependencies count as well: a test that reaches upwards is a circle like any other.
 const FLOORS: [(u8, &[&str]); 6] = [
     (0, &["halfopen"]),
-    (1, &["halfopen-http", "halfopen-metrics", "halfopen-tracing", "halfopen-limit", "halfopen-macros"]),
+    (
+        1,
+        &[
+            "halfopen-document",
+            "halfopen-http",
+            "halfopen-metrics",
+            "halfopen-tracing",
+            "halfopen-limit",
+            "halfopen-macros",
+        ],
+    ),
     (2, &["halfopen-tower", "halfopen-config", "halfopen-opentelemetry", "halfopen-health"]),
     (3, &["halfopen-axum", "halfopen-reqwest", "halfopen-tonic"]),
     (4, &["halfopen-monitor"]),

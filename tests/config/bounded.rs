@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use halfopen_config::{DocumentError, Format, Live, Loader, Partial, lint};
+use halfopen_config::{DocumentError, Format, LiveRegistry, Loader, Overrides, lint};
 
 /// What a person reads: far below this, and the same for every size of document.
 const LONGEST_TEXT: usize = 100_000;
@@ -144,10 +144,10 @@ fn keys_nest_as_deep_as_in_a_document() {
     let deep = |between: &str| vec!["a"; 20_000].join(between);
     let message = "nests more than 32 levels of keys";
 
-    let set = loader().set("payments", Partial::new().set(deep("."), 1)).load().unwrap_err();
+    let set = loader().set("payments", Overrides::new().set(deep("."), 1)).load().unwrap_err();
     assert!(set.to_string().contains(message), "{set}");
 
-    let updated = Live::new(loader()).unwrap().update("payments", Partial::new().set(deep("."), 1));
+    let updated = LiveRegistry::new(loader()).unwrap().update("payments", Overrides::new().set(deep("."), 1));
     assert!(updated.unwrap_err().to_string().contains(message));
 
     for name in ["PAYMENTS", "DEFAULTS"] {

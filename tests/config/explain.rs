@@ -1,6 +1,6 @@
 //! Where each value came from, as a person reads it.
 
-use halfopen_config::{Format, Live, Loader, Partial};
+use halfopen_config::{Format, LiveRegistry, Loader, Overrides};
 
 const DOCUMENT: &str = "
 defaults:
@@ -24,7 +24,7 @@ fn loader() -> Loader {
 fn every_layer_is_named() {
     let variable = ("HALFOPEN_PAYMENTS__WINDOW__LAST_CALLS".to_owned(), "50".to_owned());
     let loader = loader().environment("test").variables([variable]);
-    let loaded = loader.set("payments", Partial::new().set("open.duration", "6s")).load().unwrap();
+    let loaded = loader.set("payments", Overrides::new().set("open.duration", "6s")).load().unwrap();
     assert_eq!(
         loaded.explain("payments").to_string(),
         "\
@@ -71,7 +71,7 @@ fn two_rules_of_a_kind_are_told_apart() {
 
 #[test]
 fn two_rules_of_a_kind_are_no_difference_to_themselves() {
-    let live = Live::new(loader()).unwrap();
+    let live = LiveRegistry::new(loader()).unwrap();
     let difference = live.apply(Format::Yaml, &format!("{DOCUMENT}\n# the same")).unwrap();
     assert_eq!(difference.to_string(), "nothing changed");
     let difference = live.apply(Format::Yaml, &DOCUMENT.replace("0.9", "0.8")).unwrap();

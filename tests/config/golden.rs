@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use halfopen_config::{Format, lint, lint_file, tally};
+use halfopen_config::{Format, lint, lint_file, summary};
 
 fn documents() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/bad");
@@ -25,7 +25,7 @@ fn every_bad_document_is_told_what_is_wrong_in_these_words() {
         let text = fs::read_to_string(&path).unwrap();
         let problems = lint(name, Format::of_path(&path).unwrap(), &text);
         let told: String = problems.iter().map(|problem| format!("{problem}\n\n")).collect();
-        let told = format!("{told}{}\n", tally(&problems));
+        let told = format!("{told}{}\n", summary(&problems));
         let golden = path.with_file_name(format!("{name}.txt"));
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(&golden, &told).unwrap();
@@ -41,6 +41,6 @@ fn a_file_that_is_no_text_is_shown_where_it_ceases_to_be_one() {
     fs::write(&path, b"breakers:\n  caf\xe9: {}\n").unwrap();
     let [problem] = &lint_file(&path)[..] else { panic!("one problem") };
     assert!(problem.message().ends_with("latin.yaml` cannot be read: is not UTF-8 in line 2"), "{problem}");
-    let place = problem.place().expect("a place in the file");
+    let place = problem.span().expect("a place in the file");
     assert_eq!((place.line(), place.column()), (2, 6));
 }

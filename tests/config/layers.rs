@@ -1,6 +1,6 @@
 //! Who goes before whom.
 
-use halfopen_config::{Format, Layer, Loader, Partial};
+use halfopen_config::{Format, Layer, Loader, Overrides};
 
 const DOCUMENT: &str = "
 defaults: { open: { duration: 1s, hint_max: 11s }, half_open: { max_calls: 1 } }
@@ -39,9 +39,9 @@ fn each_layer_goes_before_the_one_below() {
     assert_eq!(hint(&plain), ("13s".into(), Layer::Template));
     let tested = plain.environment("test");
     assert_eq!(hint(&tested), ("14s".into(), Layer::Environment));
-    assert_eq!(duration(&tested), ("5s".into(), Layer::Breaker));
+    assert_eq!(duration(&tested), ("5s".into(), Layer::Entry));
     let varied = tested.variables(variable("HALFOPEN_PAYMENTS__OPEN__DURATION", "6s"));
     assert_eq!(duration(&varied), ("6s".into(), Layer::Variable));
-    let coded = varied.set("payments", Partial::new().set("open.duration", "7s"));
+    let coded = varied.set("payments", Overrides::new().set("open.duration", "7s"));
     assert_eq!(duration(&coded), ("7s".into(), Layer::Code));
 }

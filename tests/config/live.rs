@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halfopen::{Clock, Event, Registry, State};
-use halfopen_config::{Format, Live, Loader, Partial};
+use halfopen_config::{Format, LiveRegistry, Loader, Overrides};
 
 const BEFORE: &str = "
 breakers:
@@ -21,9 +21,10 @@ breakers:
   db-*: { template: database, environment: production }
 ";
 
-fn live() -> Live {
+fn live() -> LiveRegistry {
     let registry = Registry::builder().clock(Clock::manual().0).build();
-    Live::in_registry(registry, Loader::new().text("t.yaml", Format::Yaml, BEFORE)).expect("a valid document")
+    LiveRegistry::in_registry(registry, Loader::new().text("t.yaml", Format::Yaml, BEFORE))
+        .expect("a valid document")
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn every_subscriber_hears_what_changed_and_nothing_else() {
 
     assert_eq!(first.try_iter().collect::<Vec<_>>(), std::slice::from_ref(&difference));
     drop(first);
-    let update = live.update("kept", Partial::new().set("open.duration", "7s")).unwrap();
+    let update = live.update("kept", Overrides::new().set("open.duration", "7s")).unwrap();
     assert_eq!(second.try_iter().collect::<Vec<_>>(), [difference, update]);
 }
 
@@ -171,8 +172,8 @@ fn breakers_are_found_by_what_is_said_of_them() {
 #[test]
 fn an_update_is_checked_and_outlives_the_next_document() {
     let live = live();
-    assert!(live.update("kept", Partial::new().set("open.duration", "soon")).is_err());
-    live.update("kept", Partial::new().set("open.duration", Duration::from_secs(7))).unwrap();
+    assert!(live.update("kept", Overrides::new().set("open.duration", "soon")).is_err());
+    live.update("kept", Overrides::new().set("open.duration", Duration::from_secs(7))).unwrap();
     live.apply(Format::Yaml, AFTER).unwrap();
     assert_eq!(live.registry().get("kept").unwrap().config().open_duration(), Duration::from_secs(7));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halfopen_config::{Configuration, Format, Live, Loader, Partial, Severity};
+use halfopen_config::{Configuration, Format, LiveRegistry, Loader, Overrides, Severity};
 
 const DOCUMENT: &str = "
 environments:
@@ -16,12 +16,12 @@ fn loader() -> Loader {
     Loader::new().text("t.yaml", Format::Yaml, DOCUMENT)
 }
 
-fn live() -> Live {
-    Live::new(loader()).expect("a valid document")
+fn live() -> LiveRegistry {
+    LiveRegistry::new(loader()).expect("a valid document")
 }
 
-fn wait(seconds: u64) -> Partial {
-    Partial::new().set("open.duration", Duration::from_secs(seconds))
+fn wait(seconds: u64) -> Overrides {
+    Overrides::new().set("open.duration", Duration::from_secs(seconds))
 }
 
 /// The longest hint and the tags, which nobody but the document says.
@@ -56,7 +56,7 @@ fn a_longer_beginning_of_the_program_keeps_what_the_shorter_one_says() {
 
 #[test]
 fn a_name_that_only_the_program_knows_may_have_an_environment() {
-    let loaded = loader().set("mail", Partial::new().set("environment", "test")).load().unwrap();
+    let loaded = loader().set("mail", Overrides::new().set("environment", "test")).load().unwrap();
     assert_eq!(loaded.settings("mail").config().hint_max(), Duration::from_secs(14));
 }
 
@@ -83,7 +83,7 @@ fn an_environment_of_the_program_that_is_not_there_is_shown() {
 
 #[test]
 fn a_slip_is_shown_where_it_is() {
-    let slip = Partial::new().set("open.backoff.jiter", 0.1);
+    let slip = Overrides::new().set("open.backoff.jiter", 0.1);
     let error = live().update("payments", slip).unwrap_err();
     assert_eq!(
         error.problems()[0].to_string(),
@@ -95,7 +95,7 @@ fn a_slip_is_shown_where_it_is() {
 
 #[test]
 fn a_bad_number_is_shown_with_its_range() {
-    let error = live().update("payments", Partial::new().set("half_open.max_calls", 0)).unwrap_err();
+    let error = live().update("payments", Overrides::new().set("half_open.max_calls", 0)).unwrap_err();
     assert_eq!(
         error.problems()[0].to_string(),
         "error: `payments.half_open.max_calls` is 0, must be at least 1\n \
@@ -125,7 +125,7 @@ fn a_name_that_looks_like_one_of_the_document_is_doubted() {
 #[test]
 fn an_update_that_is_wrong_is_not_told_of_again_with_the_next() {
     let live = live();
-    live.update("payments", Partial::new().set("open.duration", "soon")).unwrap_err();
+    live.update("payments", Overrides::new().set("open.duration", "soon")).unwrap_err();
     let difference = live.update("payments", wait(3)).unwrap();
     assert_eq!(difference.to_string(), "changed `payments`: open.duration 2s -> 3s");
 }

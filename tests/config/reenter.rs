@@ -5,22 +5,25 @@ use std::thread;
 use std::time::Duration;
 
 use halfopen::{Event, Subscription};
-use halfopen_config::{Format, Live, Loader, Partial};
+use halfopen_config::{Format, LiveRegistry, Loader, Overrides};
 
 fn document(seconds: u32) -> String {
     format!("breakers: {{ mail: {{ open: {{ duration: {seconds}s }} }}, web: {{}} }}")
 }
 
-fn live() -> Live {
-    Live::new(Loader::new().text("t.yaml", Format::Yaml, document(1))).expect("a valid document")
+fn live() -> LiveRegistry {
+    LiveRegistry::new(Loader::new().text("t.yaml", Format::Yaml, document(1))).expect("a valid document")
 }
 
-fn wait_of(live: &Live, name: &str) -> Duration {
+fn wait_of(live: &LiveRegistry, name: &str) -> Duration {
     live.registry().get(name).expect("there is one").config().open_duration()
 }
 
 /// Calls `heard` at every new configuration of a breaker.
-fn at_each_change(live: &Live, heard: impl Fn(&Live) + Send + Sync + 'static) -> Subscription {
+fn at_each_change(
+    live: &LiveRegistry,
+    heard: impl Fn(&LiveRegistry) + Send + Sync + 'static,
+) -> Subscription {
     let inner = live.clone();
     live.registry().on_event(move |_, event| {
         if let Event::ConfigChanged { .. } = event {
@@ -72,7 +75,7 @@ fn a_listener_that_panics_hinders_nothing() {
     let live = live();
     let _subscription = at_each_change(&live, |_| panic!("a listener of somebody's"));
     live.apply(Format::Yaml, &document(2)).unwrap();
-    live.update("web", Partial::new().set("open.duration", "9s")).unwrap();
+    live.update("web", Overrides::new().set("open.duration", "9s")).unwrap();
     assert_eq!([wait_of(&live, "mail"), wait_of(&live, "web")], [2, 9].map(Duration::from_secs));
 }
 

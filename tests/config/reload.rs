@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use halfopen::{Event, State, Subscription};
 use halfopen_config::watch::{FileWatch, Reload};
-use halfopen_config::{Format, Live, Loader, Partial};
+use halfopen_config::{Format, LiveRegistry, Loader, Overrides};
 
 const FIRST: &str = "breakers:\n  payments: { open: { duration: 5s } }\n  mail: { open: { duration: 7s } }\n";
 const SECOND: &str =
@@ -17,7 +17,7 @@ const WRONG: &str = "breakers: { payments: { open: { duration: 9 } } }\n";
 /// A document on disk, a registry that follows it, and a clock for looking at it.
 struct Followed {
     directory: tempfile::TempDir,
-    live: Live,
+    live: LiveRegistry,
     watch: FileWatch,
     now: Duration,
 }
@@ -31,7 +31,7 @@ impl Followed {
     }
 
     fn at(directory: tempfile::TempDir, file: &Path) -> Followed {
-        let live = Live::new(Loader::new().file(file)).expect("a valid document");
+        let live = LiveRegistry::new(Loader::new().file(file)).expect("a valid document");
         let watch = FileWatch::new(file).knowing(FIRST);
         Followed { directory, live, watch, now: Duration::ZERO }
     }
@@ -241,7 +241,7 @@ fn who_is_told_of_a_change_may_make_another() {
     let watching = followed
         .live
         .follow(watch, Format::Yaml, move |_| {
-            let own = Partial::new().set("open.duration", "1s");
+            let own = Overrides::new().set("open.duration", "1s");
             // The test may be over.
             let _ = sender.send(inner.update("payments", own));
         })

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use halfopen_config::watch::{Change, FileWatch, Watching};
+use halfopen_config::watch::{Change, FileWatch, WatchHandle};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -223,7 +223,7 @@ fn two_watches_of_one_file_tell_both() {
 #[test]
 fn a_watch_that_ends_itself_tells_no_more() {
     let world = World::with("a: 1");
-    let (hand_over, own) = mpsc::channel::<Watching>();
+    let (hand_over, own) = mpsc::channel::<WatchHandle>();
     let (tell, told) = mpsc::channel();
     let watch = FileWatch::new(world.file()).interval(FileWatch::QUIET / 10).quiet(Duration::ZERO);
     let watching = watch

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use halfopen::{CircuitBreaker, CircuitBreakerConfig};
-use halfopen_config::{Document, Format, Live, Loader};
+use halfopen_config::{Document, Format, LiveRegistry, Loader};
 use halfopen_http::{
     GrpcClassify, GrpcCode, WatchedCall, grpc_timeout as deadline, retry_after as hint, retry_hint,
 };
@@ -217,7 +217,7 @@ fn document(format: Format, bytes: &[u8]) {
             let again = Document::parse("again", Format::Json, &written);
             assert_eq!(again.map(|again| serde_json::to_string(&again).ok()), Ok(Some(written)));
             assert!(!configuration.explain("any").to_string().is_empty());
-            assert!(Live::new(loader).is_ok());
+            assert!(LiveRegistry::new(loader).is_ok());
         }
     }
 }

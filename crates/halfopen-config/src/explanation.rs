@@ -1,8 +1,9 @@
+use halfopen_document::Origin;
 use std::fmt;
 
 use halfopen::{BackoffKind, HalfOpenKind, TripKind, WindowKind, format_duration};
 
-use crate::{Origin, RuleKind, Settings, Trip};
+use crate::{RuleKind, Settings, Trip};
 
 /// Where each value of a breaker came from.
 ///

@@ -1,41 +1,29 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
-mod display;
+mod builtin;
 mod document;
 mod explanation;
-mod file;
-mod format;
 mod live;
 mod load;
-mod period;
-mod problem;
-mod reader;
 mod resolve;
+#[cfg(test)]
+mod scaling;
 #[cfg(feature = "schema")]
 mod schema;
-mod shipped;
-mod source;
-mod suggest;
-mod tree;
 pub mod watch;
-#[cfg(test)]
-mod work;
-mod written;
 
+pub use builtin::{environments, templates};
 pub use document::{
-    Abandoned, Backoff, Bulkhead, CircuitType, Classify, Code, Document, GrpcRules, HalfOpen, HealthCheck,
-    HttpRules, Last, Metadata, Open, Rule, RuleKind, Section, Statuses, Template, Trip, Window,
+    Abandoned, Backoff, BreakerSection, Bulkhead, CircuitType, Classify, Code, Document, GrpcRules, HalfOpen,
+    HealthCheck, HttpRules, Last, Metadata, Open, Rule, RuleKind, Statuses, Template, Trip, Window,
 };
 pub use explanation::{Explained, Explanation};
-pub use format::Format;
-pub use live::{Changed, Difference, Live};
-pub use load::{Configuration, Loader, Partial, Setting, lint, lint_file};
-pub use period::Period;
-pub use problem::{DocumentError, Problem, Severity, tally};
+pub use halfopen_document::{
+    DocumentError, Format, Layer, Located, Origin, Period, Problem, Severity, Span, summary,
+};
+pub use live::{Changed, Difference, LiveRegistry};
+pub use load::{Configuration, Loader, OverrideValue, Overrides, lint, lint_file};
 pub use resolve::Settings;
 #[cfg(feature = "schema")]
 pub use schema::schema;
-pub use shipped::{environments, templates};
-pub use source::Place;
-pub use written::{Layer, Origin, Written};

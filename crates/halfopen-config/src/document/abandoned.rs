@@ -1,8 +1,5 @@
+use halfopen_document::{Node, Period, Reader, Value};
 use serde::Serialize;
-
-use crate::Period;
-use crate::reader::Reader;
-use crate::tree::{Node, Value};
 
 /// What a call counts as whose caller went away before it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -31,12 +28,12 @@ impl Abandoned {
                 let age = fields.take("failure_after", reader, Period::read);
                 fields.finish(reader);
                 if empty {
-                    reader.wrong(node, EXPECTED)
+                    reader.mismatch(node, EXPECTED)
                 } else {
                     age.map(|age| Abandoned::FailureAfter(age.value))
                 }
             }
-            _ => reader.wrong(node, EXPECTED),
+            _ => reader.mismatch(node, EXPECTED),
         }
     }
 }

@@ -1,8 +1,5 @@
+use halfopen_document::{Node, Reader, Value, suggest};
 use serde::Serialize;
-
-use crate::reader::Reader;
-use crate::suggest;
-use crate::tree::{Node, Value};
 
 /// The key `circuit_type`, by which older documents say which of their thresholds counts; the other has
 /// no effect, as a flat key or in its group.
@@ -30,12 +27,12 @@ impl CircuitType {
 
     pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<CircuitType> {
         let expected = "count_based, time_based, percentage_based or adaptive";
-        let Value::Text(word) = &node.value else { return reader.wrong(node, expected) };
+        let Value::Text(word) = &node.value else { return reader.mismatch(node, expected) };
         if let Some((_, found)) = CircuitType::ALL.iter().find(|(name, _)| name == word) {
             return Some(*found);
         }
-        let near = suggest::nearest(word, CircuitType::ALL.iter().map(|(name, _)| *name), reader.told());
-        reader.wrong_because(node, expected, near.map(|near| format!("did you mean {near}?")))
+        let near = suggest::nearest(word, CircuitType::ALL.iter().map(|(name, _)| *name), reader.reported());
+        reader.mismatch_because(node, expected, near.map(|near| format!("did you mean {near}?")))
     }
 
     /// Its name in a document.

@@ -1,47 +1,47 @@
+use halfopen_document::{Located, Node, Reader, Value, group, scalar, suggest};
 use std::ops::RangeInclusive;
 
 use halfopen::Outcome;
 use halfopen_http::{GrpcClassify, GrpcCode, HttpClassify};
 
-use super::group::group;
-use crate::reader::{Reader, scalar};
-use crate::suggest;
-use crate::tree::{Node, Value};
-use crate::written::Written;
-
 group! {
     /// The group `classify`: which answers are failures, for the adapters of HTTP and gRPC clients.
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     Classify, expected "a `classify` group such as { http: { failures: [429, 5xx] } }"
     values {}
     groups {
         /// HTTP statuses.
+        #[cfg_attr(feature = "schema", schemars(default))]
         http: HttpRules = HttpRules::read,
         /// gRPC codes.
+        #[cfg_attr(feature = "schema", schemars(default))]
         grpc: GrpcRules = GrpcRules::read,
     }
 }
 
 group! {
     /// The group `classify.http`: sets of HTTP statuses, such as `503`, `500-599` or `5xx`.
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     HttpRules, expected "sets of statuses such as { failures: [429, 5xx], successes: [501] }"
     values {
         /// The statuses that are failures; 408, 429 and 5xx but 501 and 505 if nothing is said.
-        failures: Vec<Written<Statuses>> = statuses,
+        failures: Vec<Located<Statuses>> = statuses,
         /// The statuses that count for nothing; none if nothing is said. Goes before `failures`.
-        ignored: Vec<Written<Statuses>> = statuses,
+        ignored: Vec<Located<Statuses>> = statuses,
         /// The statuses that are successes all the same. Goes before `failures` and `ignored`.
-        successes: Vec<Written<Statuses>> = statuses,
+        successes: Vec<Located<Statuses>> = statuses,
     }
 }
 
 group! {
     /// The group `classify.grpc`: sets of gRPC codes, such as `UNAVAILABLE`.
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     GrpcRules, expected "sets of codes such as { failures: [UNAVAILABLE, DEADLINE_EXCEEDED] }"
     values {
         /// The codes that are failures; UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, DATA_LOSS and RESOURCE_EXHAUSTED if nothing is said.
-        failures: Vec<Written<Code>> = codes,
+        failures: Vec<Located<Code>> = codes,
         /// The codes that count for nothing; CANCELLED if nothing is said. Goes before `failures`.
-        ignored: Vec<Written<Code>> = codes,
+        ignored: Vec<Located<Code>> = codes,
     }
 }
 
@@ -70,7 +70,7 @@ impl Statuses {
         range
             .filter(valid)
             .map(Statuses)
-            .or_else(|| reader.wrong(node, "a status from 100 to 599, such as 503, 500-599 or 5xx"))
+            .or_else(|| reader.mismatch(node, "a status from 100 to 599, such as 503, 500-599 or 5xx"))
     }
 
     fn parse(text: &str) -> Option<RangeInclusive<u16>> {
@@ -132,15 +132,15 @@ impl Code {
         match &node.value {
             Value::Text(text) => match CODES.iter().find(|(name, _)| Code::is(name, text)) {
                 Some((_, code)) => Some(Code(*code)),
-                None => reader.wrong_because(node, expected, Code::advice(text, reader.told())),
+                None => reader.mismatch_because(node, expected, Code::advice(text, reader.reported())),
             },
             Value::Integer(number) => {
                 let known =
                     usize::try_from(*number).ok().and_then(|number| CODES.get(number.checked_sub(1)?));
                 let why = known.map(|(name, _)| format!("{number} is {name}"));
-                reader.wrong_because(node, expected, why)
+                reader.mismatch_because(node, expected, why)
             }
-            _ => reader.wrong(node, expected),
+            _ => reader.mismatch(node, expected),
         }
     }
 
@@ -179,11 +179,11 @@ impl serde::Serialize for Code {
     }
 }
 
-fn statuses(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<Statuses>>> {
+fn statuses(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<Statuses>>> {
     scalar::list(node, reader, "a list of statuses such as [429, 500-599]", Statuses::read)
 }
 
-fn codes(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<Code>>> {
+fn codes(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<Code>>> {
     scalar::list(node, reader, "a list of gRPC codes such as [UNAVAILABLE]", Code::read)
 }
 

@@ -1,9 +1,7 @@
 //! The flat keys of older documents: each says what a key of a group says.
 
-use super::{RuleKind, Section};
-use crate::reader::{Fields, Reader, scalar};
-use crate::written::Written;
-use crate::{Period, Problem};
+use super::{BreakerSection, RuleKind};
+use halfopen_document::{Fields, Group, Located, Period, Problem, Reader, scalar};
 
 /// The growth that `exponential_backoff: true` means by itself.
 const MULTIPLIER: f64 = 2.0;
@@ -35,7 +33,7 @@ pub(crate) const KEYS: &[&str] = &[
     "service_category",
 ];
 
-pub(super) fn read(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+pub(super) fn read(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     trip(section, fields, reader);
     windows(section, fields, reader);
     open(section, fields, reader);
@@ -48,7 +46,7 @@ pub(super) fn read(section: &mut Section, fields: &mut Fields<'_>, reader: &mut 
 }
 
 /// Takes a flat value over, unless the same is said already.
-fn put<T>(slot: &mut Option<Written<T>>, flat: Option<Written<T>>, said_by: &str, reader: &mut Reader<'_>) {
+fn put<T>(slot: &mut Option<Located<T>>, flat: Option<Located<T>>, said_by: &str, reader: &mut Reader<'_>) {
     let Some(flat) = flat else { return };
     match slot {
         None => *slot = Some(flat),
@@ -62,18 +60,15 @@ fn put<T>(slot: &mut Option<Written<T>>, flat: Option<Written<T>>, said_by: &str
     }
 }
 
-fn twice<T>(flat: &Written<T>, first: &str, reader: &mut Reader<'_>) {
+fn twice<T>(flat: &Located<T>, first: &str, reader: &mut Reader<'_>) {
     let path = flat.origin().path();
     let message = format!("`{path}` says the same as `{first}` beside it; keep one of the two");
     let problem = Problem::error(path, message);
-    reader.tell(match flat.origin().place() {
-        Some(place) => problem.at(place.clone()),
-        None => problem,
-    });
+    reader.report(problem.at_origin(flat.origin()));
 }
 
-fn trip(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
-    if let Some(failures) = fields.take("failure_threshold", reader, scalar::some) {
+fn trip(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    if let Some(failures) = fields.take("failure_threshold", reader, scalar::positive) {
         let slot = &mut section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures;
         put(slot, Some(failures), "trip.consecutive_failures", reader);
     }
@@ -82,13 +77,13 @@ fn trip(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>)
         put(slot, Some(threshold), "trip.failure_rate.threshold", reader);
     }
     for key in ["minimum_calls", "min_requests_for_rate"] {
-        let minimum = fields.take(key, reader, scalar::some);
+        let minimum = fields.take(key, reader, scalar::positive);
         put(&mut section.trip.minimum_calls, minimum, "trip.minimum_calls", reader);
     }
 }
 
-fn windows(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
-    let calls = fields.take("sliding_window_size", reader, scalar::some);
+fn windows(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    let calls = fields.take("sliding_window_size", reader, scalar::positive);
     let time = fields.take("failure_window_seconds", reader, Period::read_seconds);
     let interval = fields.take("interval", reader, Period::read_seconds);
     let window = &mut section.window;
@@ -103,7 +98,7 @@ fn windows(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'
     }
 }
 
-fn open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+fn open(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     for key in ["timeout", "timeout_seconds", "timeout_duration"] {
         let wait = fields.take(key, reader, Period::read_seconds);
         put(&mut section.open.duration, wait, "open.duration", reader);
@@ -114,17 +109,16 @@ fn open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>)
     put(&mut section.open.hint_max, limit, "open.hint_max", reader);
 }
 
-fn backoff(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+fn backoff(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     use super::Backoff;
-    use super::group::Group;
 
     if let Some(node) = fields.node("backoff") {
         let flat = reader.within("backoff", |reader| Backoff::read(node, reader));
         if section.open.backoff.is_empty() {
             section.open.backoff = flat;
         } else {
-            let origin = reader.within("backoff", |reader| reader.origin(node.place.clone()));
-            twice(&Written::new((), origin), "open.backoff", reader);
+            let origin = reader.within("backoff", |reader| reader.origin(node.span.clone()));
+            twice(&Located::new((), origin), "open.backoff", reader);
         }
     }
     let grows = fields.take("exponential_backoff", reader, scalar::boolean);
@@ -133,7 +127,7 @@ fn backoff(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'
     let backoff = &mut section.open.backoff;
     match &grows {
         Some(off) if !off.value => {
-            for unused in [multiplier.as_ref().map(Written::origin), max.as_ref().map(Written::origin)] {
+            for unused in [multiplier.as_ref().map(Located::origin), max.as_ref().map(Located::origin)] {
                 unused
                     .into_iter()
                     .for_each(|origin| reader.no_effect(origin, "`exponential_backoff` is false"));
@@ -153,13 +147,13 @@ fn backoff(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'
     }
 }
 
-fn half_open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+fn half_open(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     let half_open = &mut section.half_open;
-    let successes = fields.take("success_threshold", reader, scalar::some);
+    let successes = fields.take("success_threshold", reader, scalar::positive);
     put(&mut half_open.success_threshold, successes, "half_open.success_threshold", reader);
-    let calls = fields.take("half_open_max_calls", reader, scalar::some);
+    let calls = fields.take("half_open_max_calls", reader, scalar::positive);
     put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
-    if let Some(calls) = fields.take("max_requests", reader, scalar::some) {
+    if let Some(calls) = fields.take("max_requests", reader, scalar::positive) {
         // In gobreaker as many as may be sent must succeed.
         if half_open.success_threshold.is_none() && half_open.failure_rate.is_none() {
             half_open.success_threshold = Some(calls.clone());
@@ -170,19 +164,21 @@ fn half_open(section: &mut Section, fields: &mut Fields<'_>, reader: &mut Reader
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use halfopen_document::{Node, Path, Source, SourceKind, Span, Value};
+
     use super::*;
-    use crate::source::{Place, Source, SourceKind};
-    use crate::tree::{Node, Value};
 
     #[test]
     fn the_keys_are_those_that_are_read() {
         let source = Source::new(SourceKind::Code, "", "");
-        let nothing = Node { value: Value::Null, place: Place::whole(&source) };
+        let nothing = Node { value: Value::Null, span: Span::whole(&source) };
         let mut problems = Vec::new();
-        let mut reader = Reader::new(crate::Layer::Breaker, &[], &mut problems);
+        let mut reader = Reader::new(crate::Layer::Entry, Path::new(&[]), &mut problems);
         let mut fields = reader.fields(&nothing, "keys");
-        read(&mut Section::default(), &mut fields, &mut reader);
-        let known: std::collections::BTreeSet<&str> = KEYS.iter().copied().collect();
-        assert_eq!(fields.known(), known);
+        read(&mut BreakerSection::default(), &mut fields, &mut reader);
+        let set = |keys: &[&'static str]| keys.iter().copied().collect::<BTreeSet<_>>();
+        assert_eq!(set(fields.known()), set(KEYS));
     }
 }

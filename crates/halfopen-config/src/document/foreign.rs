@@ -1,11 +1,9 @@
 //! The keys of other libraries: what to write instead, with the value in the unit that it has here.
 
+use halfopen_document::{Entry, Node, Value, quoted};
 use std::time::Duration;
 
 use halfopen::{format_duration, parse_duration};
-
-use crate::display::quoted;
-use crate::tree::{Entry, Node, Value};
 
 /// How many keys of a foreign group are translated.
 const MOST_TRANSLATED: usize = 8;
@@ -347,21 +345,22 @@ fn iso_8601(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use halfopen_document::{Source, SourceKind, Span};
+
     use super::*;
-    use crate::source::{Place, Source, SourceKind};
 
     #[test]
     fn each_key_is_folded_and_stands_once() {
-        for (place, one) in FOREIGN.iter().enumerate() {
+        for (index, one) in FOREIGN.iter().enumerate() {
             assert_eq!(one.key, fold(one.key), "as it is looked up");
-            assert!(FOREIGN[..place].iter().all(|other| other.key != one.key), "{} stands twice", one.key);
+            assert!(FOREIGN[..index].iter().all(|other| other.key != one.key), "{} stands twice", one.key);
         }
     }
 
     #[test]
     fn times_of_other_languages_are_read() {
-        let place = Place::whole(&Source::new(SourceKind::Code, "", ""));
-        let node = |text: &str| Node { value: Value::Text(text.into()), place: place.clone() };
+        let span = Span::whole(&Source::new(SourceKind::Code, "", ""));
+        let node = |text: &str| Node { value: Value::Text(text.into()), span: span.clone() };
         for (text, written) in [
             ("00:00:30", "30s"),
             ("01:02:03.5", "1h2m3s500ms"),

@@ -5,12 +5,11 @@ mod circuit_type;
 mod classify;
 mod flat;
 mod foreign;
-pub(crate) mod group;
 mod half_open;
 mod host;
-mod later;
 mod metadata;
 mod open;
+mod reserved;
 mod root;
 mod rule;
 mod section;
@@ -21,18 +20,17 @@ pub use abandoned::Abandoned;
 pub use circuit_type::CircuitType;
 pub use classify::{Classify, Code, GrpcRules, HttpRules, Statuses};
 pub use half_open::HalfOpen;
-pub use later::{Bulkhead, HealthCheck};
 pub use metadata::Metadata;
 pub use open::{Backoff, Open};
+pub use reserved::{Bulkhead, HealthCheck};
 pub use root::{Document, Template};
 pub use rule::{Rule, RuleKind};
-pub use section::Section;
+pub use section::BreakerSection;
 pub use trip::Trip;
 pub use window::{Last, Window};
 
 #[cfg(feature = "schema")]
 pub(crate) use classify::CODES;
-pub(crate) use group::Group;
 pub(crate) use root::read_name;
 
 #[cfg(all(test, feature = "schema"))]

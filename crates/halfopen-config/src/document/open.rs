@@ -1,12 +1,9 @@
 use super::foreign;
-use super::group::group;
-use crate::Period;
-use crate::reader::{Reader, scalar};
-use crate::tree::Node;
-use crate::written::Written;
+use halfopen_document::{Located, Node, Period, Reader, group, scalar};
 
 group! {
     /// The group `open`: how long an open breaker waits before it lets a probe through.
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     Open, expected "an `open` group such as { duration: 30s }"
     values {
         /// The first wait; 2s if nothing is said, and 0s is allowed.
@@ -16,6 +13,7 @@ group! {
     }
     groups {
         /// How the wait grows from one opening to the next, and how it is spread.
+        #[cfg_attr(feature = "schema", schemars(default))]
         backoff: Backoff = Backoff::read,
     }
     , elsewhere foreign::advice
@@ -23,13 +21,14 @@ group! {
 
 group! {
     /// The group `open.backoff`: how the wait grows and is spread.
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     Backoff, expected "a backoff such as { multiplier: 2, max: 1m, jitter: 0.2 }"
     values {
         /// By how much each wait is longer than the one before, from 1 to 1000; 1 if nothing is said.
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
         multiplier: f64 = scalar::number,
         /// The waits one after the other, instead of a multiplier; the last one repeats.
-        delays: Vec<Written<Period>> = delays,
+        delays: Vec<Located<Period>> = delays,
         /// The longest wait; with a multiplier 1m, or the first wait if that is longer, if nothing is said.
         max: Period = Period::read,
         /// The share by which a wait is made shorter or longer at random, from 0 to below 1; 0.2 if nothing is said.
@@ -45,6 +44,6 @@ group! {
     , elsewhere foreign::advice
 }
 
-fn delays(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<Period>>> {
+fn delays(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<Period>>> {
     scalar::list(node, reader, "a list of durations such as [1s, 5s, 30s]", Period::read)
 }

@@ -1,15 +1,14 @@
+use halfopen_document::{
+    DocumentError, Entry, Fields, Format, Group, Layer, Located, Node, Path, Problem, Reader, Source,
+    SourceKind, Span, Value, parse, scalar, suggest,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use halfopen::adapter::is_printable;
 use serde::Serialize;
 
-use super::{Group, Section, foreign, host};
-use crate::display::is_steering;
-use crate::reader::{Fields, Reader, scalar};
-use crate::source::{Place, Source, SourceKind};
-use crate::tree::{self, Entry, Node, Value};
-use crate::written::{Layer, Written};
-use crate::{DocumentError, Format, Problem, problem, suggest};
+use super::{BreakerSection, foreign, host};
 
 /// A document as it is written: what it says of breakers, and where.
 ///
@@ -23,7 +22,7 @@ pub struct Document {
     /// What every breaker has, where nothing closer says otherwise.
     #[serde(skip_serializing_if = "Group::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
-    pub defaults: Section,
+    pub defaults: BreakerSection,
     /// Numbers under a name of their own, for breakers that say `template`. One that has the name of a
     /// template shipped with the library takes its place.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -32,15 +31,15 @@ pub struct Document {
     /// What is different in an environment, such as `production`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
-    pub environments: BTreeMap<String, Section>,
+    pub environments: BTreeMap<String, BreakerSection>,
     /// Every breaker by its name, or several by what their names begin with and a star: `db-*`. A whole
     /// name goes before a beginning, a longer beginning before a shorter one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
-    pub breakers: BTreeMap<String, Section>,
+    pub breakers: BTreeMap<String, BreakerSection>,
     /// Where each name is written.
     #[serde(skip)]
-    names: BTreeMap<String, Place>,
+    names: BTreeMap<String, Span>,
 }
 
 /// A template: what is written of one breaker, and the template it builds on.
@@ -50,10 +49,10 @@ pub struct Document {
 pub struct Template {
     /// The template whose numbers lie below this one's; that one must not extend another.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub extends: Option<Written<String>>,
+    pub extends: Option<Located<String>>,
     /// What it says itself.
     #[serde(flatten)]
-    pub section: Section,
+    pub section: BreakerSection,
 }
 
 const EXPECTED: &str = "a map with the keys defaults, templates, environments and breakers";
@@ -91,14 +90,14 @@ impl Document {
         let mut problems = Vec::new();
         let document = Document::read(&Source::new(SourceKind::File, name, text), format, &mut problems);
         if problems.iter().any(Problem::is_error) {
-            return Err(DocumentError::new(problem::in_order(problems)));
+            return Err(DocumentError::new(Problem::sorted(problems)));
         }
         Ok(document)
     }
 
     /// The same, for what goes on to be judged with the problems found so far.
     pub(crate) fn read(source: &Arc<Source>, format: Format, problems: &mut Vec<Problem>) -> Document {
-        match tree::parse(format, source) {
+        match parse(format, source) {
             Ok(root) => Document::of(&root, problems),
             Err(unreadable) => {
                 problems.extend(unreadable);
@@ -108,20 +107,20 @@ impl Document {
     }
 
     /// Where a name is written, by its path, such as `breakers.payments`.
-    pub(crate) fn place(&self, path: &str) -> Option<&Place> {
+    pub(crate) fn span(&self, path: &str) -> Option<&Span> {
         self.names.get(path)
     }
 
     fn of(root: &Node, problems: &mut Vec<Problem>) -> Document {
-        let mut reader = Reader::new(Layer::Defaults, &[], problems);
+        let mut reader = Reader::new(Layer::Defaults, Path::default(), problems);
         let is_named = |entries: &[Entry]| entries.iter().any(|entry| entry.key == "name");
         match &root.value {
             Value::Map(entries) if is_named(entries) => Document::of_one(root, &mut reader),
             // Half a document that says nothing would release every breaker of a program that follows it.
             Value::Null => {
-                let nothing = Node { value: Value::Null, place: Place::whole(root.place.source()) };
+                let nothing = Node { value: Value::Null, span: Span::whole(root.span.source()) };
                 let instead = "write `breakers` with nothing in it if there are none";
-                reader.wrong_because::<()>(&nothing, EXPECTED, Some(instead.into()));
+                reader.mismatch_because::<()>(&nothing, EXPECTED, Some(instead.into()));
                 Document::default()
             }
             _ => Document::of_many(root, &mut reader),
@@ -131,7 +130,7 @@ impl Document {
     fn of_many(root: &Node, reader: &mut Reader<'_>) -> Document {
         let mut document = Document::default();
         let mut fields = reader.fields(root, EXPECTED);
-        document.defaults = fields.group("defaults", reader, Section::read);
+        document.defaults = fields.group("defaults", reader, BreakerSection::read);
         let names = &mut document.names;
         let templates = fields.node("templates");
         document.templates = named(templates, "templates", names, reader, |node, reader| {
@@ -139,14 +138,14 @@ impl Document {
         });
         let environments = fields.node("environments");
         document.environments = named(environments, "environments", names, reader, |node, reader| {
-            reader.as_layer(Layer::Environment, |reader| Section::read(node, reader))
+            reader.as_layer(Layer::Environment, |reader| BreakerSection::read(node, reader))
         });
         let breakers = fields.node("breakers");
         document.breakers = named(breakers, "breakers", names, reader, |node, reader| {
-            reader.as_layer(Layer::Breaker, |reader| Section::read(node, reader))
+            reader.as_layer(Layer::Entry, |reader| BreakerSection::read(node, reader))
         });
-        fields.forget(|key| key == "$schema" || key.starts_with("x-"));
-        fields.finish_with(reader, elsewhere);
+        fields.skip(|key| key == "$schema" || key.starts_with("x-"));
+        fields.finish_with(reader, |_, entry| elsewhere(entry));
         document
     }
 
@@ -155,12 +154,14 @@ impl Document {
         let mut fields = reader.fields(root, "the keys of a breaker");
         let place = root_key(root, "name");
         let name = fields.take("name", reader, name);
-        fields.forget(|key| key == "$schema" || key.starts_with("x-"));
-        let rest = fields.rest().into_iter().cloned().collect();
-        let node = Node { value: Value::Map(rest), place: root.place.clone() };
+        fields.skip(|key| key == "$schema" || key.starts_with("x-"));
+        let rest = fields.remaining().into_iter().cloned().collect();
+        let node = Node { value: Value::Map(rest), span: root.span.clone() };
         let path = name.as_ref().map_or("breaker", |name| name.value.as_str()).to_owned();
-        let section = reader.as_layer(Layer::Breaker, |reader| {
-            reader.within("breakers", |reader| reader.within(&path, |reader| Section::read(&node, reader)))
+        let section = reader.as_layer(Layer::Entry, |reader| {
+            reader.within("breakers", |reader| {
+                reader.within(&path, |reader| BreakerSection::read(&node, reader))
+            })
         });
         let mut document = Document::default();
         if let Some(name) = name {
@@ -174,15 +175,15 @@ impl Document {
 impl Template {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Template {
         let Value::Map(entries) = &node.value else {
-            return Template { extends: None, section: Section::read(node, reader) };
+            return Template { extends: None, section: BreakerSection::read(node, reader) };
         };
         let (own, rest): (Vec<Entry>, Vec<Entry>) =
             entries.iter().cloned().partition(|entry| entry.key == "extends");
-        let part = |entries| Node { value: Value::Map(entries), place: node.place.clone() };
+        let part = |entries| Node { value: Value::Map(entries), span: node.span.clone() };
         let own = part(own);
         let mut fields: Fields<'_> = reader.fields(&own, "a template");
         let extends = fields.take("extends", reader, scalar::text);
-        Template { extends, section: Section::read(&part(rest), reader) }
+        Template { extends, section: BreakerSection::read(&part(rest), reader) }
     }
 }
 
@@ -190,18 +191,18 @@ impl Template {
 fn named<T>(
     node: Option<&Node>,
     key: &'static str,
-    places: &mut BTreeMap<String, Place>,
+    places: &mut BTreeMap<String, Span>,
     reader: &mut Reader<'_>,
     read: impl Fn(&Node, &mut Reader<'_>) -> T,
 ) -> BTreeMap<String, T> {
     let Some(node) = node else { return BTreeMap::new() };
     reader.within(key, |reader| {
-        let entries = reader.fields(node, &format!("a map whose keys are the names of {key}")).rest();
+        let entries = reader.fields(node, &format!("a map whose keys are the names of {key}")).remaining();
         // Sorted while boxed, then inserted in order: a section is large and should not be moved often.
         let read = entries.into_iter().filter_map(|entry| {
-            places.insert(format!("{key}.{}", entry.key), entry.key_place.clone());
+            places.insert(format!("{key}.{}", entry.key), entry.key_span.clone());
             reader.within(&entry.key, |reader| {
-                let named = Node { value: Value::Text(entry.key.clone()), place: entry.key_place.clone() };
+                let named = Node { value: Value::Text(entry.key.clone()), span: entry.key_span.clone() };
                 read_name(&named, key == "breakers", reader)?;
                 if key == "breakers" {
                     warn_of_a_host(&named, reader);
@@ -221,7 +222,7 @@ fn named<T>(
 
 fn name(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     let name = scalar::text(node, reader)?;
-    let text = Node { value: Value::Text(name), place: node.place.clone() };
+    let text = Node { value: Value::Text(name), span: node.span.clone() };
     read_name(&text, true, reader)
 }
 
@@ -233,22 +234,26 @@ pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) 
     let Value::Text(name) = &node.value else { return None };
     let stem = if is_pattern { name.strip_suffix('*').unwrap_or(name) } else { name };
     if name.is_empty() {
-        return reader.wrong(node, "a name");
+        return reader.mismatch(node, "a name");
     }
-    if let Some(steering) = name.chars().find(|c| is_steering(*c)) {
+    if let Some(steering) = name.chars().find(|c| !is_printable(*c)) {
         let why = format!(
             "it has the character {}, which ends a line or steers a terminal",
             steering.escape_default()
         );
-        return reader.wrong_because(node, "a name without control or bidirectional characters", Some(why));
+        return reader.mismatch_because(
+            node,
+            "a name without control or bidirectional characters",
+            Some(why),
+        );
     }
     if name.chars().nth(LONGEST_NAME).is_some() {
-        return reader.wrong(node, &format!("a name of at most {LONGEST_NAME} characters"));
+        return reader.mismatch(node, &format!("a name of at most {LONGEST_NAME} characters"));
     }
     if stem.contains('*') {
         let expected =
             if is_pattern { "a name, or a prefix with one `*` at its end" } else { "a name without `*`" };
-        return reader.wrong(node, expected);
+        return reader.mismatch(node, expected);
     }
     Some(name.clone())
 }
@@ -257,21 +262,21 @@ pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) 
 fn warn_of_a_host(node: &Node, reader: &mut Reader<'_>) {
     let Value::Text(name) = &node.value else { return };
     let Some(key) = host::per_host_name(name) else { return };
-    let path = reader.path();
+    let path = reader.path().to_owned();
     let message = format!("`{path}` is no name of a per-host breaker, which is `{key}` for this server");
     let help = "one trailing dot and the scheme's own port are dropped, and letters are lowered";
-    reader.tell(Problem::warning(path, message).at(node.place.clone()).help(help));
+    reader.report(Problem::warning(path, message).at(node.span.clone()).help(help));
 }
 
-fn root_key(root: &Node, key: &str) -> Option<Place> {
+fn root_key(root: &Node, key: &str) -> Option<Span> {
     let Value::Map(entries) = &root.value else { return None };
-    entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.place.clone())
+    entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.span.clone())
 }
 
 /// Where a key belongs that a document does not have itself.
 fn elsewhere(entry: &Entry) -> Option<String> {
     let key = &entry.key;
-    let is_of_a_breaker = |key: &str| Section::keys().any(|known| known == key);
+    let is_of_a_breaker = |key: &str| BreakerSection::keys().any(|known| known == key);
     if is_of_a_breaker(key) {
         return Some(format!(
             "`{key}` belongs to a breaker: write it in `breakers.NAME`, in `defaults`, or put `name: NAME` beside it for a document of one breaker"

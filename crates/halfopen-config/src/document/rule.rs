@@ -1,14 +1,10 @@
 //! One rule of a `trip` group.
 
+use halfopen_document::{Located, Node, Origin, Path, Period, Reader, Value, scalar};
 use std::fmt;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-
-use crate::Period;
-use crate::reader::{Reader, scalar};
-use crate::tree::{Node, Value};
-use crate::written::{Origin, Written};
 
 /// One rule as far as it is written; what is missing may come from a lower layer.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,13 +15,13 @@ pub struct Rule {
     /// Whether it says `off`, which takes away the rule of lower layers.
     pub off: bool,
     /// Of a rule that counts failures: how many.
-    pub failures: Option<Written<u32>>,
+    pub failures: Option<Located<u32>>,
     /// Of a rate: from which share of the calls on.
-    pub threshold: Option<Written<f64>>,
+    pub threshold: Option<Located<f64>>,
     /// Of the slow-call rate: when a call is slow.
-    pub slow_after: Option<Written<Period>>,
+    pub slow_after: Option<Located<Period>>,
     /// Of a rate: how many calls there must be.
-    pub minimum_calls: Option<Written<u32>>,
+    pub minimum_calls: Option<Located<u32>>,
 }
 
 /// The rules there are.
@@ -112,11 +108,11 @@ impl Rule {
             Value::Bool(false) => rule.off = true,
             Value::Map(_) if kind.is_rate() => rule.read_rate(node, reader),
             Value::Integer(_) if !kind.is_rate() => {
-                let origin = reader.origin(node.place.clone());
-                rule.failures = scalar::some(node, reader).map(|failures| Written::new(failures, origin));
+                let origin = reader.origin(node.span.clone());
+                rule.failures = scalar::positive(node, reader).map(|failures| Located::new(failures, origin));
             }
             _ => {
-                reader.wrong_because::<()>(node, kind.expected(), kind.advice(node));
+                reader.mismatch_because::<()>(node, kind.expected(), kind.advice(node));
             }
         }
         rule
@@ -128,7 +124,7 @@ impl Rule {
         if self.kind == RuleKind::SlowCallRate {
             self.slow_after = fields.take("slow_after", reader, Period::read);
         }
-        self.minimum_calls = fields.take("minimum_calls", reader, scalar::some);
+        self.minimum_calls = fields.take("minimum_calls", reader, scalar::positive);
         fields.finish(reader);
     }
 
@@ -148,11 +144,27 @@ impl Rule {
         }
     }
 
+    pub(super) fn visit(&self, path: &mut Path, visit: &mut dyn FnMut(&str, &Origin)) {
+        if let Some(failures) = &self.failures {
+            visit(path.as_str(), failures.origin());
+        }
+        let parts = [
+            ("threshold", self.threshold.as_ref().map(Located::origin)),
+            ("slow_after", self.slow_after.as_ref().map(Located::origin)),
+            ("minimum_calls", self.minimum_calls.as_ref().map(Located::origin)),
+        ];
+        for (key, origin) in parts {
+            if let Some(origin) = origin {
+                path.within(key, |path| visit(path.as_str(), origin));
+            }
+        }
+    }
+
     /// Where any part of it is written.
     pub(crate) fn origin(&self) -> Option<&Origin> {
-        let slow_after = self.slow_after.as_ref().map(Written::origin);
-        let counts = self.failures.as_ref().or(self.minimum_calls.as_ref()).map(Written::origin);
-        self.threshold.as_ref().map(Written::origin).or(slow_after).or(counts)
+        let slow_after = self.slow_after.as_ref().map(Located::origin);
+        let counts = self.failures.as_ref().or(self.minimum_calls.as_ref()).map(Located::origin);
+        self.threshold.as_ref().map(Located::origin).or(slow_after).or(counts)
     }
 }
 

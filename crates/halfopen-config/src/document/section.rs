@@ -1,21 +1,17 @@
-use super::group::{Group, group};
 use super::{
     Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Last, Metadata, Open, Trip,
     Window,
 };
 use super::{flat, foreign, metadata, window};
-use crate::Period;
-use crate::reader::{Reader, scalar};
-use crate::suggest;
-use crate::tree::{Entry, Node};
-use crate::written::Written;
+use halfopen_document::{Entry, Group, Located, Node, Period, Reader, group, scalar, suggest};
 
 group! {
     /// What is written of one breaker: in `defaults`, a template, an environment, or under its name.
     ///
     /// Everything may be left out; what is missing comes from the layer below.
-    #[cfg_attr(feature = "schema", schemars(transform = crate::schema::add_flat_keys))]
-    Section, expected "the groups of a breaker such as { open: { duration: 30s } }"
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+    #[cfg_attr(feature = "schema", schemars(rename = "Section", transform = crate::schema::add_flat_keys))]
+    BreakerSection, expected "the groups of a breaker such as { open: { duration: 30s } }"
     values {
         /// The template whose numbers lie below the breaker's own.
         template: String = scalar::text,
@@ -35,24 +31,32 @@ group! {
         /// Which of the two counts, failures in a row or a failure rate, and the window that goes with it.
         circuit_type: CircuitType = CircuitType::read,
         /// Kept for whoever writes the classifier; names of exceptions say nothing here.
-        excluded_exceptions: Vec<Written<String>> = exceptions,
+        excluded_exceptions: Vec<Located<String>> = exceptions,
     }
     groups {
         /// The rules that open the breaker.
+        #[cfg_attr(feature = "schema", schemars(default))]
         trip: Trip = Trip::read,
         /// What the rules look at.
+        #[cfg_attr(feature = "schema", schemars(default))]
         window: Window = window::read,
         /// How long an open breaker waits.
+        #[cfg_attr(feature = "schema", schemars(default))]
         open: Open = Open::read,
         /// What closes it again.
+        #[cfg_attr(feature = "schema", schemars(default))]
         half_open: HalfOpen = HalfOpen::read,
         /// Which answers are failures, for HTTP and gRPC clients.
+        #[cfg_attr(feature = "schema", schemars(default))]
         classify: Classify = Classify::read,
         /// What people say of it, to find it by.
+        #[cfg_attr(feature = "schema", schemars(default))]
         metadata: Metadata = metadata::read,
         /// How many calls may be under way at once; kept, and not acted on yet.
+        #[cfg_attr(feature = "schema", schemars(default))]
         bulkhead_config: Bulkhead = Bulkhead::read,
         /// How the dependency is asked whether it is well; kept, and not acted on yet.
+        #[cfg_attr(feature = "schema", schemars(default))]
         health_check_config: HealthCheck = HealthCheck::read,
     }
     also flat::read,
@@ -97,23 +101,23 @@ fn home(path: &str, entry: &Entry) -> Option<String> {
     Some(format!("`{key}` belongs to the group {}", homes.join(" or ")))
 }
 
-fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Written<String>>> {
+fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<String>>> {
     scalar::list(node, reader, "a list of names such as [ValueError]", scalar::text)
 }
 
-impl Section {
+impl BreakerSection {
     /// Every key that a breaker may have, those of older documents included.
     pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
-        Section::KEYS.iter().chain(flat::KEYS).copied()
+        BreakerSection::KEYS.iter().chain(flat::KEYS).copied()
     }
 
     /// The template it names, as a setting or in its metadata.
-    pub(crate) fn template_name(&self) -> Option<&Written<String>> {
+    pub(crate) fn template_name(&self) -> Option<&Located<String>> {
         self.template.as_ref().or(self.metadata.template.as_ref())
     }
 
     /// The environment it names, as a setting or in its metadata.
-    pub(crate) fn environment_name(&self) -> Option<&Written<String>> {
+    pub(crate) fn environment_name(&self) -> Option<&Located<String>> {
         self.environment.as_ref().or(self.metadata.environment.as_ref())
     }
 }

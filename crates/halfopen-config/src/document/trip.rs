@@ -1,13 +1,9 @@
+use halfopen_document::{Fields, Group, Located, Node, Origin, Path, Problem, Reader, Value, scalar};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::foreign;
-use super::group::{Group, Visit};
 use super::rule::{Alone, Rule, RuleKind};
-use crate::Problem;
-use crate::reader::{Fields, Reader, scalar};
-use crate::tree::{Node, Value};
-use crate::written::Written;
 
 /// The group `trip`: the rules that open a breaker; any one that holds does.
 ///
@@ -20,7 +16,7 @@ pub struct Trip {
     /// The rules, in the order of the document.
     pub rules: Vec<Rule>,
     /// `trip.minimum_calls`: the minimum of every rate that names none of its own.
-    pub minimum_calls: Option<Written<u32>>,
+    pub minimum_calls: Option<Located<u32>>,
     /// Whether the rules were a list, which takes the place of all rules of lower layers.
     pub alone: bool,
     /// Whether something in it could not be read, which is told already: what then seems to be missing is not.
@@ -58,8 +54,8 @@ impl Trip {
     fn read_map(node: &Node, reader: &mut Reader<'_>) -> Trip {
         let mut fields = reader.fields(node, EXPECTED);
         let rules = read_rules(&mut fields, reader);
-        let minimum_calls = fields.take("minimum_calls", reader, scalar::some);
-        fields.finish_with(reader, |entry| foreign::advice("", entry));
+        let minimum_calls = fields.take("minimum_calls", reader, scalar::positive);
+        fields.finish_with(reader, |_, entry| foreign::advice("", entry));
         Trip { rules, minimum_calls, ..Trip::default() }
     }
 
@@ -71,7 +67,7 @@ impl Trip {
                 let read = read_rules(&mut fields, reader);
                 if read.len() > 1 {
                     let message = format!("`{}` holds {} rules, must hold one", reader.path(), read.len());
-                    reader.tell(Problem::error(reader.path(), message).at(item.place.clone()));
+                    reader.report(Problem::error(reader.path(), message).at(item.span.clone()));
                 }
                 fields.finish(reader);
                 rules.extend(read.into_iter().filter(|rule| !rule.off));
@@ -140,27 +136,17 @@ impl Group for Trip {
         self.rules.is_empty() && self.minimum_calls.is_none() && !self.alone
     }
 
-    fn visit(&self, path: &str, visit: Visit<'_>) {
+    fn visit(&self, path: &mut Path, visit: &mut dyn FnMut(&str, &Origin)) {
         if let Some(minimum) = &self.minimum_calls {
-            visit(&format!("{path}.minimum_calls"), minimum.origin());
+            path.within("minimum_calls", |path| visit(path.as_str(), minimum.origin()));
+        }
+        if self.rules.is_empty() {
+            return;
         }
         let rules: Vec<&Rule> = self.rules.iter().filter(|rule| !rule.off).collect();
         let paths = Trip::paths(&rules.iter().map(|rule| rule.kind).collect::<Vec<_>>());
         for (rule, own) in rules.into_iter().zip(paths) {
-            let path = format!("{path}.{own}");
-            if let Some(failures) = &rule.failures {
-                visit(&path, failures.origin());
-            }
-            let parts = [
-                ("threshold", rule.threshold.as_ref().map(Written::origin)),
-                ("slow_after", rule.slow_after.as_ref().map(Written::origin)),
-                ("minimum_calls", rule.minimum_calls.as_ref().map(Written::origin)),
-            ];
-            for (key, origin) in parts {
-                if let Some(origin) = origin {
-                    visit(&format!("{path}.{key}"), origin);
-                }
-            }
+            path.within(&own, |path| rule.visit(path, visit));
         }
     }
 }

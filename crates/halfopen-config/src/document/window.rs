@@ -1,18 +1,15 @@
 use super::foreign;
-use super::group::{Group, group};
-use crate::Period;
-use crate::reader::{Reader, scalar};
-use crate::tree::{Node, Value};
-use crate::written::Written;
+use halfopen_document::{Group, Located, Node, Period, Reader, Value, group, scalar};
 
 group! {
     /// The group `window`: what the trip rules look at. The last 10s in 10 buckets if nothing is said.
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     #[cfg_attr(feature = "schema", schemars(transform = crate::schema::or_unbounded))]
     Window, expected "a window such as { last_calls: 100 } or { last: { duration: 10s } }"
     values {
         /// The last so many calls, from 1 to 1000000.
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
-        last_calls: u32 = scalar::some,
+        last_calls: u32 = scalar::positive,
         /// All calls since the last multiple of this time.
         tumbling: Period = Period::read,
         /// All calls since the breaker closed.
@@ -21,6 +18,7 @@ group! {
     }
     groups {
         /// The calls of the last so much time.
+        #[cfg_attr(feature = "schema", schemars(default))]
         last: Last = Last::read,
     }
     instead {
@@ -34,13 +32,14 @@ group! {
 
 group! {
     /// The group `window.last`: a window of time.
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     Last, expected "a window of time such as { duration: 10s, buckets: 10 }"
     values {
         /// How far back the window reaches.
         duration: Period = Period::read,
         /// Into how many parts the time is divided, from 1 to 1000; 10 if nothing is said.
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
-        buckets: u32 = scalar::some,
+        buckets: u32 = scalar::positive,
     }
     , elsewhere foreign::advice
 }
@@ -50,7 +49,7 @@ fn only_true(node: &Node, reader: &mut Reader<'_>) -> Option<bool> {
     match &node.value {
         Value::Bool(false) => {
             let instead = "name the window instead, such as `last_calls: 100` or `last: { duration: 10s }`";
-            reader.wrong_because(node, "true", Some(instead.into()))
+            reader.mismatch_because(node, "true", Some(instead.into()))
         }
         _ => scalar::boolean(node, reader),
     }
@@ -60,7 +59,7 @@ fn only_true(node: &Node, reader: &mut Reader<'_>) -> Option<bool> {
 pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Window {
     match &node.value {
         Value::Text(word) if word == "unbounded" => Window {
-            unbounded: Some(Written::new(true, reader.origin(node.place.clone()))),
+            unbounded: Some(Located::new(true, reader.origin(node.span.clone()))),
             ..Window::default()
         },
         _ => Window::read(node, reader),

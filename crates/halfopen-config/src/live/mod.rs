@@ -1,19 +1,20 @@
 //! A registry that follows its document.
 
 mod apply;
+mod apply_queue;
 mod difference;
-mod turn;
 
+use halfopen_document::{DocumentError, Format, Problem};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
 use halfopen::{CircuitBreaker, Registry};
 
-use self::turn::Turns;
+use self::apply_queue::ApplyQueue;
 
 pub use difference::{Changed, Difference};
 
-use crate::{Configuration, DocumentError, Format, Loader, Partial, Problem, Settings};
+use crate::{Configuration, Loader, Overrides, Settings};
 
 /// A registry that is filled from a document, and follows it without losing what its breakers know.
 ///
@@ -22,10 +23,10 @@ use crate::{Configuration, DocumentError, Format, Loader, Partial, Problem, Sett
 /// # Examples
 ///
 /// ```
-/// use halfopen_config::{Format, Live, Loader};
+/// use halfopen_config::{Format, LiveRegistry, Loader};
 ///
 /// let loader = Loader::new().text("b.yaml", Format::Yaml, "breakers: { payments: { open: { duration: 30s } } }");
-/// let live = Live::new(loader)?;
+/// let live = LiveRegistry::new(loader)?;
 /// let payments = live.registry().get("payments").unwrap();
 /// payments.trip();
 ///
@@ -38,19 +39,19 @@ use crate::{Configuration, DocumentError, Format, Loader, Partial, Problem, Sett
 /// # Ok::<(), halfopen_config::DocumentError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Live {
+pub struct LiveRegistry {
     registry: Registry,
-    turns: Arc<Turns>,
+    turns: Arc<ApplyQueue>,
 }
 
-impl Live {
+impl LiveRegistry {
     /// A new registry with a breaker for every name of the document.
     ///
     /// # Errors
     ///
     /// As [`Loader::load`].
-    pub fn new(loader: Loader) -> Result<Live, DocumentError> {
-        Live::in_registry(Registry::new(), loader)
+    pub fn new(loader: Loader) -> Result<LiveRegistry, DocumentError> {
+        LiveRegistry::in_registry(Registry::new(), loader)
     }
 
     /// The same in a registry that is there already, with its clock, its listeners and its limits.
@@ -61,10 +62,10 @@ impl Live {
     /// # Errors
     ///
     /// As [`Loader::load`].
-    pub fn in_registry(registry: Registry, loader: Loader) -> Result<Live, DocumentError> {
+    pub fn in_registry(registry: Registry, loader: Loader) -> Result<LiveRegistry, DocumentError> {
         let configuration = Arc::new(loader.load()?);
         apply::fill(&registry, &configuration);
-        Ok(Live { registry, turns: Arc::new(Turns::new(loader, configuration)) })
+        Ok(LiveRegistry { registry, turns: Arc::new(ApplyQueue::new(loader, configuration)) })
     }
 
     /// The registry.
@@ -115,7 +116,7 @@ impl Live {
     /// # Errors
     ///
     /// As [`Loader::load`]; nothing is changed then.
-    pub fn update(&self, name: &str, values: Partial) -> Result<Difference, DocumentError> {
+    pub fn update(&self, name: &str, values: Overrides) -> Result<Difference, DocumentError> {
         let next = |loader: &Loader| Some(loader.clone().set(name, values));
         self.turns.go_over(&self.registry, next).map(|(difference, _)| difference)
     }
@@ -128,12 +129,12 @@ impl Live {
     /// # Examples
     ///
     /// ```
-    /// use halfopen_config::{Format, Live, Loader, Partial};
+    /// use halfopen_config::{Format, LiveRegistry, Loader, Overrides};
     ///
     /// let loader = Loader::new().text("b.yaml", Format::Yaml, "breakers: { mail: { open: { duration: 5s } } }");
-    /// let live = Live::new(loader)?;
+    /// let live = LiveRegistry::new(loader)?;
     /// let changes = live.changes();
-    /// live.update("mail", Partial::new().set("open.duration", "10s"))?;
+    /// live.update("mail", Overrides::new().set("open.duration", "10s"))?;
     /// live.apply(Format::Yaml, "breakers: { mail: { open: { duration: 5s } }, search: {} }")?;
     ///
     /// let told: Vec<_> = changes.try_iter().map(|difference| difference.to_string()).collect();

@@ -1,9 +1,10 @@
+use halfopen_document::Problem;
 use std::collections::BTreeMap;
 
 use halfopen::{Registry, RegistryBuilder};
 
 use crate::resolve::longest_match;
-use crate::{Document, Explanation, Problem, Settings};
+use crate::{Document, Explanation, Settings};
 
 /// What holds for every name: a document with its templates, environments and all other layers.
 ///
@@ -61,7 +62,7 @@ impl Configuration {
     /// A builder of a registry in which every name has its configuration, for what is not in the
     /// document: a capacity, a clock.
     ///
-    /// It does not follow the document; [`Live`](crate::Live) does.
+    /// It does not follow the document; [`LiveRegistry`](crate::LiveRegistry) does.
     pub fn registry(&self) -> RegistryBuilder {
         let rest = Registry::builder().default_config(self.rest.config().clone());
         let rest = rest.enabled_for("*", self.rest.is_enabled());

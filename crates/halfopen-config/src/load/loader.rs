@@ -1,13 +1,13 @@
+use halfopen_document::{
+    DocumentError, Format, Group, Layer, Located, Origin, Problem, Source, SourceKind, Span, read_file,
+};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::Path;
 
-use super::{Configuration, Partial, variables};
-use crate::document::{Group, Section};
-use crate::file::{self, NotUtf8};
+use super::{Configuration, Overrides, variables};
+use crate::Document;
+use crate::document::BreakerSection;
 use crate::resolve::{Layers, REST};
-use crate::source::{Place, Source, SourceKind};
-use crate::{Document, DocumentError, Format, Layer, Origin, Problem, Written, problem};
 
 /// Puts a [`Configuration`] together: a document, the environment, variables, and the program's own
 /// values, of which each goes before those named before it.
@@ -41,10 +41,10 @@ use crate::{Document, DocumentError, Format, Layer, Origin, Problem, Written, pr
 #[must_use = "a loader does nothing until it loads"]
 pub struct Loader {
     document: Option<Given>,
-    environment: Option<Written<String>>,
+    environment: Option<Located<String>>,
     variables: BTreeMap<String, String>,
     /// What the program says of each name, read when it is said: what is said again and again does not grow.
-    code: BTreeMap<String, Section>,
+    code: BTreeMap<String, BreakerSection>,
     /// What is wrong with that.
     wrong: Vec<Problem>,
     denies_warnings: bool,
@@ -73,7 +73,7 @@ impl Loader {
     /// It is read now; a file that cannot be read is an error of [`load`](Self::load).
     pub fn file(self, path: impl AsRef<Path>) -> Loader {
         let name = path.as_ref().display().to_string();
-        let given = match (Format::of_path(&path), file::text(path.as_ref())) {
+        let given = match (Format::of_path(&path), read_file(&path)) {
             (Some(format), Ok(text)) => Given::Text { name, format, text },
             (None, _) => {
                 let message = format!(
@@ -81,7 +81,7 @@ impl Loader {
                 );
                 Given::Nothing(Problem::error("", message))
             }
-            (Some(_), Err(error)) => Given::Nothing(unreadable(&name, &error)),
+            (Some(_), Err(problem)) => Given::Nothing(problem),
         };
         Loader { document: Some(given), ..self }
     }
@@ -92,9 +92,9 @@ impl Loader {
     pub fn environment(self, name: impl Into<String>) -> Loader {
         let name = name.into();
         let source = Source::new(SourceKind::Code, "environment", format!("environment = {name}"));
-        let place = Place::new(&source, source.text.len() - name.len(), source.text.len());
-        let origin = Origin::new(Layer::Code, "environment".into(), place);
-        Loader { environment: Some(Written::new(name, origin)), ..self }
+        let place = Span::new(&source, source.text().len() - name.len(), source.text().len());
+        let origin = Origin::new(Layer::Code, "environment", place);
+        Loader { environment: Some(Located::new(name, origin)), ..self }
     }
 
     /// Takes environment variables: `HALFOPEN_PAYMENTS__OPEN__DURATION=10s` sets `open.duration` of
@@ -119,7 +119,7 @@ impl Loader {
     ///
     /// A name that the document has only as a beginning, such as `db-orders` where it says `db-*`, keeps what
     /// is written of that. As in the document, a beginning says nothing of names that stand there themselves.
-    pub fn set(mut self, name: impl Into<String>, values: Partial) -> Loader {
+    pub fn set(mut self, name: impl Into<String>, values: Overrides) -> Loader {
         let name = name.into();
         let section = values.into_section(&name, &mut self.wrong);
         self.code.entry(name).or_default().overlay(&section);
@@ -129,7 +129,7 @@ impl Loader {
     /// Treats warnings as errors: a document with a value that is hardly meant is not used.
     ///
     /// For checks before a deployment, and for programs that would rather not start than start with a slip. It holds
-    /// for every later document of a [`Live`](crate::Live) as well.
+    /// for every later document of a [`LiveRegistry`](crate::LiveRegistry) as well.
     ///
     /// # Examples
     ///
@@ -154,7 +154,7 @@ impl Loader {
     pub fn load(&self) -> Result<Configuration, DocumentError> {
         let mut problems = Vec::new();
         let loaded = self.judged(&mut problems);
-        let problems = problem::in_order(problems);
+        let problems = Problem::sorted(problems);
         match loaded {
             Some(configuration) if !problems.iter().any(|problem| self.denies(problem)) => {
                 Ok(Configuration { warnings: problems, ..configuration })
@@ -211,17 +211,6 @@ impl Loader {
             Some(Given::Nothing(_)) | None => "document",
         };
         self.clone().text(name, format, text)
-    }
-}
-
-fn unreadable(name: &str, error: &io::Error) -> Problem {
-    let problem = Problem::error("", format!("`{name}` cannot be read: {error}"));
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<NotUtf8>()) {
-        Some(NotUtf8 { shown, at, .. }) => {
-            let source = Source::new(SourceKind::File, name, shown);
-            problem.at(Place::new(&source, *at, at + 1)).help("write it anew as UTF-8")
-        }
-        None => problem,
     }
 }
 

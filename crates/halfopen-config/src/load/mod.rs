@@ -3,9 +3,9 @@
 mod configuration;
 mod loader;
 mod names;
-mod partial;
+mod overrides;
 mod variables;
 
 pub use configuration::Configuration;
 pub use loader::{Loader, lint, lint_file};
-pub use partial::{Partial, Setting};
+pub use overrides::{OverrideValue, Overrides};

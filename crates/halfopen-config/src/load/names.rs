@@ -10,16 +10,16 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::document::Section;
+use crate::document::BreakerSection;
 
 /// The names of a document, by the forms that variables may use.
 pub(super) struct Names<'d> {
-    exact: &'d BTreeMap<String, Section>,
+    exact: &'d BTreeMap<String, BreakerSection>,
     folded: HashMap<String, Vec<&'d str>>,
 }
 
 impl<'d> Names<'d> {
-    pub(super) fn of(breakers: &'d BTreeMap<String, Section>) -> Names<'d> {
+    pub(super) fn of(breakers: &'d BTreeMap<String, BreakerSection>) -> Names<'d> {
         let mut folded: HashMap<String, Vec<&str>> = HashMap::with_capacity(breakers.len());
         for name in breakers.keys() {
             folded.entry(fold(name)).or_default().push(name);
@@ -30,7 +30,7 @@ impl<'d> Names<'d> {
     /// Returns the names that a variable's part for the name may mean.
     pub(super) fn meant(&self, stem: &str) -> Vec<&'d str> {
         #[cfg(test)]
-        crate::work::add(1);
+        halfopen_document::work::add(1);
         if let Some(escaped) = stem.strip_prefix('_') {
             let name = unescape(escaped).and_then(|name| self.exact.get_key_value(&name));
             return name.map(|(name, _)| name.as_str()).into_iter().collect();
@@ -114,8 +114,8 @@ mod tests {
         "!?",
     ];
 
-    fn breakers() -> BTreeMap<String, Section> {
-        NAMES.into_iter().map(|name| (name.to_owned(), Section::default())).collect()
+    fn breakers() -> BTreeMap<String, BreakerSection> {
+        NAMES.into_iter().map(|name| (name.to_owned(), BreakerSection::default())).collect()
     }
 
     #[test]

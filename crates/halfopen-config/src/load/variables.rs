@@ -1,16 +1,14 @@
 //! Environment variables: `HALFOPEN_PAYMENTS__OPEN__DURATION=10s`.
 
+use halfopen_document::{
+    Group, Layer, Located, Origin, Path, Problem, Reader, Source, SourceKind, Span, quoted, suggest,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::names::{self, Names};
-use super::partial::{keys, nested};
-use crate::display::quoted;
-use crate::document::{Document, Group, Section};
-use crate::reader::Reader;
-use crate::source::{Place, Source, SourceKind};
-use crate::written::{Layer, Origin, Written};
-use crate::{Problem, suggest};
+use super::overrides::{keys, nested};
+use crate::document::{BreakerSection, Document};
 
 const PREFIX: &str = "HALFOPEN_";
 const ENVIRONMENT: &str = "HALFOPEN_ENVIRONMENT";
@@ -20,9 +18,9 @@ const DEFAULTS: &str = "DEFAULTS";
 /// The values that variables set.
 #[derive(Debug, Default)]
 pub(super) struct Variables {
-    pub(super) environment: Option<Written<String>>,
-    pub(super) defaults: Section,
-    pub(super) sections: BTreeMap<String, Section>,
+    pub(super) environment: Option<Located<String>>,
+    pub(super) defaults: BreakerSection,
+    pub(super) sections: BTreeMap<String, BreakerSection>,
 }
 
 /// What a variable sets values of.
@@ -55,13 +53,16 @@ pub(super) fn read(
                         (Layer::Variable, name, read.sections.entry(name.to_owned()).or_default())
                     }
                 };
-                section.overlay(&Section::read(&node, &mut Reader::new(layer, &[name], problems)));
+                section.overlay(&BreakerSection::read(
+                    &node,
+                    &mut Reader::new(layer, Path::new(&[name]), problems),
+                ));
             }
             // Set and empty is how a shell unsets what it cannot take away.
             None if variable == ENVIRONMENT && value.is_empty() => {}
             None if variable == ENVIRONMENT => {
-                let origin = Origin::new(Layer::Variable, ENVIRONMENT.into(), value_of(&source, value));
-                read.environment = Some(Written::new(value.clone(), origin));
+                let origin = Origin::new(Layer::Variable, ENVIRONMENT, value_of(&source, value));
+                read.environment = Some(Located::new(value.clone(), origin));
             }
             // A name without a key is not for us, whatever else begins like our names.
             None => problems.extend(slip(rest, &names, &source, problems.len())),
@@ -70,16 +71,16 @@ pub(super) fn read(
     read
 }
 
-fn value_of(source: &Arc<Source>, value: &str) -> Place {
-    Place::new(source, source.text.len() - value.len(), source.text.len())
+fn value_of(source: &Arc<Source>, value: &str) -> Span {
+    Span::new(source, source.text().len() - value.len(), source.text().len())
 }
 
 /// Returns a warning for a variable that is nearly one of ours.
 fn slip(rest: &str, names: &Names<'_>, source: &Arc<Source>, told: usize) -> Option<Problem> {
-    let variable = quoted(&source.name);
+    let variable = quoted(source.name());
     let is_key = |key: &str| {
         let key = key.to_lowercase();
-        Section::keys()
+        BreakerSection::keys()
             .any(|known| key.strip_prefix(known).is_some_and(|more| more.is_empty() || more.starts_with('_')))
     };
     let is_name = |stem: &str| stem == DEFAULTS || names.has_folded(stem);
@@ -89,11 +90,11 @@ fn slip(rest: &str, names: &Names<'_>, source: &Arc<Source>, told: usize) -> Opt
             "`{variable}` is not used: a name and its keys must be separated by two `_`, as in `{PREFIX}{stem}__OPEN__DURATION`"
         ),
         None => {
-            let near = suggest::nearest(&source.name, [ENVIRONMENT], told)?;
+            let near = suggest::nearest(source.name(), [ENVIRONMENT], told)?;
             format!("`{variable}` is not used; did you mean `{near}`?")
         }
     };
-    Some(Problem::warning(source.name.as_str(), message).at(Place::new(source, 0, source.name.len())))
+    Some(Problem::warning(source.name(), message).at(Span::new(source, 0, source.name().len())))
 }
 
 /// How many parts of a variable may be a name without its `__`.
@@ -109,20 +110,20 @@ fn subject<'d>(
     let meant = names.meant(stem);
     let problem = match meant.as_slice() {
         [] if stem == DEFAULTS => return Some(Subject::Defaults),
-        [] => unknown(stem, names, &source.name, problems.len()),
+        [] => unknown(stem, names, source.name(), problems.len()),
         [name] if stem != DEFAULTS => return Some(Subject::Breaker(name)),
-        [name] => ambiguous(&source.name, "the defaults", &format!("the breaker `{}`", quoted(name)))
+        [name] => ambiguous(source.name(), "the defaults", &format!("the breaker `{}`", quoted(name)))
             .help(format!("for the breaker write `{}`", exact(name))),
         [first, second, ..] => {
             let [one, other] = [first, second].map(|name| format!("`{}`", quoted(name)));
-            ambiguous(&source.name, &one, &other).help(format!(
+            ambiguous(source.name(), &one, &other).help(format!(
                 "write `{}` or `{}`, which mean one name each",
                 exact(first),
                 exact(second)
             ))
         }
     };
-    problems.push(problem.at(Place::new(source, PREFIX.len(), PREFIX.len() + stem.len())));
+    problems.push(problem.at(Span::new(source, PREFIX.len(), PREFIX.len() + stem.len())));
     None
 }
 

@@ -1,19 +1,19 @@
 //! A section with everything said and done becomes the configuration of the core.
 
+use halfopen_document::{Located, Origin, Period, Problem};
 use std::time::Duration;
 
 use halfopen::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem, TripKind};
 
-use crate::document::{Abandoned, Backoff, HalfOpen, Rule, RuleKind, Section, Trip, Window};
+use crate::document::{Abandoned, Backoff, BreakerSection, HalfOpen, Rule, RuleKind, Trip, Window};
 use crate::resolve::settings::Origins;
-use crate::{Origin, Period, Problem, Written};
 
 /// The library's own threshold of a failure rate.
 const THRESHOLD: f64 = 0.5;
 
 /// The configuration, or nothing after telling why.
 pub(super) fn build(
-    section: &Section,
+    section: &BreakerSection,
     subject: &str,
     origins: &Origins,
     problems: &mut Vec<Problem>,
@@ -46,18 +46,18 @@ pub(super) fn build(
         Ok(config) if problems.len() == before => Some(config),
         Ok(_) => None,
         Err(error) => {
-            problems.extend(error.problems().iter().map(|problem| told(problem, subject, origins)));
+            problems.extend(error.problems().iter().map(|problem| of_the_core(problem, subject, origins)));
             None
         }
     }
 }
 
-fn value<T: Clone>(written: &Option<Written<T>>) -> Option<T> {
+fn value<T: Clone>(written: &Option<Located<T>>) -> Option<T> {
     written.as_ref().map(|written| written.value.clone())
 }
 
 /// What the core says of a number, at the place where the number is written.
-fn told(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
+fn of_the_core(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
     let field = field_of(problem.field());
     let origin = origins.near(&field).or_else(|| origins.of_a_rule(&field, problem.value()));
     let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
@@ -65,10 +65,7 @@ fn told(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
     let range = problem.range().replace("`Abandoned::Failure`", "`failure`");
     let message = format!("`{path}` is {}, must be {range}", problem.value());
     let told = Problem::error(path, message);
-    match origin.and_then(|origin| origin.place()) {
-        Some(place) => told.at(place.clone()),
-        None => told,
-    }
+    told.at_origin(origin)
 }
 
 /// The core's name of a field, as a document has it.
@@ -141,18 +138,15 @@ fn incomplete(rule: &Rule, subject: &str, missing: &str) -> Problem {
         "`{path}` has no `{missing}`, must say both from which share of slow calls on it opens and when a call is slow"
     );
     let problem = Problem::error(path, message).help("such as { threshold: 0.8, slow_after: 500ms }");
-    match rule.origin().and_then(|origin| origin.place()) {
-        Some(place) => problem.at(place.clone()),
-        None => problem,
-    }
+    problem.at_origin(rule.origin())
 }
 
 fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option<halfopen::Window> {
     let named = [
-        window.last_calls.as_ref().map(Written::origin),
-        window.last.duration.as_ref().map(Written::origin),
-        window.tumbling.as_ref().map(Written::origin),
-        window.unbounded.as_ref().map(Written::origin),
+        window.last_calls.as_ref().map(Located::origin),
+        window.last.duration.as_ref().map(Located::origin),
+        window.tumbling.as_ref().map(Located::origin),
+        window.unbounded.as_ref().map(Located::origin),
     ];
     let named: Vec<_> = named.into_iter().flatten().collect();
     if let [first, origin, ..] = named.as_slice() {
@@ -160,10 +154,7 @@ fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option
         let (first, second) = (key_of_window(first), key_of_window(origin));
         let message = format!("`{path}` is both `{first}` and `{second}`, must be one of them");
         let problem = Problem::error(path, message);
-        problems.push(match origin.place() {
-            Some(place) => problem.at(place.clone()),
-            None => problem,
-        });
+        problems.push(problem.at_origin(*origin));
         return None;
     }
     if let Some(calls) = value(&window.last_calls) {
@@ -195,10 +186,7 @@ fn backoff(written: &Backoff, problems: &mut Vec<Problem>) -> halfopen::Backoff 
         let path = multiplier.origin().path();
         let message = format!("`{path}` stands beside `delays`: the waits grow, or they are listed");
         let problem = Problem::error(path, message).help("keep one of the two");
-        problems.push(match multiplier.origin().place() {
-            Some(place) => problem.at(place.clone()),
-            None => problem,
-        });
+        problems.push(problem.at_origin(multiplier.origin()));
     }
     let mut backoff = match (&written.delays, value(&written.multiplier)) {
         (Some(delays), _) => halfopen::Backoff::delays(delays.value.iter().map(|delay| delay.value.0)),

@@ -1,7 +1,7 @@
 //! `circuit_type`: which of the thresholds counts, and the window that goes with it.
 
-use crate::document::{CircuitType, Group, RuleKind, Section};
-use crate::{Origin, Period, Problem, Written};
+use crate::document::{BreakerSection, CircuitType, RuleKind};
+use halfopen_document::{Group, Located, Origin, Path, Period, Problem};
 
 /// What the older documents mean where they say nothing.
 const FAILURES: u32 = 5;
@@ -12,7 +12,7 @@ const CALLS: u32 = 100;
 /// Takes the type at its word.
 ///
 /// Here and not where keys are read: the type may come from another layer than the numbers.
-pub(super) fn apply(section: &mut Section, name: &str, problems: &mut Vec<Problem>) {
+pub(super) fn apply(section: &mut BreakerSection, name: &str, problems: &mut Vec<Problem>) {
     let Some(kind) = section.circuit_type.clone() else { return };
     match kind.value {
         CircuitType::CountBased => count_based(section, &kind, problems),
@@ -22,7 +22,7 @@ pub(super) fn apply(section: &mut Section, name: &str, problems: &mut Vec<Proble
     }
 }
 
-fn count_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+fn count_based(section: &mut BreakerSection, kind: &Located<CircuitType>, problems: &mut Vec<Problem>) {
     drop_rule(section, RuleKind::FailureRate, kind, problems);
     if section.trip.of(RuleKind::ConsecutiveFailures).next().is_none() {
         section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures = Some(kind.map(|_| FAILURES));
@@ -31,11 +31,11 @@ fn count_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mu
         section.trip.rules.iter().all(|rule| rule.off || rule.kind == RuleKind::ConsecutiveFailures);
     if runs_only {
         let window = std::mem::take(&mut section.window);
-        window.visit("window", &mut |_, origin| no_effect(origin, kind, problems));
+        window.visit(&mut Path::new(&["window"]), &mut |_, origin| no_effect(origin, kind, problems));
     }
 }
 
-fn time_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+fn time_based(section: &mut BreakerSection, kind: &Located<CircuitType>, problems: &mut Vec<Problem>) {
     rate_over(section, kind, problems);
     let window = &mut section.window;
     if let Some(calls) = window.last_calls.take() {
@@ -46,16 +46,17 @@ fn time_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mut
     }
 }
 
-fn percentage_based(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+fn percentage_based(section: &mut BreakerSection, kind: &Located<CircuitType>, problems: &mut Vec<Problem>) {
     rate_over(section, kind, problems);
     let window = &mut section.window;
-    std::mem::take(&mut window.last).visit("window.last", &mut |_, origin| no_effect(origin, kind, problems));
+    std::mem::take(&mut window.last)
+        .visit(&mut Path::new(&["window", "last"]), &mut |_, origin| no_effect(origin, kind, problems));
     if window.tumbling.is_none() && window.unbounded.is_none() {
         window.last_calls.get_or_insert_with(|| kind.map(|_| CALLS));
     }
 }
 
-fn rate_over(section: &mut Section, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+fn rate_over(section: &mut BreakerSection, kind: &Located<CircuitType>, problems: &mut Vec<Problem>) {
     drop_rule(section, RuleKind::ConsecutiveFailures, kind, problems);
     if section.trip.of(RuleKind::FailureRate).next().is_none() {
         section.trip.rule_mut(RuleKind::FailureRate).threshold = Some(kind.map(|_| THRESHOLD));
@@ -64,9 +65,9 @@ fn rate_over(section: &mut Section, kind: &Written<CircuitType>, problems: &mut 
 
 /// Takes a rule away, however it is written.
 fn drop_rule(
-    section: &mut Section,
+    section: &mut BreakerSection,
     dropped: RuleKind,
-    kind: &Written<CircuitType>,
+    kind: &Located<CircuitType>,
     problems: &mut Vec<Problem>,
 ) {
     section.trip.rules.retain(|rule| {
@@ -80,13 +81,13 @@ fn drop_rule(
 
 /// A type that is said over a lower layer's numbers is meant to take their place; beside it, or over
 /// it, they are hardly meant.
-fn no_effect(unused: &Origin, kind: &Written<CircuitType>, problems: &mut Vec<Problem>) {
+fn no_effect(unused: &Origin, kind: &Located<CircuitType>, problems: &mut Vec<Problem>) {
     if unused.layer() < kind.origin().layer() {
         return;
     }
     let path = unused.path();
     let message = format!("`{path}` has no effect: `circuit_type` is {}", kind.value.name());
-    let problem = super::judge::at(Problem::warning(path, message), unused);
+    let problem = super::lint::at(Problem::warning(path, message), unused);
     problems.push(if unused.layer() == kind.origin().layer() {
         problem
     } else {
@@ -94,10 +95,10 @@ fn no_effect(unused: &Origin, kind: &Written<CircuitType>, problems: &mut Vec<Pr
     });
 }
 
-fn adaptive(kind: &Written<CircuitType>, name: &str) -> Problem {
+fn adaptive(kind: &Located<CircuitType>, name: &str) -> Problem {
     let path = kind.origin().path();
     let message = format!(
         "`{path}` is adaptive, which is not there yet: `{name}` goes by its other thresholds, or by the default rules if it has none"
     );
-    super::judge::at(Problem::warning(path, message), kind.origin())
+    super::lint::at(Problem::warning(path, message), kind.origin())
 }

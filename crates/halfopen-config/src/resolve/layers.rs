@@ -1,24 +1,23 @@
+use halfopen_document::{Group, Located, Problem, quoted, suggest};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::display::quoted;
-use crate::document::{Document, Group, Section};
+use crate::document::{BreakerSection, Document};
 use crate::resolve::longest_match;
 use crate::resolve::settings::{Origins, Settings};
-use crate::resolve::{build, circuit_type, judge};
-use crate::{Problem, Written, suggest};
+use crate::resolve::{build, circuit_type, lint};
 
 /// Everything that has a say, from the document to the program.
 pub(crate) struct Layers<'a> {
     pub(crate) document: &'a Document,
     /// The environment the program runs in.
-    pub(crate) environment: Option<&'a Written<String>>,
+    pub(crate) environment: Option<&'a Located<String>>,
     /// The defaults that environment variables set.
-    pub(crate) variable_defaults: &'a Section,
+    pub(crate) variable_defaults: &'a BreakerSection,
     /// What environment variables say of a name or pattern.
-    pub(crate) variables: &'a BTreeMap<String, Section>,
+    pub(crate) variables: &'a BTreeMap<String, BreakerSection>,
     /// What the program says.
-    pub(crate) code: &'a BTreeMap<String, Section>,
+    pub(crate) code: &'a BTreeMap<String, BreakerSection>,
 }
 
 /// How many names of the program that the document does not have are compared with those it has.
@@ -31,9 +30,10 @@ impl Layers<'_> {
     /// What holds for this name or pattern; nothing after telling why it cannot.
     pub(crate) fn settings(&self, name: &str, problems: &mut Vec<Problem>) -> Option<Settings> {
         let own = self.own(name);
-        let template = self.nearest(&own, Section::template_name);
+        let template = self.nearest(&own, BreakerSection::template_name);
         let named = own.iter().rev().find_map(|section| section.environment_name());
-        let environment = named.or(self.environment).or_else(|| self.default_of(Section::environment_name));
+        let environment =
+            named.or(self.environment).or_else(|| self.default_of(BreakerSection::environment_name));
 
         let mut section = self.defaults();
         let template = template.and_then(|template| self.lay_template(template, &mut section, problems));
@@ -53,7 +53,7 @@ impl Layers<'_> {
     /// What is said of this name by itself, the lowest first: by the document, variables, the program.
     ///
     /// A name that only the program knows has what the document says of the beginning that fits it.
-    fn own(&self, name: &str) -> Vec<&Section> {
+    fn own(&self, name: &str) -> Vec<&BreakerSection> {
         let mut own = match self.document.breakers.get(name) {
             Some(section) => vec![section],
             None => self.pattern(name).map_or_else(Vec::new, |wider| self.own(wider)),
@@ -71,16 +71,16 @@ impl Layers<'_> {
 
     fn nearest<'s>(
         &'s self,
-        own: &[&'s Section],
-        named: impl Fn(&'s Section) -> Option<&'s Written<String>>,
-    ) -> Option<&'s Written<String>> {
+        own: &[&'s BreakerSection],
+        named: impl Fn(&'s BreakerSection) -> Option<&'s Located<String>>,
+    ) -> Option<&'s Located<String>> {
         own.iter().copied().rev().find_map(&named).or_else(|| self.default_of(named))
     }
 
     fn default_of<'s>(
         &'s self,
-        named: impl Fn(&'s Section) -> Option<&'s Written<String>>,
-    ) -> Option<&'s Written<String>> {
+        named: impl Fn(&'s BreakerSection) -> Option<&'s Located<String>>,
+    ) -> Option<&'s Located<String>> {
         [self.variable_defaults, &self.document.defaults].into_iter().find_map(named)
     }
 
@@ -99,7 +99,7 @@ impl Layers<'_> {
         let used = self.used_templates();
         for name in self.document.templates.keys() {
             let mut section = self.defaults();
-            let named = Written::from(name.clone());
+            let named = Located::from(name.clone());
             if self.lay_template(&named, &mut section, problems).is_some() {
                 self.finish(name, &format!("templates.{name}"), section, problems);
                 if !used.contains(name.as_str()) {
@@ -154,11 +154,11 @@ impl Layers<'_> {
         }
         let path = format!("templates.{}", quoted(name));
         let message = format!("`{path}` is not used: no breaker names it, and no template extends it");
-        Some(Problem::warning(path, message).at_least_at(self.document.place(&format!("templates.{name}"))))
+        Some(Problem::warning(path, message).or_at(self.document.span(&format!("templates.{name}"))))
     }
 
     /// Returns the defaults of the document below those of variables.
-    fn defaults(&self) -> Section {
+    fn defaults(&self) -> BreakerSection {
         let mut section = self.document.defaults.clone();
         section.overlay(self.variable_defaults);
         section
@@ -169,13 +169,13 @@ impl Layers<'_> {
         &self,
         name: &str,
         subject: &str,
-        section: Section,
+        section: BreakerSection,
         problems: &mut Vec<Problem>,
     ) -> Option<Settings> {
         let mut found = Vec::new();
         let settings = taken_together(name, subject, section, &mut found);
-        let home = self.document.place(subject);
-        problems.extend(found.into_iter().map(|problem| problem.at_least_at(home)));
+        let home = self.document.span(subject);
+        problems.extend(found.into_iter().map(|problem| problem.or_at(home)));
         settings
     }
 }
@@ -183,7 +183,7 @@ impl Layers<'_> {
 fn taken_together(
     name: &str,
     subject: &str,
-    mut section: Section,
+    mut section: BreakerSection,
     problems: &mut Vec<Problem>,
 ) -> Option<Settings> {
     circuit_type::apply(&mut section, name, problems);
@@ -191,6 +191,6 @@ fn taken_together(
     let config = build::build(&section, subject, &origins, problems)?;
     let settings =
         Settings { name: Arc::from(name), section, config, template: None, environment: None, origins };
-    judge::judge(&settings, subject, problems);
+    lint::lint(&settings, subject, problems);
     Some(settings)
 }

@@ -2,8 +2,8 @@
 
 mod build;
 mod circuit_type;
-mod judge;
 mod layers;
+mod lint;
 mod named;
 mod pattern;
 mod settings;

@@ -1,10 +1,10 @@
 //! What layers call by name: templates and environments, of the document or shipped.
 
-use super::judge;
 use super::layers::Layers;
-use crate::display::quoted;
-use crate::document::{Group, Section};
-use crate::{Problem, Written, shipped, suggest};
+use super::lint;
+use crate::builtin;
+use crate::document::BreakerSection;
+use halfopen_document::{Group, Located, Problem, quoted, suggest};
 
 /// How many names a list of those that are known has.
 const MOST_NAMED: usize = 20;
@@ -13,8 +13,8 @@ impl Layers<'_> {
     /// Lays a template, and the one it extends, over what is there; its name if there is one.
     pub(super) fn lay_template(
         &self,
-        named: &Written<String>,
-        section: &mut Section,
+        named: &Located<String>,
+        section: &mut BreakerSection,
         problems: &mut Vec<Problem>,
     ) -> Option<String> {
         let name = named.value.as_str();
@@ -33,13 +33,13 @@ impl Layers<'_> {
     fn lay_parent(
         &self,
         child: &str,
-        extends: &Written<String>,
-        section: &mut Section,
+        extends: &Located<String>,
+        section: &mut BreakerSection,
         problems: &mut Vec<Problem>,
     ) -> Option<()> {
         let name = extends.value.as_str();
         // A template that takes the place of a shipped one may build on it.
-        let found = if name == child { shipped::template(name) } else { self.template(name) };
+        let found = if name == child { builtin::template(name) } else { self.template(name) };
         let Some((grandparent, parent)) = found else {
             if name == child {
                 problems.push(extends_itself(extends));
@@ -54,26 +54,26 @@ impl Layers<'_> {
                 "`{path}` is `{name}`, which extends `{}` itself; a template may extend only one that stands alone",
                 grandparent.value
             );
-            problems.push(judge::at(Problem::error(path, message), extends.origin()));
+            problems.push(lint::at(Problem::error(path, message), extends.origin()));
             return None;
         }
         section.overlay(parent);
         Some(())
     }
 
-    fn template(&self, name: &str) -> Option<(Option<&Written<String>>, &Section)> {
+    fn template(&self, name: &str) -> Option<(Option<&Located<String>>, &BreakerSection)> {
         let own = self.document.templates.get(name);
-        own.map(|template| (template.extends.as_ref(), &template.section)).or_else(|| shipped::template(name))
+        own.map(|template| (template.extends.as_ref(), &template.section)).or_else(|| builtin::template(name))
     }
 
-    pub(super) fn environment(&self, name: &str) -> Option<&Section> {
-        self.document.environments.get(name).or_else(|| shipped::environment(name))
+    pub(super) fn environment(&self, name: &str) -> Option<&BreakerSection> {
+        self.document.environments.get(name).or_else(|| builtin::environment(name))
     }
 
     pub(super) fn lay_environment(
         &self,
-        named: &Written<String>,
-        section: &mut Section,
+        named: &Located<String>,
+        section: &mut BreakerSection,
         problems: &mut Vec<Problem>,
     ) {
         match self.environment(&named.value) {
@@ -82,34 +82,34 @@ impl Layers<'_> {
         }
     }
 
-    fn no_template(&self, named: &Written<String>, told: usize) -> Problem {
+    fn no_template(&self, named: &Located<String>, told: usize) -> Problem {
         let known = || {
             let own = self.document.templates.keys().map(String::as_str);
-            own.chain(shipped::templates().map(|name| name as &str)).collect()
+            own.chain(builtin::templates().map(|name| name as &str)).collect()
         };
         unknown("template", named, known, told)
     }
 
-    pub(super) fn no_environment(&self, named: &Written<String>, told: usize) -> Problem {
+    pub(super) fn no_environment(&self, named: &Located<String>, told: usize) -> Problem {
         let known = || {
             let own = self.document.environments.keys().map(String::as_str);
-            own.chain(shipped::environments().map(|name| name as &str)).collect()
+            own.chain(builtin::environments().map(|name| name as &str)).collect()
         };
         unknown("environment", named, known, told)
     }
 }
 
-fn extends_itself(extends: &Written<String>) -> Problem {
+fn extends_itself(extends: &Located<String>) -> Problem {
     let path = extends.origin().path();
     let message =
         format!("`{path}` is `{}`, the template itself; a template may extend only another", extends.value);
-    judge::at(Problem::error(path, message), extends.origin())
+    lint::at(Problem::error(path, message), extends.origin())
 }
 
 /// A label in the metadata may be anything; a setting must exist.
 fn unknown<'a>(
     what: &str,
-    named: &Written<String>,
+    named: &Located<String>,
     known: impl FnOnce() -> Vec<&'a str>,
     told: usize,
 ) -> Problem {
@@ -125,7 +125,7 @@ fn unknown<'a>(
     } else {
         Problem::error(path, format!("`{path}` is `{name}`, but there is no such {what}{meant}"))
     };
-    let problem = judge::at(problem, named.origin());
+    let problem = lint::at(problem, named.origin());
     if known.is_empty() { problem } else { problem.help(known_here(known)) }
 }
 

@@ -11,7 +11,7 @@ pub(crate) fn longest_match<'m, T>(all: &'m BTreeMap<String, T>, name: &str) -> 
     let mut end = stem.len();
     loop {
         #[cfg(test)]
-        crate::work::add(1);
+        halfopen_document::work::add(1);
         if pattern != name
             && let Some((found, value)) = all.get_key_value(&pattern)
         {

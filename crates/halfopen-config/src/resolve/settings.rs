@@ -1,17 +1,18 @@
+use halfopen_document::{Group, Origin, Path};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halfopen::CircuitBreakerConfig;
 use halfopen_http::{GrpcClassify, HttpClassify};
 
-use crate::document::{Group, Section};
-use crate::{Explanation, Origin};
+use crate::Explanation;
+use crate::document::BreakerSection;
 
 /// What holds for one breaker, or for all whose name begins alike: every layer taken together.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(crate) name: Arc<str>,
-    pub(crate) section: Section,
+    pub(crate) section: BreakerSection,
     pub(crate) config: CircuitBreakerConfig,
     pub(crate) template: Option<String>,
     pub(crate) environment: Option<String>,
@@ -39,7 +40,7 @@ impl Settings {
     }
 
     /// Everything that is written of it, in any layer: its metadata, and what is kept for others.
-    pub fn section(&self) -> &Section {
+    pub fn section(&self) -> &BreakerSection {
         &self.section
     }
 
@@ -86,10 +87,10 @@ impl Settings {
 }
 
 impl Origins {
-    pub(crate) fn of(section: &Section) -> Origins {
+    pub(crate) fn of(section: &BreakerSection) -> Origins {
         let mut origins = BTreeMap::new();
-        section.visit("", &mut |path, origin| {
-            origins.insert(path.trim_start_matches('.').to_owned(), origin.clone());
+        section.visit(&mut Path::default(), &mut |path, origin| {
+            origins.insert(path.to_owned(), origin.clone());
         });
         Origins(origins)
     }
@@ -103,7 +104,7 @@ impl Origins {
         let rule = path.strip_prefix("trip")?;
         let mut all = self.0.iter().filter(|(path, _)| path.starts_with("trip.") && path.ends_with(rule));
         let says =
-            |(_, origin): &(&String, &Origin)| origin.place().is_some_and(|place| place.text() == value);
+            |(_, origin): &(&String, &Origin)| origin.span().is_some_and(|place| place.text() == value);
         let found = all.clone().find(says).or_else(|| all.next());
         found.map(|(_, origin)| origin)
     }

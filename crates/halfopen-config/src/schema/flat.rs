@@ -1,10 +1,10 @@
 //! The flat keys of older documents.
 
+use halfopen_document::{Period, Seconds, Word};
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::{Seconds, Word};
-use crate::{Backoff, Period};
+use crate::Backoff;
 
 /// Every key that [`document::flat`](crate::document) reads, beside the groups.
 #[derive(JsonSchema)]

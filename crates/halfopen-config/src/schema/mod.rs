@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 
 pub(crate) use flat::add_flat_keys;
 pub(crate) use root::{describe_keys, or_other_keys, or_own_notes, or_unbounded};
-pub(crate) use values::{Seconds, Word};
 
 /// The JSON Schema (draft 07) of a document, as text; it is also the file `halfopen.schema.json` of this
 /// crate.
@@ -53,6 +52,10 @@ fn of<T: JsonSchema>() -> Schema {
 
 /// What may be left out may not be empty as well: an `open.duration` without a value is a slip.
 fn never_null(schema: &mut Schema) {
+    // An empty group is the same as an absent one, which needs no words in an editor.
+    if schema.get("default") == Some(&json!({})) {
+        schema.remove("default");
+    }
     let is_null = |kind: &Value| kind == "null" || *kind == json!({ "type": "null" });
     if let Some(Value::Array(kinds)) = schema.get_mut("type") {
         kinds.retain(|kind| !is_null(kind));

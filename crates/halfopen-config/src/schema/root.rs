@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
+use halfopen_document::Word;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::Word;
-use crate::document::{Document, Section};
+use crate::document::{BreakerSection, Document};
 
 /// What a file holds: a document of many breakers, or of one that has its name beside its keys.
 pub(super) struct Root;
@@ -19,7 +19,7 @@ struct NamedBreaker {
     /// Its name, or what the names of several begin with and a star.
     name: String,
     #[serde(flatten)]
-    section: Section,
+    section: BreakerSection,
 }
 
 impl JsonSchema for Root {

@@ -1,11 +1,12 @@
 //! The rules, which are a map or a list, and each may be `off`.
 
+use halfopen_document::Period;
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use crate::{Period, Trip};
+use crate::Trip;
 
 impl JsonSchema for Trip {
     fn schema_name() -> Cow<'static, str> {

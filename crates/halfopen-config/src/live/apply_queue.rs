@@ -1,0 +1,119 @@
+//! Whose turn it is to bring the registry to what was accepted.
+//!
+//! A listener of the registry hears of the changes that a document makes while they are made, and may look
+//! at the configuration or bring the next document: so no lock is held then. What is accepted meanwhile
+//! waits in a queue, which the thread that is at it goes through in order.
+
+use halfopen_document::DocumentError;
+use std::collections::VecDeque;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+use halfopen::Registry;
+
+use super::Difference;
+use super::apply::Step;
+use crate::{Configuration, Loader};
+
+#[derive(Debug)]
+pub(super) struct ApplyQueue {
+    state: Mutex<State>,
+    /// Told when a step has been taken.
+    taken: Condvar,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    loader: Loader,
+    pub(super) configuration: Arc<Configuration>,
+    /// Who hears what changed; sent to under the lock, so that all hear it in order.
+    pub(super) subscribers: Vec<Sender<Difference>>,
+    steps: VecDeque<Step>,
+    /// How many steps were ever accepted, and taken.
+    accepted: u64,
+    done: u64,
+    at_it: Option<ThreadId>,
+}
+
+impl ApplyQueue {
+    pub(super) fn new(loader: Loader, configuration: Arc<Configuration>) -> ApplyQueue {
+        let state = State {
+            loader,
+            configuration,
+            subscribers: Vec::new(),
+            steps: VecDeque::new(),
+            accepted: 0,
+            done: 0,
+            at_it: None,
+        };
+        ApplyQueue { state: Mutex::new(state), taken: Condvar::new() }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes over to what the next loader says, if there is one, or changes nothing. When this returns the
+    /// registry has it, but for a call from inside one of its listeners: then it has it soon after the
+    /// listener has returned.
+    pub(super) fn go_over(
+        &self,
+        registry: &Registry,
+        next: impl FnOnce(&Loader) -> Option<Loader>,
+    ) -> Result<(Difference, Arc<Configuration>), DocumentError> {
+        let mut state = self.lock();
+        let difference = match next(&state.loader) {
+            Some(loader) => state.accept(loader)?,
+            None => Difference::default(),
+        };
+        let configuration = Arc::clone(&state.configuration);
+        let (me, mine) = (thread::current().id(), state.accepted);
+        while state.done < mine {
+            state = match state.at_it {
+                Some(other) if other == me => break,
+                Some(_) => self.taken.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.take_all(state, registry),
+            };
+        }
+        Ok((difference, configuration))
+    }
+
+    fn take_all<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        registry: &Registry,
+    ) -> MutexGuard<'a, State> {
+        state.at_it = Some(thread::current().id());
+        while let Some(step) = state.steps.pop_front() {
+            drop(state);
+            step.apply(registry);
+            state = self.lock();
+            state.done += 1;
+            state.tell(&step.difference);
+            self.taken.notify_all();
+        }
+        state.at_it = None;
+        state
+    }
+}
+
+impl State {
+    fn accept(&mut self, loader: Loader) -> Result<Difference, DocumentError> {
+        let next = Arc::new(loader.load()?);
+        let before = std::mem::replace(&mut self.configuration, Arc::clone(&next));
+        self.loader = loader;
+        let step = Step::between(&before, next);
+        let difference = step.difference.clone();
+        self.steps.push_back(step);
+        self.accepted += 1;
+        Ok(difference)
+    }
+
+    /// Tells those who still receive.
+    fn tell(&mut self, difference: &Difference) {
+        if !difference.is_empty() {
+            self.subscribers.retain(|subscriber| subscriber.send(difference.clone()).is_ok());
+        }
+    }
+}

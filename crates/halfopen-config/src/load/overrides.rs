@@ -1,0 +1,163 @@
+use halfopen_document::{
+    Entry, Format, Group, Layer, MAX_DEPTH, Node, Path, Period, Problem, Reader, Source, SourceKind, Span,
+    Value, parse, quoted, scalar,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::document::{BreakerSection, read_name};
+
+/// Some values of a breaker, said by the program: they go before everything that is written.
+///
+/// The keys are those of a document, and are checked like those.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen_config::{Format, Loader, Overrides};
+/// use std::time::Duration;
+///
+/// let patient = Overrides::new().set("open.duration", Duration::from_secs(5)).set("trip.failure_rate.threshold", 0.7);
+/// let configuration = Loader::new()
+///     .text("breakers.yaml", Format::Yaml, "breakers: { payments: { open: { duration: 30s } } }")
+///     .set("payments", patient)
+///     .load()?;
+/// let wait = configuration.settings("payments").explain().get("open.duration").unwrap().clone();
+/// assert_eq!(wait.value(), "5s");
+/// assert_eq!(wait.origin().to_string(), "the program, open.duration");
+/// # Ok::<(), halfopen_config::DocumentError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    values: Vec<(String, String)>,
+    texts: Vec<(Format, String)>,
+}
+
+/// A value of a [`Overrides`]; durations, numbers, words and truths become one by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverrideValue(String);
+
+impl Overrides {
+    /// Nothing yet.
+    pub fn new() -> Overrides {
+        Overrides::default()
+    }
+
+    /// Sets the value of a key, such as `open.duration`; a list is written with commas.
+    pub fn set(mut self, key: impl Into<String>, value: impl Into<OverrideValue>) -> Overrides {
+        self.values.push((key.into(), value.into().0));
+        self
+    }
+
+    /// Adds values as a document has them below a breaker's name.
+    pub fn text(mut self, format: Format, text: impl Into<String>) -> Overrides {
+        self.texts.push((format, text.into()));
+        self
+    }
+
+    /// What it says of this name, all of it read for its form.
+    pub(crate) fn into_section(self, name: &str, problems: &mut Vec<Problem>) -> BreakerSection {
+        check_name(name, problems);
+        let mut section = BreakerSection::default();
+        for (format, text) in self.texts {
+            match parse(format, &Source::new(SourceKind::Code, format!("values of `{name}`"), text)) {
+                Ok(node) => {
+                    section.overlay(&BreakerSection::read(
+                        &node,
+                        &mut Reader::new(Layer::Code, Path::new(&[name]), problems),
+                    ));
+                }
+                Err(unreadable) => problems.extend(unreadable),
+            }
+        }
+        for (key, value) in self.values {
+            let text = format!("{key} = {value}");
+            let source = Source::new(SourceKind::Code, &key, &text);
+            let place = Span::new(&source, key.len() + 3, text.len());
+            match keys(&key, ".", &source, 0) {
+                Ok(keys) => {
+                    let node = nested(&keys, &value, &place);
+                    section.overlay(&BreakerSection::read(
+                        &node,
+                        &mut Reader::new(Layer::Code, Path::new(&[name]), problems),
+                    ));
+                }
+                Err(too_deep) => problems.push(too_deep),
+            }
+        }
+        section
+    }
+}
+
+fn check_name(name: &str, problems: &mut Vec<Problem>) {
+    let place = Span::new(&Source::new(SourceKind::Code, "name of a breaker", name), 0, name.len());
+    let node = Node { value: Value::Text(name.to_owned()), span: place };
+    read_name(&node, true, &mut Reader::new(Layer::Code, Path::new(&[name]), problems));
+}
+
+/// Returns the keys of a path, each with its place in the source, in which the path begins at `start`.
+///
+/// # Errors
+///
+/// If there are more than a document may nest: each level is a call of the reader.
+pub(super) fn keys(
+    path: &str,
+    between: &str,
+    source: &Arc<Source>,
+    mut start: usize,
+) -> Result<Vec<(String, Span)>, Problem> {
+    if path.matches(between).nth(MAX_DEPTH).is_some() {
+        let message = format!("`{}` nests more than {} levels of keys", quoted(source.name()), MAX_DEPTH);
+        return Err(Problem::error(quoted(source.name()), message).at(Span::new(
+            source,
+            start,
+            start + path.len(),
+        )));
+    }
+    let parts = path.split(between).map(|key| {
+        let place = Span::new(source, start, start + key.len());
+        start += key.len() + between.len();
+        (key.to_owned(), place)
+    });
+    Ok(parts.collect())
+}
+
+/// A value below keys.
+pub(super) fn nested(keys: &[(String, Span)], value: &str, span: &Span) -> Node {
+    let value = Node { value: scalar::plain(value), span: span.clone() };
+    keys.iter().rev().fold(value, |node, (key, key_span)| {
+        let entry = Entry { key: key.clone(), key_span: key_span.clone(), node };
+        Node { value: Value::Map(vec![entry]), span: span.clone() }
+    })
+}
+
+impl From<Duration> for OverrideValue {
+    fn from(duration: Duration) -> OverrideValue {
+        OverrideValue(Period(duration).to_string())
+    }
+}
+
+impl From<&str> for OverrideValue {
+    fn from(text: &str) -> OverrideValue {
+        OverrideValue(text.to_owned())
+    }
+}
+
+macro_rules! settings {
+    ($($type:ty)*) => { $(
+        impl From<$type> for OverrideValue {
+            fn from(value: $type) -> OverrideValue {
+                OverrideValue(value.to_string())
+            }
+        }
+    )* };
+}
+
+settings!(String Period bool i32 i64 u32 u64);
+
+impl From<f64> for OverrideValue {
+    /// With its point, as `1` would be taken for a percentage by a reader.
+    fn from(value: f64) -> OverrideValue {
+        OverrideValue(format!("{value:?}"))
+    }
+}
