@@ -20,20 +20,20 @@ const NOBODY: &str = "nobody listens";
 const WAYS: [(&str, Attach); 5] = [
     (NOBODY, |_| Box::new(())),
     ("halfopen-metrics", |registry| Box::new(CircuitBreakerMetrics::new(registry))),
-    // Without an SDK its callbacks are dropped at once; what they hold is a watch.
-    ("halfopen-opentelemetry", |registry| Box::new(registry.watch())),
+    // Without an SDK the callbacks are dropped immediately. They hold a collector.
+    ("halfopen-opentelemetry", |registry| Box::new(registry.collector())),
     ("halfopen-tracing, no subscriber", |registry| Box::new(registry.subscribe(TracingListener::new()))),
     ("a history", |registry| Box::new(registry.keep_history(1_000))),
 ];
 
-/// What each way to watch costs a call, admitted or rejected, and what a look costs.
+/// The cost of each exporter per call, admitted or rejected, and per collection.
 pub(crate) fn groups() -> Vec<Group> {
     vec![admitted(), rejected(), published()]
 }
 
 fn admitted() -> Group {
     let attached = WAYS.map(|(name, attach)| {
-        let (breaker, attached) = watched(attach);
+        let (breaker, attached) = sample(attach);
         Case::new(name, move |calls| {
             let _attached = &attached;
             call(&breaker, calls);
@@ -45,7 +45,7 @@ fn admitted() -> Group {
 
 fn rejected() -> Group {
     let cases = WAYS.map(|(name, attach)| {
-        let (breaker, attached) = watched(attach);
+        let (breaker, attached) = sample(attach);
         breaker.open_for(configs::LONG);
         Case::new(name, move |calls| {
             let _attached = &attached;
@@ -88,7 +88,7 @@ fn durations() -> Case {
 }
 
 /// A breaker in a registry to which something is attached.
-fn watched(attach: Attach) -> (CircuitBreaker, Box<dyn Any>) {
+fn sample(attach: Attach) -> (CircuitBreaker, Box<dyn Any>) {
     let (registry, breaker) = registered();
     let attached = attach(&registry);
     // A history alone does not hold the registry whose listener it is.

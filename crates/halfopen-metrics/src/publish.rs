@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use halfopen::{Registry, Subscription, Watch};
+use halfopen::{Collector, Registry, Subscription};
 
 use crate::durations::Durations;
 use crate::{names, series};
@@ -45,7 +45,7 @@ use crate::{names, series};
 pub struct CircuitBreakerMetrics(Arc<Shared>);
 
 struct Shared {
-    watch: Watch,
+    collector: Collector,
     durations: Option<Arc<Durations>>,
     publishing: Mutex<()>,
     _subscription: Option<Subscription>,
@@ -91,7 +91,7 @@ impl CircuitBreakerMetrics {
     fn attach(registry: &Registry, durations: Option<Arc<Durations>>) -> CircuitBreakerMetrics {
         let subscription = durations.clone().map(|durations| registry.subscribe(durations));
         CircuitBreakerMetrics(Arc::new(Shared {
-            watch: registry.watch(),
+            collector: registry.collector(),
             durations,
             publishing: Mutex::default(),
             _subscription: subscription,
@@ -112,7 +112,7 @@ impl CircuitBreakerMetrics {
         // Held to the end, so that a concurrent call does not overwrite newer values with older ones.
         let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         names::describe();
-        series::write(&shared.watch.look());
+        series::write(&shared.collector.collect());
         if let Some(durations) = &shared.durations {
             durations.rebind();
         }
@@ -122,7 +122,7 @@ impl CircuitBreakerMetrics {
 impl fmt::Debug for CircuitBreakerMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CircuitBreakerMetrics")
-            .field("watch", &self.0.watch)
+            .field("collector", &self.0.collector)
             .field("durations", &self.0.durations.is_some())
             .finish_non_exhaustive()
     }

@@ -1,30 +1,30 @@
 use std::sync::Arc;
 
-use halfopen::{Sight, Snapshot, State, Watched};
+use halfopen::{BreakerSample, Collection, Snapshot, State};
 use metrics::{SharedString, counter, gauge};
 
 use crate::names;
 
-/// Writes all that a look has seen.
+/// Writes all series of a collection.
 ///
 /// Every series is registered again each time. A handle created before the recorder is a no-op, and a
 /// handle of a series that the recorder has dropped is detached.
-pub(crate) fn write(sight: &Sight) {
-    for breaker in &sight.breakers {
+pub(crate) fn write(collection: &Collection) {
+    for breaker in &collection.breakers {
         write_counters(breaker);
         write_gauges(&breaker.snapshot);
     }
-    for name in &sight.gone {
+    for name in &collection.gone {
         // All states are 0 and all other gauges NaN.
         Gauges::default().write(name);
     }
-    counter!(names::REGISTRY_OVERFLOWED).absolute(sight.overflowed);
-    counter!(names::REGISTRY_EVICTED).absolute(sight.evicted);
+    counter!(names::REGISTRY_OVERFLOWED).absolute(collection.overflowed);
+    counter!(names::REGISTRY_EVICTED).absolute(collection.evicted);
 }
 
-fn write_counters(watched: &Watched) {
-    let totals = &watched.snapshot.totals;
-    let breaker = SharedString::from(Arc::clone(&watched.snapshot.name));
+fn write_counters(sample: &BreakerSample) {
+    let totals = &sample.snapshot.totals;
+    let breaker = SharedString::from(Arc::clone(&sample.snapshot.name));
     for (outcome, calls) in totals.by_outcome() {
         counter!(names::CALLS, "breaker" => breaker.clone(), "outcome" => outcome).absolute(calls);
     }
@@ -36,7 +36,7 @@ fn write_counters(watched: &Watched) {
     ] {
         counter!(name, "breaker" => breaker.clone()).absolute(total);
     }
-    for seen in &watched.transitions {
+    for seen in &sample.transitions {
         counter!(
             names::TRANSITIONS,
             "breaker" => breaker.clone(),
@@ -54,7 +54,7 @@ fn write_gauges(snapshot: &Snapshot) {
         state: Some(snapshot.state),
         failure_ratio: counts.failure_rate(),
         slow_call_ratio: counts.slow_call_rate(),
-        remaining: snapshot.retry_after.map(|left| left.as_secs_f64()),
+        remaining: snapshot.retry_after.map(|remaining| remaining.as_secs_f64()),
         admitted_ratio: Some(snapshot.share),
     }
     .write(&snapshot.name);

@@ -1,4 +1,4 @@
-use halfopen::{Registry, Sight, Watch};
+use halfopen::{Collection, Collector, Registry};
 use opentelemetry::metrics::{AsyncInstrument, Meter};
 
 use crate::series;
@@ -19,21 +19,21 @@ use crate::series;
 /// halfopen_opentelemetry::observe(Registry::global(), &opentelemetry::global::meter("circuit-breakers"));
 /// ```
 pub fn observe(registry: &Registry, meter: &Meter) {
-    let making = Making { meter, watch: registry.watch() };
+    let making = Making { meter, collector: registry.collector() };
     making.counter("circuit_breaker.calls", "{call}", "Calls by outcome.", series::calls);
     making.counter(
         "circuit_breaker.slow_calls",
         "{call}",
         "Calls that took slow_after or longer.",
-        |sight, to| {
-            series::total(sight, to, |totals| totals.slow);
+        |collection, to| {
+            series::total(collection, to, |totals| totals.slow);
         },
     );
     making.counter(
         "circuit_breaker.throttled_calls",
         "{call}",
         "Failed calls that the dependency refused to limit its callers.",
-        |sight, to| series::total(sight, to, |totals| totals.throttled),
+        |collection, to| series::total(collection, to, |totals| totals.throttled),
     );
     making.counter(
         "circuit_breaker.transitions",
@@ -45,95 +45,99 @@ pub fn observe(registry: &Registry, meter: &Meter) {
         "circuit_breaker.would_trip",
         "{trip}",
         "How often a rule would have opened the breaker in metrics-only.",
-        |sight, to| series::total(sight, to, |totals| totals.would_trip),
+        |collection, to| series::total(collection, to, |totals| totals.would_trip),
     );
     making.counter(
         "circuit_breaker.panics",
         "{panic}",
         "Panics caught in classifiers, rules and listeners.",
-        |sight, to| series::total(sight, to, |totals| totals.panics),
+        |collection, to| series::total(collection, to, |totals| totals.panics),
     );
     making.state();
     making.gauge(
         "circuit_breaker.failure_ratio",
         "1",
         "Share of failed calls in the window.",
-        |sight, to| {
-            series::value(sight, to, |snapshot| snapshot.counts.failure_rate());
+        |collection, to| {
+            series::value(collection, to, |snapshot| snapshot.counts.failure_rate());
         },
     );
     making.gauge(
         "circuit_breaker.slow_call_ratio",
         "1",
         "Share of slow calls in the window.",
-        |sight, to| {
-            series::value(sight, to, |snapshot| snapshot.counts.slow_call_rate());
+        |collection, to| {
+            series::value(collection, to, |snapshot| snapshot.counts.slow_call_rate());
         },
     );
     making.gauge(
         "circuit_breaker.open_remaining",
         "s",
         "Time until an open breaker admits a probe.",
-        |sight, to| series::value(sight, to, |snapshot| snapshot.retry_after.map(|left| left.as_secs_f64())),
+        |collection, to| {
+            series::value(collection, to, |snapshot| {
+                snapshot.retry_after.map(|remaining| remaining.as_secs_f64())
+            });
+        },
     );
     making.gauge(
         "circuit_breaker.admitted_ratio",
         "1",
         "Share of the calls that is admitted.",
-        |sight, to| series::value(sight, to, |snapshot| Some(snapshot.share)),
+        |collection, to| series::value(collection, to, |snapshot| Some(snapshot.share)),
     );
     making.counter(
         "circuit_breaker.registry.overflowed",
         "{breaker}",
         "New names for which the registry was full.",
-        |sight, to| to.observe(sight.overflowed, &[]),
+        |collection, to| to.observe(collection.overflowed, &[]),
     );
     making.counter(
         "circuit_breaker.registry.evicted",
         "{breaker}",
         "Idle breakers that the registry has evicted.",
-        |sight, to| to.observe(sight.evicted, &[]),
+        |collection, to| to.observe(collection.evicted, &[]),
     );
 }
 
 /// The state shared by the constructors of all instruments.
 struct Making<'a> {
     meter: &'a Meter,
-    watch: Watch,
+    collector: Collector,
 }
 
 /// Reports the series of one instrument. The SDK collects each instrument separately, so each reads the
 /// breakers itself.
-type Report<T> = fn(&Sight, &dyn AsyncInstrument<T>);
+type Report<T> = fn(&Collection, &dyn AsyncInstrument<T>);
 
 impl Making<'_> {
     fn counter(&self, name: &'static str, unit: &'static str, what: &'static str, report: Report<u64>) {
-        let watch = self.watch.clone();
+        let collector = self.collector.clone();
         self.meter
             .u64_observable_counter(name)
             .with_unit(unit)
             .with_description(what)
-            .with_callback(move |to| report(&watch.look(), to))
+            .with_callback(move |to| report(&collector.collect(), to))
             .build();
     }
 
     fn gauge(&self, name: &'static str, unit: &'static str, what: &'static str, report: Report<f64>) {
-        let watch = self.watch.clone();
+        let collector = self.collector.clone();
         self.meter
             .f64_observable_gauge(name)
             .with_unit(unit)
             .with_description(what)
-            .with_callback(move |to| report(&watch.look(), to))
+            .with_callback(move |to| report(&collector.collect(), to))
             .build();
     }
 
     fn state(&self) {
-        let watch = self.watch.clone();
+        let collector = self.collector.clone();
         self.meter
             .i64_observable_up_down_counter("circuit_breaker.state")
             .with_unit("1")
             .with_description("1 for the current state of the breaker, 0 for the others.")
-            .with_callback(move |to| series::states(&watch.look(), to))
+            .with_callback(move |to| series::states(&collector.collect(), to))
             .build();
     }
 }

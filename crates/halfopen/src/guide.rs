@@ -370,7 +370,7 @@
 //! | a person, all breakers | [`status`](crate::Registry::status) displayed: a table, open breakers first |
 //! | a program | the same two, as values or as JSON with the feature `serde` |
 //! | a post-mortem | [`keep_history`](crate::Registry::keep_history): the last state changes with reasons and counts |
-//! | a dashboard | the crates `halfopen-metrics` and `halfopen-opentelemetry`, or your own on [`watch`](crate::Registry::watch) |
+//! | a dashboard | the crates `halfopen-metrics` and `halfopen-opentelemetry`, or your own on [`collector`](crate::Registry::collector) |
 //! | a log | the crate `halfopen-tracing`, or a [`Listener`](crate::Listener) |
 //!
 //! None of these adds cost to a permitted call, except a listener that opts in to every call.

@@ -66,7 +66,7 @@
 //! | have many breakers | [`Registry`] |
 //! | see what it does | [`explain`](CircuitBreaker::explain), [`snapshot`](CircuitBreaker::snapshot), [`events`](CircuitBreaker::events), [`Listener`] |
 //! | know afterwards what it did | [`Registry::keep_history`], [`History`] |
-//! | show it on a dashboard | [`Registry::watch`], `halfopen-metrics`, `halfopen-opentelemetry` |
+//! | show it on a dashboard | [`Registry::collector`], `halfopen-metrics`, `halfopen-opentelemetry` |
 //! | steer it | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
 //! | write an adapter | [`adapter`] |
 //! | read more, with examples | [`guide`] |
@@ -116,7 +116,7 @@ pub use classify::{Classify, Errors, ErrorsFail, FailureIf, errors, failure_if};
 pub use clock::Clock;
 #[cfg(feature = "test-util")]
 pub use clock::ManualClock;
-pub use collect::{History, Sight, TransitionCount, Watch, Watched};
+pub use collect::{BreakerSample, Collection, Collector, History, TransitionCount};
 pub use config::{
     Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
     ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Opening, Trip, TripKind, Window, WindowKind,

@@ -4,31 +4,31 @@ use std::sync::{Arc, Weak};
 use crate::breaker::{CircuitBreaker, Inner};
 use crate::totals::Totals;
 
-/// Totals by name, which never fall.
+/// Totals by name, which never decrease.
 ///
-/// The totals of a breaker begin at zero, so those of a name would fall when it comes back with a new
-/// breaker. Here they go on from what its predecessor had reached.
+/// The totals of a breaker start at zero, so that those of a name would decrease when it comes back with a
+/// new breaker. Here they continue from the totals of its predecessors.
 #[derive(Default)]
 pub(super) struct Cumulative {
-    lines: HashMap<Arc<str>, Line>,
+    names: HashMap<Arc<str>, Named>,
     round: u64,
 }
 
-struct Line {
-    /// Weak: a breaker that is looked at can still be evicted.
+struct Named {
+    /// Weak, so that the breaker can still be evicted.
     breaker: Weak<Inner>,
-    /// What the name's earlier breakers had reached, but those that could be put back.
+    /// Accumulated totals of earlier breakers of this name, excluding those still alive.
     before: Totals,
-    /// Earlier breakers that somebody still holds, and what each had reached.
+    /// Earlier breakers that are still alive and can be inserted again, each with its last totals.
     replaced: Vec<(Weak<Inner>, Totals)>,
-    /// What this one had reached when it was last looked at.
+    /// The totals of the current breaker in the last round that had it.
     reached: Totals,
-    /// The last round in which it was there.
+    /// The last round that had the name.
     seen: u64,
 }
 
-impl Line {
-    /// The name has another breaker now: a new one, or one that it had before.
+impl Named {
+    /// Replaces the breaker of the name by a new one, or by one that it had before.
     fn replace(&mut self, by: Weak<Inner>) {
         let replaced = std::mem::replace(&mut self.breaker, by);
         self.replaced.push((replaced, self.reached));
@@ -42,53 +42,53 @@ impl Line {
     }
 }
 
-/// So many names that are gone are remembered at least.
+/// The minimum number of removed names that are remembered.
 const GONE: usize = 1_000;
 
 impl Cumulative {
-    /// Begins a round, in which every breaker there is will be told.
+    /// Begins a round, in which [`carry`](Self::carry) is called for every breaker.
     pub(super) fn begin_round(&mut self) {
         self.round += 1;
     }
 
-    /// The totals of this breaker's name, given its own.
+    /// Returns the totals of the name of `breaker`, whose own totals are `reached`.
     pub(super) fn carry(&mut self, breaker: &CircuitBreaker, reached: Totals) -> Totals {
         let weak = breaker.weak();
-        let line = self.lines.entry(Arc::clone(breaker.inner().name())).or_insert_with(|| Line {
+        let named = self.names.entry(Arc::clone(breaker.inner().name())).or_insert_with(|| Named {
             breaker: weak.clone(),
             before: Totals::default(),
             replaced: Vec::new(),
             reached,
             seen: self.round,
         });
-        if !line.breaker.ptr_eq(&weak) {
-            line.replace(weak);
+        if !named.breaker.ptr_eq(&weak) {
+            named.replace(weak);
         }
-        (line.reached, line.seen) = (reached, self.round);
-        line.replaced.iter().fold(line.before.plus(&reached), |sum, (_, reached)| sum.plus(reached))
+        (named.reached, named.seen) = (reached, self.round);
+        named.replaced.iter().fold(named.before.plus(&reached), |sum, (_, reached)| sum.plus(reached))
     }
 
-    /// Ends a round: the names that were there in the last one and are not any more.
+    /// Ends a round, and returns the names that the previous round had and this one does not.
     ///
-    /// Names that are gone are remembered, because they may come back; the longest gone are forgotten
-    /// when they are more than those that are there (and a thousand).
+    /// Removed names are remembered, because they can come back. If there are more of them than of current
+    /// names (and more than [`GONE`]), the names that were removed longest ago are forgotten.
     pub(super) fn end_round(&mut self) -> Vec<Arc<str>> {
-        let just_gone = |line: &Line| line.seen + 1 == self.round;
-        let left = self.lines.iter().filter(|(_, line)| just_gone(line)).map(|(name, _)| Arc::clone(name));
+        let just_gone = |named: &Named| named.seen + 1 == self.round;
+        let left = self.names.iter().filter(|(_, named)| just_gone(named)).map(|(name, _)| Arc::clone(name));
         let left: Vec<_> = left.collect();
-        let gone = self.lines.values().map(|line| line.seen).filter(|&seen| seen != self.round);
+        let gone = self.names.values().map(|named| named.seen).filter(|&seen| seen != self.round);
         let mut gone: Vec<u64> = gone.collect();
-        let room = GONE.max(self.lines.len() - gone.len());
+        let room = GONE.max(self.names.len() - gone.len());
         if gone.len() > room {
             gone.sort_unstable();
             let oldest_kept = gone[gone.len() - room];
-            self.lines.retain(|_, line| line.seen >= oldest_kept);
+            self.names.retain(|_, named| named.seen >= oldest_kept);
         }
         left
     }
 
     pub(super) fn knows(&self, name: &str) -> bool {
-        self.lines.contains_key(name)
+        self.names.contains_key(name)
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_told_gone_once() {
+    fn a_removed_name_is_reported_once() {
         let mut cumulative = Cumulative::default();
         let (a, b) = (called("a", 1), called("b", 1));
         round(&mut cumulative, &[&a, &b]);
@@ -160,19 +160,19 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_gone_are_forgotten_first_and_what_is_there_never() {
+    fn names_removed_longest_ago_are_forgotten_first() {
         let mut cumulative = Cumulative::default();
         let stays = called("stays", 1);
         for n in 0..3 * GONE {
             round(&mut cumulative, &[&stays, &called(&n.to_string(), 1)]);
         }
-        assert!(cumulative.lines.len() <= GONE + 2, "{} lines", cumulative.lines.len());
+        assert!(cumulative.names.len() <= GONE + 2, "{} names", cumulative.names.len());
         assert!(cumulative.knows("stays"));
         assert!(cumulative.knows(&(3 * GONE - 1).to_string()));
         assert!(!cumulative.knows("0"));
     }
 
-    /// The successes of each of these breakers' names.
+    /// Plays a round, and returns the successes of the name of each breaker.
     fn round(cumulative: &mut Cumulative, breakers: &[&CircuitBreaker]) -> Vec<u64> {
         cumulative.begin_round();
         let carry =

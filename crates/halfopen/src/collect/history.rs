@@ -1,17 +1,17 @@
-use crate::registry::Registry;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::breaker::CircuitBreaker;
 use crate::observe::{Event, Interest, Listener, StateChange};
+use crate::registry::Registry;
 use crate::sync::{Mutex, lock};
 
-/// The last changes of state, for whoever asks afterwards what happened.
+/// The last transitions, for an analysis after an incident.
 ///
-/// Cheap to clone; every clone is the same history. It keeps a fixed number of changes, each with its
-/// reasons and the counts it was decided on; a new one pushes out the oldest. It hears neither calls
-/// nor rejections: a call costs as much as without it.
+/// Keeps a fixed number of transitions, each with its reasons and the counts at that moment. A new
+/// transition replaces the oldest. Clones are cheap and share the history. It subscribes neither to calls
+/// nor to rejections, so that it adds no cost to a call.
 ///
 /// # Examples
 ///
@@ -45,10 +45,10 @@ struct Kept {
 }
 
 impl Registry {
-    /// Remembers from now on the last changes of state of all breakers, those to come included, at most
-    /// so many and at least one.
+    /// Returns a history of the last transitions of all breakers, present and future. Its capacity is `last`,
+    /// and at least one.
     ///
-    /// It goes on as long as the registry lives. A history of some breakers alone is made with
+    /// It is updated for as long as the registry lives. For a history of some of the breakers, use
     /// [`History::new`].
     pub fn keep_history(&self, last: usize) -> History {
         let history = History::new(last);
@@ -58,27 +58,27 @@ impl Registry {
 }
 
 impl History {
-    /// An empty history, to be subscribed to breakers; it keeps so many changes, at least one.
+    /// Creates an empty history with capacity `last`, and at least one. Subscribe it to breakers.
     pub fn new(last: usize) -> History {
         History(Arc::new(Ring { capacity: last.max(1), kept: Mutex::default() }))
     }
 
-    /// What is remembered, the oldest first.
+    /// Returns the transitions in the history, the oldest first.
     ///
-    /// The changes of one breaker are in their order; those of different breakers are in the order in
-    /// which they were heard.
+    /// The transitions of one breaker are in their order. Those of different breakers are in the order in
+    /// which they were delivered.
     pub fn changes(&self) -> Vec<StateChange> {
         lock(&self.0.kept).changes.iter().cloned().collect()
     }
 
-    /// What is remembered of the breaker with this name, the oldest first.
+    /// Returns the transitions of the breaker with this name, the oldest first.
     pub fn changes_of(&self, name: &str) -> Vec<StateChange> {
         let kept = lock(&self.0.kept);
         kept.changes.iter().filter(|change| &*change.name == name).cloned().collect()
     }
 
-    /// How many changes have been pushed out by younger ones: if none, what is remembered is all there
-    /// was.
+    /// Returns the number of transitions that were replaced by newer ones. If it is zero, the history is
+    /// complete.
     pub fn pushed_out(&self) -> u64 {
         lock(&self.0.kept).pushed_out
     }

@@ -1,4 +1,4 @@
-//! The collection of what exporters, dashboards and logs show of a registry.
+//! Collects the breakers of a registry for exporters, dashboards and logs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::observe::{Snapshot, Subscription};
 use crate::registry::Registry;
 use crate::sync::{Mutex, lock};
 
-/// Looks at a registry again and again: what exporters of metrics are made of.
+/// Collects the breakers of a registry repeatedly. The basis of exporters of metrics.
 ///
-/// Made by [`Registry::watch`]. Cheap to clone; every clone is the same watch. A call costs as much as
-/// without it, admitted or rejected: it listens to changes of state alone, and reads the rest when
-/// [`look`](Self::look) is called. Being watched keeps no breaker from being evicted.
+/// Created by [`Registry::collector`]. Clones are cheap and share their state. It adds no cost to a call,
+/// admitted or rejected: it subscribes only to transitions, and reads everything else in
+/// [`collect`](Self::collect). It does not prevent the eviction of idle breakers.
 ///
 /// # Examples
 ///
@@ -30,16 +30,16 @@ use crate::sync::{Mutex, lock};
 /// use halfopen::Registry;
 ///
 /// let registry = Registry::new();
-/// let watch = registry.watch();
+/// let collector = registry.collector();
 /// registry.get_or_create("payments").trip();
 ///
-/// for breaker in watch.look().breakers {
-///     println!("{}, {} calls since ever", breaker.snapshot, breaker.snapshot.totals.calls());
+/// for breaker in collector.collect().breakers {
+///     println!("{}, {} calls in total", breaker.snapshot, breaker.snapshot.totals.calls());
 ///     assert_eq!(breaker.transitions[0].reason, "manual");
 /// }
 /// ```
 #[derive(Clone)]
-pub struct Watch(Arc<Shared>);
+pub struct Collector(Arc<Shared>);
 
 struct Shared {
     registry: Registry,
@@ -48,44 +48,45 @@ struct Shared {
     _subscription: Subscription,
 }
 
-/// What one look at a registry has seen.
+/// The breakers of a registry, as returned by [`Collector::collect`].
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Sight {
-    /// Every breaker, in the order of their names.
-    pub breakers: Vec<Watched>,
-    /// The names that the look before saw and this one does not.
+pub struct Collection {
+    /// All breakers, sorted by name.
+    pub breakers: Vec<BreakerSample>,
+    /// The names that were part of the previous collection and are not part of this one.
     pub gone: Vec<Arc<str>>,
-    /// How often a new name found the registry full and got a breaker outside it.
+    /// The number of new names for which the registry was full, so that their breakers are not part of it.
     pub overflowed: u64,
-    /// How many breakers have been forgotten because nobody used them.
+    /// The number of idle breakers that the registry has evicted.
     pub evicted: u64,
 }
 
-/// One breaker, as a look has seen it.
+/// A breaker in a [`Collection`].
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
-pub struct Watched {
-    /// The breaker at this moment, with the totals of its **name**.
+pub struct BreakerSample {
+    /// The snapshot of the breaker, with the totals of its **name**.
     ///
-    /// When a name comes back with a new breaker, its totals go on from what the look before the
-    /// exchange saw: no total ever falls. (Of names that are gone, as many as there are breakers, and at
-    /// least a thousand, are remembered for that.)
+    /// If a name comes back with a new breaker, its totals continue from those of the previous collection, so
+    /// that no total decreases. Totals of removed names are kept for at least 1,000 names, or as many as there
+    /// are breakers, whichever is more.
     pub snapshot: Snapshot,
-    /// How often it went where and why, since the watch began.
+    /// The number of transitions by states and reason, since the collector was created.
     ///
-    /// What has happened comes first. After it come, with a count of zero, the changes that its rules
-    /// and its probes will make one day, so that a counter made of each begins before it grows.
+    /// Transitions that have happened come first. They are followed, with a count of zero, by those that the
+    /// rules and the probes of the breaker can cause, so that the series of each exists before its first
+    /// increase.
     pub transitions: Vec<TransitionCount>,
 }
 
 impl Registry {
-    /// Begins to watch the breakers of this registry, those to come included.
+    /// Returns a collector of all breakers of this registry, present and future.
     ///
-    /// It ends when the last clone of the watch is dropped.
-    pub fn watch(&self) -> Watch {
+    /// Its subscription ends when the last clone is dropped.
+    pub fn collector(&self) -> Collector {
         let transitions = Arc::new(Transitions::default());
-        Watch(Arc::new(Shared {
+        Collector(Arc::new(Shared {
             registry: self.clone(),
             cumulative: Mutex::new(Cumulative::default()),
             _subscription: self.subscribe(Arc::clone(&transitions)),
@@ -94,32 +95,33 @@ impl Registry {
     }
 }
 
-impl Watch {
-    /// Everything at this moment; each breaker's snapshot is of its own moment.
-    pub fn look(&self) -> Sight {
+impl Collector {
+    /// Takes a snapshot of every breaker, one after the other.
+    pub fn collect(&self) -> Collection {
         let Shared { registry, transitions, cumulative, .. } = &*self.0;
         let mut cumulative = lock(cumulative);
-        // Before the breakers: a name that is counted by now and not among them is gone.
+        // Read before the breakers, so that a name that is counted here and not found among them is gone. In the
+        // opposite order it could be a breaker that was created in between.
         let counted = transitions.names();
         cumulative.begin_round();
         let breakers =
-            registry.breakers().iter().map(|breaker| self.watched(&mut cumulative, breaker)).collect();
+            registry.breakers().iter().map(|breaker| self.sample(&mut cumulative, breaker)).collect();
         let gone = cumulative.end_round();
         counted.iter().filter(|name| !cumulative.knows(name)).for_each(|name| transitions.forget(name));
         let (overflowed, evicted) = registry.overflowed_and_evicted();
-        Sight { breakers, gone, overflowed, evicted }
+        Collection { breakers, gone, overflowed, evicted }
     }
 
-    fn watched(&self, cumulative: &mut Cumulative, breaker: &CircuitBreaker) -> Watched {
+    fn sample(&self, cumulative: &mut Cumulative, breaker: &CircuitBreaker) -> BreakerSample {
         let snapshot = breaker.snapshot();
         let totals = cumulative.carry(breaker, snapshot.totals);
         let transitions = self.0.transitions.of(breaker);
-        Watched { snapshot: Snapshot { totals, ..snapshot }, transitions }
+        BreakerSample { snapshot: Snapshot { totals, ..snapshot }, transitions }
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for Collector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Watch").field(&self.0.registry).finish()
+        f.debug_tuple("Collector").field(&self.0.registry).finish()
     }
 }

@@ -9,7 +9,7 @@ use crate::reason::TripReason;
 use crate::sync::{Mutex, lock};
 use crate::word::State;
 
-/// How often one breaker went from one state to another for one reason.
+/// The number of transitions of a breaker between two states for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -18,23 +18,25 @@ pub struct TransitionCount {
     pub from: State,
     /// The state it entered.
     pub to: State,
-    /// Why, as by [`StateChange::why`].
+    /// The reason, as returned by [`StateChange::why`].
     pub reason: Cow<'static, str>,
-    /// How often; zero of a change that the breaker has yet to make for the first time.
+    /// The number of transitions. Zero for one that has not happened yet.
     pub count: u64,
 }
 
-/// Counts the changes of state it hears of, by breaker, states and reason.
+/// Counts the transitions of all breakers, by breaker, states and reason.
 #[derive(Default)]
 pub(super) struct Transitions(Mutex<HashMap<Arc<str>, Vec<TransitionCount>>>);
 
 impl Transitions {
-    /// What was counted of this breaker, in the order in which each first happened, and after it, at
-    /// zero, what it can be foreseen to do one day: a series that begins with its first change hides it
-    /// from whoever asks for the increase.
+    /// Returns the counts of a breaker in the order in which each transition first happened, followed by the
+    /// transitions that are expected of it, with a count of zero.
+    ///
+    /// Without the zeros a series would begin at one, and a query for its increase would miss the first
+    /// transition.
     pub(super) fn of(&self, breaker: &CircuitBreaker) -> Vec<TransitionCount> {
         let mut counts = lock(&self.0).get(breaker.name()).cloned().unwrap_or_default();
-        for (from, to, reason) in foreseen(breaker) {
+        for (from, to, reason) in expected(breaker) {
             if !counts.iter().any(|seen| seen.is(from, to, reason)) {
                 counts.push(TransitionCount { from, to, reason: Cow::Borrowed(reason), count: 0 });
             }
@@ -42,7 +44,7 @@ impl Transitions {
         counts
     }
 
-    /// The breakers of which anything was counted.
+    /// Returns the names of the breakers with counts.
     pub(super) fn names(&self) -> Vec<Arc<str>> {
         lock(&self.0).keys().cloned().collect()
     }
@@ -68,8 +70,8 @@ impl TransitionCount {
     }
 }
 
-/// The changes that a breaker makes by itself, for one reason each.
-fn foreseen(breaker: &CircuitBreaker) -> Vec<(State, State, &'static str)> {
+/// Returns the transitions that a breaker can make without an operator, one for each reason.
+fn expected(breaker: &CircuitBreaker) -> Vec<(State, State, &'static str)> {
     let config = breaker.config();
     let rules = config.trip().iter().map(|rule| reason_of(rule.kind()));
     let own = breaker.inner().custom().first().map(|_| TripReason::Custom);

@@ -1,4 +1,4 @@
-//! What exporters see.
+//! The collection that exporters are based on.
 #![cfg(feature = "test-util")]
 
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use halfopen::{
-    CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, Interest, Listener, Registry,
-    TransitionCount, Trip, Watch, Watched,
+    BreakerSample, CircuitBreaker, CircuitBreakerConfig, Clock, Collector, Event, HalfOpen, Interest,
+    Listener, Registry, TransitionCount, Trip,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ fn every_way_round_has_its_reason() {
         .build()
         .unwrap();
     let registry = Registry::builder().default_config(config).clock(clock).build();
-    let watch = registry.watch();
+    let collector = registry.collector();
     let breaker = registry.get_or_create("api");
 
     fail(&breaker, 2);
@@ -36,7 +36,7 @@ fn every_way_round_has_its_reason() {
     breaker.reset();
 
     assert_eq!(
-        transitions(&watch, "api"),
+        transitions(&collector, "api"),
         [
             "closed open consecutive_failures+failure_rate 1",
             "open half_open wait_over 3",
@@ -57,7 +57,7 @@ fn a_change_that_can_be_foreseen_is_there_before_it_happens() {
         .trip(Trip::failure_rate(0.9).minimum_calls(9))
         .trip(Trip::slow_call_rate(0.9, SECOND).minimum_calls(9));
     let registry = Registry::new();
-    let watch = registry.watch();
+    let collector = registry.collector();
     let own_rule = CircuitBreaker::builder("api").config(rules.build().unwrap()).ready_to_trip(|_| false);
     let breaker = own_rule.clock(clock).build();
     registry.insert(breaker.clone()).unwrap();
@@ -72,12 +72,12 @@ fn a_change_that_can_be_foreseen_is_there_before_it_happens() {
         "half_open open probe_failed 0",
         "half_open open probe_timed_out 0",
     ];
-    assert_eq!(all_transitions(&watch, "api"), foreseen);
+    assert_eq!(all_transitions(&collector, "api"), foreseen);
 
     fail(&breaker, 2);
 
-    assert_eq!(all_transitions(&watch, "api")[0], "closed open consecutive_failures 1");
-    assert_eq!(all_transitions(&watch, "api")[1..], foreseen[1..], "and not once more at zero");
+    assert_eq!(all_transitions(&collector, "api")[0], "closed open consecutive_failures 1");
+    assert_eq!(all_transitions(&collector, "api")[1..], foreseen[1..], "and not once more at zero");
 }
 
 #[test]
@@ -105,43 +105,43 @@ fn every_call_has_one_outcome_and_all_of_them_add_up() {
 fn totals_are_of_the_name_and_never_fall() {
     let (clock, hands) = Clock::manual();
     let registry = Registry::builder().idle_after(60 * SECOND).clock(clock).build();
-    let watch = registry.watch();
+    let collector = registry.collector();
     fail(&registry.get_or_create("api"), 1);
-    assert_eq!(seen(&watch, "api").unwrap().snapshot.totals.failures, 1);
+    assert_eq!(seen(&collector, "api").unwrap().snapshot.totals.failures, 1);
 
     hands.advance(120 * SECOND);
-    assert_eq!(registry.evict_idle(), 1, "being watched keeps no breaker");
-    let sight = watch.look();
-    assert_eq!((sight.gone, sight.evicted), (vec![Arc::from("api")], 1));
+    assert_eq!(registry.evict_idle(), 1, "being sample keeps no breaker");
+    let collection = collector.collect();
+    assert_eq!((collection.gone, collection.evicted), (vec![Arc::from("api")], 1));
 
     fail(&registry.get_or_create("api"), 2);
-    assert_eq!(seen(&watch, "api").unwrap().snapshot.totals.failures, 3);
+    assert_eq!(seen(&collector, "api").unwrap().snapshot.totals.failures, 3);
     assert_eq!(registry.get("api").unwrap().snapshot().totals.failures, 2);
 }
 
 #[test]
-fn what_never_was_seen_leaves_nothing() {
+fn a_name_never_collected_leaves_no_counts() {
     let registry = Registry::new();
-    let watch = registry.watch();
+    let collector = registry.collector();
     registry.get_or_create("api").trip();
     registry.remove("api");
-    watch.look();
+    collector.collect();
     registry.get_or_create("api");
-    assert_eq!(transitions(&watch, "api"), Vec::<String>::new());
+    assert_eq!(transitions(&collector, "api"), Vec::<String>::new());
 }
 
 #[test]
 fn names_that_find_no_room_are_counted() {
     let registry = Registry::builder().capacity(1).build();
-    let watch = registry.watch();
+    let collector = registry.collector();
     registry.get_or_create("a");
     registry.get_or_create("b").trip();
-    let sight = watch.look();
-    assert_eq!((sight.breakers.len(), sight.overflowed), (1, 1));
+    let collection = collector.collect();
+    assert_eq!((collection.breakers.len(), collection.overflowed), (1, 1));
 }
 
 #[test]
-fn a_listener_that_wants_no_rejections_hears_none_and_the_others_hear_all() {
+fn rejections_go_to_interested_listeners_only() {
     let (changes, everything) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
     let breaker = CircuitBreaker::builder("api").build();
     breaker.subscribe(ChangesOnly(Arc::clone(&changes))).forget();
@@ -196,18 +196,18 @@ fn fail(breaker: &CircuitBreaker, calls: u32) {
     }
 }
 
-fn seen(watch: &Watch, name: &str) -> Option<Watched> {
-    watch.look().breakers.into_iter().find(|breaker| &*breaker.snapshot.name == name)
+fn seen(collector: &Collector, name: &str) -> Option<BreakerSample> {
+    collector.collect().breakers.into_iter().find(|breaker| &*breaker.snapshot.name == name)
 }
 
 /// What has happened.
-fn transitions(watch: &Watch, name: &str) -> Vec<String> {
-    all_transitions(watch, name).into_iter().filter(|told| !told.ends_with(" 0")).collect()
+fn transitions(collector: &Collector, name: &str) -> Vec<String> {
+    all_transitions(collector, name).into_iter().filter(|told| !told.ends_with(" 0")).collect()
 }
 
-fn all_transitions(watch: &Watch, name: &str) -> Vec<String> {
+fn all_transitions(collector: &Collector, name: &str) -> Vec<String> {
     let tell = |seen: &TransitionCount| {
         format!("{} {} {} {}", seen.from.as_str(), seen.to.as_str(), seen.reason, seen.count)
     };
-    seen(watch, name).expect("it is there").transitions.iter().map(tell).collect()
+    seen(collector, name).expect("it is there").transitions.iter().map(tell).collect()
 }
