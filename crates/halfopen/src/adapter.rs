@@ -1,9 +1,10 @@
-//! The seam for adapters: what a middleware, a waiting layer or an exporter needs and a caller does not.
+//! The interface for adapters: functions that a middleware, a waiting layer or an exporter needs and a caller
+//! does not.
 //!
-//! A caller takes a permit or makes a call; an adapter sometimes has to ask before there is a call
-//! ([`refusal`]), to hand a rejection to a call that is made later ([`reject`]), or to wait for the moment
-//! at which calls pass again ([`refusal_for`], [`Signal::ProbeEnded`]). The functions take the breaker as
-//! an argument, so that the list of a breaker's methods stays the caller's.
+//! A caller acquires a permit or makes a call. An adapter sometimes has to ask before there is a call
+//! ([`refusal`]), to return a rejection to a call that is made later ([`reject`]), or to wait for the time
+//! at which calls are admitted again ([`refusal_for`], [`Signal::ProbeEnded`]). The functions take the breaker
+//! as an argument, so that the methods of a breaker are those that callers use.
 //!
 //! # Examples
 //!
@@ -40,17 +41,18 @@ pub use crate::text::{Printable, is_printable};
 
 /// Returns why a call made now would be rejected, or [`None`] if it would be admitted.
 ///
-/// The same question as [`CircuitBreaker::check`]; the answer is cheap to keep and to copy. Nothing is
-/// taken or counted.
+/// Evaluates the same condition as [`CircuitBreaker::check`], but the result is cheap to store and to copy.
+/// No permit is taken, and nothing is counted.
 #[inline]
 pub fn refusal(breaker: &CircuitBreaker) -> Option<Refusal> {
     breaker.refusal()
 }
 
-/// Returns the [`refusal`] and how long it holds if only time passes; [`None`] for the time if time alone
+/// Returns the [`refusal`] and the time until it ends by itself, or [`None`] for the time if time alone
 /// does not end it.
 ///
-/// Both belong to one moment. Read one after the other, a wait that ends in between would be neither.
+/// Both are read at the same moment. Read one after the other, they would not fit together if the wait ended in
+/// between.
 ///
 /// # Examples
 ///
@@ -72,10 +74,10 @@ pub fn refusal_for(breaker: &CircuitBreaker) -> Option<(Refusal, Option<Duration
     breaker.refusal_for()
 }
 
-/// The same as [`refusal_for`], with the moment on the breaker's own clock ([`CircuitBreaker::now`]) at which
-/// time alone ends the refusal.
+/// Like [`refusal_for`], but returns the instant on the breaker's own clock ([`CircuitBreaker::now`]) at which
+/// the refusal ends by itself.
 ///
-/// Two answers with the same moment are about the same wait, whatever time has passed between them.
+/// Two results with the same instant belong to the same wait, however much time has passed between them.
 ///
 /// # Examples
 ///
@@ -116,7 +118,8 @@ pub fn acquire_if_closed(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
 /// Returns a permit if the breaker admits a call now, otherwise [`None`]; a refusal is neither counted nor
 /// reported to listeners.
 ///
-/// For adapters that record an outcome for which no caller requested a permit, so that no caller is rejected.
+/// Intended for adapters that record an outcome for which no caller requested a permit, so that no caller is
+/// rejected.
 ///
 /// # Examples
 ///
@@ -134,11 +137,11 @@ pub fn acquire_if_permitted(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
     breaker.acquire_if_permitted()
 }
 
-/// The same as [`CircuitBreaker::try_acquire_owned`], but moves the handle into the permit.
+/// Like [`CircuitBreaker::try_acquire_owned`], but moves the handle into the permit instead of cloning it.
 ///
 /// # Errors
 ///
-/// As [`CircuitBreaker::try_acquire`].
+/// Returns the same errors as [`CircuitBreaker::try_acquire`].
 #[inline]
 pub fn into_permit(breaker: CircuitBreaker) -> Result<OwnedPermit, Rejected> {
     breaker.into_permit()

@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::error::rejection;
 use crate::outcome::Outcome;
 
-/// Says how a call ended, from its result.
+/// Determines the outcome of a call from its result.
 ///
-/// Any `Fn(&Result<T, E>) -> Outcome` is one. It only borrows the result and runs on the path of
-/// every call, so it should not allocate. If it panics, the panic is caught and counted and the
-/// default holds: `Ok` is a success, `Err` a failure.
+/// Implemented for every `Fn(&Result<T, E>) -> Outcome`. A classifier borrows the result and runs on the path of
+/// every call, so it should not allocate. A panic in it is caught and counted, and the
+/// default applies: `Ok` is a success, `Err` a failure.
 ///
 /// # Examples
 ///
@@ -29,27 +29,27 @@ use crate::outcome::Outcome;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not classify `Result<{T}, {E}>`",
     label = "not a classifier of results with the value `{T}` and the error `{E}`",
-    note = "any `Fn(&Result<{T}, {E}>) -> halfopen::Outcome` is one; a closure may need its argument's type written",
-    note = "a ready-made classifier takes certain error types only: map the error to one of them (a `BoxError`, say) below the breaker, or ask the classifier from a closure"
+    note = "any `Fn(&Result<{T}, {E}>) -> halfopen::Outcome` is a classifier; a closure may need a type annotation on its argument",
+    note = "the classifiers of the adapters accept only certain error types: map the error to one of them (such as `BoxError`) below the breaker, or call the classifier from a closure"
 )]
 pub trait Classify<T, E> {
-    /// How the call with this result ended.
+    /// Returns the outcome of the call with this result.
     fn classify(&self, result: &Result<T, E>) -> Outcome;
 
-    /// How long the other side asked us to stay away, if it did.
+    /// Returns the time for which the server asked its clients to stay away, if it did.
     ///
-    /// Asked only of a failure. The hint can lengthen the wait of the opening that this failure
+    /// Called only for failures. The hint can lengthen the wait of the opening that this failure
     /// causes, up to [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max), and never shortens it.
     fn retry_after(&self, result: &Result<T, E>) -> Option<Duration> {
         let _ = result;
         None
     }
 
-    /// Returns a short text of a failure, for [`Rejected::last_error`](crate::Rejected::last_error).
+    /// Returns a short description of a failure, for [`Rejected::last_error`](crate::Rejected::last_error).
     ///
-    /// Called only of a failure that opens the breaker, also as a failed probe, and after it has opened: no
-    /// other call pays for it. The text is cut at 256 characters, and control characters are replaced; it should
-    /// hold nothing that a caller must not see. A panic is caught and counted, and no text is kept.
+    /// Called only for a failure that has opened the breaker, a failed probe included, so other calls do not pay
+    /// for it. The text is cut at 256 characters, and control characters are replaced. It must not contain
+    /// anything that callers may not see. A panic is caught and counted, and no text is stored.
     ///
     /// # Examples
     ///
@@ -89,7 +89,7 @@ impl<T, E, F: Fn(&Result<T, E>) -> Outcome> Classify<T, E> for F {
     }
 }
 
-// `Arc<C>` is no `Fn`, so a shared classifier needs its own impl.
+// `Arc<C>` does not implement `Fn`, so a shared classifier needs its own impl.
 impl<T, E, C: Classify<T, E> + ?Sized> Classify<T, E> for Arc<C> {
     fn classify(&self, result: &Result<T, E>) -> Outcome {
         (**self).classify(result)
@@ -104,7 +104,7 @@ impl<T, E, C: Classify<T, E> + ?Sized> Classify<T, E> for Arc<C> {
     }
 }
 
-/// What holds where nobody says otherwise: `Ok` is a success, every `Err` a failure.
+/// The default classifier: `Ok` is a success, every `Err` a failure.
 ///
 /// # Examples
 ///
@@ -123,10 +123,11 @@ impl<T, E> Classify<T, E> for ErrorsFail {
     }
 }
 
-/// `Ok` is a success and `Err` a failure, but a rejection by a breaker further in is ignored.
+/// Returns a classifier for which `Ok` is a success and `Err` a failure, except that a rejection by an inner breaker
+/// is ignored.
 ///
-/// For calls that go through another breaker on the way: its "no" says nothing new about the
-/// dependency. The rejection is looked for as by [`rejection`].
+/// Intended for calls that go through another breaker: its rejection is no new evidence about the
+/// dependency. It is found as by [`rejection`].
 ///
 /// # Examples
 ///
@@ -146,7 +147,7 @@ pub fn errors() -> Errors {
     Errors
 }
 
-/// The classifier that [`errors`] gives.
+/// The classifier that [`errors`] returns.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Errors;
 
@@ -160,7 +161,7 @@ impl<T, E: Error + 'static> Classify<T, E> for Errors {
     }
 }
 
-/// Only the errors this says true for are failures; every other `Err` is an answer, and a success.
+/// Returns a classifier for which an `Err` is a failure if `is_failure` returns true for it, and a success otherwise.
 ///
 /// # Examples
 ///
@@ -177,7 +178,7 @@ pub fn failure_if<E, F: Fn(&E) -> bool>(is_failure: F) -> FailureIf<F> {
     FailureIf(is_failure)
 }
 
-/// The classifier that [`failure_if`] gives.
+/// The classifier that [`failure_if`] returns.
 #[derive(Clone, Copy, Debug)]
 pub struct FailureIf<F>(F);
 

@@ -1,9 +1,9 @@
-//! The numbers that rules are evaluated on.
+//! The numbers on which rules are evaluated.
 
-/// What one visit to a state has recorded: the numbers the rules are asked about.
+/// The numbers on which rules are evaluated, of one visit to a state.
 ///
 /// In closed and metrics-only these are the calls in the window, in half-open the probes of this
-/// visit, in open those at the moment it opened. `calls == successes + failures` always holds.
+/// visit, in open the counts that opened the breaker. `calls == successes + failures` always holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -14,21 +14,21 @@ pub struct Counts {
     pub failures: u64,
     /// Calls that succeeded.
     pub successes: u64,
-    /// Calls that took `slow_after` or longer, however they ended; zero without a slow-call rule.
+    /// Calls that took `slow_after` or longer, both successes and failures; zero without a slow-call rule.
     pub slow: u64,
-    /// Failures since the last success; does not expire with a sliding window.
+    /// Failures since the last success; they do not expire with a sliding window.
     pub consecutive_failures: u64,
     /// Successes since the last failure.
     pub consecutive_successes: u64,
 }
 
 impl Counts {
-    /// The share of the calls that failed, from 0 to 1; none without calls.
+    /// Returns the share of the calls that failed, from 0 to 1, or [`None`] if there are no calls.
     pub fn failure_rate(&self) -> Option<f64> {
         rate(self.failures, self.calls)
     }
 
-    /// The share of the calls that were slow, from 0 to 1; none without calls.
+    /// Returns the share of the calls that were slow, from 0 to 1, or [`None`] if there are no calls.
     pub fn slow_call_rate(&self) -> Option<f64> {
         rate(self.slow, self.calls)
     }
@@ -42,7 +42,7 @@ pub(crate) fn share(parts_per_billion: u32) -> f64 {
     f64::from(parts_per_billion) / 1e9
 }
 
-/// The inverse of [`share`], to the last of its parts.
+/// The exact inverse of [`share`].
 pub(crate) fn parts_per_billion(share: f64) -> u32 {
     (share * 1e9).round() as u32
 }

@@ -2,29 +2,29 @@
 
 /// How a call ended, as its caller reports it.
 ///
-/// What the breaker records beside these (abandoned, late, slow) is in [`Ended`](crate::Ended) and
-/// [`Totals`](crate::Totals). More kinds may be added: a function that needs to know only whether a call
-/// failed uses [`is_failure`](Self::is_failure).
+/// The outcomes that only the breaker itself records (abandoned, late) are in [`Ended`](crate::Ended); the counts of
+/// all of them are in [`Totals`](crate::Totals). Variants may be added: to test whether a call failed, use
+/// [`is_failure`](Self::is_failure).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The dependency did its work, even if its answer was "no such thing".
+    /// The dependency did its work, even if its response was negative, such as "not found".
     Success,
     /// The dependency is to blame: an error, a timeout, an overload.
     Failure,
     /// A failure by which the dependency limits its callers: HTTP 429, gRPC `RESOURCE_EXHAUSTED`, or a 503
     /// with a `Retry-After`.
     ///
-    /// Rules treat it as [`Failure`](Self::Failure) in every respect; it is counted apart in
-    /// [`Totals::throttled`](crate::Totals::throttled) as well.
+    /// Rules treat it as [`Failure`](Self::Failure) in every respect. It is counted in
+    /// [`Totals::throttled`](crate::Totals::throttled) in addition.
     Throttled,
-    /// No evidence about the dependency; counts in no window and frees the slot of a probe.
+    /// No evidence about the dependency: the call is recorded in no window, and a probe's slot is freed.
     Ignored,
 }
 
 impl Outcome {
-    /// Returns true if a breaker of rules counts this outcome as a failure: [`Failure`](Self::Failure) and
+    /// Returns true if the rules count this outcome as a failure: [`Failure`](Self::Failure) and
     /// [`Throttled`](Self::Throttled).
     ///
     /// # Examples
@@ -44,7 +44,7 @@ impl Outcome {
     }
 }
 
-/// What became of a permit.
+/// How a permit ended, as the breaker has recorded it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -53,16 +53,16 @@ pub enum Ended {
     Success,
     /// The call failed.
     Failure,
-    /// The call said nothing about the dependency.
+    /// The outcome was no evidence about the dependency.
     Ignored,
-    /// The permit was dropped without a word.
+    /// The permit was dropped without a report.
     Abandoned,
-    /// The state it was admitted in had ended before it did.
+    /// The call ended after the visit that admitted it.
     Late,
 }
 
 impl Ended {
-    /// The word for it in documents and labels: `success`, `failure`, `ignored`, `abandoned`, `late`.
+    /// Returns the name in documents and labels: `success`, `failure`, `ignored`, `abandoned`, `late`.
     pub fn as_str(self) -> &'static str {
         match self {
             Ended::Success => "success",
@@ -74,7 +74,7 @@ impl Ended {
     }
 }
 
-/// How a permit ends, before the breaker has judged it.
+/// How a permit ends, before the breaker has evaluated its epoch, its age and its duration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
     Success,

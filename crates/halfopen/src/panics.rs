@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// ```
 #[inline]
 pub fn catch_panic<T>(user_code: impl FnOnce() -> T) -> Option<T> {
-    // The state that a panic may leave half changed is the user's own; ours is not borrowed.
+    // Only the user's own state can be left inconsistent by a panic; the closure borrows none of ours.
     match catch_unwind(AssertUnwindSafe(user_code)) {
         Ok(answer) => Some(answer),
         Err(payload) => {
@@ -30,7 +30,7 @@ pub fn catch_panic<T>(user_code: impl FnOnce() -> T) -> Option<T> {
 #[cold]
 fn discard(payload: Box<dyn Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        // Leaked: its drop could panic as well, and so on without an end.
+        // Leaked: dropping it could panic again, and so on without end.
         mem::forget(second);
     }
 }
@@ -41,19 +41,19 @@ mod tests {
 
     use super::*;
 
-    /// Panics when it is dropped, as often as told.
+    /// Panics when it is dropped, with a payload that does the same, this many times.
     struct Bomb(u32);
 
     impl Drop for Bomb {
         fn drop(&mut self) {
-            if let Some(left) = self.0.checked_sub(1) {
-                panic_any(Bomb(left));
+            if let Some(remaining) = self.0.checked_sub(1) {
+                panic_any(Bomb(remaining));
             }
         }
     }
 
     #[test]
-    fn no_panic_of_a_payload_gets_out() {
+    fn panics_of_payloads_are_contained() {
         for bombs in 0..3 {
             assert_eq!(catch_panic(|| -> u32 { panic_any(Bomb(bombs)) }), None, "{bombs} bombs");
         }

@@ -10,26 +10,26 @@ use crate::text::Percent;
 #[non_exhaustive]
 #[repr(u8)]
 pub enum TripReason {
-    /// So many failures in a row.
+    /// The number of consecutive failures reached its threshold.
     ConsecutiveFailures,
-    /// So many failures in the window.
+    /// The number of failures in the window reached its threshold.
     FailureCount,
-    /// Too large a share of the calls failed.
+    /// The share of failed calls in the window reached its threshold.
     FailureRate,
-    /// Too large a share of the calls was slow.
+    /// The share of slow calls in the window reached its threshold.
     SlowCallRate,
-    /// The rule given with `ready_to_trip` said so.
+    /// A rule given with `ready_to_trip` returned true.
     Custom,
-    /// Half-open: too many probes failed.
+    /// Too many probes of a half-open breaker failed.
     ProbeFailed,
-    /// Half-open: a probe did not report within `probe_timeout`.
+    /// A probe of a half-open breaker did not report within `probe_timeout`.
     ProbeTimedOut,
-    /// Somebody called a control.
+    /// A control was called, such as [`trip`](crate::CircuitBreaker::trip).
     Manual,
 }
 
 impl TripReason {
-    /// The reason's name in documents and labels: `failure_rate`, `probe_failed`, ..
+    /// Returns the reason's name in documents and labels: `failure_rate`, `probe_failed`, ..
     pub fn as_str(self) -> &'static str {
         match self {
             TripReason::ConsecutiveFailures => "consecutive_failures",
@@ -96,10 +96,11 @@ impl RejectReason {
     }
 }
 
-/// A small set of [`TripReason`]s, in the order in which they are told.
+/// A small set of [`TripReason`]s, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reasons(u8);
 
+/// The order in which reasons are reported.
 const ORDER: [TripReason; 8] = [
     TripReason::ConsecutiveFailures,
     TripReason::FailureCount,
@@ -129,13 +130,13 @@ impl Reasons {
     }
 }
 
-/// Why the breaker opened, in numbers small enough to ride in every [`Rejected`](crate::Rejected).
+/// Why the breaker opened, small enough to be stored in every [`Rejected`](crate::Rejected).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cause {
     pub(crate) reasons: Reasons,
-    /// The threshold of the first reason: parts per billion of a rate, else a number of calls.
+    /// The threshold of the first reason: parts per billion for a rate, otherwise a number of calls.
     pub(crate) threshold: u32,
-    /// Failures, slow calls or the run: what was held against the threshold.
+    /// The number compared with the threshold: failures, slow calls or the length of the run.
     pub(crate) part: u32,
     pub(crate) calls: u32,
 }
@@ -145,7 +146,7 @@ impl Cause {
         Cause { reasons: Reasons::one(reason), ..Cause::default() }
     }
 
-    /// As two words, for the atomics that a rejection reads.
+    /// Packs the cause into two words, for the atomics that a rejection loads.
     pub(crate) fn to_words(self) -> [u64; 2] {
         [
             u64::from(self.reasons.0) << 32 | u64::from(self.threshold),
@@ -164,7 +165,7 @@ impl Cause {
 }
 
 impl fmt::Display for Cause {
-    /// "failure rate 62% >= 50% of 26 calls", and "..., and 2 more rules" if several fired.
+    /// Formats the first reason, such as "failure rate 62% >= 50% of 26 calls", and the number of the others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.reasons.iter().next() else { return f.write_str("opened") };
         let &Cause { part, calls, threshold, .. } = self;
@@ -177,7 +178,7 @@ impl fmt::Display for Cause {
             }
             TripReason::FailureRate => write_rate(f, "failure rate", part, calls, threshold),
             TripReason::SlowCallRate => write_rate(f, "slow-call rate", part, calls, threshold),
-            TripReason::Custom => write!(f, "its own rule, after {} in {calls} calls", Failures(part)),
+            TripReason::Custom => write!(f, "custom rule, after {} in {calls} calls", Failures(part)),
             TripReason::ProbeFailed => f.write_str("a probe failed"),
             TripReason::ProbeTimedOut => f.write_str("a probe did not report in time"),
             TripReason::Manual => f.write_str("opened by hand"),
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_told_against_its_threshold() {
+    fn a_rate_is_shown_with_its_threshold() {
         assert_eq!(cause(TripReason::FailureRate).to_string(), "failure rate 61.5% >= 50% of 26 calls");
     }
 
@@ -238,9 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn one_failure_is_told_in_the_singular() {
-        let told = |reason, part| Cause { threshold: 1, part, ..Cause::plain(reason) }.to_string();
-        assert_eq!(told(TripReason::ConsecutiveFailures, 1), "1 failure in a row, the limit is 1");
-        assert_eq!(told(TripReason::FailureCount, 3), "3 failures in the window, the limit is 1");
+    fn one_failure_is_shown_in_the_singular() {
+        let shown = |reason, part| Cause { threshold: 1, part, ..Cause::plain(reason) }.to_string();
+        assert_eq!(shown(TripReason::ConsecutiveFailures, 1), "1 failure in a row, the limit is 1");
+        assert_eq!(shown(TripReason::FailureCount, 3), "3 failures in the window, the limit is 1");
     }
 }

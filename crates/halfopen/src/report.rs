@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::clock::nanos;
 use crate::outcome::{Ending, Outcome};
 
-/// How a call ended: the outcome, and what else is known of it.
+/// How a call ended: the outcome, its duration and the hint of the server.
 ///
 /// Reported with [`Permit::report`](crate::Permit::report).
 ///
@@ -25,19 +25,19 @@ pub struct Report {
 }
 
 impl Report {
-    /// A success: the dependency did its work.
+    /// Creates the report of a success: the dependency did its work.
     #[inline]
     pub const fn success() -> Report {
         Report::of(Outcome::Success)
     }
 
-    /// A failure: the dependency is to blame.
+    /// Creates the report of a failure: the dependency is to blame.
     #[inline]
     pub const fn failure() -> Report {
         Report::of(Outcome::Failure)
     }
 
-    /// A failure by which the dependency limits its callers, such as HTTP 429.
+    /// Creates the report of a failure by which the dependency limits its callers, such as HTTP 429.
     ///
     /// # Examples
     ///
@@ -58,7 +58,7 @@ impl Report {
         Report::of(Outcome::Throttled)
     }
 
-    /// An outcome that is no evidence about the dependency.
+    /// Creates the report of an outcome that is no evidence about the dependency.
     #[inline]
     pub const fn ignored() -> Report {
         Report::of(Outcome::Ignored)
@@ -71,15 +71,15 @@ impl Report {
 
     /// Sets the duration of the call, as the caller measured it.
     ///
-    /// Without it the call took from its admission until the report.
+    /// The default is the time from the admission to the report.
     pub fn took(self, took: impl Into<Option<Duration>>) -> Report {
         Report { took: took.into().map(nanos), ..self }
     }
 
-    /// Sets the time that the other side asked to be left alone.
+    /// Sets the time for which the server asked its clients to stay away, such as a `Retry-After`.
     ///
     /// If this report is a failure that opens the breaker, the wait is at least as long, up to
-    /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max). It has no effect otherwise.
+    /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max). Otherwise the hint has no effect.
     pub fn retry_after(self, retry_after: impl Into<Option<Duration>>) -> Report {
         Report { retry_after: retry_after.into().map(nanos), ..self }
     }

@@ -1,15 +1,15 @@
-//! Times in documents: numbers of seconds, which people read and dashboards plot.
+//! Durations and times in documents, as numbers of seconds.
 
 use std::time::{Duration, SystemTime};
 
 use serde::Serializer;
 
-/// 1.5 for a second and a half.
+/// Serializes a duration as seconds, such as `1.5`.
 pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-/// The same, or none.
+/// Serializes an optional duration as seconds or nothing.
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 pub(crate) fn option<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match duration {
@@ -18,7 +18,7 @@ pub(crate) fn option<S: Serializer>(duration: &Option<Duration>, serializer: S) 
     }
 }
 
-/// Seconds since 1970, with a fraction.
+/// Serializes a wall time as seconds since 1970, with a fraction.
 pub(crate) fn unix<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => after.as_secs_f64(),

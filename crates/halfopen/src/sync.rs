@@ -1,4 +1,4 @@
-//! Atomics and locks: the standard library's, or loom's when the races are modelled.
+//! Atomics and locks: those of the standard library, or loom's for the models.
 
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
@@ -12,13 +12,15 @@ pub(crate) use loom::sync::{
     atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
 };
 
-/// Locks, whatever a panic elsewhere left behind: no user code runs under our locks, so what they
-/// guard is whole even if a thread died.
+/// Locks a mutex, and ignores poisoning.
+///
+/// No user code runs under the locks of this crate, so the data that they guard is consistent even if a thread
+/// panicked.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// A value that is replaced as a whole under running readers.
+/// A value that is replaced as a whole while others read it.
 #[cfg(not(loom))]
 #[derive(Debug)]
 pub(crate) struct Shared<T>(arc_swap::ArcSwap<T>);
@@ -39,7 +41,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// The same for the models: loom knows nothing of hazard pointers, so a lock stands for them.
+/// The same for the models: loom does not model `arc_swap`, so a lock takes its place.
 #[cfg(loom)]
 #[derive(Debug)]
 pub(crate) struct Shared<T>(Mutex<std::sync::Arc<T>>);

@@ -1,4 +1,4 @@
-//! How text from outside, durations and shares are shown to people.
+//! Formatting for people: untrusted text, durations and percentages.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct Printable<'a> {
     longest: usize,
 }
 
-/// How many characters of a text are shown by default.
+/// The default maximum number of characters.
 const LONGEST: usize = 128;
 
 impl<'a> Printable<'a> {
@@ -41,9 +41,9 @@ impl<'a> Printable<'a> {
         self.up_to(usize::MAX)
     }
 
-    /// The text up to the first character that does not fit, and whether there is one.
+    /// Returns the part of the text that fits, and whether it was cut.
     fn cut(&self) -> (&'a str, bool) {
-        // A character has at least one byte, so most texts are not counted.
+        // A character has at least one byte, so the characters of most texts need not be counted.
         if self.text.len() <= self.longest || self.text.chars().nth(self.longest).is_none() {
             return (self.text, false);
         }
@@ -62,8 +62,8 @@ impl fmt::Display for Printable<'_> {
 
 const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
 
-/// Whether a character can be shown in a log or a terminal without steering it: it is no control character,
-/// ends no line, and does not change the direction in which text is laid out.
+/// Returns whether a character can be shown in a log or a terminal without steering it: it is not a control
+/// character, does not end a line and does not change the direction in which text is laid out.
 ///
 /// # Examples
 ///
@@ -77,7 +77,7 @@ pub fn is_printable(c: char) -> bool {
     !c.is_control() && !ends_a_line(c) && !is_bidirectional(c)
 }
 
-/// Control characters that end a line are left to [`char::is_control`].
+/// Returns whether this is one of the line ends that [`char::is_control`] does not cover.
 fn ends_a_line(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -87,7 +87,7 @@ fn is_bidirectional(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A duration as a person says it: "4.2s", "350ms", "2m 5s".
+/// A duration for people, with two units at most: "4.2s", "350ms", "2m 5s".
 pub(crate) struct HumanDuration(pub(crate) Duration);
 
 impl fmt::Display for HumanDuration {
@@ -109,7 +109,7 @@ impl fmt::Display for HumanDuration {
     }
 }
 
-/// A percentage with the digits that say something: "62", "0.5", "33.3".
+/// A percentage with at most one decimal: "62", "0.5", "33.3".
 pub(crate) struct Percent(pub(crate) f64);
 
 impl fmt::Display for Percent {
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_is_replaced() {
+    fn characters_that_steer_a_terminal_are_replaced() {
         let steering = "\0\t\n\r\u{1b}\u{7f}\u{85}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}";
         for c in steering.chars() {
             assert_eq!(Printable::new(&format!("a{c}b")).to_string(), "a\u{fffd}b", "{c:?}");

@@ -1,11 +1,11 @@
-//! What became of all calls since a breaker was built.
+//! The lifetime totals of a breaker.
 
 use std::time::Duration;
 
 use crate::outcome::Ended;
 use crate::sync::{AtomicU64, Ordering};
 
-/// What has become of all calls since the breaker was built; no reset touches these.
+/// The outcomes of all calls since the breaker was built. No control resets them.
 ///
 /// `successes + failures + ignored + abandoned + late` is the number of permits that have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,24 +16,24 @@ pub struct Totals {
     pub successes: u64,
     /// Calls that failed.
     pub failures: u64,
-    /// Calls that said nothing about the dependency.
+    /// Calls whose outcome was no evidence about the dependency.
     pub ignored: u64,
-    /// Permits dropped without a word.
+    /// Permits that were dropped without a report.
     pub abandoned: u64,
     /// Calls that took `slow_after` or longer, among the successes and failures.
     pub slow: u64,
-    /// Calls that the dependency refused to limit its callers, among the failures:
+    /// Calls that the dependency refused in order to limit its callers, among the failures:
     /// [`Outcome::Throttled`](crate::Outcome::Throttled).
     pub throttled: u64,
-    /// Calls that ended after the state they were admitted in had ended: counted here and nowhere else.
+    /// Calls that ended after the visit that admitted them: counted here and in no other total.
     pub late: u64,
     /// Calls that were not admitted.
     pub rejected: u64,
-    /// How often a rule began to hold in metrics-only.
+    /// The number of times that a rule began to hold in metrics-only.
     pub would_trip: u64,
-    /// How often the breaker opened: by a rule, a failed or overdue probe, or by hand.
+    /// The number of times that the breaker opened: by a rule, a failed or overdue probe, or a control.
     pub trips: u64,
-    /// Panics caught in classifiers, rules and listeners.
+    /// Panics that were caught in classifiers, rules and listeners.
     pub panics: u64,
     /// Calls whose duration was measured or reported.
     pub timed: u64,
@@ -43,17 +43,17 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// The number of permits that have ended, however they did.
+    /// Returns the number of permits that have ended, with any outcome.
     pub fn calls(&self) -> u64 {
         [self.failures, self.ignored, self.abandoned, self.late]
             .into_iter()
             .fold(self.successes, u64::saturating_add)
     }
 
-    /// All calls by what became of them, each once: the words of [`Ended::as_str`], and `rejected` for
-    /// those that were not admitted.
+    /// Returns the number of calls for each outcome, each call counted once: the names of [`Ended::as_str`], and
+    /// `rejected` for calls that were not admitted.
     ///
-    /// What exporters write; outcomes may be added.
+    /// Intended for exporters. Outcomes may be added in future versions.
     ///
     /// # Examples
     ///
@@ -79,7 +79,7 @@ impl Totals {
         .into_iter()
     }
 
-    /// The mean duration of the timed calls; none if no call was timed.
+    /// Returns the mean duration of the timed calls, or [`None`] if no call was timed.
     pub fn average_response_time(&self) -> Option<Duration> {
         if self.timed == 0 {
             return None;
@@ -89,8 +89,8 @@ impl Totals {
     }
 }
 
-/// The lifetime totals, but for what a window has recorded, which the window itself has, and for
-/// what changes under the transition lock alone, which is there.
+/// The lifetime totals, except those that the window keeps itself and those that change only under the transition
+/// lock.
 ///
 /// Every permit that ends and every rejection is counted exactly once.
 #[derive(Debug, Default)]
@@ -100,22 +100,22 @@ pub(crate) struct Ledger {
     ignored: Count,
     abandoned: Count,
     slow: Count,
-    /// Among the failures, those of a window included.
+    /// Counted in addition to the failure, also for calls that a window has recorded.
     pub(crate) throttled: Count,
     pub(crate) late: Count,
-    /// And one more for each visit that began: see [`Ledger::begin_visit`].
+    /// Plus one for each visit that has begun, and [`BETWEEN_VISITS`]: see [`Ledger::begin_visit`].
     rejected: Count,
     pub(crate) panics: Count,
 }
 
-/// How many calls were timed, and how long they took, all told.
+/// The number of timed calls and the sum of their durations.
 #[derive(Debug, Default)]
 pub(crate) struct Timing {
     timed: Count,
     response_nanos: Count,
 }
 
-/// A counter that only grows; at ten thousand million a second it lasts 58 years.
+/// A counter that only grows. At ten thousand million increments a second it overflows after 58 years.
 #[derive(Debug)]
 pub(crate) struct Count(AtomicU64);
 
@@ -126,7 +126,7 @@ impl Default for Count {
 }
 
 impl Count {
-    // Relaxed: a counter orders nothing; whoever reads it wants a number, not a proof.
+    // Relaxed: the counter publishes no other data, so a reader needs no ordering.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
@@ -142,8 +142,8 @@ impl Timing {
     #[inline]
     pub(crate) fn time(&self, took: u64) {
         self.timed.add(1);
-        // Saturating, without a loop: from half of what a word holds (292 years of waiting) nothing is
-        // added, and no single call adds more than that half.
+        // Saturates without a compare-and-swap loop: above half of the range (292 years) nothing is added, and no
+        // single call adds more than that half.
         const HALF: u64 = u64::MAX / 2;
         if self.response_nanos.get() < HALF {
             self.response_nanos.add(took.min(HALF));
@@ -157,13 +157,13 @@ impl Timing {
     }
 }
 
-/// The top bit of the rejections while a new visit is being published. Who refuses a call then asks the
-/// lock, which is held.
+/// The top bit of the rejections while a new visit is being published. A rejection that finds it set goes through
+/// the transition lock, which the publishing thread holds.
 const BETWEEN_VISITS: u64 = 1 << 63;
 
 impl Ledger {
-    /// An outcome that no window has recorded: of a probe, of a disabled breaker, or one that counts
-    /// nowhere.
+    /// Counts an outcome that no window has recorded: of a probe, of a disabled breaker, or an ignored, abandoned or
+    /// late one.
     pub(crate) fn note(&self, ended: Ended, slow: bool) {
         match ended {
             Ended::Success => self.successes.add(1),
@@ -177,40 +177,47 @@ impl Ledger {
         }
     }
 
-    /// Counts a rejection, whatever visit it falls in.
+    /// Counts a rejection in the current visit, whichever that is.
     pub(crate) fn reject(&self) {
         self.rejected.add(1);
     }
 
-    /// What [`reject_as_of`](Self::reject_as_of) must be given, loaded before the state is; none while one
-    /// visit gives way to the next.
+    /// Returns the argument for [`reject_as_of`](Self::reject_as_of), which must be loaded before the state is, or
+    /// [`None`] while a new visit is being published.
     #[inline]
     pub(crate) fn rejections(&self) -> Option<u64> {
-        // Acquire, with `begin_visit`: the state word loaded after this is of that visit or a later one.
+        // Acquire, paired with the read-modify-write in `begin_visit`: the state word that is loaded after this
+        // belongs to that visit or a later one.
         let seen = self.rejected.0.load(Ordering::Acquire);
         (seen & BETWEEN_VISITS == 0).then_some(seen)
     }
 
-    /// Counts a rejection if there has been none, and no new visit, since `seen` was loaded.
+    /// Counts a rejection and returns true, unless there has been another rejection or a new visit since `seen` was
+    /// loaded.
     #[inline]
     pub(crate) fn reject_as_of(&self, seen: u64) -> bool {
-        // AcqRel, with `end_visit` and `begin_visit`: it stays after the loads that decided the rejection, and a
-        // visit that ends after it sees it.
+        // AcqRel, paired with `end_visit` and `begin_visit`: Release keeps it after the loads that decided the
+        // rejection, and a visit that ends after it sees it. Relaxed on failure: the caller loads everything again.
         self.rejected.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// A visit ends: no rejection that was decided in it can be counted from here on.
+    /// Ends a visit: a rejection that was decided in it can no longer be counted.
     pub(crate) fn end_visit(&self) {
-        // AcqRel, with `rejections` and `reject_as_of`: what is counted before it is of the visit that ends, and a thread
-        // that sees the bit sees the opening written before it.
+        // AcqRel, paired with `rejections` and `reject_as_of`: rejections counted before it belong to the visit that
+        // ends, and a thread that sees the bit sees the opening that was stored before it.
         self.rejected.0.fetch_or(BETWEEN_VISITS, Ordering::AcqRel);
     }
 
-    /// The next visit has been published: gives the rejections so far, and the visits that have begun,
-    /// this one too. The number is another than before, so nothing decided earlier fits it.
+    /// Begins the visit that has just been published, and returns the number of rejections plus the number of visits
+    /// that have begun, including this one.
+    ///
+    /// The addition of one makes the number differ from every earlier one, so that the compare-and-swap of a
+    /// rejection that was decided in an earlier visit fails.
     pub(crate) fn begin_visit(&self) -> u64 {
+        // Adds one and clears the top bit in a single step.
         let step = 1_u64.wrapping_sub(BETWEEN_VISITS);
-        // AcqRel, with the load in `rejections`: a thread that sees this number sees the state word published before it.
+        // AcqRel, paired with the load in `rejections`: a thread that sees this number sees the state word that was
+        // published before it.
         self.rejected.0.fetch_add(step, Ordering::AcqRel).wrapping_add(step)
     }
 
@@ -222,7 +229,7 @@ impl Ledger {
         add(&mut totals.abandoned, &self.abandoned);
         add(&mut totals.slow, &self.slow);
         add(&mut totals.throttled, &self.throttled);
-        // A call that failed between the two reads: the window's failures were read before.
+        // A call can fail between the two reads; the window's failures were read first.
         totals.throttled = totals.throttled.min(totals.failures);
         add(&mut totals.late, &self.late);
         add(&mut totals.rejected, &self.rejected);

@@ -1,4 +1,4 @@
-//! The published state: its name, and the one word in which every call reads it.
+//! The published state: its name, and the word from which every call reads it.
 
 use std::num::NonZeroU64;
 
@@ -9,23 +9,24 @@ use crate::sync::{AtomicU64, Ordering};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum State {
-    /// Calls pass and are recorded; a rule may open the breaker.
+    /// Calls are admitted and recorded; a rule can open the breaker.
     #[default]
     Closed,
-    /// Calls are rejected at once until the wait is over.
+    /// Calls are rejected immediately until the wait is over.
     Open,
-    /// A few probes pass; their outcomes close the breaker or open it again.
+    /// A few probes are admitted; their outcomes close the breaker or open it again.
     HalfOpen,
-    /// An operator rejects every call, with no end set.
+    /// Override: every call is rejected until an operator ends it.
     ForcedOpen,
-    /// An operator admits every call; nothing is remembered but the lifetime totals.
+    /// Override: every call is admitted, and only the lifetime totals are recorded.
     Disabled,
-    /// An operator admits every call; the rules are asked and what they would have done is counted.
+    /// Override: every call is admitted; the rules are evaluated, and the openings that they would have caused are
+    /// counted but not carried out.
     MetricsOnly,
 }
 
 impl State {
-    /// Every state, each once.
+    /// All states, each once.
     pub const ALL: &'static [State] = &[
         State::Closed,
         State::Open,
@@ -35,7 +36,7 @@ impl State {
         State::MetricsOnly,
     ];
 
-    /// The state's name in documents, labels and messages: `closed`, `half_open`, `forced_open`, ..
+    /// Returns the state's name in documents, labels and messages: `closed`, `half_open`, `forced_open`, ..
     pub fn as_str(self) -> &'static str {
         match self {
             State::Closed => "closed",
@@ -49,7 +50,7 @@ impl State {
 }
 
 impl std::fmt::Display for State {
-    /// The state in words: `closed`, `half-open`, `forced open`, ..
+    /// Formats the state in words: `closed`, `half-open`, `forced open`, ..
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
             State::HalfOpen => "half-open",
@@ -82,7 +83,7 @@ const GENERATION: u64 = 1 << 3;
 const TIMED: u64 = 1 << 4;
 const WEIGHED: u64 = 1 << 5;
 const CLOCKED: u64 = 1 << 6;
-const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a bit is no zero");
+const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a set bit is not zero");
 const EPOCH_SHIFT: u32 = 8;
 
 impl Word {

@@ -61,7 +61,7 @@ fn closed_with_an_own_rule_alone() {
     reads(
         &breaker,
         "Circuit breaker `payments` is closed: every call passes. Of 1 call since it closed, 0 failed. \
-         It opens when its own rule (`ready_to_trip`) says so. It would then reject every call for 2s.",
+         It opens when its own rule (`ready_to_trip`) returns true. It would then reject every call for 2s.",
     );
 }
 
@@ -163,7 +163,7 @@ fn open_by_its_own_rule() {
     reads(
         &breaker,
         "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because its own rule (`ready_to_trip`) said so, with 1 of 1 call failed. In 2s the next call \
+         because its own rule (`ready_to_trip`) returned true, with 1 of 1 call failed. In 2s the next call \
          passes as a probe. It closes after 1 success and opens again after 1 failure. If the dependency \
          is known to be well, `reset()` closes the breaker at once.",
     );

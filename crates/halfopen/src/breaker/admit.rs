@@ -1,4 +1,4 @@
-//! The one door: who is let in, and who is told no (S1).
+//! Admission: every way to make a call is admitted or rejected here (S1).
 
 use std::sync::Arc;
 
@@ -11,32 +11,34 @@ use crate::totals::Ledger;
 use crate::word::{State, Word};
 
 impl CircuitBreaker {
-    /// Asks for leave to make one call.
+    /// Acquires a permit to make one call.
     ///
     /// # Errors
     ///
-    /// [`Rejected`] while the breaker is open, forced open, or half-open with all its probes out.
+    /// Returns [`Rejected`] while the breaker is open or forced open, and while it is half-open with all its
+    /// probes in flight.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit<'_>, Rejected> {
         let word = self.inner().word.load();
         if word.is_closed() {
             return Ok(Permit::new(self, self.ticket(word)));
         }
-        self.acquire_otherwise(word)
+        self.acquire_not_closed(word)
     }
 
-    /// The same as [`try_acquire`](Self::try_acquire), for a permit that must be `'static`.
+    /// Like [`try_acquire`](Self::try_acquire), but returns a permit that is `'static`: it holds a clone of the
+    /// breaker instead of borrowing it.
     ///
     /// # Errors
     ///
-    /// As [`try_acquire`](Self::try_acquire).
+    /// Returns the same errors as [`try_acquire`](Self::try_acquire).
     #[inline]
     pub fn try_acquire_owned(&self) -> Result<OwnedPermit, Rejected> {
         let word = self.inner().word.load();
         if word.is_closed() {
             return Ok(OwnedPermit::new(self.clone(), self.ticket(word)));
         }
-        self.acquire_owned_otherwise(word)
+        self.acquire_owned_not_closed(word)
     }
 
     /// See [`adapter::into_permit`](crate::adapter::into_permit).
@@ -47,7 +49,7 @@ impl CircuitBreaker {
             let ticket = self.ticket(word);
             return Ok(OwnedPermit::new(self, ticket));
         }
-        into_permit_otherwise(self, word)
+        into_permit_not_closed(self, word)
     }
 
     /// See [`adapter::acquire_if_closed`](crate::adapter::acquire_if_closed).
@@ -67,6 +69,7 @@ impl CircuitBreaker {
         Some(OwnedPermit::new(self.clone(), ticket))
     }
 
+    // The flag in the word spares an untimed breaker the clock, which costs more than the rest of an admission.
     #[inline]
     fn ticket(&self, word: Word) -> Ticket {
         if word.timed() { self.timed_ticket(word) } else { Ticket::untimed(word) }
@@ -79,16 +82,16 @@ impl CircuitBreaker {
 
     #[cold]
     #[inline(never)]
-    fn acquire_otherwise(&self, word: Word) -> Result<Permit<'_>, Rejected> {
+    fn acquire_not_closed(&self, word: Word) -> Result<Permit<'_>, Rejected> {
         match self.refused(word) {
             Some(refusal) => Err(self.inner().rejected(refusal)),
-            None => self.acquire_at_length(word),
+            None => self.acquire_slow(word),
         }
     }
 
     #[inline(never)]
-    fn acquire_at_length(&self, word: Word) -> Result<Permit<'_>, Rejected> {
-        match self.admit_at_length(word) {
+    fn acquire_slow(&self, word: Word) -> Result<Permit<'_>, Rejected> {
+        match self.admit_slow(word) {
             Ok(ticket) => Ok(Permit::new(self, ticket)),
             Err(refusal) => Err(self.inner().rejected(refusal)),
         }
@@ -96,23 +99,25 @@ impl CircuitBreaker {
 
     #[cold]
     #[inline(never)]
-    fn acquire_owned_otherwise(&self, word: Word) -> Result<OwnedPermit, Rejected> {
+    fn acquire_owned_not_closed(&self, word: Word) -> Result<OwnedPermit, Rejected> {
         match self.refused(word) {
             Some(refusal) => Err(self.inner().rejected(refusal)),
-            None => self.acquire_owned_at_length(word),
+            None => self.acquire_owned_slow(word),
         }
     }
 
     #[inline(never)]
-    fn acquire_owned_at_length(&self, word: Word) -> Result<OwnedPermit, Rejected> {
-        match self.admit_at_length(word) {
+    fn acquire_owned_slow(&self, word: Word) -> Result<OwnedPermit, Rejected> {
+        match self.admit_slow(word) {
             Ok(ticket) => Ok(OwnedPermit::new(self.clone(), ticket)),
             Err(refusal) => Err(self.inner().rejected(refusal)),
         }
     }
 
-    /// The no of an open breaker whose wait is not over, counted and told.
-    // Always inline: what it gives would else be written to memory in words and read back in pairs.
+    /// Refuses the call if the breaker is open and its wait is not over; counts the rejection and notifies the
+    /// listeners.
+    // Always inline: otherwise the result is stored to memory in single words and loaded back in pairs, which
+    // stalls store forwarding.
     #[inline(always)]
     fn refused(&self, word: Word) -> Option<Refusal> {
         if word.state() != State::Open {
@@ -120,41 +125,46 @@ impl CircuitBreaker {
         }
         let refusal = self.inner().refuse_while_open(word)?;
         if let Some(listeners) = self.inner().listeners() {
-            self.tell_refusal(listeners, refusal);
+            self.notify_refusal(listeners, refusal);
         }
         Some(refusal)
     }
 
-    fn admit_at_length(&self, word: Word) -> Result<Ticket, Refusal> {
+    fn admit_slow(&self, word: Word) -> Result<Ticket, Refusal> {
         match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(self.ticket(word)),
             State::Open | State::HalfOpen | State::ForcedOpen => {}
         }
         let answer = self.admit_locked(Ledger::reject);
         if let (Err(refusal), Some(listeners)) = (&answer, self.inner().listeners()) {
-            self.tell_refusal(listeners, *refusal);
+            self.notify_refusal(listeners, *refusal);
         }
         answer
     }
 
-    /// `count` is given the ledger in the visit that refuses.
+    /// Lets the machine decide, under the transition lock.
+    ///
+    /// `count` is called with the ledger if the machine refuses, before the lock is released, so that the
+    /// rejection belongs to the visit that refused it.
     fn admit_locked(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let now = self.inner().clock.now();
         let (answer, ticket, lacks_plan) = self.transition(now, |locked, log, now| {
             let answer = locked.machine.admit(now, log);
             if !log.is_empty() {
-                // The visits that this admission began come before its rejection.
+                // Committed first: the rejection belongs to the visit that this admission began, and beginning a
+                // visit restarts the count of its rejections.
                 self.inner().commit(locked, log, now);
                 log.clear();
             }
             let answer = match answer {
                 Admission::Permitted => Ok(()),
-                Admission::Refused { reason, left, cause } => {
+                Admission::Refused { reason, left: remaining, cause } => {
                     count(&self.inner().cold().ledger);
-                    Err(refusal(reason, left, cause))
+                    Err(refusal(reason, remaining, cause))
                 }
             };
-            // The machine may be found in any state by now; a probe is always timed.
+            // Not the word that the caller loaded: the state may have changed before the lock was taken.
+            // A probe is always timed, because its timeout runs from its admission.
             let word = Word::new(locked.machine.epoch(), locked.machine.state());
             (answer, Ticket::timed(word, now), locked.machine.lacks_plan())
         });
@@ -169,7 +179,7 @@ impl CircuitBreaker {
     pub(crate) fn reject(&self, refusal: Refusal) -> Rejected {
         self.inner().cold().ledger.reject();
         if let Some(listeners) = self.inner().listeners() {
-            self.tell_refusal(listeners, refusal);
+            self.notify_refusal(listeners, refusal);
         }
         self.inner().rejected(refusal)
     }
@@ -184,10 +194,11 @@ impl CircuitBreaker {
         }
     }
 
-    /// Apart, and with a rejection of its own: the one for the caller is written where it is wanted, once.
+    /// Notifies the listeners that want rejections.
+    // Out of line, and with a `Rejected` of its own, so that the one for the caller is constructed in place.
     #[cold]
     #[inline(never)]
-    fn tell_refusal(&self, listeners: &Listeners, refusal: Refusal) {
+    fn notify_refusal(&self, listeners: &Listeners, refusal: Refusal) {
         if listeners.want(Interest::REJECTIONS) {
             listeners.tell_now(self, &Event::Rejected(self.inner().rejected(refusal)), Kind::Rejections);
         }
@@ -195,16 +206,21 @@ impl CircuitBreaker {
 }
 
 impl Inner {
-    /// Refuses a call and counts it in the visit that refused it; none if the lock must be asked.
+    /// Refuses a call without the lock and counts the rejection in the visit that refused it.
+    ///
+    /// Returns [`None`] if only the machine, under the lock, can decide.
     #[inline(always)]
     fn refuse_while_open(&self, word: Word) -> Option<Refusal> {
         self.refusal_while_open(word, Ledger::reject_as_of)
     }
 
-    /// The no of an open breaker whose wait is not over; none if the lock must be asked.
+    /// Returns the refusal of an open breaker whose wait is not over, without taking the lock.
     ///
-    /// `count` is given what the count of rejections was before the visit was looked at; where it
-    /// fails, somebody else was quicker and all is looked at again.
+    /// Returns [`None`] if only the machine, under the lock, can decide. `count` is called with the number of
+    /// rejections that was loaded before everything else. If it returns false, that number has changed, by another
+    /// rejection or by a new visit, and all values are read again.
+    // The reader's half of a seqlock: the ledger's number is the sequence, and the state word is loaded again after
+    // the values that it guards.
     #[inline(always)]
     pub(crate) fn refusal_while_open(
         &self,
@@ -215,17 +231,17 @@ impl Inner {
         loop {
             let seen = cold.ledger.rejections()?;
             let (deadline, wait, cause) = cold.opening();
-            // Read again: what was read belongs to this visit only if it still goes on.
+            // The values belong to this visit only if the word is unchanged after they were loaded.
             if self.word.load() != word {
                 return None;
             }
-            // A clock that stands before the opening leaves no more than the whole wait (S26).
-            let left = deadline.since(self.clock.now()).min(wait);
-            if left == 0 {
+            // If the clock has stepped back, the rest of a wait is still no longer than the whole wait (S26).
+            let remaining = deadline.since(self.clock.now()).min(wait);
+            if remaining == 0 {
                 return None;
             }
             if count(&cold.ledger, seen) {
-                return Some(Refusal::open(left, cause));
+                return Some(Refusal::open(remaining, cause));
             }
         }
     }
@@ -235,7 +251,8 @@ impl Inner {
         Rejected::by_breaker(Arc::clone(&self.name), refusal, self.last_error())
     }
 
-    /// The text of the failure that the opening under way began with, where a classifier gave one.
+    /// Returns the text of the failure that opened the breaker, if it is open and a classifier described that
+    /// failure.
     #[inline]
     fn last_error(&self) -> Option<Arc<Box<str>>> {
         let word = self.word.load();
@@ -243,22 +260,22 @@ impl Inner {
     }
 }
 
-/// What the machine said, as it is told.
-pub(crate) fn refusal(reason: RejectReason, left: u64, cause: Cause) -> Refusal {
+/// Converts the machine's decision into a [`Refusal`].
+pub(crate) fn refusal(reason: RejectReason, remaining: u64, cause: Cause) -> Refusal {
     match reason {
-        RejectReason::Open => Refusal::open(left, cause.to_words()),
+        RejectReason::Open => Refusal::open(remaining, cause.to_words()),
         RejectReason::HalfOpenSaturated => Refusal::saturated(),
         RejectReason::HalfOpenRamp => Refusal::in_ramp(),
         RejectReason::ForcedOpen => Refusal::forced(),
-        // No breaker decides so; a limit makes its rejections itself.
+        // A breaker never decides this; limits create their own rejections.
         RejectReason::BulkheadFull | RejectReason::RateLimited => Refusal::of(reason, None),
     }
 }
 
-/// By value: what asks for it on the healthy path then needs no address of its handle.
+// Takes the breaker by value, so that the handle can stay in a register on the fast path.
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the handle into memory")]
-fn into_permit_otherwise(breaker: CircuitBreaker, word: Word) -> Result<OwnedPermit, Rejected> {
-    breaker.acquire_owned_otherwise(word)
+fn into_permit_not_closed(breaker: CircuitBreaker, word: Word) -> Result<OwnedPermit, Rejected> {
+    breaker.acquire_owned_not_closed(word)
 }

@@ -5,11 +5,12 @@ use crate::clock::ManualClock;
 use crate::reason::RejectReason;
 
 impl ManualClock {
-    /// Moves the clock to the moment at which the next call through `breaker` is a probe, and returns how far.
+    /// Advances the clock to the instant at which the next call through `breaker` is a probe, and returns the
+    /// distance.
     ///
-    /// While the breaker is open that is the end of its wait, jitter and a server's hint included, so that a test
-    /// needs no arithmetic on waits. In every other state, forced open included, time alone leads to no probe:
-    /// the clock stays where it is, and the result is zero.
+    /// While the breaker is open, that instant is the end of its wait, including jitter and a server's hint, so
+    /// that a test needs no arithmetic on waits. In every other state, forced open included, time alone leads to
+    /// no probe: the clock does not move, and the result is zero.
     ///
     /// # Examples
     ///
@@ -30,9 +31,9 @@ impl ManualClock {
     /// assert!(breaker.is_closed());
     /// ```
     pub fn advance_to_probe(&self, breaker: &CircuitBreaker) -> Duration {
-        let left = breaker.check().err().filter(|rejected| rejected.reason() == RejectReason::Open);
-        let left = left.and_then(|rejected| rejected.retry_after()).unwrap_or_default();
-        self.advance(left);
-        left
+        let rejected = breaker.check().err().filter(|rejected| rejected.reason() == RejectReason::Open);
+        let remaining = rejected.and_then(|rejected| rejected.retry_after()).unwrap_or_default();
+        self.advance(remaining);
+        remaining
     }
 }

@@ -11,7 +11,7 @@ use crate::observe::{Event, Listener, StateChange};
 use crate::policy::trip::CustomRule;
 use crate::word::State;
 
-/// Builds a [`CircuitBreaker`] with more than a configuration.
+/// Builds a [`CircuitBreaker`] with a clock, listeners or rules of its own.
 ///
 /// # Examples
 ///
@@ -49,34 +49,38 @@ impl CircuitBreakerBuilder {
         }
     }
 
-    /// The rules, windows and waits; [`CircuitBreakerConfig::default`] if not given.
+    /// Sets the configuration: the rules, the window and the waits.
+    ///
+    /// The default is [`CircuitBreakerConfig::default`].
     pub fn config(self, config: CircuitBreakerConfig) -> Self {
         Self { config, ..self }
     }
 
-    /// Where the breaker gets its time from; the system's clock if not given.
+    /// Sets the clock from which the breaker reads the time.
+    ///
+    /// The default is the system's monotonic clock.
     pub fn clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// One more rule: opens the breaker when it says true.
+    /// Adds a rule that opens the breaker when it returns true.
     ///
-    /// It is asked after every recorded outcome in closed, beside the configured rules (any one
-    /// opens); for a breaker with this rule alone see
-    /// [`no_trip_rules`](crate::CircuitBreakerConfigBuilder::no_trip_rules). A panic in it is caught,
-    /// counted and taken for false. Given twice, either rule opens.
+    /// The rule is evaluated after every recorded outcome in closed, in addition to the configured rules; any
+    /// one of them opens the breaker. For a breaker with this rule alone see
+    /// [`no_trip_rules`](crate::CircuitBreakerConfigBuilder::no_trip_rules). A panic in the rule is caught,
+    /// counted and treated as false. If this method is called more than once, every rule is evaluated.
     pub fn ready_to_trip(mut self, rule: impl Fn(&Counts) -> bool + Send + Sync + 'static) -> Self {
         self.custom.push(Box::new(rule));
         self
     }
 
-    /// A listener that listens as long as the breaker lives.
+    /// Adds a listener for the lifetime of the breaker.
     pub fn listener(mut self, listener: impl Listener) -> Self {
         self.listeners.push(Box::new(listener));
         self
     }
 
-    /// A listener for changes of state only, that listens as long as the breaker lives.
+    /// Adds a listener for state changes only, for the lifetime of the breaker.
     pub fn on_state_change(self, f: impl Fn(&StateChange) + Send + Sync + 'static) -> Self {
         self.listener(move |_: &CircuitBreaker, event: &Event| {
             if let Event::StateChanged(change) = event {
@@ -85,24 +89,26 @@ impl CircuitBreakerBuilder {
         })
     }
 
-    /// The state to begin in: `Open` as by [`trip`](CircuitBreaker::trip), `HalfOpen` as an open
-    /// breaker whose wait is over; [`State::Closed`] if not given.
+    /// Sets the initial state.
     ///
-    /// The listeners of this builder are not told how it got there.
+    /// `Open` is entered as by [`trip`](CircuitBreaker::trip), and `HalfOpen` as by an open breaker whose wait is
+    /// over. The default is [`State::Closed`]. The listeners of this builder are not notified of the change to the
+    /// initial state.
     pub fn start_in(self, state: State) -> Self {
         Self { start_in: state, ..self }
     }
 
-    /// What the jitter is computed from; random if not given.
+    /// Sets the seed from which jitter is computed.
     ///
-    /// The wait of an opening is a pure function of this and of the breaker's history.
+    /// The wait of an opening is a pure function of the seed and of the breaker's history. The default is a random
+    /// seed.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed: Some(seed), ..self }
     }
 
-    /// The breaker.
+    /// Builds the breaker.
     pub fn build(self) -> CircuitBreaker {
-        // The standard library's own source of random keys: good enough to spread waits.
+        // The standard library's source of random keys is good enough to spread waits, and it needs no dependency.
         let seed = self.seed.unwrap_or_else(|| RandomState::new().hash_one(0_u8));
         let breaker = CircuitBreaker::from_parts(self.name, self.config, self.clock, seed, self.custom);
         match self.start_in {
@@ -113,6 +119,7 @@ impl CircuitBreakerBuilder {
             State::Disabled => breaker.disable(),
             State::MetricsOnly => breaker.metrics_only(),
         }
+        // Last, so that the change to the initial state is not reported.
         for listener in self.listeners {
             breaker.listen_for_ever(listener);
         }

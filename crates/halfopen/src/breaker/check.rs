@@ -1,4 +1,4 @@
-//! Asking without taking: what the door would say now.
+//! Checks: the decision of an admission, without taking a permit.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::sync::lock;
 use crate::word::{State, Word};
 
 impl CircuitBreaker {
-    /// Asks without taking: would a call be admitted now?
+    /// Checks whether a call would be admitted now, without taking a permit.
     ///
-    /// Changes nothing and counts nothing; the answer may be outdated as soon as it is given.
+    /// It changes nothing and counts nothing. The result may be outdated as soon as it is returned.
     ///
     /// # Errors
     ///
-    /// As [`try_acquire`](Self::try_acquire).
+    /// Returns the same errors as [`try_acquire`](Self::try_acquire).
     pub fn check(&self) -> Result<(), Rejected> {
         match self.refusal() {
             Some(refusal) => Err(self.inner().rejected(refusal)),
@@ -29,28 +29,28 @@ impl CircuitBreaker {
     #[inline]
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         let word = self.inner().word.load();
-        if word.is_closed() { None } else { self.refusal_otherwise(word) }
+        if word.is_closed() { None } else { self.refusal_not_closed(word) }
     }
 
     // Inline for the same reason as `refused`.
     #[inline]
-    fn refusal_otherwise(&self, word: Word) -> Option<Refusal> {
+    fn refusal_not_closed(&self, word: Word) -> Option<Refusal> {
         if word.state() == State::Open {
             let refusal = self.inner().refusal_while_open(word, |_, _| true);
             if refusal.is_some() {
                 return refusal;
             }
         }
-        self.refusal_at_length(word)
+        self.refusal_slow(word)
     }
 
     #[cold]
     #[inline(never)]
-    fn refusal_at_length(&self, word: Word) -> Option<Refusal> {
+    fn refusal_slow(&self, word: Word) -> Option<Refusal> {
         self.refusal_and(word, |_, _| ()).map(|(refusal, ())| refusal)
     }
 
-    /// What the machine refuses with, and what else it knows at the same moment.
+    /// Returns the machine's refusal together with `more`, which is evaluated under the same lock, at the same time.
     fn refusal_and<T>(&self, word: Word, more: impl FnOnce(&Machine, Tick) -> T) -> Option<(Refusal, T)> {
         match word.state() {
             State::Closed | State::Disabled | State::MetricsOnly => return None,
@@ -60,8 +60,8 @@ impl CircuitBreaker {
         let machine = &lock(&self.inner().locked).machine;
         match machine.check(now) {
             Admission::Permitted => None,
-            Admission::Refused { reason, left, cause } => {
-                Some((refusal(reason, left, cause), more(machine, now)))
+            Admission::Refused { reason, left: remaining, cause } => {
+                Some((refusal(reason, remaining, cause), more(machine, now)))
             }
         }
     }

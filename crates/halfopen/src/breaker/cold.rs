@@ -8,18 +8,22 @@ use crate::sync::{AtomicU64, Ordering};
 use crate::text::is_printable;
 use crate::totals::{Ledger, Timing};
 
-/// What a healthy breaker does without if it times no calls and nobody listens: made when it is first
-/// needed, and apart from what the healthy path reads.
+/// Rarely used state, allocated lazily and kept off the cache lines that the fast path reads.
+///
+/// A breaker that never opens, times no calls and has no listeners never allocates it.
 pub(crate) struct Cold {
     pub(crate) timing: Timing,
     pub(crate) ledger: Ledger,
     pub(crate) listeners: OnceLock<Box<Listeners>>,
     pub(crate) custom: Box<[CustomRule]>,
-    /// While open: when the wait is over, how long it is as a whole, and why it opened; written before the word is published.
+    /// The end of the wait while the breaker is open. Like `wait` and `cause`, it is stored before the state word is
+    /// published.
     deadline: AtomicU64,
+    /// The length of the whole wait.
     wait: AtomicU64,
+    /// Why the breaker opened: the reasons, and the numbers that belong to them.
     cause: [AtomicU64; 2],
-    /// Made for the first text that a classifier gives; most never give one.
+    /// Allocated for the first text that a classifier returns; most classifiers never return one.
     last_error: OnceLock<RwLock<LastError>>,
 }
 
@@ -45,14 +49,15 @@ impl Cold {
         }
     }
 
-    /// For those who listen.
+    /// Returns the list of listeners, allocated on first use.
     pub(crate) fn listeners(&self) -> &Listeners {
         self.listeners.get_or_init(|| Box::new(Listeners::new()))
     }
 
-    /// Says until when the breaker is open, and why.
+    /// Stores the deadline, the wait and the cause of an opening, for readers that do not take the lock.
     pub(crate) fn set_opening(&self, deadline: Tick, wait: u64, cause: Cause) {
-        // Release, with the loads in `opening`: a reader that sees one of these values sees those stored before it.
+        // Release, paired with the Acquire loads in `opening`: a reader that sees one of these values sees those
+        // stored before it.
         self.deadline.store(deadline.0, Ordering::Release);
         self.wait.store(wait, Ordering::Release);
         for (word, value) in self.cause.iter().zip(cause.to_words()) {
@@ -60,31 +65,34 @@ impl Cold {
         }
     }
 
-    /// What was said last; it belongs to a visit only if that visit goes on after this.
+    /// Returns the values that [`set_opening`](Self::set_opening) stored last.
+    ///
+    /// They belong to a visit only if the state word still has the epoch of that visit when it is loaded afterwards.
     #[inline]
     pub(crate) fn opening(&self) -> (Tick, u64, [u64; 2]) {
-        // Acquire, with the stores in `set_opening`: the state word that is loaded after these is no older than they are.
+        // Acquire, paired with the Release stores in `set_opening`: the state word that is loaded after these is no
+        // older than they are.
         let deadline = Tick(self.deadline.load(Ordering::Acquire));
         let wait = self.wait.load(Ordering::Acquire);
-        // The numbers before the reasons, against the order in which they are written: should the breaker
-        // be opened anew meanwhile, new reasons may stand with old numbers they do not tell, but never old
-        // reasons with new numbers.
+        // The numbers are loaded before the reasons, the reverse of the order of the stores. If the breaker is
+        // opened again in between, new reasons can be paired with old numbers, which they do not refer to, but old
+        // reasons are never paired with new numbers.
         let numbers = self.cause[1].load(Ordering::Acquire);
         (deadline, wait, [self.cause[0].load(Ordering::Acquire), numbers])
     }
 
-    /// Keeps the text of the failure that began an opening.
+    /// Stores the text of the failure that caused the opening of this epoch.
     pub(crate) fn keep_error(&self, epoch: u64, text: &str) {
         let text = Some(Arc::new(shortened(text)));
         let mut kept =
             self.last_error.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner);
-        // The text of a newer opening stays.
+        // A thread that was preempted since its failure must not replace the text of a newer opening.
         if epoch > kept.epoch {
             *kept = LastError { epoch, text };
         }
     }
 
-    /// The text of the failure that began the opening of this epoch; shared, so nothing is allocated.
+    /// Returns the text of the failure that caused the opening of this epoch; shared, so nothing is allocated.
     #[inline]
     pub(crate) fn last_error(&self, epoch: u64) -> Option<Arc<Box<str>>> {
         let kept = self.last_error.get()?.read().unwrap_or_else(PoisonError::into_inner);
@@ -92,10 +100,10 @@ impl Cold {
     }
 }
 
-/// The longest text of a failure, in characters.
+/// The maximum length of a failure's text, in characters.
 const LONGEST: usize = 256;
 
-/// A text that fits into a line of a log.
+/// Truncates a text so that it fits into one line of a log, and replaces characters that are not printable.
 fn shortened(text: &str) -> Box<str> {
     let shown = |character| if is_printable(character) { character } else { char::REPLACEMENT_CHARACTER };
     let mut short: String = text.chars().take(LONGEST).map(shown).collect();

@@ -1,4 +1,4 @@
-//! The operator's switch.
+//! The controls of an operator, a health check or a fleet.
 
 use std::time::Duration;
 
@@ -8,27 +8,27 @@ use crate::state::Wait;
 use crate::word::State;
 
 impl CircuitBreaker {
-    /// Opens the breaker with the usual wait, as if a rule had fired.
+    /// Opens the breaker for the configured wait, as if a rule had fired.
     ///
-    /// In half-open it is as if a probe had failed. While open, and under an override, it does
-    /// nothing.
+    /// In half-open it has the effect of a failed probe. While the breaker is open, and under an override, it has
+    /// no effect.
     pub fn trip(&self) {
         self.open_by_hand(None);
     }
 
-    /// Opens the breaker for this long from now, whatever wait is configured.
+    /// Opens the breaker for `wait` from now, regardless of the configured wait.
     ///
-    /// While open it opens anew; under an override it does nothing. Zero is valid: the next call is
-    /// a probe.
+    /// While the breaker is open, a new opening begins. Under an override it has no effect. A `wait` of zero is
+    /// valid: the next call is a probe.
     pub fn open_for(&self, wait: Duration) {
         self.open_by_hand(Some(nanos(wait)));
     }
 
-    /// Ends the wait of an open breaker: it is half-open now, and the next call is a probe.
+    /// Ends the wait of an open breaker: it becomes half-open, and the next call is a probe.
     ///
-    /// For a health check that has seen the dependency answer. The change is reported with the reason
+    /// Intended for a health check that has found the dependency healthy. The change is reported with the reason
     /// [`TripReason::Manual`](crate::TripReason::Manual). In every other state, an override included, it
-    /// does nothing.
+    /// has no effect.
     ///
     /// # Examples
     ///
@@ -53,7 +53,7 @@ impl CircuitBreaker {
         let plan = if wait.is_none() { self.plan_by_hand(now) } else { None };
         self.transition(now, |locked, log, now| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
-            // What is due already comes first: the plan is for the visit that goes on.
+            // Transitions that are already due come first: the plan is for the visit that they lead to.
             locked.machine.catch_up_wait(now, log);
             let planned = plan.filter(|plan| plan.epoch == locked.machine.epoch()).map(|plan| plan.wait);
             let length = wait.map_or(Wait::Usual { hint: None, planned }, Wait::Given);
@@ -66,26 +66,28 @@ impl CircuitBreaker {
         self.force(State::ForcedOpen);
     }
 
-    /// Closes the breaker, with an empty window and the backoff forgotten, and takes away any override.
+    /// Closes the breaker with an empty window and a reset backoff, and removes any override.
     pub fn force_closed(&self) {
         self.force(State::Closed);
     }
 
-    /// Admits every call and remembers nothing but the lifetime totals.
+    /// Admits every call and records nothing but the lifetime totals.
     pub fn disable(&self) {
         self.force(State::Disabled);
     }
 
-    /// Admits every call and goes on counting: what the rules would have done is told and counted.
+    /// Admits every call and keeps recording: the openings that the rules would have caused are counted and
+    /// reported, but not carried out.
     pub fn metrics_only(&self) {
         self.force(State::MetricsOnly);
     }
 
-    /// Disables or enables the breaker as a configuration says, and says whether that changed anything.
+    /// Disables or enables the breaker on behalf of a configuration, and returns whether anything changed.
     ///
-    /// Unlike [`disable`](Self::disable) it is no operator's word: it disables only where there is no
-    /// override, and enables only what it has disabled itself and no operator has set since, not even
-    /// to disabled. It is what [`RegistryBuilder::enabled_for`](crate::RegistryBuilder::enabled_for) does.
+    /// Unlike [`disable`](Self::disable), this method never overrules an operator. It disables the breaker only
+    /// if there is no override, and it enables only a breaker that it has disabled itself and that no operator has
+    /// set since, not even to disabled.
+    /// [`RegistryBuilder::enabled_for`](crate::RegistryBuilder::enabled_for) uses it.
     ///
     /// # Examples
     ///
@@ -114,9 +116,9 @@ impl CircuitBreaker {
         })
     }
 
-    /// The same as [`force_closed`](Self::force_closed), and tells [`Event::Reset`](crate::Event::Reset).
+    /// Like [`force_closed`](Self::force_closed), and also reports [`Event::Reset`](crate::Event::Reset).
     ///
-    /// The lifetime totals stay.
+    /// The lifetime totals are kept.
     pub fn reset(&self) {
         let now = self.inner().clock.now();
         self.transition(now, |locked, log, now| {

@@ -7,14 +7,14 @@ use crate::observe::{Event, Interest, Listener, Listeners, Subscriber, Subscript
 use crate::panics::catch_panic;
 
 impl CircuitBreaker {
-    /// Lets a listener hear what this breaker does, until the subscription is dropped.
+    /// Subscribes a listener to the events of this breaker, until the subscription is dropped.
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
         let subscriber = Listeners::subscriber(Box::new(listener));
         self.0.adopt(&subscriber);
         Subscription::new(Arc::downgrade(&self.0), &subscriber)
     }
 
-    /// The same as [`subscribe`](Self::subscribe), for closures.
+    /// Like [`subscribe`](Self::subscribe), for closures.
     pub fn on_event(&self, f: impl Fn(&CircuitBreaker, &Event) + Send + Sync + 'static) -> Subscription {
         self.subscribe(f)
     }
@@ -25,13 +25,13 @@ impl CircuitBreaker {
 }
 
 impl Inner {
-    /// Who listens; none if nobody ever has.
+    /// Returns the list of listeners, or [`None`] if there has never been one.
     #[inline]
     pub(crate) fn listeners(&self) -> Option<&Listeners> {
         self.cold.get()?.listeners.get().map(|listeners| &**listeners)
     }
 
-    /// Whether anybody wants to hear of every call.
+    /// Returns whether a listener is interested in every call.
     #[inline]
     pub(crate) fn want_calls(&self) -> bool {
         self.listeners().is_some_and(|listeners| listeners.want(Interest::CALLS))
@@ -65,7 +65,7 @@ impl Inner {
 impl Unsubscribe for Inner {
     fn unsubscribe(&self, subscriber: Arc<Subscriber>) {
         self.remove(&subscriber);
-        // The listener's own `Drop` is user code, and this may run while a panic unwinds.
+        // The listener's `Drop` is user code, and this may run while a panic unwinds: a second panic would abort.
         if catch_panic(move || drop(subscriber)).is_none() {
             self.count_panic();
         }

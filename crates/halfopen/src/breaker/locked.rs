@@ -2,28 +2,28 @@ use crate::observe::StateChange;
 use crate::state::Machine;
 use crate::totals::Totals;
 
-/// What changes only under the transition lock.
+/// State that changes only under the transition lock.
 pub(crate) struct Locked {
     pub(crate) machine: Machine,
-    /// None until there is something to remember.
+    /// Allocated at the first transition.
     counters: Option<Box<Counters>>,
 }
 
-/// What has happened so far.
+/// Counters of transitions and of the events about them.
 #[derive(Default)]
 pub(crate) struct Counters {
-    /// The number of the last event.
+    /// The sequence number of the last event.
     sequence: u64,
-    /// Visits that began after the first, each of which is counted among the rejections.
+    /// The number of visits after the first. The ledger counts each of them once among the rejections.
     visits: u64,
-    /// Rejections when this visit began.
+    /// The number of rejections when the current visit began.
     pub(crate) rejected_before: u64,
     pub(crate) trips: u64,
     pub(crate) would_trip: u64,
     pub(crate) last_trip: Option<StateChange>,
     /// Whether a rule held at the last outcome in metrics-only.
     pub(crate) held: bool,
-    /// Whether a configuration has disabled it, and no operator has spoken since.
+    /// Whether a configuration has disabled the breaker and no operator has set it since.
     disabled_by_rule: bool,
 }
 
@@ -45,6 +45,7 @@ impl Locked {
     }
 
     pub(crate) fn set_disabled_by_rule(&mut self, disabled: bool) {
+        // Compared first, so that clearing a flag that was never set allocates no counters.
         if disabled != self.is_disabled_by_rule() {
             self.counters_mut().disabled_by_rule = disabled;
         }
@@ -58,7 +59,7 @@ impl Locked {
 }
 
 impl Counters {
-    /// A visit begins; `rejected` is what the ledger says, this visit and those before included.
+    /// Begins a visit. `rejected` is the ledger's count, which includes one for this visit and each one before it.
     pub(crate) fn begin_visit(&mut self, rejected: u64) {
         self.visits += 1;
         self.rejected_before = rejected.saturating_sub(self.visits);

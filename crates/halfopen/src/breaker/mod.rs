@@ -1,4 +1,4 @@
-//! The breaker: what its clones share, how calls are permitted and recorded, and what is published of it.
+//! The breaker: the state that its clones share, admission, recording, controls and publication.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
@@ -37,11 +37,9 @@ pub(crate) use permit::{Ticket, caught};
 use cold::Cold;
 use locked::Locked;
 
-/// A circuit breaker: lets calls through while the other side answers, and says no at once while it
-/// does not.
+/// A circuit breaker: admits calls while the dependency is healthy, and rejects them immediately while it is not.
 ///
-/// Cheap to clone; every clone is the same breaker. It can be shared between threads and tasks and
-/// needs no runtime.
+/// Clones are cheap and share one state. A breaker can be shared among threads and tasks and needs no runtime.
 ///
 /// # Examples
 ///
@@ -58,19 +56,21 @@ use locked::Locked;
 #[derive(Clone)]
 pub struct CircuitBreaker(Arc<Inner>);
 
-/// What all clones share.
+/// The state that all clones share.
 pub(crate) struct Inner {
+    /// The state, the epoch and the flags of the fast path. Stored only under the transition lock, loaded without.
     pub(crate) word: StateWord,
     pub(crate) window: Window,
     pub(crate) clock: Clock,
     pub(crate) name: Arc<str>,
     pub(crate) cold: OnceLock<Box<Cold>>,
-    /// The transition lock. No call in Closed and no rejection in Open takes it.
+    /// The transition lock. Calls in `Closed` and rejections in `Open` do not take it.
     pub(crate) locked: Mutex<Locked>,
 }
 
-/// A handle that keeps no breaker alive and does not count as a use of it, for listeners that keep something of
-/// each breaker they hear.
+/// A weak handle: it does not keep the breaker alive and does not count as a use of it.
+///
+/// Intended for listeners that store data about each breaker that notifies them.
 ///
 /// # Examples
 ///
@@ -87,12 +87,12 @@ pub(crate) struct Inner {
 pub struct WeakCircuitBreaker(Weak<Inner>);
 
 impl WeakCircuitBreaker {
-    /// A weak handle of this breaker.
+    /// Creates a weak handle of this breaker.
     pub fn of(breaker: &CircuitBreaker) -> WeakCircuitBreaker {
         WeakCircuitBreaker(breaker.weak())
     }
 
-    /// Whether the last strong handle has been dropped.
+    /// Returns whether the last strong handle has been dropped.
     pub fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
     }
@@ -105,12 +105,12 @@ impl fmt::Debug for WeakCircuitBreaker {
 }
 
 impl CircuitBreaker {
-    /// A closed breaker on the system's clock.
+    /// Creates a closed breaker on the system's clock.
     pub fn new(name: impl Into<Arc<str>>, config: CircuitBreakerConfig) -> Self {
         Self::builder(name).config(config).build()
     }
 
-    /// A breaker with more than a configuration: a clock, listeners, a rule of its own.
+    /// Returns a builder, for a breaker with a clock, listeners or rules of its own.
     pub fn builder(name: impl Into<Arc<str>>) -> CircuitBreakerBuilder {
         CircuitBreakerBuilder::new(name.into())
     }
@@ -132,7 +132,7 @@ impl CircuitBreaker {
             cold: if custom.is_empty() { OnceLock::new() } else { Box::new(Cold::new(custom.into())).into() },
             locked: Mutex::new(Locked::new(machine)),
         };
-        // The models do not see what a `OnceLock` orders, so there it is made before any race.
+        // Loom does not model the ordering of a `OnceLock`, so under loom it is initialized before any race.
         #[cfg(loom)]
         inner.cold().listeners();
         inner.republish();
@@ -148,33 +148,33 @@ impl CircuitBreaker {
         &self.0
     }
 
-    /// The name given when it was built.
+    /// Returns the name of the breaker.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The time on the breaker's own clock, since that clock began.
+    /// Returns the time on the breaker's own clock, measured from the clock's start.
     ///
-    /// For deadlines that must be judged by the same clock as the breaker (a manual one in tests).
+    /// Intended for deadlines that must follow the same clock as the breaker, a manual one in tests.
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.0.clock.now().0)
     }
 
-    /// Returns the configuration in force: a shared handle, so nothing is allocated.
+    /// Returns the current configuration: a shared handle, so nothing is allocated.
     pub fn config(&self) -> CircuitBreakerConfig {
         self.0.window.config()
     }
 
-    /// Replaces the configuration under running calls.
+    /// Replaces the configuration; calls in flight are not affected.
     ///
-    /// State, deadline, backoff step and the consecutive run stay, and so do the samples if the
-    /// window keeps its kind, size and buckets. New rules are asked at the next recorded outcome; a
-    /// half-open visit is judged to its end by the numbers it began with.
+    /// The state, the deadline, the backoff step and the consecutive run are kept, and so are the samples if the
+    /// window keeps its kind, size and buckets. New rules are evaluated from the next recorded outcome on. A
+    /// half-open visit keeps the numbers it began with until it ends.
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
         let _old = self.transition(now, |locked, log, now| {
             let moment = Moment::at(&self.0.clock, now);
-            // What is due already happens by the numbers it was due by.
+            // Transitions that are already due follow the configuration that made them due.
             locked.machine.catch_up(now, log);
             let generation = self.0.window.reconfigure(&config, &moment);
             let clocked = config.needs_clock();
@@ -183,24 +183,25 @@ impl CircuitBreaker {
         });
     }
 
-    /// Only the registry holds it: no clone, no permit.
+    /// Returns the number of strong handles: clones and owned permits. `1` means that only the caller holds the
+    /// breaker.
     pub(crate) fn handles(&self) -> usize {
         Arc::strong_count(&self.0)
     }
 }
 
 impl Inner {
-    /// What is made when it is first needed.
+    /// Returns the rarely used state, allocated on first use.
     pub(crate) fn cold(&self) -> &Cold {
         self.cold.get_or_init(|| Box::new(Cold::new(Box::default())))
     }
 
-    /// The user's own rules.
+    /// Returns the user's own rules.
     pub(crate) fn custom(&self) -> &[CustomRule] {
         self.cold.get().map_or(&[], |cold| &cold.custom)
     }
 
-    /// Where this thread adds up how long its calls took.
+    /// Returns the counter to which this thread adds the durations of its calls.
     #[inline]
     pub(crate) fn timing(&self) -> &Timing {
         self.window.timing().unwrap_or_else(|| &self.cold().timing)

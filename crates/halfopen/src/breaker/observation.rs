@@ -1,4 +1,4 @@
-//! The questions that a user asks of a breaker.
+//! Queries: the state of a breaker and its snapshot.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::totals::Totals;
 use crate::word::State;
 
 impl CircuitBreaker {
-    /// The state an admission would find now: an open breaker whose wait is over is half-open.
+    /// Returns the state that an admission would find now: an open breaker whose wait is over is half-open.
     pub fn state(&self) -> State {
         let word = self.0.word.load();
         match word.state() {
@@ -27,30 +27,30 @@ impl CircuitBreaker {
         lock(&self.0.locked).machine.view(now)
     }
 
-    /// Returns true if the breaker is [`State::Closed`], and in no other state.
+    /// Returns true only if the breaker is [`State::Closed`].
     ///
-    /// For the question whether a call would pass see [`is_permitting`](Self::is_permitting).
+    /// To ask whether a call would be admitted, use [`is_permitting`](Self::is_permitting).
     #[inline]
     pub fn is_closed(&self) -> bool {
         // Time alone makes no state `Closed`, so the clock is not read.
         self.0.word.load().state() == State::Closed
     }
 
-    /// Returns true if the breaker is [`State::Open`], and in no other state.
+    /// Returns true only if the breaker is [`State::Open`].
     ///
-    /// For the question whether a call would be rejected see [`is_rejecting`](Self::is_rejecting).
+    /// To ask whether a call would be rejected, use [`is_rejecting`](Self::is_rejecting).
     pub fn is_open(&self) -> bool {
         self.state() == State::Open
     }
 
-    /// Returns true if the breaker is [`State::HalfOpen`], also if an open breaker's wait is over and
-    /// the next call would be the first probe.
+    /// Returns true only if the breaker is [`State::HalfOpen`]. That includes an open breaker whose wait is over,
+    /// so that the next call is the first probe.
     pub fn is_half_open(&self) -> bool {
         self.state() == State::HalfOpen
     }
 
     /// Returns true if a call made now would be admitted: in closed, disabled and metrics-only, and in
-    /// half-open while a probe's slot is free, or in a ramp if the call belongs to its share.
+    /// half-open while a probe slot is free or, in a ramp, if the call belongs to the admitted share.
     ///
     /// # Examples
     ///
@@ -76,15 +76,17 @@ impl CircuitBreaker {
         !self.is_permitting()
     }
 
-    /// Returns how long until time alone changes the answer to a call: the rest of the wait while open; while
-    /// half-open the time that the first probe has left or, in a ramp that would reject the next call, the time until it
-    /// would be admitted. [`None`] elsewhere.
+    /// Returns the time until the decision about a call changes by itself: the rest of the wait while open; in
+    /// half-open the time until the first probe is overdue or, in a ramp that would reject the next call, until it
+    /// would be admitted. Returns [`None`] in every other state.
     pub fn changes_in(&self) -> Option<Duration> {
         let now = self.0.clock.now();
         lock(&self.0.locked).machine.view(now).changes_in()
     }
 
-    /// The breaker at this moment; changes nothing.
+    /// Returns a snapshot of the breaker: state, counts, totals and the last trip, all of one moment.
+    ///
+    /// Taking it changes nothing.
     pub fn snapshot(&self) -> Snapshot {
         let now = self.0.clock.now();
         let locked = lock(&self.0.locked);

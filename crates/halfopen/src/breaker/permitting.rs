@@ -1,4 +1,4 @@
-//! Waiting until calls pass.
+//! Waiting until calls are admitted.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +11,14 @@ use crate::observe::{Event, Interest, Listener, Signal, Subscription};
 impl CircuitBreaker {
     /// Waits until a call would be permitted.
     ///
-    /// For code that should pause while calls are rejected, such as the consumer of a queue. It resolves
-    /// immediately if a call would be permitted now. Otherwise it is woken by events of the breaker and,
-    /// for the end of a wait or an overdue probe, by a timer; nothing is polled in between. It takes no
+    /// Intended for code that pauses while calls are rejected, such as the consumer of a queue. The future
+    /// resolves immediately if a call would be permitted now. Otherwise it is woken by events of the breaker and,
+    /// at the end of a wait or when a probe is overdue, by a timer; nothing is polled in between. It takes no
     /// permit: another caller may be faster, so a call made afterwards can still be rejected.
     ///
-    /// Needs no runtime. While at least one task waits for a moment in time, the process has one more
+    /// The future needs no runtime. While at least one task waits for a timer, the process has one more
     /// thread, named `halfopen-timer`, which serves all of them. With a [manual
-    /// clock](crate::Clock) moving the clock wakes the task.
+    /// clock](crate::Clock), advancing the clock wakes the task.
     ///
     /// # Examples
     ///
@@ -37,7 +37,7 @@ impl CircuitBreaker {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: it holds nothing but its own registrations, which end when it is dropped.
+    /// This method is cancel safe. The future holds only its own registrations, which end when it is dropped.
     pub async fn permitting(&self) {
         let mut waiting = None;
         poll_fn(|context| self.poll_permitting(&mut waiting, context)).await;
@@ -51,12 +51,13 @@ impl CircuitBreaker {
         waiting.wake(context.waker());
         let Some((_, ends_in)) = self.refusal_for() else { return Poll::Ready(()) };
         waiting.alarm = ends_in.map(|time| self.inner().clock.wake_in(time, context.waker()));
-        // Asked once more, now that both are registered: what happened in between woke no one.
+        // Checked again after both are registered: an event between the first check and the registration woke no
+        // task.
         if self.is_permitting() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
-/// What wakes a task that waits.
+/// The registrations that wake a waiting task.
 struct Waiting {
     waker: Arc<WakeOnEvent>,
     _subscription: Subscription,
@@ -74,7 +75,8 @@ impl Waiting {
     }
 
     fn wake(&self, waker: &Waker) {
-        // Wakers are user code: cloned before the lock is taken, dropped after it is released.
+        // Wakers are user code: the new one is cloned before the lock is taken, the old one dropped after it is
+        // released.
         let waker = waker.clone();
         let _old = self.waker.swap(Some(waker));
     }
@@ -101,7 +103,7 @@ impl Listener for WakeOnEvent {
         self.wake();
     }
 
-    // A rejection permits no call. Each of these may: a change of state, a slot that is free again.
+    // Only these can lead to a permit: a change of state, or the end of a probe, which frees its slot.
     fn interest(&self) -> Interest {
         Interest::CHANGES | Interest::PROBES
     }

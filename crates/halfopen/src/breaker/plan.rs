@@ -1,5 +1,7 @@
-//! The user's own function for the waits of a backoff: called before the transition lock is taken, and its
-//! answer used if the breaker is still in the visit that it was called for (S27).
+//! The user's own function for the waits of a backoff.
+//!
+//! It is called before the transition lock is taken, and its result is used only if the breaker is still in the
+//! visit for which it was called (S27).
 
 use crate::breaker::{CircuitBreaker, caught};
 use crate::clock::{Moment, Tick, nanos};
@@ -8,7 +10,7 @@ use crate::counts::Counts;
 use crate::state::{HalfOpenEnd, Machine};
 use crate::word::State;
 
-/// The wait of an opening that may end a visit.
+/// The wait of an opening that has not happened yet, and the visit that the opening would end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) epoch: u64,
@@ -16,12 +18,12 @@ pub(crate) struct Plan {
 }
 
 impl CircuitBreaker {
-    /// For an opening by the rules.
+    /// Computes the wait of an opening by the rules.
     pub(crate) fn plan_after_calls(&self, counts: &Counts, hint: Option<u64>, now: Tick) -> Option<Plan> {
         self.plan(now, hint, |_| counts.failure_rate())
     }
 
-    /// For an opening that the end of a probe may lead to.
+    /// Computes the wait of the opening to which the end of this probe can lead, or [`None`] if it cannot.
     pub(crate) fn plan_after_probe(&self, end: HalfOpenEnd, now: Tick) -> Option<Plan> {
         let hint = match end {
             HalfOpenEnd::Failure { hint, .. } => hint,
@@ -31,7 +33,7 @@ impl CircuitBreaker {
         self.plan(now, hint, |machine| machine.counts_with(end).failure_rate())
     }
 
-    /// For an opening by a control. What is due already happens first.
+    /// Computes the wait of an opening by a control, after the transitions that are already due.
     pub(crate) fn plan_by_hand(&self, now: Tick) -> Option<Plan> {
         if !self.has_custom_backoff() {
             return None;
@@ -46,8 +48,9 @@ impl CircuitBreaker {
         })
     }
 
-    /// For the opening that a probe leads to if it does not report in time: once in a visit, kept with it, so
-    /// that every reader finds the same wait.
+    /// Computes the wait of the opening that follows if a probe does not report in time.
+    ///
+    /// It is computed once in a visit and stored with the visit, so that every reader finds the same wait.
     #[cold]
     pub(crate) fn plan_overdue(&self, now: Tick) {
         if let Some(Plan { epoch, wait }) = self.plan(now, None, |_| None) {
@@ -68,6 +71,7 @@ impl CircuitBreaker {
         if !self.has_custom_backoff() {
             return None;
         }
+        // A block, so that the lock is released before the user's function runs.
         let (config, epoch, opening) = {
             let locked = self.inner().locked();
             let machine = &locked.machine;

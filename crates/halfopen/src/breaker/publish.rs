@@ -1,4 +1,4 @@
-//! Transitions: a step of the machine under the transition lock, and what becomes visible of it.
+//! Transitions: a step of the machine under the transition lock, and its publication.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::sync::lock;
 use crate::word::{State, Word};
 
 impl CircuitBreaker {
-    /// Runs a step of the machine under the lock, publishes what it did, then tells the listeners.
+    /// Runs a step of the machine under the lock, publishes its result, then notifies the listeners.
     ///
-    /// The clock was read before the lock was taken, and others may have had it meanwhile: the step is given
-    /// `now` or the moment of the last change, whichever is later, so that nothing is dated before what led
-    /// to it (S26).
+    /// The clock was read before the lock was taken, and another thread may have made a transition in between. The
+    /// step receives `now` or the time of the last change, whichever is later, so that no change is dated before
+    /// the one that led to it (S26).
     pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Locked, &mut Log, Tick) -> T) -> T {
         let mut log = Log::new();
         let mut locked = lock(&self.0.locked);
@@ -25,14 +25,14 @@ impl CircuitBreaker {
             self.0.commit(&mut locked, &log, now);
         }
         drop(locked);
-        // Also without a change of our own: somebody's event may have come in between.
+        // Also if this step changed nothing: another thread may have enqueued an event and left it to the drainer.
         self.0.drain_events(self);
         answer
     }
 }
 
 impl Inner {
-    /// Makes what the machine did visible: first what belongs to the visit, then the word.
+    /// Publishes the changes of the machine: first the data of the new visit, then the word that makes it visible.
     pub(crate) fn commit(&self, locked: &mut Locked, log: &[Entry], now: Tick) {
         for entry in log {
             match entry {
@@ -61,8 +61,8 @@ impl Inner {
             generation = self.window.begin(epoch, locked.machine.config(), now);
         }
         let cold = self.cold();
-        // Only an opening says this: while the word still says open, a rejection that reads it must find
-        // the wait that is over, not one that has not begun.
+        // Only for an opening: while the word is still `Open`, a concurrent rejection must find the wait that is
+        // over, not one that has not begun.
         if state == State::Open {
             cold.set_opening(locked.machine.deadline(), locked.machine.wait(), locked.machine.cause());
         }
@@ -71,6 +71,7 @@ impl Inner {
         locked.counters_mut().begin_visit(cold.ledger.begin_visit());
     }
 
+    /// Counts a change, and reports it if a listener is interested.
     fn note(&self, locked: &mut Locked, change: &Change) {
         let sequence = locked.next_sequence();
         let opened = change.to == State::Open;
@@ -81,7 +82,7 @@ impl Inner {
         if !opened && !heard {
             return;
         }
-        let told = StateChange {
+        let reported = StateChange {
             name: Arc::clone(&self.name),
             from: change.from,
             to: change.to,
@@ -91,10 +92,10 @@ impl Inner {
             sequence,
         };
         if heard {
-            self.enqueue(Event::StateChanged(told.clone()));
+            self.enqueue(Event::StateChanged(reported.clone()));
         }
         if opened {
-            locked.counters_mut().last_trip = Some(told);
+            locked.counters_mut().last_trip = Some(reported);
         }
     }
 
@@ -103,7 +104,7 @@ impl Inner {
         let config = machine.config();
         let timed = config.needs_timing() || self.want_calls();
         if timed {
-            // Made here, so that no call makes it.
+            // Allocated here, so that no call on the fast path has to.
             self.cold();
         }
         let weighed = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
@@ -115,7 +116,7 @@ impl Inner {
         self.word.publish(word);
     }
 
-    /// Publishes the same state with the flags as they are now.
+    /// Publishes the same state with up-to-date flags, after the listeners or their interests have changed.
     pub(crate) fn republish(&self) {
         let locked = lock(&self.locked);
         self.publish(&locked, self.word.load().generation());

@@ -10,23 +10,23 @@ pub(crate) use timer::Alarm;
 
 use timer::Tasks;
 
-// Plain std atomics even under loom: the clock is an input of the models, not a part of them.
+// The atomics of std even under loom: the clock is an input of the models, not a part of them.
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A moment of one breaker's clock: nanoseconds since the clock began (584 years fit).
+/// An instant of one breaker's clock: nanoseconds since the start of the clock, up to 584 years.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tick(pub(crate) u64);
 
 impl Tick {
-    /// The moment that never comes.
+    /// An instant that is never reached.
     pub(crate) const NEVER: Tick = Tick(u64::MAX);
 
-    /// Nanoseconds from `earlier` until now; a step back counts as none.
+    /// Returns the nanoseconds from `earlier` to this instant, or zero if the clock has stepped back.
     pub(crate) fn since(self, earlier: Tick) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// The moment of a clock that shows this; the last one is left out, which is [`NEVER`](Self::NEVER).
+    /// Returns the instant of a clock that reads `nanos`, clamped below [`NEVER`](Self::NEVER).
     fn of(nanos: u64) -> Tick {
         Tick(nanos.min(Tick::NEVER.0 - 1))
     }
@@ -42,18 +42,18 @@ impl Tick {
     }
 }
 
-/// Nanoseconds of a duration, clamped to what a [`Tick`] can hold.
+/// Returns the nanoseconds of a duration, clamped to the range of a [`Tick`].
 pub(crate) fn nanos(duration: Duration) -> u64 {
-    // Without the 128 bits of `as_nanos`: every timed call comes here.
+    // Avoids the 128-bit arithmetic of `as_nanos`, because every timed call comes here.
     let seconds = duration.as_secs().saturating_mul(1_000_000_000);
     seconds.saturating_add(duration.subsec_nanos().into())
 }
 
-/// Where a breaker gets its time from: one monotonic clock for everything it decides.
+/// The source of a breaker's time: one monotonic clock for all its decisions.
 ///
 /// # Examples
 ///
-/// A test moves the time itself instead of waiting for it (feature `test-util`):
+/// A test advances a manual clock instead of waiting (feature `test-util`):
 ///
 #[cfg_attr(feature = "test-util", doc = "```")]
 #[cfg_attr(not(feature = "test-util"), doc = "```ignore")]
@@ -88,15 +88,15 @@ struct Hands {
 }
 
 impl Clock {
-    /// The monotonic clock of the operating system.
+    /// Returns the monotonic clock of the operating system.
     pub fn system() -> Clock {
         Clock(Source::System)
     }
 
-    /// A clock that reads its time from a function: the time since a moment of its choice.
+    /// Creates a clock that reads its time from a function, which returns the time since an arbitrary start.
     ///
-    /// For the clock of a runtime or a simulation. The function is called on the path of calls, so it must be
-    /// fast; a step back counts as no time. Timestamps of events stay wall time.
+    /// Intended for the clock of a runtime or a simulation. The function is called on the path of calls, so it must
+    /// be fast. A step back counts as no time elapsed. The timestamps of events remain wall time.
     ///
     /// # Examples
     ///
@@ -114,7 +114,7 @@ impl Clock {
         Clock(Source::Custom(Arc::new(elapsed)))
     }
 
-    /// A clock that stands still until its [`ManualClock`] moves it.
+    /// Creates a clock that stands still until its [`ManualClock`] advances it.
     #[cfg(feature = "test-util")]
     pub fn manual() -> (Clock, ManualClock) {
         let hands =
@@ -122,9 +122,9 @@ impl Clock {
         (Clock(Source::Manual(Arc::clone(&hands))), ManualClock(hands))
     }
 
-    /// Returns the time that has passed on this clock: monotonic, from a start of its own.
+    /// Returns the time that has passed since the start of this clock.
     ///
-    /// For limits and checks that decide by the same time as the breakers beside them.
+    /// Intended for limits and checks that must follow the same clock as the breakers next to them.
     ///
     /// # Examples
     ///
@@ -140,12 +140,12 @@ impl Clock {
         Duration::from_nanos(self.now().0)
     }
 
-    /// Wakes a task when this much time has passed, or earlier: it has to look at the clock.
+    /// Wakes a task after `time`, or earlier: the task must read the clock again.
     pub(crate) fn wake_in(&self, time: Duration, waker: &Waker) -> Alarm {
         match &self.0 {
             Source::System => Alarm::after(time, waker),
             Source::Manual(hands) => Alarm::on_change(&hands.tasks, waker),
-            // Such a clock may stand still while real time passes: it is not asked more than once a millisecond.
+            // Such a clock may stand still while real time passes; the minimum keeps the task from spinning.
             Source::Custom(_) => Alarm::after(time.max(Duration::from_millis(1)), waker),
         }
     }
@@ -154,16 +154,18 @@ impl Clock {
     pub(crate) fn now(&self) -> Tick {
         match &self.0 {
             Source::System => system_now(),
+            // Acquire, paired with the Release in `advance` and `set`: a thread that reads the new time sees what
+            // the test did before it.
             Source::Manual(hands) => Tick::of(hands.nanos.load(Ordering::Acquire)),
             Source::Custom(elapsed) => Tick::of(nanos(elapsed())),
         }
     }
 
-    /// The wall time at `tick`, for the timestamps of events; nothing is decided by it.
+    /// Returns the wall time at `tick`, for the timestamps of events; no decision depends on it.
     pub(crate) fn wall(&self, tick: Tick) -> SystemTime {
         match &self.0 {
             Source::System | Source::Custom(_) => {
-                let (now, wall) = at_once(|| self.now(), system_wall);
+                let (now, wall) = read_together(|| self.now(), system_wall);
                 let ago = Duration::from_nanos(now.since(tick));
                 wall.checked_sub(ago).unwrap_or(wall)
             }
@@ -174,11 +176,11 @@ impl Clock {
     }
 }
 
-/// Two clocks read so close together that they show the same moment.
+/// Reads two clocks within 50 microseconds of each other.
 ///
-/// A thread that is paused between the two readings would date an event later than those that follow it, so it
-/// reads again; on a machine that pauses it each time, the closest pair is taken.
-fn at_once<T>(tick: impl Fn() -> Tick, other: impl Fn() -> T) -> (Tick, T) {
+/// A thread that is preempted between the two readings would date an event later than those that follow it, so it
+/// reads again. If it is preempted each time, the closest pair is used.
+fn read_together<T>(tick: impl Fn() -> Tick, other: impl Fn() -> T) -> (Tick, T) {
     const CLOSE: u64 = 50_000;
     const ATTEMPTS: usize = 8;
     let read = || {
@@ -223,19 +225,21 @@ impl fmt::Debug for Clock {
 }
 
 fn now_of(hands: &Hands) -> Duration {
+    // Acquire, paired as in `Clock::now`.
     Duration::from_nanos(hands.nanos.load(Ordering::Acquire))
 }
 
-/// The hands of a manual [`Clock`]: every breaker with that clock sees the time they show.
+/// Controls a manual [`Clock`]: every breaker with that clock sees the time that is set here.
 #[cfg(feature = "test-util")]
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Hands>);
 
 #[cfg(feature = "test-util")]
 impl ManualClock {
-    /// Moves the clock forward; it stops at the 584 years it can hold.
+    /// Advances the clock, up to its maximum of 584 years.
     pub fn advance(&self, by: Duration) {
         let step = nanos(by);
+        // AcqRel, paired with the Acquire load in `Clock::now`.
         let _ = self
             .0
             .nanos
@@ -243,20 +247,22 @@ impl ManualClock {
         self.0.tasks.wake_all();
     }
 
-    /// Sets the clock to this long after its start. It may step back, which a breaker takes for
-    /// "no time has passed".
+    /// Sets the time since the start of the clock.
+    ///
+    /// The clock may step back; a breaker treats that as no time elapsed.
     pub fn set(&self, since_start: Duration) {
+        // Release, paired with the Acquire load in `Clock::now`.
         self.0.nanos.store(nanos(since_start), Ordering::Release);
         self.0.tasks.wake_all();
     }
 
-    /// How long after its start the clock stands.
+    /// Returns the time since the start of the clock.
     pub fn now(&self) -> Duration {
         now_of(&self.0)
     }
 }
 
-/// The moment at which a call ends: the clock is read when somebody asks, and once.
+/// The instant at which a call ends. The clock is read once, the first time that the instant is needed.
 pub(crate) struct Moment<'a> {
     clock: &'a Clock,
     tick: Cell<Option<Tick>>,
@@ -285,7 +291,7 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// A window was rolled on to this moment.
+    /// Notes that a window has rolled to this instant.
     pub(crate) fn note_roll(&self) {
         self.rolled.set(true);
     }
@@ -299,7 +305,7 @@ impl<'a> Moment<'a> {
 mod tests {
     use super::*;
 
-    /// Reads a clock that goes on by a microsecond with each reading, and by these pauses before every other one.
+    /// Reads a clock that advances by a microsecond with each reading, and by these pauses before every other one.
     fn paired(pauses: &[u64]) -> (Tick, u64) {
         let (now, readings) = (Cell::new(0), Cell::new(0));
         let read = || {
@@ -311,11 +317,11 @@ mod tests {
             readings.set(readings.get() + 1);
             read()
         };
-        at_once(|| Tick(read()), other)
+        read_together(|| Tick(read()), other)
     }
 
     #[test]
-    fn a_pause_between_two_clocks_dates_nothing() {
+    fn a_pause_between_two_clocks_is_not_dated() {
         for pauses in
             [&[][..], &[3_000_000], &[3_000_000, 5_000_000], &[9_000_000, 60_000, 9_000_000, 70_000]]
         {

@@ -1,4 +1,4 @@
-//! Waking tasks at a moment in time, without a runtime.
+//! Timers that wake tasks, without a runtime.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,13 +8,13 @@ use std::{fmt, thread};
 
 use crate::clock::{Clock, Tick, nanos};
 
-/// A task's registration to be woken; ends when it is dropped.
+/// The registration of a task to be woken; it ends when it is dropped.
 pub(crate) struct Alarm {
     tasks: Arc<Tasks>,
     key: Key,
 }
 
-/// When a task is to be woken, by the clock it waits for, and its number.
+/// The instant at which a task is woken, and the number of its registration, which makes the key unique.
 type Key = (Tick, u64);
 
 /// The tasks that wait for one clock.
@@ -28,12 +28,12 @@ pub(crate) struct Tasks {
 struct Waiting {
     tasks: BTreeMap<Key, Waker>,
     registered: u64,
-    /// Whether the thread is there, which wakes those whose time has come.
+    /// Whether the timer thread is running.
     served: bool,
 }
 
 impl Alarm {
-    /// Wakes the task after this long by the clock of the operating system.
+    /// Wakes the task after `wait`, measured by the clock of the operating system.
     pub(crate) fn after(wait: Duration, waker: &Waker) -> Alarm {
         static TASKS: std::sync::OnceLock<Arc<Tasks>> = std::sync::OnceLock::new();
         let tasks = TASKS.get_or_init(Arc::default);
@@ -48,6 +48,7 @@ impl Alarm {
     }
 
     fn register(tasks: &Arc<Tasks>, at: Tick, waker: &Waker) -> Alarm {
+        // Cloned before the lock is taken: a waker is user code.
         let waker = waker.clone();
         let mut waiting = tasks.lock();
         waiting.registered += 1;
@@ -61,22 +62,22 @@ impl Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        // A waker is user code and may do anything when it is dropped: not under the lock.
+        // A waker is user code, so it is not dropped under the lock.
         let waker = self.tasks.lock().tasks.remove(&self.key);
-        // The thread sleeps until the first task's time, and ends when there is no task.
+        // Wakes the timer thread: this may have been the task it sleeps for, or the last one.
         self.tasks.changed.notify_one();
         drop(waker);
     }
 }
 
 impl Tasks {
-    /// Wakes every task, whenever it is to be woken: a clock was moved by hand.
+    /// Wakes every task, regardless of its instant: a manual clock has changed.
     pub(crate) fn wake_all(&self) {
         let tasks = std::mem::take(&mut self.lock().tasks);
         tasks.into_values().for_each(Waker::wake);
     }
 
-    /// Starts the thread that wakes the tasks, if it is not there.
+    /// Starts the timer thread unless it is running.
     fn serve(self: &Arc<Tasks>) {
         if std::mem::replace(&mut self.lock().served, true) {
             return;
@@ -84,13 +85,13 @@ impl Tasks {
         let tasks = Arc::clone(self);
         let started = thread::Builder::new().name("halfopen-timer".into()).spawn(move || tasks.run());
         if started.is_err() {
-            // Without a thread no time comes to an end: let the tasks ask again, which loses no wake-up.
+            // Without the thread no timer fires. The tasks are woken to register again, so that no wake-up is lost.
             self.lock().served = false;
             self.wake_all();
         }
     }
 
-    /// Wakes tasks when their time has come, until none is left.
+    /// Wakes each task at its instant, and returns when there are no tasks.
     fn run(&self) {
         let mut waiting = self.lock();
         while let Some(first) = waiting.tasks.first_entry() {
@@ -99,7 +100,7 @@ impl Tasks {
             if at <= now {
                 let waker = first.remove();
                 drop(waiting);
-                // A waker that panics ends its own task's wait and no other's.
+                // A waker that panics must not keep the thread from waking other tasks.
                 let _ = crate::panics::catch_panic(|| waker.wake());
                 waiting = self.lock();
             } else {
@@ -107,6 +108,7 @@ impl Tasks {
                 waiting = self.changed.wait_timeout(waiting, sleep).unwrap_or_else(PoisonError::into_inner).0;
             }
         }
+        // Still under the lock, so that a task registered from here on starts a new thread.
         waiting.served = false;
     }
 

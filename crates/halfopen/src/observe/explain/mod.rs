@@ -268,7 +268,7 @@ impl Explanation<'_> {
             between = ", or ";
         }
         if self.snapshot.has_custom_rule {
-            write!(f, "{between}when its own rule (`ready_to_trip`) says so")?;
+            write!(f, "{between}when its own rule (`ready_to_trip`) returns true")?;
         }
         f.write_char('.')
     }

@@ -163,7 +163,7 @@ impl Why<'_> {
             }
             TripReason::Custom => {
                 let calls = Many(calls, "call", "calls");
-                write!(f, "its own rule (`ready_to_trip`) said so, with {failures} of {calls} failed")
+                write!(f, "its own rule (`ready_to_trip`) returned true, with {failures} of {calls} failed")
             }
             TripReason::ProbeFailed if failures == 0 && slow > 0 => f.write_str("a probe was slow"),
             TripReason::ProbeFailed if failures == 1 => f.write_str("a probe failed"),
