@@ -317,7 +317,7 @@
 //! assert_eq!(
 //!     breaker.explain(),
 //!     "Circuit breaker `mail` is disabled by an operator: every call passes, and it cannot open. \
-//!      It stays so until somebody calls `reset()` or `force_closed()`."
+//!      It stays so until `reset()` or `force_closed()` is called."
 //! );
 //! ```
 //!
@@ -449,9 +449,9 @@
 //! assert_eq!(
 //!     breaker.explain(),
 //!     "Circuit breaker `search` is closed: every call passes. No call was recorded in the last 10s. It \
-//!      opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge), or after 15 failures \
-//!      in a row (now 0). It would then reject every call for 2s. 40 calls were dropped by the caller and counted as nothing; if a \
-//!      timeout does that, `Abandoned::FailureAfter` makes a failure of it."
+//!      opens when 50% of the calls fail (so far 0 of the 5 calls it needs), or after 15 failures in a row \
+//!      (now 0). It would then reject every call for 2s. 40 calls were dropped by the caller and not recorded; \
+//!      if a timeout drops calls, `Abandoned::FailureAfter` records them as failures."
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -474,8 +474,8 @@
 //! assert_eq!(
 //!     breaker.explain(),
 //!     "Circuit breaker `search` is closed: every call passes. Of the last 12 calls, 12 failed. It opens \
-//!      when 50% of the calls fail (so far 12 of the 100 calls it needs to judge). It would then reject \
-//!      every call for 2s."
+//!      when 50% of the calls fail (so far 12 of the 100 calls it needs). It would then reject every \
+//!      call for 2s."
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -507,16 +507,17 @@
 //!     "Circuit breaker `search` is open: every call is rejected (0 so far). It opened 1s ago because a \
 //!      probe failed. This is the 3rd opening in a row; its wait is 1m. In 59s the next call passes as a \
 //!      probe. It closes after 1 success and opens again after 1 failure. If the dependency is known to \
-//!      be well, `reset()` closes the breaker at once."
+//!      be healthy, `reset()` closes the breaker immediately."
 //! );
 //!
 //! hands.advance(Duration::from_secs(599));
-//! assert!(breaker.explain().contains("It has been half-open for 9m. No probe is out; the next call passes as one."));
+//! assert!(breaker.explain().contains("No probe is in flight; the next call passes as one."));
 //!
 //! // A probe whose call hangs, without a timeout of its own:
 //! let _hangs = breaker.try_acquire()?;
 //! assert!(breaker.explain().contains(
-//!     "1 probe is out and has 1m left to report (or it opens again). Until then every other call is rejected"
+//!     "1 probe is in flight and must report within 1m, or the breaker opens again. Until then every other \
+//!      call is rejected"
 //! ));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -134,7 +134,9 @@ fn a_probe_that_does_not_report_waits_as_it_decides() {
 fn the_wait_to_come_is_not_promised() {
     let (breaker, hands) = breaker(one_failure(Backoff::with(|_| 7 * SECOND)));
     assert!(
-        breaker.explain().ends_with("It would then reject every call for as long as its backoff decides.")
+        breaker
+            .explain()
+            .ends_with("It would then reject every call for the time that its backoff function returns.")
     );
     breaker.trip();
     hands.advance_to_probe(&breaker);

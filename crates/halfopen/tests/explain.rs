@@ -16,9 +16,9 @@ fn closed_and_unused() {
     let (breaker, _) = breaker(plain());
     reads(
         &breaker,
-        "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. \
-         It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge), or after 15 failures in a row (now 0). It would then \
-         reject every call for 2s.",
+        "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. It \
+         opens when 50% of the calls fail (so far 0 of the 5 calls it needs), or after 15 failures in a row \
+         (now 0). It would then reject every call for 2s.",
     );
 }
 
@@ -28,9 +28,9 @@ fn closed_below_the_minimum() {
     record(&breaker, 1, 2);
     reads(
         &breaker,
-        "Circuit breaker `payments` is closed: every call passes. Of 3 calls in the last 10s, 2 failed. \
-         It opens when 50% of the calls fail (so far 3 of the 5 calls it needs to judge), or after 15 failures in a row (now 2). It would then \
-         reject every call for 2s.",
+        "Circuit breaker `payments` is closed: every call passes. Of 3 calls in the last 10s, 2 failed. It \
+         opens when 50% of the calls fail (so far 3 of the 5 calls it needs), or after 15 failures in a row \
+         (now 2). It would then reject every call for 2s.",
     );
 }
 
@@ -43,13 +43,12 @@ fn closed_with_every_rule() {
     drop(breaker.try_acquire().unwrap());
     reads(
         &breaker,
-        "Circuit breaker `payments` is closed: every call passes. Of 24 calls in the last 10s, 3 failed \
-         and 1 was slow. It opens when 28% of the calls fail (now 12.5%), or after 5 failures in a row \
-         (now 0), or at 40 failures in the window (now 3), or when 33.3% of the calls take 1s or longer \
-         (so far 24 of the 50 calls it needs to judge). It would then reject every call for 2s. 1 call \
-         was dropped by the caller and counted as nothing; if a timeout does that, \
-         `Abandoned::FailureAfter` makes a failure of it. 1 call was ignored by the classifier and \
-         counted as nothing.",
+        "Circuit breaker `payments` is closed: every call passes. Of 24 calls in the last 10s, 3 failed and \
+         1 was slow. It opens when 28% of the calls fail (now 12.5%), or after 5 failures in a row (now 0), \
+         or at 40 failures in the window (now 3), or when 33.3% of the calls take 1s or longer (so far 24 \
+         of the 50 calls it needs). It would then reject every call for 2s. 1 call was dropped by the \
+         caller and not recorded; if a timeout drops calls, `Abandoned::FailureAfter` records them as \
+         failures. 1 call was ignored by the classifier and not recorded.",
     );
 }
 
@@ -60,8 +59,8 @@ fn closed_with_an_own_rule_alone() {
     record(&breaker, 1, 0);
     reads(
         &breaker,
-        "Circuit breaker `payments` is closed: every call passes. Of 1 call since it closed, 0 failed. \
-         It opens when its own rule (`ready_to_trip`) returns true. It would then reject every call for 2s.",
+        "Circuit breaker `payments` is closed: every call passes. Of 1 call since it closed, 0 failed. It \
+         opens when its own rule (`ready_to_trip`) returns true. It would then reject every call for 2s.",
     );
 }
 
@@ -70,8 +69,8 @@ fn closed_without_a_rule() {
     let (breaker, _) = breaker(plain().no_trip_rules());
     reads(
         &breaker,
-        "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. \
-         It has no rule that could open it.",
+        "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. It \
+         has no rule that could open it.",
     );
 }
 
@@ -85,9 +84,9 @@ fn closed_again_after_an_opening() {
     reads(
         &breaker,
         "Circuit breaker `payments` is closed: every call passes. No call was recorded in the current \
-         interval of 30s. It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to \
-         judge), or after 15 failures in a row (now 0). It would then reject every call for 4s (the backoff remembers 1 opening). It has opened \
-         once so far, because 100% of 5 calls failed.",
+         interval of 30s. It opens when 50% of the calls fail (so far 0 of the 5 calls it needs), or after \
+         15 failures in a row (now 0). It would then reject every call for 4s (the backoff remembers 1 \
+         opening). It has opened once so far, because 100% of 5 calls failed.",
     );
 }
 
@@ -101,10 +100,10 @@ fn open_by_a_failure_rate() {
     }
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (7 so far). It opened 500ms ago \
-         because 50% of 6 calls failed (the limit is 50%). In 1.5s the next call passes as a probe. It \
-         closes after 1 success and opens again after 1 failure. If the dependency is known to be well, \
-         `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (7 so far). It opened 500ms ago because \
+         50% of 6 calls failed (the limit is 50%). In 1.5s the next call passes as a probe. It closes after \
+         1 success and opens again after 1 failure. If the dependency is known to be healthy, `reset()` \
+         closes the breaker immediately.",
     );
 }
 
@@ -115,10 +114,10 @@ fn open_by_several_rules() {
     breaker.try_acquire().unwrap().record_after(Outcome::Failure, SECOND);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because 5 calls in a row failed (the limit is 5), and because 100% of 5 calls failed. In 2s the \
-         next call passes as a probe. It closes after 1 success and opens again after 1 failure or slow \
-         success. If the dependency is known to be well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         5 calls in a row failed (the limit is 5), and because 100% of 5 calls failed. In 2s the next call \
+         passes as a probe. It closes after 1 success and opens again after 1 failure or slow success. If \
+         the dependency is known to be healthy, `reset()` closes the breaker immediately.",
     );
 }
 
@@ -131,10 +130,10 @@ fn open_by_slow_calls() {
     }
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because 100% of 2 calls were slow (the limit is 80%). In 2s the next call passes as a probe. It \
-         closes after 1 success and opens again after 1 failure or slow success. If the dependency is \
-         known to be well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         100% of 2 calls were slow (the limit is 80%). In 2s the next call passes as a probe. It closes \
+         after 1 success and opens again after 1 failure or slow success. If the dependency is known to be \
+         healthy, `reset()` closes the breaker immediately.",
     );
 }
 
@@ -144,10 +143,10 @@ fn open_by_a_count() {
     record(&breaker, 7, 2);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because 2 calls in the window failed (the limit is 2). In 2s the next call passes as a probe. \
-         It closes after 1 success and opens again after 1 failure. If the dependency is known to be \
-         well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         2 calls in the window failed (the limit is 2). In 2s the next call passes as a probe. It closes \
+         after 1 success and opens again after 1 failure. If the dependency is known to be healthy, \
+         `reset()` closes the breaker immediately.",
     );
 }
 
@@ -162,10 +161,10 @@ fn open_by_its_own_rule() {
     record(&breaker, 0, 1);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because its own rule (`ready_to_trip`) returned true, with 1 of 1 call failed. In 2s the next call \
-         passes as a probe. It closes after 1 success and opens again after 1 failure. If the dependency \
-         is known to be well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         its own rule (`ready_to_trip`) returned true, with 1 of 1 call failed. In 2s the next call passes \
+         as a probe. It closes after 1 success and opens again after 1 failure. If the dependency is known \
+         to be healthy, `reset()` closes the breaker immediately.",
     );
 }
 
@@ -175,10 +174,10 @@ fn open_by_hand() {
     breaker.open_for(3600 * SECOND);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because somebody opened it by hand. In 1h the next call passes as a probe. It closes after 1 \
-         success and opens again after 1 failure. If the dependency is known to be well, `reset()` \
-         closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         it was opened by hand. In 1h the next call passes as a probe. It closes after 1 success and opens \
+         again after 1 failure. If the dependency is known to be healthy, `reset()` closes the breaker \
+         immediately.",
     );
 }
 
@@ -193,10 +192,10 @@ fn open_for_the_third_time() {
     hands.advance(SECOND);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened 1s ago because \
-         a probe failed. This is the 3rd opening in a row; its wait is 18s. In 17s the next call passes \
-         as a probe. It closes after 1 success and opens again after 1 failure. If the dependency is \
-         known to be well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened 1s ago because a \
+         probe failed. This is the 3rd opening in a row; its wait is 18s. In 17s the next call passes as a \
+         probe. It closes after 1 success and opens again after 1 failure. If the dependency is known to be \
+         healthy, `reset()` closes the breaker immediately.",
     );
 }
 
@@ -206,10 +205,10 @@ fn open_by_failures_in_a_row() {
     record(&breaker, 5, 3);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because 3 calls in a row failed (the limit is 3). In 2s the next call passes as a probe. It \
-         closes after 1 success and opens again after 1 failure. If the dependency is known to be well, \
-         `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         3 calls in a row failed (the limit is 3). In 2s the next call passes as a probe. It closes after 1 \
+         success and opens again after 1 failure. If the dependency is known to be healthy, `reset()` \
+         closes the breaker immediately.",
     );
 }
 
@@ -221,10 +220,10 @@ fn open_because_a_probe_was_slow() {
     breaker.try_acquire().unwrap().record_after(Outcome::Success, 5 * SECOND);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because a probe was slow. This is the 2nd opening in a row; its wait is 2s. In 2s the next call \
-         passes as a probe. It closes after 1 success and opens again after 1 failure or slow success. If \
-         the dependency is known to be well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         a probe was slow. This is the 2nd opening in a row; its wait is 2s. In 2s the next call passes as \
+         a probe. It closes after 1 success and opens again after 1 failure or slow success. If the \
+         dependency is known to be healthy, `reset()` closes the breaker immediately.",
     );
 }
 
@@ -236,10 +235,10 @@ fn open_because_several_probes_failed() {
     record(&breaker, 1, 2);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-         because 2 of 3 probes failed. This is the 2nd opening in a row; its wait is 2s. In 2s the next \
-         call passes as a probe. After 4 probes it opens again if 50% of them failed, and closes if not. \
-         If the dependency is known to be well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         2 of 3 probes failed. This is the 2nd opening in a row; its wait is 2s. In 2s the next call passes \
+         as a probe. After 4 probes it opens again if 50% of them failed, and closes if not. If the \
+         dependency is known to be healthy, `reset()` closes the breaker immediately.",
     );
 }
 
@@ -248,9 +247,9 @@ fn open_because_the_server_asked_for_time() {
     let (breaker, hands) = breaker(plain().trip(Trip::consecutive_failures(1)));
     breaker.try_acquire().unwrap().failure_with_hint(30 * SECOND);
     let text = "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now \
-                because 1 call in a row failed (the limit is 1). A wait of 30s was asked for by the server. \
-                In 30s the next call passes as a probe. It closes after 1 success and opens again after 1 \
-                failure. If the dependency is known to be well, `reset()` closes the breaker at once.";
+                because 1 call in a row failed (the limit is 1). The server asked for a wait of 30s. In 30s \
+                the next call passes as a probe. It closes after 1 success and opens again after 1 failure. \
+                If the dependency is known to be healthy, `reset()` closes the breaker immediately.";
     reads(&breaker, text);
     let kept = breaker.snapshot();
     assert_eq!(kept.hint, Some(30 * SECOND));
@@ -269,7 +268,7 @@ fn a_hint_is_told_as_it_was_bounded() {
     let config = plain().trip(Trip::consecutive_failures(1)).hint_max(10 * SECOND);
     let (breaker, _) = breaker(config);
     breaker.try_acquire().unwrap().failure_with_hint(3600 * SECOND);
-    assert!(breaker.explain().contains("A wait of 10s was asked for by the server. In 10s the next"));
+    assert!(breaker.explain().contains("The server asked for a wait of 10s. In 10s the next"));
     breaker.open_for(20 * SECOND);
     assert_eq!(breaker.snapshot().hint, None, "the operator's wait is no server's");
 }
@@ -313,8 +312,8 @@ fn panics_are_mentioned() {
     reads(
         &breaker,
         "Circuit breaker `payments` is forced open by an operator: every call is rejected (0 so far). It \
-         stays so until somebody calls `reset()` or `force_closed()`. 1 panic was caught in classifiers, \
-         rules or listeners.",
+         stays so until `reset()` or `force_closed()` is called. 1 panic was caught in classifiers, rules \
+         or listeners.",
     );
 }
 
@@ -327,10 +326,10 @@ fn open_because_a_probe_hangs() {
     hands.advance(11 * SECOND);
     reads(
         &breaker,
-        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened 1s ago because \
-         a probe did not report in time. This is the 2nd opening in a row; its wait is 2s. In 1s the \
-         next call passes as a probe. It closes after 1 success and opens again after 1 failure. If the \
-         dependency is known to be well, `reset()` closes the breaker at once.",
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened 1s ago because a \
+         probe did not report in time. This is the 2nd opening in a row; its wait is 2s. In 1s the next \
+         call passes as a probe. It closes after 1 success and opens again after 1 failure. If the \
+         dependency is known to be healthy, `reset()` closes the breaker immediately.",
     );
 }
 
@@ -341,9 +340,9 @@ fn half_open_and_nobody_calls() {
     hands.advance(300 * SECOND);
     reads(
         &breaker,
-        "Circuit breaker `payments` is half-open: a few calls pass as probes, to see whether the \
-         dependency is well again. It had opened because 100% of 5 calls failed (the limit is 50%). It \
-         has been half-open for 4m 58s. No probe is out; the next call passes as one. It closes after 1 \
+        "Circuit breaker `payments` is half-open: a few calls pass as probes, to test whether the \
+         dependency has recovered. It had opened because 100% of 5 calls failed (the limit is 50%). It has \
+         been half-open for 4m 58s. No probe is in flight; the next call passes as one. It closes after 1 \
          success and opens again for 2s after 1 failure.",
     );
 }
@@ -358,11 +357,11 @@ fn half_open_with_its_probe_out() {
     breaker.try_acquire().unwrap_err();
     reads(
         &breaker,
-        "Circuit breaker `payments` is half-open: a few calls pass as probes, to see whether the \
-         dependency is well again. It had opened because 100% of 5 calls failed (the limit is 50%). It \
-         has been half-open for 1s. 1 probe is out and has 59s left to report (or it opens again). Until \
-         then every other call is rejected (1 so far). It closes after 1 success and opens again for 2s \
-         after 1 failure.",
+        "Circuit breaker `payments` is half-open: a few calls pass as probes, to test whether the \
+         dependency has recovered. It had opened because 100% of 5 calls failed (the limit is 50%). It has \
+         been half-open for 1s. 1 probe is in flight and must report within 59s, or the breaker opens \
+         again. Until then every other call is rejected (1 so far). It closes after 1 success and opens \
+         again for 2s after 1 failure.",
     );
 }
 
@@ -376,10 +375,11 @@ fn half_open_in_the_middle() {
     let _probe = breaker.try_acquire().unwrap();
     reads(
         &breaker,
-        "Circuit breaker `payments` is half-open: a few calls pass as probes, to see whether the \
-         dependency is well again. It had opened because 100% of 5 calls failed (the limit is 50%). 1 \
-         probe is out and has 1m left to report (or it opens again). The next call passes as a probe \
-         too. It closes after 3 successes (1 so far) and opens again for 2s after 2 failures (1 so far).",
+        "Circuit breaker `payments` is half-open: a few calls pass as probes, to test whether the \
+         dependency has recovered. It had opened because 100% of 5 calls failed (the limit is 50%). 1 probe \
+         is in flight and must report within 1m, or the breaker opens again. The next call passes as a \
+         probe too. It closes after 3 successes (1 so far) and opens again for 2s after 2 failures (1 so \
+         far).",
     );
 }
 
@@ -391,10 +391,10 @@ fn half_open_by_a_rate() {
     record(&breaker, 4, 1);
     reads(
         &breaker,
-        "Circuit breaker `payments` is half-open: a few calls pass as probes, to see whether the \
-         dependency is well again. It had opened because 100% of 5 calls failed (the limit is 50%). No \
-         probe is out; the next call passes as one. After 10 probes (5 so far) it opens again for 2s if \
-         30% of them failed, and closes if not.",
+        "Circuit breaker `payments` is half-open: a few calls pass as probes, to test whether the \
+         dependency has recovered. It had opened because 100% of 5 calls failed (the limit is 50%). No \
+         probe is in flight; the next call passes as one. After 10 probes (5 so far) it opens again for 2s \
+         if 30% of them failed, and closes if not.",
     );
 }
 
@@ -408,8 +408,8 @@ fn half_open_a_slow_success_is_no_success() {
     breaker.try_acquire().unwrap().record_after(Outcome::Success, SECOND);
     reads(
         &breaker,
-        "Circuit breaker `payments` is half-open: a few calls pass as probes, to see whether the \
-         dependency is well again. It had opened because somebody opened it by hand. No probe is out; the \
+        "Circuit breaker `payments` is half-open: a few calls pass as probes, to test whether the \
+         dependency has recovered. It had opened because it was opened by hand. No probe is in flight; the \
          next call passes as one. It closes after 2 successes and opens again for 2s after 3 failures or \
          slow successes (1 so far).",
     );
@@ -430,7 +430,7 @@ fn forced_open() {
     reads(
         &breaker,
         "Circuit breaker `payments` is forced open by an operator: every call is rejected (1 so far). It \
-         stays so until somebody calls `reset()` or `force_closed()`.",
+         stays so until `reset()` or `force_closed()` is called.",
     );
 }
 
@@ -440,8 +440,8 @@ fn disabled() {
     breaker.disable();
     reads(
         &breaker,
-        "Circuit breaker `payments` is disabled by an operator: every call passes, and it cannot open. \
-         It stays so until somebody calls `reset()` or `force_closed()`.",
+        "Circuit breaker `payments` is disabled by an operator: every call passes, and it cannot open. It \
+         stays so until `reset()` or `force_closed()` is called.",
     );
 }
 
@@ -452,7 +452,7 @@ fn disabled_by_its_configuration() {
     reads(
         &breaker,
         "Circuit breaker `payments` is disabled by its configuration: every call passes, and it cannot \
-         open. It stays so until the configuration enables it, or somebody calls `reset()`.",
+         open. It stays so until the configuration enables it or `reset()` is called.",
     );
 }
 
@@ -463,10 +463,10 @@ fn metrics_only() {
     record(&breaker, 1, 5);
     reads(
         &breaker,
-        "Circuit breaker `payments` is set to metrics-only by an operator: every call passes, and it \
-         cannot open. Of the last 6 calls, 5 failed. Without the override it would open when 50% of the \
-         calls fail (now 83.3%), or after 15 failures in a row (now 5). A limit was reached once since the breaker was built. It stays so until \
-         somebody calls `reset()` or `force_closed()`.",
+        "Circuit breaker `payments` is set to metrics-only by an operator: every call passes, and it cannot \
+         open. Of the last 6 calls, 5 failed. Without the override it would open when 50% of the calls fail \
+         (now 83.3%), or after 15 failures in a row (now 5). A limit was reached once since the breaker was \
+         built. It stays so until `reset()` or `force_closed()` is called.",
     );
 }
 
@@ -477,10 +477,10 @@ fn calls_that_count_as_nothing_are_mentioned() {
     drop(breaker.try_acquire().unwrap());
     reads(
         &breaker,
-        "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. \
-         It opens when 50% of the calls fail (so far 0 of the 5 calls it needs to judge), or after 15 failures in a row (now 0). It would then \
-         reject every call for 2s. 2 calls were dropped by the caller and counted as nothing; if a \
-         timeout does that, `Abandoned::FailureAfter` makes a failure of it.",
+        "Circuit breaker `payments` is closed: every call passes. No call was recorded in the last 10s. It \
+         opens when 50% of the calls fail (so far 0 of the 5 calls it needs), or after 15 failures in a row \
+         (now 0). It would then reject every call for 2s. 2 calls were dropped by the caller and not \
+         recorded; if a timeout drops calls, `Abandoned::FailureAfter` records them as failures.",
     );
 }
 

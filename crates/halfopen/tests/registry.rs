@@ -87,7 +87,7 @@ fn a_name_is_taken_once() {
     registry.create("a", CircuitBreakerConfig::default()).unwrap();
     let error = registry.create("a", CircuitBreakerConfig::default()).unwrap_err();
     assert_eq!(error.name(), "a");
-    assert_eq!(error.to_string(), "there is a circuit breaker named `a` in the registry already");
+    assert_eq!(error.to_string(), "a circuit breaker named `a` already exists in the registry");
     assert!(registry.insert(CircuitBreaker::builder("a").build()).is_err());
     assert!(registry.insert(CircuitBreaker::builder("b").build()).is_ok());
     assert_eq!(registry.len(), 2);

@@ -190,7 +190,7 @@ impl CircuitBreaker {
         if let Some(listeners) =
             self.inner().listeners().filter(|listeners| listeners.want(Interest::REJECTIONS))
         {
-            listeners.tell_now(self, &Event::Rejected(rejected.clone()), Kind::Rejections);
+            listeners.notify_now(self, &Event::Rejected(rejected.clone()), Kind::Rejections);
         }
     }
 
@@ -200,7 +200,7 @@ impl CircuitBreaker {
     #[inline(never)]
     fn notify_refusal(&self, listeners: &Listeners, refusal: Refusal) {
         if listeners.want(Interest::REJECTIONS) {
-            listeners.tell_now(self, &Event::Rejected(self.inner().rejected(refusal)), Kind::Rejections);
+            listeners.notify_now(self, &Event::Rejected(self.inner().rejected(refusal)), Kind::Rejections);
         }
     }
 }

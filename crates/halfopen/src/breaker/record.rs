@@ -319,7 +319,7 @@ impl CircuitBreaker {
         if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::CALLS)) {
             let took = took.map(Duration::from_nanos);
             let event = Event::Recorded { ended, slow: counted && slow, took };
-            listeners.tell_now(self, &event, EventKind::Calls);
+            listeners.notify_now(self, &event, EventKind::Calls);
         }
     }
 }

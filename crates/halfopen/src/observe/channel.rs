@@ -8,30 +8,30 @@ use crate::breaker::CircuitBreaker;
 use crate::observe::{Event, Listener, Subscription};
 use crate::sync::{Mutex, lock};
 
-/// How many events wait in a receiver for which no capacity was given.
+/// The default capacity.
 const CAPACITY: usize = 256;
 
-/// Receives what a breaker does, for code that awaits; made by [`CircuitBreaker::events`].
+/// Receives the events of a breaker in asynchronous code; created by [`CircuitBreaker::events`].
 ///
-/// It never holds the breaker up: where its reader is too slow, events are dropped and counted
-/// ([`dropped`](Self::dropped)). The newest are kept, and changes (of state, configuration, resets,
-/// would-trips) go before rejections: a flood of rejections pushes no change out. Changes arrive in
+/// A receiver never blocks the breaker: if its reader is too slow, events are dropped and counted
+/// ([`dropped`](Self::dropped)). The newest are kept, and changes (of state and configuration, resets,
+/// would-trips) take precedence: rejections never displace a change. Changes arrive in
 /// the order of their `sequence`.
 ///
-/// Needs no runtime. With the feature `stream` it is a `Stream`.
+/// It needs no runtime. With the feature `stream` it implements `Stream`.
 pub struct Events {
-    waiting: Arc<Shared>,
+    shared: Arc<Shared>,
     _subscription: Subscription,
 }
 
-/// What the listener and the receiver share.
-struct Shared(Mutex<Line>);
+/// The state that the listener and the receiver share.
+struct Shared(Mutex<Queue>);
 
-/// The listener's end; when the breaker drops it, no more events come.
+/// The sending half. When the breaker drops it, the channel is closed.
 struct Sender(Arc<Shared>);
 
-/// Events in the order of their arrival, in two lines so that each can be cut by itself.
-struct Line {
+/// Events in the order of their arrival, in two queues so that the oldest of each kind can be dropped.
+struct Queue {
     capacity: usize,
     changes: VecDeque<(u64, Event)>,
     others: VecDeque<(u64, Event)>,
@@ -42,9 +42,9 @@ struct Line {
 }
 
 impl CircuitBreaker {
-    /// Lets asynchronous code hear what this breaker does; up to 256 events wait for it.
+    /// Returns a receiver of the events of this breaker, with a capacity of 256 events.
     ///
-    /// It receives what [`Interest::default`](crate::Interest) contains: changes and rejections. For the
+    /// It receives the kinds of events in [`Interest::default`](crate::Interest): changes and rejections. For the
     /// other kinds see [`Listener::interest`].
     ///
     /// # Examples
@@ -58,7 +58,7 @@ impl CircuitBreaker {
     /// let pager = tokio::spawn(async move {
     ///     while let Some(event) = events.recv().await {
     ///         if let Event::StateChanged(change) = event {
-    ///             return change.to; // here: wake somebody up
+    ///             return change.to; // page the operator here
     ///         }
     ///     }
     ///     State::Closed
@@ -72,44 +72,45 @@ impl CircuitBreaker {
         self.events_with_capacity(CAPACITY)
     }
 
-    /// The same as [`events`](Self::events); up to `capacity` events wait, at least one.
+    /// Like [`events`](Self::events), with a capacity of `capacity` events, at least one.
     pub fn events_with_capacity(&self, capacity: usize) -> Events {
-        let waiting = Arc::new(Shared(Mutex::new(Line::new(capacity.max(1)))));
-        let _subscription = self.subscribe(Sender(Arc::clone(&waiting)));
-        Events { waiting, _subscription }
+        let shared = Arc::new(Shared(Mutex::new(Queue::new(capacity.max(1)))));
+        let _subscription = self.subscribe(Sender(Arc::clone(&shared)));
+        Events { shared, _subscription }
     }
 }
 
 impl Events {
-    /// Waits for the next event; none when the breaker is gone and all its events were received.
+    /// Receives the next event, or [`None`] if the breaker was dropped and all its events were received.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: an event is taken only when it is returned.
+    /// This method is cancel safe: an event is removed only when it is returned.
     pub async fn recv(&mut self) -> Option<Event> {
         poll_fn(|context| self.poll_recv(context)).await
     }
 
-    /// The next event if one waits; none otherwise, also when the breaker is gone.
+    /// Returns the next event if one is queued, or [`None`] if there is none or the breaker was dropped.
     pub fn try_recv(&mut self) -> Option<Event> {
-        self.waiting.line(Line::pop)
+        self.shared.with(Queue::pop)
     }
 
-    /// Polls for the next event: the base of [`recv`](Self::recv).
+    /// Polls for the next event, as [`recv`](Self::recv) does.
     pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        // Wakers are user code: cloned before the lock is taken, dropped after it is given back.
+        // Wakers are user code: the new one is cloned before the lock is taken, the old one dropped after it is
+        // released.
         let waker = context.waker().clone();
-        let (answer, _old) = self.waiting.line(|line| match line.pop() {
+        let (answer, _old) = self.shared.with(|queue| match queue.pop() {
             Some(event) => (Poll::Ready(Some(event)), None),
-            None if line.closed => (Poll::Ready(None), None),
-            None => (Poll::Pending, line.waker.replace(waker)),
+            None if queue.closed => (Poll::Ready(None), None),
+            None => (Poll::Pending, queue.waker.replace(waker)),
         });
         answer
     }
 
-    /// How many events were dropped because this reader was too slow.
+    /// Returns the number of events that were dropped because the reader was too slow.
     pub fn dropped(&self) -> u64 {
-        self.waiting.line(|line| line.dropped)
+        self.shared.with(|queue| queue.dropped)
     }
 }
 
@@ -129,15 +130,15 @@ impl fmt::Debug for Events {
 }
 
 impl Shared {
-    fn line<T>(&self, f: impl FnOnce(&mut Line) -> T) -> T {
+    fn with<T>(&self, f: impl FnOnce(&mut Queue) -> T) -> T {
         f(&mut lock(&self.0))
     }
 
-    /// Changes the line and wakes the reader, outside the lock.
-    fn tell(&self, f: impl FnOnce(&mut Line)) {
-        let waker = self.line(|line| {
-            f(line);
-            line.waker.take()
+    /// Changes the queue, then wakes the reader without holding the lock.
+    fn change(&self, f: impl FnOnce(&mut Queue)) {
+        let waker = self.with(|queue| {
+            f(queue);
+            queue.waker.take()
         });
         if let Some(waker) = waker {
             waker.wake();
@@ -147,19 +148,19 @@ impl Shared {
 
 impl Listener for Sender {
     fn on_event(&self, _: &CircuitBreaker, event: &Event) {
-        self.0.tell(|line| line.push(event.clone()));
+        self.0.change(|queue| queue.push(event.clone()));
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.0.tell(|line| line.closed = true);
+        self.0.change(|queue| queue.closed = true);
     }
 }
 
-impl Line {
-    fn new(capacity: usize) -> Line {
-        Line {
+impl Queue {
+    fn new(capacity: usize) -> Queue {
+        Queue {
             capacity,
             changes: VecDeque::new(),
             others: VecDeque::new(),
@@ -176,25 +177,26 @@ impl Line {
             return;
         }
         self.arrived += 1;
-        let line = if change { &mut self.changes } else { &mut self.others };
-        line.push_back((self.arrived, event));
+        let queue = if change { &mut self.changes } else { &mut self.others };
+        queue.push_back((self.arrived, event));
     }
 
-    /// Drops the oldest that matters least; false if that is the one that comes.
+    /// Drops the oldest event of the least important kind. Returns false if the new event has to be dropped instead.
     fn make_room(&mut self, for_change: bool) -> bool {
         self.dropped = self.dropped.saturating_add(1);
         self.others.pop_front().is_some() || (for_change && self.changes.pop_front().is_some())
     }
 
     fn pop(&mut self) -> Option<Event> {
-        let arrival = |line: &VecDeque<(u64, Event)>| line.front().map_or(u64::MAX, |&(arrival, _)| arrival);
+        let arrival =
+            |queue: &VecDeque<(u64, Event)>| queue.front().map_or(u64::MAX, |&(arrival, _)| arrival);
         let change_first = arrival(&self.changes) < arrival(&self.others);
-        let line = if change_first { &mut self.changes } else { &mut self.others };
-        line.pop_front().map(|(_, event)| event)
+        let queue = if change_first { &mut self.changes } else { &mut self.others };
+        queue.pop_front().map(|(_, event)| event)
     }
 }
 
-/// Whether an event has its place in the order of changes.
+/// Returns whether an event is a change, and has a sequence number.
 fn is_change(event: &Event) -> bool {
     match event {
         Event::StateChanged(_)

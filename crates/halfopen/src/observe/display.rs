@@ -7,11 +7,11 @@ use crate::text::{HumanDuration, Percent, Printable};
 use crate::word::State;
 
 impl fmt::Display for Snapshot {
-    /// One line for a person, such as `payments: open for 500ms, retry in 1.5s, 10 of 16 calls failed
+    /// Formats the snapshot in one line, such as `payments: open for 500ms, retry in 1.5s, 10 of 16 calls failed
     /// (62.5%), 7 rejected`.
     ///
     /// Control and bidirectional characters in the name are replaced, and a long name is cut. The wording may
-    /// change; programs read the fields.
+    /// change; programs should read the fields instead.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} for {}", Printable::new(&self.name), self.state, HumanDuration(self.in_state_for))?;
         match self.state {

@@ -11,25 +11,25 @@ use crate::error::Rejected;
 use crate::observe::Signal;
 use crate::word::State;
 
-/// A change of state, and what led to it.
+/// A change of state with its reasons.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct StateChange {
     /// The breaker's name.
     pub name: Arc<str>,
-    /// The state it left.
+    /// The state before the change.
     pub from: State,
-    /// The state it entered.
+    /// The state after the change.
     pub to: State,
-    /// Every reason that held, in a fixed order; empty where time or a passed probe was the reason.
+    /// Every reason that held, in a fixed order; empty if the reason was the end of a wait or the success of probes.
     pub reasons: Vec<TripReason>,
-    /// The counts that the decision was made on.
+    /// The counts on which the change was decided.
     pub counts: Counts,
-    /// Wall time of the change.
+    /// The wall time of the change.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::unix"))]
     pub at: SystemTime,
-    /// Grows by one with every change this breaker tells, in the order in which they happened.
+    /// The sequence number of the change, incremented by one with every change that this breaker reports.
     pub sequence: u64,
 }
 
@@ -48,9 +48,9 @@ impl Default for StateChange {
 }
 
 impl StateChange {
-    /// Why it happened, in one word for labels: the reasons joined by `+` (`failure_rate`,
-    /// `failure_rate+slow_call_rate`, `manual`, ..), `wait_over` where time was the reason and
-    /// `probes_passed` where a breaker closed by itself.
+    /// Returns the reason in one word, for labels: the reasons joined by `+` (`failure_rate`,
+    /// `failure_rate+slow_call_rate`, `manual`, ..), `wait_over` at the end of a wait, or
+    /// `probes_passed` if the breaker closed by itself.
     ///
     /// # Examples
     ///
@@ -74,15 +74,15 @@ impl StateChange {
     }
 }
 
-/// The word for a change that time was the reason of.
+/// The reason of a change at the end of a wait.
 pub(crate) const WAIT_OVER: &str = "wait_over";
 
-/// The word for a breaker's closing by itself.
+/// The reason of a breaker that closes because its probes have passed.
 pub(crate) const PROBES_PASSED: &str = "probes_passed";
 
-/// Something a breaker tells its listeners.
+/// An event that a breaker reports to its listeners.
 ///
-/// Serialized (feature `serde`) durations are numbers of seconds, moments seconds since 1970.
+/// In serialized form (feature `serde`) durations are numbers of seconds, and times are seconds since 1970.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -91,83 +91,83 @@ pub enum Event {
     StateChanged(StateChange),
     /// A call was not admitted.
     Rejected(Rejected),
-    /// A permit ended; told only to listeners that want calls.
+    /// A permit ended. Reported only to listeners that are interested in calls.
     Recorded {
-        /// What became of it.
+        /// How it ended.
         ended: Ended,
-        /// Whether it took `slow_after` or longer.
+        /// Whether the call took `slow_after` or longer.
         slow: bool,
-        /// How long it took, if that was measured or reported.
+        /// The duration of the call, if it was measured or reported.
         #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
         took: Option<Duration>,
     },
-    /// In metrics-only, a rule began to hold.
+    /// A rule began to hold in metrics-only.
     WouldTrip {
         /// Every rule that holds.
         reasons: Vec<TripReason>,
-        /// The counts that it holds for.
+        /// The counts on which the rules were evaluated.
         counts: Counts,
-        /// Its place among the changes.
+        /// The sequence number among the changes of this breaker.
         sequence: u64,
     },
-    /// A new name has found its registry full: the breaker, which the listener is given, lives outside of it.
+    /// A new name found its registry full. The breaker that is passed to the listener lives outside the registry.
     ///
-    /// Told to the registry's listeners immediately, the first time and then at most once in each
+    /// Reported to the registry's listeners immediately, the first time and then at most once in each
     /// [`idle_after`](crate::RegistryBuilder::idle_after).
     Overflowed {
-        /// How many breakers the registry keeps.
+        /// The maximum number of breakers in the registry.
         capacity: usize,
     },
     /// A half-open breaker has begun to admit a growing share of the calls.
     RampChanged {
         /// The share of the calls that is admitted now, from 0 to 1.
         share: f64,
-        /// Why it admits this share.
+        /// The reason of the change.
         reason: RampReason,
-        /// Its place among the changes.
+        /// The sequence number among the changes of this breaker.
         sequence: u64,
     },
-    /// `reset()` was called.
+    /// [`reset()`](CircuitBreaker::reset) was called.
     Reset {
-        /// Its place among the changes.
+        /// The sequence number among the changes of this breaker.
         sequence: u64,
     },
     /// The configuration was replaced.
     ConfigChanged {
-        /// Its place among the changes.
+        /// The sequence number among the changes of this breaker.
         sequence: u64,
     },
 }
 
-/// Hears what a breaker does.
+/// Receives the events of a breaker.
 ///
-/// State changes, ramps, resets, would-trips and configuration changes reach every listener one at a time,
-/// in the order of their `sequence`, after the change is made and outside every lock: a listener may
-/// call the breaker. Rejections and recorded calls are told at once by the thread that caused them
-/// and have no order among threads; a listener that hears them and causes another of their kind is told of it
-/// within its own call, so it must know when to stop. A panic in a listener is caught and counted
-/// ([`Totals::panics`](crate::Totals::panics)); the other listeners still hear the event.
+/// State changes, ramps, resets, would-trips and configuration changes are delivered to every listener one at a time,
+/// in the order of their `sequence`, after the change has been made and without holding any lock, so a listener may
+/// call the breaker. Rejections and recorded calls are delivered immediately by the thread that caused them
+/// and have no order among threads. A listener that is interested in them and causes another of their kind is called
+/// again within its own call, so it must bound the recursion. A panic in a listener is caught and counted
+/// ([`Totals::panics`](crate::Totals::panics)); the other listeners still receive the event.
 ///
-/// The caller that makes a change delivers it, and those that others make meanwhile: when all callers have
-/// returned, every change has been delivered. A listener that is slower than changes are made keeps that caller
-/// for as long as they are made, and the queue has no limit.
+/// The caller that makes a change delivers it, together with changes that other callers make meanwhile: when all
+/// callers have returned, every change has been delivered. If changes are made faster than a listener handles them,
+/// the delivering caller does not return until they stop, and the queue has no limit.
 ///
-/// Any `Fn(&CircuitBreaker, &Event)` is a listener.
+/// Implemented for every `Fn(&CircuitBreaker, &Event)`.
 pub trait Listener: Send + Sync + 'static {
-    /// Hears one event. It runs in the thread of a caller: it should be quick and must not block.
+    /// Called for each event, in the thread of a caller: it should be fast and must not block.
     fn on_event(&self, breaker: &CircuitBreaker, event: &Event);
 
-    /// Receives a signal for adapters; does nothing by default.
+    /// Called for each signal for adapters. The default implementation does nothing.
     ///
-    /// Called only for a listener whose [`interest`](Self::interest) contains [`Interest::PROBES`] or
+    /// It is called only if the [`interest`](Self::interest) contains [`Interest::PROBES`] or
     /// [`Interest::WINDOW_ROLLS`].
     fn on_signal(&self, breaker: &CircuitBreaker, signal: &Signal) {
         let _ = (breaker, signal);
     }
 
-    /// Returns the kinds of events this listener is called for: changes and rejections by default.
+    /// Returns the kinds of events for which this listener is called. The default is changes and rejections.
     ///
-    /// Called once, when the listener subscribes. What no listener is interested in is not made.
+    /// Called once, when the listener subscribes. Events in which no listener is interested are not created.
     fn interest(&self) -> Interest {
         Interest::default()
     }
@@ -179,7 +179,7 @@ impl<F: Fn(&CircuitBreaker, &Event) + Send + Sync + 'static> Listener for F {
     }
 }
 
-// `Arc<L>` is no `Fn`, so a shared listener needs its own impl.
+// `Arc<L>` does not implement `Fn`, so a shared listener needs its own impl.
 impl<L: Listener + ?Sized> Listener for Arc<L> {
     fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
         (**self).on_event(breaker, event);
@@ -194,9 +194,9 @@ impl<L: Listener + ?Sized> Listener for Arc<L> {
     }
 }
 
-/// A set of the kinds of events that a [`Listener`] is called for.
+/// A set of kinds of events, for [`Listener::interest`].
 ///
-/// Kinds are joined with `|`. More kinds may be added.
+/// Kinds are combined with `|`. Kinds may be added in future versions.
 ///
 /// # Examples
 ///
@@ -224,17 +224,17 @@ impl<L: Listener + ?Sized> Listener for Arc<L> {
 pub struct Interest(u8);
 
 impl Interest {
-    /// No event.
+    /// The empty set.
     pub const NONE: Interest = Interest(0);
 
-    /// State changes, ramps, resets, would-trips, configuration changes, and a registry that is full.
+    /// State changes, ramps, resets, would-trips, configuration changes, and overflows of a registry.
     pub const CHANGES: Interest = Interest(1);
 
-    /// [`Event::Recorded`]: how each call ended. Every call is timed then.
+    /// [`Event::Recorded`]: the end of each call. With this interest every call is timed.
     pub const CALLS: Interest = Interest(2);
 
-    /// [`Event::Rejected`]: the one event that can come as often as calls do. A rejection that no
-    /// listener is interested in costs no more than without listeners.
+    /// [`Event::Rejected`]: an event for each call that is rejected. If no listener is interested in it, a rejection
+    /// costs no more than without listeners.
     pub const REJECTIONS: Interest = Interest(4);
 
     /// [`Signal::WindowRolled`], for adapters: at most one for each bucket in which a call ends.
@@ -243,10 +243,10 @@ impl Interest {
     /// [`Signal::ProbeEnded`], for adapters: a probe's slot is free again.
     pub const PROBES: Interest = Interest(16);
 
-    /// Every kind of event, also those that are added later.
+    /// All kinds of events, including those that are added in future versions.
     pub const ALL: Interest = Interest(u8::MAX);
 
-    /// Returns the union of both sets; the same as `|`, in constants.
+    /// Returns the union of both sets. Unlike `|`, this function is `const`.
     #[must_use]
     pub const fn and(self, other: Interest) -> Interest {
         Interest(self.0 | other.0)
@@ -267,7 +267,7 @@ impl Interest {
 }
 
 impl Default for Interest {
-    /// Changes and rejections.
+    /// Returns changes and rejections.
     fn default() -> Self {
         Interest::CHANGES | Interest::REJECTIONS
     }

@@ -1,7 +1,7 @@
-//! How users learn what a breaker does: events for listeners, snapshots, and both in words.
+//! Observation: events for listeners, snapshots, and explanations in words.
 //!
-//! A [`Listener`] receives the breaker itself, so this module and the breaker's name each other. It is the one
-//! circle between the modules of this crate.
+//! A [`Listener`] receives the breaker itself, so this module and the breaker's depend on each other. It is the only
+//! cycle between the modules of this crate.
 
 mod channel;
 mod display;

@@ -11,9 +11,9 @@ use crate::reason::TripReason;
 use crate::state;
 use crate::word::State;
 
-/// Why a breaker is open, in the numbers of the rule that opened it.
+/// Why a breaker opened, with the numbers of the rule that opened it.
 ///
-/// Displayed it is the text in the parentheses of a [`Rejected`](crate::Rejected): `failure rate 61.5% >= 50%
+/// `Display` formats the text in the parentheses of a [`Rejected`](crate::Rejected): `failure rate 61.5% >= 50%
 /// of 26 calls`.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -22,43 +22,43 @@ pub struct TripCause {
     /// Every reason that held, in a fixed order.
     pub reasons: Vec<TripReason>,
     /// The number that the first reason compares with its threshold: failures, slow calls, or failures in a
-    /// row. Zero where the reason has no number.
+    /// row. Zero if the reason has no number.
     pub part: u64,
-    /// The calls that the decision was made on; zero where the reason has no number.
+    /// The number of calls on which the decision was made; zero if the reason has no number.
     pub calls: u64,
-    /// The threshold of the first reason: from 0 to 1 for a rate, otherwise a number of calls. [`None`] where
+    /// The threshold of the first reason: from 0 to 1 for a rate, otherwise a number of calls. [`None`] if
     /// the reason has no threshold.
     pub threshold: Option<f64>,
 }
 
-/// The probes of a half-open visit, and what they have to show.
+/// The probes of a half-open visit, and the numbers that decide it.
 ///
-/// A visit is judged to its end by the configuration that it began with, so these numbers may differ from
+/// A visit keeps the configuration with which it began, so these numbers may differ from
 /// those of [`CircuitBreaker::config`](crate::CircuitBreaker::config).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Probes {
-    /// Probes in flight.
+    /// The number of probes in flight.
     pub in_flight: u64,
-    /// The largest number of probes in flight.
+    /// The maximum number of probes in flight.
     pub limit: u64,
-    /// Whether the next call passes as a probe.
+    /// Whether the next call is admitted as a probe.
     pub has_slot: bool,
-    /// Probes that succeeded. With a slow-call rule a slow success is not among them.
+    /// The number of probes that succeeded, not counting slow ones if there is a slow-call rule.
     pub successes: u64,
-    /// Probes that failed. With a slow-call rule a slow success is among them.
+    /// The number of probes that failed, counting slow successes if there is a slow-call rule.
     pub failures: u64,
-    /// The number of successes that closes the breaker; with a `failure_rate` the number of probes that the
-    /// rate is taken of.
+    /// The number of successes that closes the breaker; with a `failure_rate` the number of probes over which the
+    /// rate is computed.
     pub needed: u64,
     /// The number of failures that opens the breaker again; [`None`] with a `failure_rate`.
     pub failures_to_open: Option<u64>,
-    /// The rate of failures, from 0 to 1, that opens the breaker again; [`None`] without one.
+    /// The failure rate, from 0 to 1, that opens the breaker again; [`None`] without one.
     pub failure_rate: Option<f64>,
     /// The threshold of the slow-call rule, from 0 to 1; [`None`] without such a rule.
     pub slow_call_rate: Option<f64>,
-    /// The time that the first probe in flight has left to report; [`None`] with no probe in flight.
+    /// The time until the first probe in flight is overdue; [`None`] without a probe in flight.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub due_in: Option<Duration>,
     /// The time until the ramp admits every call, zero from then on; [`None`] while the first probes are awaited.
@@ -69,18 +69,18 @@ pub struct Probes {
     pub ramp_left: Option<Duration>,
 }
 
-/// A breaker at one moment.
+/// The state of a breaker at one moment.
 ///
-/// All but the totals belong to one visit to one state; the totals may be a moment younger.
-/// [`explain`](Self::explain) and [`Display`](std::fmt::Display) use nothing else of the breaker.
+/// All fields except the totals belong to one visit to one state; the totals may be slightly newer.
+/// [`explain`](Self::explain) and [`Display`](std::fmt::Display) need only the snapshot.
 ///
-/// Displayed it is one line for a person.
+/// `Display` formats one line for people.
 ///
 /// # JSON
 ///
-/// Serialized (feature `serde`) every field has its own name, every duration is a number of seconds (`1.5`),
-/// a moment is the number of seconds since 1970, and [`None`] is `null`. The documentation of
-/// [`RegistryStatus`](crate::RegistryStatus) shows two of them; `probes` of a half-open breaker is an object:
+/// In serialized form (feature `serde`) fields keep their names, durations are numbers of seconds (`1.5`),
+/// times are seconds since 1970, and [`None`] is `null`. The documentation of
+/// [`RegistryStatus`](crate::RegistryStatus) shows two snapshots; `probes` of a half-open breaker is an object:
 ///
 /// ```json
 /// {
@@ -95,24 +95,24 @@ pub struct Probes {
 pub struct Snapshot {
     /// The breaker's name.
     pub name: Arc<str>,
-    /// The state an admission would find: an open breaker whose wait is over is half-open.
+    /// The state that an admission would find: an open breaker whose wait is over is half-open.
     pub state: State,
-    /// What this visit has recorded; in open, what led to it.
+    /// The counts of this visit; while open, the counts that opened the breaker.
     pub counts: Counts,
-    /// Time left while open; zero where asking now may succeed; none while forced open.
+    /// The rest of the wait while open; [`None`] while forced open; zero in every other state.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub retry_after: Option<Duration>,
     /// Calls rejected since the last change of state.
     pub rejected: u64,
-    /// Openings that are not forgotten, before the current or next one: the step of the backoff.
+    /// The step of the backoff: the number of openings before the current or next one that are not forgotten.
     pub reopenings: u32,
-    /// The current wait, or while not open the next one (with [`Backoff::with`](crate::Backoff::with), which
-    /// decides it only then, the configured one).
+    /// The whole wait of the current opening; in other states that of the next one. With
+    /// [`Backoff::with`](crate::Backoff::with), whose function is called only at the opening, the latter is the
+    /// configured wait.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::serialize"))]
     pub open_duration: Duration,
-    /// The wait that a server asked for, if it is the reason that the current wait is as long as it is;
-    /// [`None`] in every state but open. At most
-    /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
+    /// The server's hint, if it determines the current wait, at most
+    /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max); [`None`] in every state but open.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub hint: Option<Duration>,
     /// The share of the calls that pass, from 0 to 1: 1 where all calls pass, 0 where at most probes do, and a
@@ -122,23 +122,23 @@ pub struct Snapshot {
     pub cause: Option<TripCause>,
     /// The probes of this visit; [`None`] in every state but half-open.
     pub probes: Option<Probes>,
-    /// Whether the breaker has a rule of its own
-    /// ([`ready_to_trip`](crate::CircuitBreakerBuilder::ready_to_trip)) beside those of its configuration.
+    /// Whether the breaker has custom rules
+    /// ([`ready_to_trip`](crate::CircuitBreakerBuilder::ready_to_trip)) in addition to those of its configuration.
     pub has_custom_rule: bool,
     /// Whether the breaker is disabled by its configuration
     /// ([`set_enabled`](crate::CircuitBreaker::set_enabled)) and not by an operator.
     pub disabled_by_config: bool,
-    /// How long the breaker has been in this state.
+    /// The time since the breaker entered this state.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::serialize"))]
     pub in_state_for: Duration,
-    /// What has become of all calls so far.
+    /// The lifetime totals.
     pub totals: Totals,
     /// The last change that opened the breaker.
     pub last_trip: Option<StateChange>,
 }
 
 impl Default for Snapshot {
-    /// A closed breaker without a name that has seen no call.
+    /// Returns the snapshot of a closed breaker without a name and without calls.
     fn default() -> Snapshot {
         Snapshot {
             name: Arc::default(),
@@ -162,7 +162,7 @@ impl Default for Snapshot {
 }
 
 impl TripCause {
-    /// [`None`] where no opening has a reason.
+    /// Returns the public form of a cause, or [`None`] if it has no reasons.
     pub(crate) fn of(cause: Cause) -> Option<TripCause> {
         let first = cause.reasons.iter().next()?;
         let threshold = match first {
@@ -176,7 +176,7 @@ impl TripCause {
         Some(TripCause { reasons: cause.reasons.iter().collect(), part, calls, threshold })
     }
 
-    /// The same as [`of`](Self::of) was given.
+    /// Returns the cause from which [`of`](Self::of) created this.
     pub(crate) fn numbers(&self) -> Cause {
         let threshold = match self.reasons.first() {
             Some(TripReason::ConsecutiveFailures | TripReason::FailureCount) => {

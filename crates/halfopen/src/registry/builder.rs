@@ -8,7 +8,7 @@ use super::rules::Rules;
 use crate::clock::{Clock, nanos};
 use crate::config::CircuitBreakerConfig;
 
-/// After how long an unused breaker may go if only a capacity is given.
+/// The default of `idle_after` if a capacity is set.
 const IDLE_AFTER: Duration = Duration::from_secs(600);
 
 /// Builds a [`Registry`].
@@ -43,26 +43,28 @@ impl RegistryBuilder {
         RegistryBuilder::default()
     }
 
-    /// What a name gets for which there is no rule; [`CircuitBreakerConfig::default`] if not given.
+    /// Sets the configuration for names without a rule of their own.
+    ///
+    /// The default is [`CircuitBreakerConfig::default`].
     pub fn default_config(mut self, config: CircuitBreakerConfig) -> Self {
         self.rules.set_default(config);
         self
     }
 
-    /// What a name, or every name with a prefix (`"prefix*"`), gets.
+    /// Sets the configuration for a name, or for every name with a prefix (`"prefix*"`).
     ///
-    /// A whole name goes before every prefix and a longer prefix before a shorter one.
+    /// A whole name takes precedence over every prefix, and a longer prefix over a shorter one.
     pub fn config_for(mut self, name_or_prefix: &str, config: CircuitBreakerConfig) -> Self {
         self.rules.set(name_or_prefix, config);
         self
     }
 
-    /// Whether the breaker of a name, or of every name with a prefix (`"prefix*"`), is enabled when it is
-    /// made; it is if nothing is said.
+    /// Sets whether the breaker of a name, or of every name with a prefix (`"prefix*"`), is enabled when it is
+    /// created.
     ///
-    /// Which rule decides, is as with [`config_for`](Self::config_for). A breaker made so is disabled as by
+    /// Precedence is as in [`config_for`](Self::config_for). The default is enabled. A breaker is disabled as by
     /// [`CircuitBreaker::set_enabled`](crate::CircuitBreaker::set_enabled), and
-    /// [`Registry::replace_rules`] may enable it again.
+    /// [`Registry::replace_rules`] can enable it again.
     ///
     /// # Examples
     ///
@@ -78,42 +80,45 @@ impl RegistryBuilder {
         self
     }
 
-    /// How many breakers the registry keeps; without a limit if not given.
+    /// Sets the maximum number of breakers. By default there is no limit.
     ///
-    /// For names that come from outside (a host, a tenant): it bounds the memory. When it is reached,
-    /// breakers that are [idle](Self::idle_after) make room, and then, the longest unused first, those whose
-    /// wait while open is over and that have not been called since. If there are none of these either, a new
-    /// name gets a breaker outside the registry, which lets its calls through. That is counted in
-    /// [`RegistryStatus::overflowed`](super::RegistryStatus::overflowed), and the registry's listeners hear
-    /// [`Event::Overflowed`](crate::Event::Overflowed).
+    /// A limit bounds the memory when names come from outside, such as hosts or tenants. When it is reached,
+    /// breakers that are [idle](Self::idle_after) are evicted first, then breakers whose wait while open is over and
+    /// that have not been called since, the least recently used first. If there are none of these either, a new
+    /// name gets a breaker outside the registry, which starts closed and admits its calls. That is counted in
+    /// [`RegistryStatus::overflowed`](super::RegistryStatus::overflowed), and the registry's listeners are notified
+    /// with [`Event::Overflowed`](crate::Event::Overflowed).
     ///
-    /// A new name that finds a full registry looks, on average, at 64 breakers for one that can go.
+    /// A new name that finds a full registry examines 64 breakers on average to find one that can be evicted.
     pub fn capacity(self, max: usize) -> Self {
         Self { capacity: Some(max), ..self }
     }
 
-    /// How long a breaker must be unused before it may be forgotten; 10 minutes if only a
-    /// [`capacity`](Self::capacity) is given, never without one.
+    /// Sets the time for which a breaker must be unused before it can be evicted.
     ///
-    /// Only a breaker that was made because its name was used is forgotten, that has the configuration the rules
-    /// give it, no override, and no handle, permit or subscription. It must be closed, with the backoff at
-    /// its first step and no sample in a window of time; or its wait while open has been over for as long as
-    /// it must be unused, without a probe out: a name that failed and is never called again. All that is lost
-    /// of such a one is the step of its backoff. With this, a look-up reads the clock.
+    /// The default is 10 minutes if a [`capacity`](Self::capacity) is set; otherwise nothing is evicted.
+    ///
+    /// A breaker can be evicted only if the registry created it when its name was used, its configuration is the one
+    /// that the rules give it, and it has no override, handle, permit or subscription. In addition it must be
+    /// in one of two states: closed, with the backoff at its first step and no sample in a time window; or
+    /// open with a wait that has been over for the same time, and without a probe in flight, such as a name that
+    /// failed and is never called again. Of the latter only the step of the backoff is lost. With this option a
+    /// look-up reads the clock.
     pub fn idle_after(self, ttl: Duration) -> Self {
         Self { idle_after: Some(ttl), ..self }
     }
 
-    /// Where the registry and the breakers it makes get their time from; the system's clock if not
-    /// given.
+    /// Sets the clock of the registry and of the breakers that it creates.
+    ///
+    /// The default is the system's monotonic clock.
     pub fn clock(self, clock: Clock) -> Self {
         Self { clock, ..self }
     }
 
-    /// Sets the seed of the jitter of all breakers that the registry creates; random if not given.
+    /// Sets the seed of the jitter of all breakers that the registry creates. By default it is random.
     ///
     /// Each breaker's own seed is computed from this one and its name, so breakers still wait for
-    /// different times, and a test that is run again sees the same ones.
+    /// different times, and a test that runs again sees the same ones.
     ///
     /// # Examples
     ///
@@ -133,7 +138,7 @@ impl RegistryBuilder {
         Self { seed: Some(seed), ..self }
     }
 
-    /// The registry.
+    /// Builds the registry.
     pub fn build(self) -> Registry {
         let idle_after = self.idle_after.or(self.capacity.map(|_| IDLE_AFTER));
         let idle = idle_after.map(|after| Idle { after: nanos(after) });

@@ -1,4 +1,4 @@
-// Plain std atomics even under loom: the map itself is not modelled.
+// The atomics of std even under loom: the map itself is not modelled.
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use crate::breaker::CircuitBreaker;
@@ -7,37 +7,38 @@ use crate::config::{CircuitBreakerConfig, Form};
 use crate::observe::Listeners;
 use crate::word::State;
 
-/// A breaker in its place, and what is known of its use.
+/// A breaker in the registry, and when it was last used.
 ///
-/// A call leaves no trace here. A look-up leaves the time, and that only if the trace it finds is
-/// older than a thousandth of `idle_after`; a call through a handle held for longer shows in the
-/// totals and, where the window is one of time, in the window.
+/// Calls do not write here. A look-up stores the time, but only if the stored one is older than a thousandth of
+/// `idle_after`, so that frequent look-ups share the cache line. Calls through a handle that was looked up earlier
+/// are found in the breaker's totals and in a time window.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) breaker: CircuitBreaker,
     origin: Origin,
     /// The last look-up, or [`GONE`].
     used: AtomicU64,
-    /// Calls and rejections at the last sweep that found somebody holding it, plus one; else zero.
+    /// The number of calls and rejections at the last sweep that found a handle outside the registry, plus one;
+    /// otherwise zero.
     held_at: AtomicU64,
 }
 
-/// How a breaker came into the registry.
+/// The way by which a breaker came into the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Its name was used: it can be made again as it was.
+    /// The registry created it by the rules, and can create it again.
     Rules,
-    /// Somebody put it there.
+    /// A caller created or inserted it, so it is never evicted.
     Hand,
 }
 
-/// When a breaker is idle: unused for so many nanoseconds.
+/// The time in nanoseconds after which an unused breaker is idle.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Idle {
     pub(super) after: u64,
 }
 
-/// In place of a time: this breaker is being evicted.
+/// Stored instead of a time while the breaker is being evicted.
 const GONE: u64 = u64::MAX;
 
 impl Entry {
@@ -45,11 +46,15 @@ impl Entry {
         Entry { breaker, origin, used: AtomicU64::new(now.0), held_at: AtomicU64::new(0) }
     }
 
-    /// Notes a look-up that has cloned the breaker; false if it is being evicted.
+    /// Stores the time of a look-up that has already cloned the breaker; returns false if the breaker is being
+    /// evicted.
     #[inline]
     pub(super) fn touch(&self, now: Tick, idle: Idle) -> bool {
-        // Against `give_up`: either it sees the clone, or this sees that it has given up.
+        // SeqCst, paired with the fence in `evict`. The clone comes before this fence and the load after it; the
+        // eviction stores `GONE` before its fence and counts the handles after it. At least one of them sees the
+        // other.
         fence(Ordering::SeqCst);
+        // Acquire, paired with the Release in `evict`, which restores the time.
         let mut used = self.used.load(Ordering::Acquire);
         loop {
             if used == GONE {
@@ -58,7 +63,8 @@ impl Entry {
             if now.since(Tick(used)) <= idle.after / 1024 {
                 return true;
             }
-            // A swap, not a store: of an eviction and a look-up only one can win.
+            // A compare-and-swap instead of a store, which could overwrite `GONE`: only one of an eviction and a
+            // look-up can win. Paired with the one in `evict`.
             match self.used.compare_exchange_weak(used, now.0, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(other) => used = other,
@@ -66,21 +72,23 @@ impl Entry {
         }
     }
 
-    /// Whether the breaker may be forgotten after `idle`; if so no look-up finds it from now on.
+    /// Evicts the breaker if it has been idle for long enough, and returns whether it did. No look-up finds the
+    /// breaker from then on.
     ///
-    /// `same` says whether a configuration is what the rules would give it again, `subscribers` is how many
-    /// listeners the registry has put there.
-    pub(super) fn give_up(
+    /// `same` returns whether a configuration is the one that the rules give this name; `subscribers` is the number of
+    /// the registry's own listeners.
+    pub(super) fn evict_if_idle(
         &self,
         now: Tick,
         idle: Idle,
         subscribers: usize,
         same: impl Fn(&CircuitBreakerConfig) -> bool,
     ) -> bool {
-        // In the order of what each question costs: most breakers stay, and a sweep asks them all.
+        // In the order of their costs: a sweep checks every breaker, and most of them stay.
         if self.origin == Origin::Hand || self.is_in_use(now) {
             return false;
         }
+        // Acquire, paired with the compare-and-swap in `touch`.
         let used = self.used.load(Ordering::Acquire);
         if now.since(Tick(used)) < idle.after {
             return false;
@@ -90,17 +98,18 @@ impl Entry {
             Memory::WaitOver { over_for } => over_for >= idle.after,
             Memory::Live => false,
         };
-        is_idle && self.is_as_made(subscribers, same) && self.leave(used)
+        is_idle && self.is_unmodified(subscribers, same) && self.evict(used)
     }
 
-    /// When it was last looked up, if it may go where room is needed: its wait is over, and nobody has come.
+    /// Returns the time of the last look-up if the breaker can be evicted from a full registry: its wait while open
+    /// is over, and it has not been called since.
     pub(super) fn spare_since(
         &self,
         now: Tick,
         subscribers: usize,
         same: impl Fn(&CircuitBreakerConfig) -> bool,
     ) -> Option<Tick> {
-        // Asked first, without a lock: where calls pass, or an operator has spoken, there is nothing to wait for.
+        // Checked first, as it takes no lock and excludes most breakers: those without a wait, or with an override.
         if !matches!(self.breaker.inner().word().load().state(), State::Open | State::HalfOpen) {
             return None;
         }
@@ -108,39 +117,44 @@ impl Entry {
             return None;
         }
         match self.memory() {
-            Memory::WaitOver { .. } if self.is_as_made(subscribers, same) => {
+            // Acquire, paired with the compare-and-swap in `touch`.
+            Memory::WaitOver { .. } if self.is_unmodified(subscribers, same) => {
                 Some(Tick(self.used.load(Ordering::Acquire)))
             }
             Memory::WaitOver { .. } | Memory::Nothing | Memory::Live => None,
         }
     }
 
-    /// Makes room, if it is still as [`spare_since`](Self::spare_since) has found it.
-    pub(super) fn make_room(
+    /// Evicts the breaker if it is still as [`spare_since`](Self::spare_since) found it, and returns whether it did.
+    pub(super) fn evict_if_spare(
         &self,
         now: Tick,
         subscribers: usize,
         same: impl Fn(&CircuitBreakerConfig) -> bool,
         since: Tick,
     ) -> bool {
-        self.spare_since(now, subscribers, same) == Some(since) && self.leave(since.0)
+        self.spare_since(now, subscribers, same) == Some(since) && self.evict(since.0)
     }
 
-    /// Whether it has no listener and no configuration but those the registry would give it again.
-    fn is_as_made(&self, subscribers: usize, same: impl Fn(&CircuitBreakerConfig) -> bool) -> bool {
+    /// Returns whether the breaker has only the listeners and the configuration that the registry would give it
+    /// again.
+    fn is_unmodified(&self, subscribers: usize, same: impl Fn(&CircuitBreakerConfig) -> bool) -> bool {
         self.breaker.inner().listeners().map_or(0, Listeners::len) <= subscribers
             && same(&self.breaker.config())
     }
 
-    /// Ends its place in the registry, if it was last used then and nobody has come meanwhile.
-    fn leave(&self, used: u64) -> bool {
+    /// Marks the breaker as evicted if it was last used at `used` and has no handle outside the registry.
+    fn evict(&self, used: u64) -> bool {
+        // Fails if a look-up has stored a newer time: see `touch`.
         if self.used.compare_exchange(used, GONE, Ordering::SeqCst, Ordering::Relaxed).is_err() {
             return false;
         }
-        // Against the look-up that has cloned the breaker before it asked the slot.
+        // SeqCst, paired with the fence in `touch`: a look-up that did not see `GONE` has cloned the breaker by now.
         fence(Ordering::SeqCst);
         let held = self.is_held();
         if held {
+            // Release, paired with the Acquire loads of `used`. The caller holds the registry's lock, so no other
+            // eviction is under way, and a look-up that finds `GONE` waits for that lock.
             self.used.store(used, Ordering::Release);
         }
         !held
@@ -150,15 +164,18 @@ impl Entry {
         self.breaker.handles() > 1
     }
 
-    /// Whether somebody holds it, and if somebody did when it was last asked, whether they used it.
+    /// Returns whether a handle exists outside the registry, and stores the time if the breaker was used through one
+    /// since the last sweep.
     fn is_in_use(&self, now: Tick) -> bool {
         let held = self.is_held();
+        // Relaxed: only sweeps use `held_at`, and they hold the registry's lock.
         let before = self.held_at.load(Ordering::Relaxed);
         if held || before != 0 {
             let totals = self.breaker.snapshot().totals;
             let seen = totals.calls().saturating_add(totals.rejected).saturating_add(1);
-            // Used through a handle, nobody knows when: counted as now.
+            // The time of a use through a handle is not known, so it counts as now.
             if seen != before && (before != 0 || seen > 1) {
+                // AcqRel, paired as in `touch`; the maximum keeps a later look-up.
                 self.used.fetch_max(now.0, Ordering::AcqRel);
             }
             self.held_at.store(if held { seen } else { 0 }, Ordering::Relaxed);
@@ -166,7 +183,7 @@ impl Entry {
         held
     }
 
-    /// What would be missed of it.
+    /// Returns the state that would be lost with the breaker.
     fn memory(&self) -> Memory {
         let snapshot = self.breaker.snapshot();
         let probes = snapshot.probes.map_or(0, |probes| probes.in_flight);
@@ -184,18 +201,18 @@ impl Entry {
     }
 }
 
-/// What would be missed of a breaker that is forgotten.
+/// The state that would be lost with an evicted breaker.
 #[derive(Clone, Copy, Debug)]
 enum Memory {
-    /// A new one would be as good: closed, no sample in a window of time, no backoff.
+    /// Nothing: a new breaker is equivalent. It is closed, without samples in a time window and without backoff.
     Nothing,
-    /// The step of its backoff, no more: its wait has been over for so many nanoseconds, and no probe is out.
+    /// Only the step of the backoff: the wait has been over for this many nanoseconds, and no probe is in flight.
     WaitOver { over_for: u64 },
-    /// What it knows still decides about calls.
+    /// State that still decides about calls.
     Live,
 }
 
-/// Whether a window becomes empty by itself: then a sample in it is a recent one.
+/// Returns whether samples expire with time, so that a sample in the window shows a recent call.
 fn forgets_with_time(form: Form) -> bool {
     match form {
         Form::Time { .. } | Form::Tumbling { .. } => true,

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use crate::text::Printable;
 
-/// There is a breaker of that name in the registry already.
+/// The registry already has a breaker of this name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlreadyExists {
     pub(super) name: Arc<str>,
 }
 
 impl AlreadyExists {
-    /// The name that is taken.
+    /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -19,7 +19,7 @@ impl AlreadyExists {
 
 impl fmt::Display for AlreadyExists {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there is a circuit breaker named `{}` in the registry already", Printable::new(&self.name))
+        write!(f, "a circuit breaker named `{}` already exists in the registry", Printable::new(&self.name))
     }
 }
 

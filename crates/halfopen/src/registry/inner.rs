@@ -10,30 +10,31 @@ use crate::config::CircuitBreakerConfig;
 use crate::observe::{Event, Subscriber, Unsubscribe};
 use crate::sync::{Mutex, MutexGuard, lock};
 
-/// What all clones share.
+/// The state that all clones share.
 pub(crate) struct Inner {
     pub(super) entries: papaya::HashMap<Name, Entry, Seeded>,
     pub(super) clock: Clock,
     capacity: usize,
     pub(super) idle: Option<Idle>,
-    /// What the seeds of the breakers are computed from; [`None`] for random ones.
+    /// The seed from which the seeds of the breakers are computed, or [`None`] for random ones.
     seed: Option<u64>,
-    /// Whoever adds, removes or configures holds this; no look-up of a present name does, and no
-    /// user code runs under it. A guard of the map is taken before it, so that what the map lets
-    /// go of is dropped after it.
+    /// Held to add, remove or configure breakers; the look-up of a present name does not take it, and no
+    /// user code runs under it. A guard of the map is always taken before the lock, so that entries that
+    /// the map releases, and user code in them, are dropped after the lock.
     locked: Mutex<Locked>,
 }
 
-/// What a look-up finds.
+/// The result of a look-up.
 pub(super) enum Found {
     Breaker(CircuitBreaker),
     Nothing,
-    /// It is being evicted at this moment.
+    /// The breaker is being evicted by another thread.
     Leaving,
 }
 
-/// The seed of the breaker of this name: FNV-1a, so that it is the same in every build and on every machine.
-/// What follows mixes it well.
+/// Computes the seed of the breaker of this name.
+// FNV-1a, because it is the same in every build and on every machine. It mixes poorly, but the jitter hashes the
+// result once more.
 fn seed_of(seed: u64, name: &str) -> u64 {
     let basis = 0xcbf2_9ce4_8422_2325 ^ seed;
     name.bytes().fold(basis, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
@@ -68,7 +69,7 @@ impl Inner {
     pub(super) fn find(&self, name: &str) -> Found {
         let map = self.entries.pin();
         let Some(entry) = map.get(name) else { return Found::Nothing };
-        // Cloned before the slot is asked: from here on an eviction sees that somebody holds it.
+        // Cloned before the entry is touched: from here on an eviction sees the handle.
         let breaker = entry.breaker.clone();
         match self.idle {
             Some(idle) if !entry.touch(self.clock.now(), idle) => Found::Leaving,
@@ -76,11 +77,12 @@ impl Inner {
         }
     }
 
-    /// Makes the breaker of a name that was not there a moment ago.
+    /// Creates the breaker of a name that a look-up did not find.
     #[cold]
-    pub(super) fn make(&self, name: &str) -> CircuitBreaker {
+    pub(super) fn create_slow(&self, name: &str) -> CircuitBreaker {
         let map = self.entries.pin();
         let mut locked = self.locked();
+        // Another thread may have created it before this one took the lock.
         if let Found::Breaker(breaker) = self.find(name) {
             return breaker;
         }
@@ -91,24 +93,25 @@ impl Inner {
         }
         let breaker = builder.build();
         if !locked.rules.is_enabled(name) {
-            // Nobody listens yet: it begins so.
+            // Before it has listeners: its initial state is not reported as a change.
             breaker.set_enabled(false);
         }
-        let mut to_tell = Vec::new();
+        let mut to_notify = Vec::new();
         if self.has_room(&mut locked) {
             self.put(&locked, breaker.clone(), Origin::Rules);
         } else {
-            to_tell = locked.overflow(self.idle, self.clock.now());
+            to_notify = locked.overflow(self.idle, self.clock.now());
         }
         drop(locked);
         drop(map);
-        // They may call the registry: not under the lock.
-        for subscriber in to_tell {
-            subscriber.tell(&breaker, &Event::Overflowed { capacity: self.capacity });
+        // Not under the lock, as a listener may call the registry.
+        for subscriber in to_notify {
+            subscriber.notify(&breaker, &Event::Overflowed { capacity: self.capacity });
         }
         breaker
     }
 
+    /// Inserts a breaker. The guard of the lock shows that no other thread subscribes or inserts in between.
     pub(super) fn put(&self, locked: &Locked, breaker: CircuitBreaker, origin: Origin) {
         for subscriber in &locked.subscribers {
             breaker.inner().adopt(subscriber);
@@ -121,7 +124,7 @@ impl Inner {
         self.entries.len() >= self.capacity
     }
 
-    /// Whether one more fits, after forgetting what may be forgotten.
+    /// Returns whether there is room for one more breaker, after evicting those that can be evicted.
     fn has_room(&self, locked: &mut Locked) -> bool {
         if let Some(idle) = self.idle {
             let now = self.clock.now();
@@ -139,20 +142,22 @@ impl Inner {
         !self.is_full()
     }
 
+    /// Examines every breaker: evicts the idle ones, and lists those that can be evicted if room is needed.
     pub(super) fn sweep(&self, locked: &mut Locked, idle: Idle, now: Tick) -> usize {
         let map = self.entries.pin();
         let mut evicted = 0;
         locked.spare.clear();
         for (name, entry) in &map {
             let same = |config: &CircuitBreakerConfig| locked.rules.find(name.as_str()) == config;
-            if entry.give_up(now, idle, locked.subscribers.len(), same) {
+            if entry.evict_if_idle(now, idle, locked.subscribers.len(), same) {
                 map.remove(name);
                 evicted += 1;
             } else if let Some(since) = entry.spare_since(now, locked.subscribers.len(), same) {
                 locked.spare.push((Arc::clone(entry.breaker.inner().name()), since));
             }
         }
-        // As many as new names may come before the next sweep, which looks at all again.
+        // No more than the number of new names before the next sweep, so the list stays small. The least recently
+        // used come last, where `pop` takes them.
         locked.spare.sort_unstable_by_key(|&(_, since)| std::cmp::Reverse(since));
         let surplus = locked.spare.len().saturating_sub(self.entries.len() / Locked::SWEPT_PER_NAME + 1);
         locked.spare.drain(..surplus);
@@ -161,13 +166,13 @@ impl Inner {
         evicted
     }
 
-    /// Forgets the longest unused of those that the last sweep found spare, and are so still.
+    /// Evicts the least recently used of the breakers that the last sweep listed and that can still be evicted.
     fn make_room(&self, locked: &mut Locked, now: Tick) -> bool {
         let map = self.entries.pin();
         while let Some((name, since)) = locked.spare.pop() {
             let Some(entry) = map.get(&*name) else { continue };
             let same = |config: &CircuitBreakerConfig| locked.rules.find(&name) == config;
-            if entry.make_room(now, locked.subscribers.len(), same, since) {
+            if entry.evict_if_spare(now, locked.subscribers.len(), same, since) {
                 map.remove(&*name);
                 locked.evicted = locked.evicted.saturating_add(1);
                 return true;
@@ -176,10 +181,10 @@ impl Inner {
         false
     }
 
-    /// The breakers that a rule may be for, and it alone if the rule is for one name.
-    pub(super) fn meant_by(&self, name_or_prefix: &str) -> Vec<CircuitBreaker> {
+    /// Returns the breakers to whose names a rule applies, sorted by name.
+    pub(super) fn matching(&self, name_or_prefix: &str) -> Vec<CircuitBreaker> {
         let map = self.entries.pin();
-        let mut meant: Vec<_> = match name_or_prefix.strip_suffix('*') {
+        let mut matching: Vec<_> = match name_or_prefix.strip_suffix('*') {
             None => map.get(name_or_prefix).map(|entry| entry.breaker.clone()).into_iter().collect(),
             Some(prefix) => map
                 .iter()
@@ -187,18 +192,17 @@ impl Inner {
                 .map(|(_, entry)| entry.breaker.clone())
                 .collect(),
         };
-        meant.sort_by(|a, b| a.name().cmp(b.name()));
-        meant
+        matching.sort_by(|a, b| a.name().cmp(b.name()));
+        matching
     }
 
-    /// Brings a breaker to the configuration that a rule gives it, if the rule that was set is the one
-    /// that decides.
+    /// Applies the rule `set` to a breaker, unless a rule of higher precedence applies to its name.
     pub(super) fn apply(&self, set: &str, breaker: &CircuitBreaker) {
         self.follow(breaker, |rules| rules.find_if(breaker.name(), set));
     }
 
-    /// Brings a breaker to the configuration that is found in the rules, if any, and says whether it
-    /// had another.
+    /// Applies the configuration that `find` returns from the rules, if any, and returns whether it differed from the
+    /// current one.
     pub(super) fn follow(
         &self,
         breaker: &CircuitBreaker,
@@ -211,8 +215,8 @@ impl Inner {
                 let Some(config) = find(&locked.rules) else { return changed };
                 (config.clone(), locked.version)
             };
-            // Its listeners are told: not under the lock. So somebody may have set another rule in
-            // between, and may have been faster: then this one is not the last word.
+            // Not under the lock, as its listeners are notified. Another thread may therefore set another rule in
+            // between and apply it first; the version shows that, and the loop applies the newer rule.
             if breaker.config() != config {
                 breaker.set_config(config);
                 changed = true;
@@ -223,7 +227,7 @@ impl Inner {
         }
     }
 
-    /// Disables or enables a breaker as the rules say, and says whether that changed it.
+    /// Disables or enables a breaker by the rules, and returns whether that changed it.
     pub(super) fn follow_enabled(&self, breaker: &CircuitBreaker) -> bool {
         let mut changed = false;
         loop {
@@ -231,7 +235,7 @@ impl Inner {
                 let locked = self.locked();
                 (locked.rules.is_enabled(breaker.name()), locked.version)
             };
-            // As above: its listeners are told, so not under the lock.
+            // Not under the lock, for the same reason as in `follow`.
             changed |= breaker.set_enabled(enabled);
             if self.locked().version == version {
                 return changed;

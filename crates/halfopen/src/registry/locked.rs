@@ -6,25 +6,25 @@ use crate::breaker::CircuitBreaker;
 use crate::clock::Tick;
 use crate::observe::Subscriber;
 
-/// What changes only under the lock.
+/// State that changes only under the lock.
 pub(super) struct Locked {
     pub(super) rules: Rules,
-    /// Grows with every change of the rules.
+    /// Incremented with every change of the rules.
     pub(super) version: u64,
     pub(super) subscribers: Vec<Arc<Subscriber>>,
     pub(super) overflowed: u64,
     pub(super) evicted: u64,
     pub(super) swept_at: Tick,
-    /// New names refused since the last sweep.
+    /// The number of new names that found no room since the last sweep.
     pub(super) refused: usize,
-    /// Those that the last sweep found to make room if it is needed, the longest unused last.
+    /// The breakers that the last sweep found to be evictable if room is needed, the least recently used last.
     pub(super) spare: Vec<(Arc<str>, Tick)>,
-    /// When it was last told that there is no room.
-    told_full_at: Option<Tick>,
+    /// The last time at which listeners were notified of an overflow.
+    overflow_reported_at: Option<Tick>,
 }
 
 impl Locked {
-    /// How many breakers a new name that finds no room pays to be looked at.
+    /// The number of breakers that a sweep examines for each new name that found no room.
     pub(super) const SWEPT_PER_NAME: usize = 64;
 
     pub(super) fn new(rules: Rules, now: Tick) -> Locked {
@@ -37,12 +37,14 @@ impl Locked {
             swept_at: now,
             refused: 0,
             spare: Vec::new(),
-            told_full_at: None,
+            overflow_reported_at: None,
         }
     }
 
-    /// A sweep looks at every breaker. New names that find no room pay for it together, and where
-    /// there is room it need not come often.
+    /// Returns whether a sweep is due.
+    ///
+    /// A sweep examines every breaker. If the registry is full, its cost is spread over the new names that find no
+    /// room; otherwise it only has to come often enough to bound the time that an idle breaker stays.
     pub(super) fn sweep_is_due(&self, idle: Idle, now: Tick, full: bool, len: usize) -> bool {
         let since = now.since(self.swept_at);
         if full {
@@ -52,19 +54,20 @@ impl Locked {
         }
     }
 
-    /// A new name has found no room: counted, and returned are those to be told of it, the first time and then
-    /// once in each `idle_after`.
+    /// Counts a new name that found no room, and returns the listeners to notify: all of them the first time and then
+    /// once in each `idle_after`, otherwise none.
     pub(super) fn overflow(&mut self, idle: Option<Idle>, now: Tick) -> Vec<Arc<Subscriber>> {
         self.overflowed = self.overflowed.saturating_add(1);
         let pause = idle.map_or(u64::MAX, |idle| idle.after);
-        if self.told_full_at.is_some_and(|told| now.since(told) < pause) {
+        if self.overflow_reported_at.is_some_and(|reported| now.since(reported) < pause) {
             return Vec::new();
         }
-        self.told_full_at = Some(now);
+        self.overflow_reported_at = Some(now);
         self.subscribers.clone()
     }
 
-    pub(super) fn let_go(&self, breaker: &CircuitBreaker) {
+    /// Removes the registry's listeners from a breaker that leaves the registry.
+    pub(super) fn release(&self, breaker: &CircuitBreaker) {
         for subscriber in &self.subscribers {
             breaker.inner().remove(subscriber);
         }

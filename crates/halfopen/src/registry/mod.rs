@@ -25,10 +25,10 @@ pub use status::RegistryStatus;
 use entry::Origin;
 use inner::{Found, Inner};
 
-/// Circuit breakers by name: one for each dependency, made when its name is first used.
+/// Circuit breakers by name: one for each dependency, created when its name is first used.
 ///
-/// Cheap to clone; every clone is the same registry. Looking a name up takes no lock and allocates
-/// nothing. However many threads use a new name at once, they all get one breaker.
+/// Clones are cheap and share one registry. Looking up an existing name takes no lock and allocates nothing.
+/// Threads that use a new name concurrently all get the same breaker.
 ///
 /// # Examples
 ///
@@ -54,17 +54,17 @@ use inner::{Found, Inner};
 pub struct Registry(Arc<Inner>);
 
 impl Registry {
-    /// An empty registry: every name gets the default configuration, and none is ever forgotten.
+    /// Creates an empty registry: every name gets the default configuration, and no breaker is evicted.
     pub fn new() -> Registry {
         Registry::builder().build()
     }
 
-    /// A registry with configurations by name, a limit, or a clock of its own.
+    /// Returns a builder, for a registry with configurations by name, a limit or a clock of its own.
     pub fn builder() -> RegistryBuilder {
         RegistryBuilder::new()
     }
 
-    /// The one registry of the process, for programs that do not pass one around.
+    /// Returns the global registry of the process, for programs that do not pass one around.
     pub fn global() -> &'static Registry {
         static GLOBAL: OnceLock<Registry> = OnceLock::new();
         GLOBAL.get_or_init(Registry::new)
@@ -72,52 +72,50 @@ impl Registry {
 
     // ---- by name ------------------------------------------------------------------------------
 
-    /// The breaker of this name, if there is one.
+    /// Returns the breaker of this name, or [`None`] if there is none.
     pub fn get(&self, name: &str) -> Option<CircuitBreaker> {
         match self.0.find(name) {
             Found::Breaker(breaker) => Some(breaker),
             Found::Nothing => None,
-            // The lock is free once the name is forgotten, or kept after all.
+            // The evicting thread holds the lock until the entry is either removed or restored.
             Found::Leaving => {
-                let _desk = self.0.locked();
+                let _locked = self.0.locked();
                 self.0.find(name).breaker()
             }
         }
     }
 
-    /// The breaker of this name, made now if there is none, with the configuration that the rules
-    /// give that name.
+    /// Returns the breaker of this name, and creates it by the rules if there is none.
     ///
-    /// In a registry that is full (see [`RegistryBuilder::capacity`]) a new name gets a breaker that
-    /// the registry does not keep: its calls pass, and nobody else sees what they come to.
+    /// If the registry is full (see [`RegistryBuilder::capacity`]), a new name gets a breaker that
+    /// the registry does not store: its calls are admitted, and their outcomes are not shared with other callers.
     pub fn get_or_create(&self, name: &str) -> CircuitBreaker {
         match self.0.find(name) {
             Found::Breaker(breaker) => breaker,
-            Found::Nothing | Found::Leaving => self.0.make(name),
+            Found::Nothing | Found::Leaving => self.0.create_slow(name),
         }
     }
 
-    /// Makes a breaker with a configuration of its own.
+    /// Creates a breaker with a configuration of its own.
     ///
-    /// It is never evicted, and enters a registry that is full: the limit is for names that traffic
-    /// brings.
+    /// It is never evicted, and a full registry accepts it: the limit applies only to names that calls bring in.
     ///
     /// # Errors
     ///
-    /// [`AlreadyExists`] if there is a breaker of that name.
+    /// Returns [`AlreadyExists`] if the registry has a breaker of this name.
     pub fn create(&self, name: &str, config: CircuitBreakerConfig) -> Result<CircuitBreaker, AlreadyExists> {
         let breaker = CircuitBreaker::builder(name).config(config).clock(self.0.clock.clone()).build();
         self.insert(breaker.clone())?;
         Ok(breaker)
     }
 
-    /// Takes in a breaker that was built by hand: with a rule, a clock, listeners of its own.
+    /// Inserts a breaker that was built with its own rules, clock or listeners.
     ///
-    /// It is never evicted, and enters a registry that is full.
+    /// It is never evicted, and a full registry accepts it.
     ///
     /// # Errors
     ///
-    /// [`AlreadyExists`] if there is a breaker of that name.
+    /// Returns [`AlreadyExists`] if the registry has a breaker of this name.
     pub fn insert(&self, breaker: CircuitBreaker) -> Result<(), AlreadyExists> {
         let map = self.0.entries.pin();
         let locked = self.0.locked();
@@ -129,33 +127,33 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes a breaker out; whoever holds it can go on using it.
+    /// Removes and returns the breaker of this name. Its handles remain usable.
     ///
-    /// The registry's listeners do not hear it any more.
+    /// The registry's listeners no longer receive its events.
     pub fn remove(&self, name: &str) -> Option<CircuitBreaker> {
         let map = self.0.entries.pin();
         let locked = self.0.locked();
         let breaker = map.remove(name)?.breaker.clone();
-        locked.let_go(&breaker);
+        locked.release(&breaker);
         Some(breaker)
     }
 
-    /// Takes all breakers out, as by [`remove`](Self::remove).
+    /// Removes all breakers, as by [`remove`](Self::remove).
     pub fn clear(&self) {
         let map = self.0.entries.pin();
         let locked = self.0.locked();
         for entry in map.values() {
-            locked.let_go(&entry.breaker);
+            locked.release(&entry.breaker);
         }
         map.clear();
     }
 
-    /// Gives names a configuration: those to come, and those that exist, as by
-    /// [`CircuitBreaker::set_config`].
+    /// Sets the configuration for a name or a prefix, for breakers that are created later and for existing ones, as
+    /// by [`CircuitBreaker::set_config`].
     ///
-    /// `name_or_prefix` is a whole name, or a prefix with a `*` at its end. A whole name goes before
-    /// every prefix and a longer prefix before a shorter one: a breaker for which there is a closer
-    /// rule keeps its configuration.
+    /// `name_or_prefix` is a whole name, or a prefix followed by `*`. A whole name takes precedence over every
+    /// prefix, and a longer prefix over a shorter one: a breaker to which a more specific rule applies
+    /// keeps its configuration.
     ///
     /// # Examples
     ///
@@ -180,7 +178,7 @@ impl Registry {
             locked.rules.set(name_or_prefix, config);
             locked.version += 1;
         }
-        for breaker in self.0.meant_by(name_or_prefix) {
+        for breaker in self.0.matching(name_or_prefix) {
             self.0.apply(name_or_prefix, &breaker);
         }
     }
@@ -189,15 +187,15 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// As [`CircuitBreaker::call`].
+    /// Returns the same errors as [`CircuitBreaker::call`].
     ///
     /// # Panics
     ///
-    /// If `operation` panics; the panic goes on unchanged and counts as a failure.
+    /// Panics if `operation` panics. The panic counts as a failure and continues to unwind.
     ///
     /// # Cancel safety
     ///
-    /// As [`CircuitBreaker::call`]: a dropped call is abandoned.
+    /// Same as [`CircuitBreaker::call`]: a dropped call is abandoned.
     ///
     /// # Examples
     ///

@@ -8,7 +8,7 @@ use foldhash::quality::{FoldHasher, SeedableRandomState};
 
 use crate::breaker::CircuitBreaker;
 
-/// A key of the map: the breaker's own name, found by a plain `str`.
+/// A key of the map: the breaker's own name, shared with it and looked up by `str`.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct Name(Arc<str>);
 
@@ -28,11 +28,11 @@ impl Borrow<str> for Name {
     }
 }
 
-/// How names are hashed: quickly, and by a seed that nobody outside can know.
+/// A fast hasher with a seed that cannot be known from outside.
 ///
-/// Names may come from outside, so whoever sends them must not be able to choose some that fall on
-/// one place. The seed is the operating system's and another for each registry, and no order of the
-/// table, from which it could be guessed, is ever shown: lists are sorted by name.
+/// Names can come from outside, and an attacker must not be able to choose names that collide. The seed comes from
+/// the operating system and differs for each registry. The order of the table, from which the seed could be guessed,
+/// is never shown: lists are sorted by name.
 #[derive(Clone)]
 pub(super) struct Seeded(SeedableRandomState);
 

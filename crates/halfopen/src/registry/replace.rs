@@ -1,15 +1,15 @@
 use super::{Registry, RegistryBuilder};
 use crate::breaker::CircuitBreaker;
 
-/// All rules at once, as a document brings them.
+/// Replacement of all rules together, as after a document was reloaded.
 impl Registry {
-    /// Replaces the default and all rules by those of a builder, in one step, and brings the breakers
-    /// that exist to them, as by [`CircuitBreaker::set_config`] and [`CircuitBreaker::set_enabled`]; says
-    /// which those were, in the order of their names.
+    /// Replaces the default and all rules with those of a builder, in one step, and returns the breakers that this
+    /// changed, sorted by name.
     ///
-    /// A breaker to whose name the new rules give what the old ones gave is left alone, whatever it
-    /// was set to in between. One whose rule is gone gets what the rest of the rules give it. Of the
-    /// builder nothing else is taken: capacity and clock stay.
+    /// The new rules are applied to existing breakers as by [`CircuitBreaker::set_config`] and
+    /// [`CircuitBreaker::set_enabled`]. A breaker for whose name the old and the new rules agree is not changed,
+    /// even if it was given another configuration in between. A breaker whose rule was removed follows the remaining
+    /// rules. Nothing else of the builder is used: the capacity and the clock stay the same.
     ///
     /// # Examples
     ///
@@ -30,15 +30,15 @@ impl Registry {
     pub fn replace_rules(&self, rules: &RegistryBuilder) -> Vec<CircuitBreaker> {
         let mut differing = self.exchange(rules);
         differing.sort_by(|(a, _), (b, _)| a.name().cmp(b.name()));
-        let bring = |(breaker, differs): (CircuitBreaker, Differs)| {
+        let apply = |(breaker, differs): (CircuitBreaker, Differs)| {
             let config = differs.config && self.0.follow(&breaker, |rules| Some(rules.find(breaker.name())));
             let enabled = differs.enabled && self.0.follow_enabled(&breaker);
             (config || enabled).then_some(breaker)
         };
-        differing.into_iter().filter_map(bring).collect()
+        differing.into_iter().filter_map(apply).collect()
     }
 
-    /// Puts the rules in place; the breakers to which they give something else than the old ones.
+    /// Replaces the rules, and returns the breakers for which the old and the new ones differ.
     fn exchange(&self, rules: &RegistryBuilder) -> Vec<(CircuitBreaker, Differs)> {
         let map = self.0.entries.pin();
         let mut locked = self.0.locked();
@@ -53,7 +53,7 @@ impl Registry {
     }
 }
 
-/// In what the new rules of a name differ from the old ones.
+/// The parts in which the new rules for a name differ from the old ones.
 #[derive(Clone, Copy)]
 struct Differs {
     config: bool,

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use crate::config::CircuitBreakerConfig;
 
-/// What a name gets: a configuration, and whether its breaker is enabled.
+/// The configuration of each name, and whether its breaker is enabled.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rules {
     default: CircuitBreakerConfig,
@@ -10,11 +10,11 @@ pub(super) struct Rules {
     enabled: ByName<bool>,
 }
 
-/// What is said of names: of each by itself, or of all that begin alike.
+/// Values by whole name and by prefix.
 #[derive(Clone, Debug)]
 struct ByName<T> {
     names: HashMap<String, T>,
-    /// Longest first; without the `*`.
+    /// The longest first, without the `*`.
     prefixes: Vec<(String, T)>,
 }
 
@@ -23,22 +23,22 @@ impl Rules {
         self.default = config;
     }
 
-    /// A whole name, or "prefix*".
+    /// Sets the configuration of a whole name or of a `prefix*`.
     pub(super) fn set(&mut self, name_or_prefix: &str, config: CircuitBreakerConfig) {
         self.configs.set(name_or_prefix, config);
     }
 
-    /// A whole name, or "prefix*".
+    /// Sets whether the breakers of a whole name or of a `prefix*` are enabled.
     pub(super) fn set_enabled(&mut self, name_or_prefix: &str, enabled: bool) {
         self.enabled.set(name_or_prefix, enabled);
     }
 
-    /// Its own, that of the longest prefix, or the default.
+    /// Returns the configuration of the name itself, of its longest prefix, or the default.
     pub(super) fn find(&self, name: &str) -> &CircuitBreakerConfig {
         self.configs.find(name).unwrap_or(&self.default)
     }
 
-    /// The same, if it is this rule that decides.
+    /// Returns the same, or [`None`] if another rule than this one decides.
     pub(super) fn find_if(&self, name: &str, name_or_prefix: &str) -> Option<&CircuitBreakerConfig> {
         self.configs.find_if(name, name_or_prefix)
     }
@@ -78,7 +78,7 @@ impl<T> ByName<T> {
     }
 }
 
-// Derived it would ask for a default of what is said.
+// Not derived, as that would require `T: Default`.
 impl<T> Default for ByName<T> {
     fn default() -> Self {
         ByName { names: HashMap::new(), prefixes: Vec::new() }
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_name_goes_before_the_longest_prefix_before_the_default() {
+    fn whole_name_then_longest_prefix_then_default() {
         let rules = rules();
         assert_eq!(*rules.find("db-orders-main"), config(4));
         assert_eq!(*rules.find("db-orders-copy"), config(3));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_decides_only_where_no_closer_one_does() {
+    fn a_more_specific_rule_takes_precedence() {
         let rules = rules();
         assert!(rules.find_if("db-users", "db-*").is_some());
         assert!(rules.find_if("db-orders-copy", "db-*").is_none());

@@ -3,12 +3,12 @@ use std::sync::Arc;
 use crate::observe::Snapshot;
 use crate::word::State;
 
-/// A registry at one moment; each breaker's snapshot is of its own moment.
+/// The status of a registry. The snapshots are taken one after the other, each at its own moment.
 ///
-/// Displayed it is a table for a terminal, serialized (feature `serde`) a document. In that, durations
-/// are numbers of seconds and moments seconds since 1970; states and reasons are the words that
-/// [`State::as_str`] and [`TripReason::as_str`](crate::TripReason::as_str) give; what nobody knows is
-/// `null`. Fields may be added, none is renamed:
+/// `Display` formats a table for a terminal. Serialized (feature `serde`) it is a document in which durations
+/// are numbers of seconds, times are seconds since 1970, and states and reasons are the names that
+/// [`State::as_str`] and [`TripReason::as_str`](crate::TripReason::as_str) return. Unknown values are
+/// `null`. Fields may be added; existing ones are not renamed:
 ///
 /// ```json
 #[doc = include_str!("status.json")]
@@ -17,27 +17,27 @@ use crate::word::State;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct RegistryStatus {
-    /// How many breakers there are; the six counts below add up to it.
+    /// The number of breakers: the sum of the six counts below.
     pub total: u64,
-    /// How many are closed.
+    /// The number of closed breakers.
     pub closed: u64,
-    /// How many are open.
+    /// The number of open breakers.
     pub open: u64,
-    /// How many are half-open.
+    /// The number of half-open breakers.
     pub half_open: u64,
-    /// How many an operator has forced open.
+    /// The number of breakers that are forced open.
     pub forced_open: u64,
-    /// How many an operator has disabled.
+    /// The number of disabled breakers.
     pub disabled: u64,
-    /// How many an operator has set to metrics only.
+    /// The number of breakers in metrics-only.
     pub metrics_only: u64,
-    /// The names of those that reject every call (open or forced open), in order.
+    /// The names of the breakers that reject every call (open or forced open), sorted.
     pub open_breakers: Vec<Arc<str>>,
-    /// How often a new name found the registry full and got a breaker outside it.
+    /// The number of times that a new name found the registry full and got a breaker outside it.
     pub overflowed: u64,
-    /// How many breakers have been forgotten because nobody used them.
+    /// The number of breakers that were evicted.
     pub evicted: u64,
-    /// Every breaker, in the order of their names.
+    /// A snapshot of every breaker, sorted by name.
     pub breakers: Vec<Snapshot>,
 }
 
@@ -69,7 +69,7 @@ impl RegistryStatus {
         }
     }
 
-    /// The snapshot of the breaker with this name.
+    /// Returns the snapshot of the breaker with this name, or [`None`] if there is none.
     pub fn get(&self, name: &str) -> Option<&Snapshot> {
         let place = self.breakers.binary_search_by(|snapshot| (*snapshot.name).cmp(name)).ok()?;
         self.breakers.get(place)

@@ -1,4 +1,4 @@
-//! All breakers in a table.
+//! The table of all breakers.
 
 use std::fmt;
 
@@ -7,26 +7,26 @@ use crate::observe::Snapshot;
 use crate::text::{HumanDuration, Percent, Printable};
 use crate::word::State;
 
-/// How wide a terminal is if nobody says.
+/// The width of the table if the format string specifies none.
 const COLUMNS: usize = 80;
 
-/// Less than this is left of no name.
+/// The width to which names are cut at most.
 const SHORTEST_NAME: usize = 8;
 
 const HEADINGS: [&str; 8] = ["NAME", "STATE", "FOR", "CALLS", "FAILED", "SLOW", "REJECTED", "RETRY IN"];
 
-/// The columns whose cells are words; the others hold numbers, which end below each other.
+/// The number of columns with words, which are aligned left; the others hold numbers and are aligned right.
 const WORDS: usize = 2;
 
 type Cells = [String; HEADINGS.len()];
 
 impl fmt::Display for RegistryStatus {
-    /// A summary and a table with a line for each breaker, for a terminal of 80 columns or of the width
-    /// that is asked for (`{status:120}`).
+    /// Formats a summary and a table with a line for each breaker, for a terminal of 80 columns or of the width
+    /// in the format string (`{status:120}`).
     ///
-    /// Those that reject calls come first, then the half-open ones, then the rest. Names that are too
-    /// long are cut; control and bidirectional characters in them are replaced. The look may change; programs read the
-    /// fields.
+    /// Breakers that reject calls come first, then the half-open ones, then the rest. Long names are cut, and
+    /// control and bidirectional characters in them are replaced. The format may change; programs should read the
+    /// fields instead.
     ///
     /// # Examples
     ///
@@ -56,7 +56,7 @@ impl fmt::Display for RegistryStatus {
 }
 
 impl RegistryStatus {
-    /// "3 breakers: 2 closed, 1 open".
+    /// Writes the summary, such as "3 breakers: 2 closed, 1 open".
     fn summary(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} breaker{}", self.total, if self.total == 1 { "" } else { "s" })?;
         let mut before = ": ";
@@ -80,7 +80,7 @@ impl RegistryStatus {
     }
 }
 
-/// The order of the lines: what a person looks for comes first.
+/// Returns the sort key of a line: breakers that need attention come first.
 fn urgency(state: State) -> u8 {
     match state {
         State::Open | State::ForcedOpen => 0,
@@ -95,7 +95,7 @@ fn cells(breaker: &Snapshot) -> Cells {
     let rate =
         |rate: Option<f64>| rate.map_or_else(String::new, |rate| format!("{}%", Percent(rate * 100.0)));
     let retry = match (breaker.state, breaker.retry_after) {
-        (State::Open, Some(left)) => HumanDuration(left).to_string(),
+        (State::Open, Some(remaining)) => HumanDuration(remaining).to_string(),
         (State::ForcedOpen, _) => "never".to_owned(),
         (State::Open | State::Closed | State::HalfOpen | State::Disabled | State::MetricsOnly, _) => {
             String::new()
@@ -113,7 +113,7 @@ fn cells(breaker: &Snapshot) -> Cells {
     ]
 }
 
-/// How wide each column is; none for one that says nothing.
+/// The width of each column, or [`None`] for a column without values, which is left out.
 struct Table([Option<usize>; HEADINGS.len()]);
 
 impl Table {
@@ -144,7 +144,7 @@ fn width(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The beginning and an ellipsis, if it is too long.
+/// Cuts a text to this width, with an ellipsis at its end.
 fn cut(text: &str, to: usize) -> String {
     if width(text) <= to {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! What a breaker does and why, in words.
+//! Explanations of a breaker's state, in words.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -16,11 +16,10 @@ use crate::text::{HumanDuration, Printable};
 use crate::word::State;
 
 impl CircuitBreaker {
-    /// One paragraph for a person: the state, why it is so, the numbers against their limits, and
-    /// what happens next.
+    /// Explains the state of the breaker in one paragraph: the state and its cause, the numbers beside their
+    /// limits, and the next change.
     ///
-    /// Changes nothing. The wording is for people and may change; programs read
-    /// [`snapshot`](Self::snapshot).
+    /// The wording is for people and may change; programs should read [`snapshot`](Self::snapshot) instead.
     ///
     /// # Examples
     ///
@@ -32,7 +31,7 @@ impl CircuitBreaker {
     /// assert_eq!(
     ///     breaker.explain(),
     ///     "Circuit breaker `payments` is forced open by an operator: every call is rejected (0 so \
-    ///      far). It stays so until somebody calls `reset()` or `force_closed()`."
+    ///      far). It stays so until `reset()` or `force_closed()` is called."
     /// );
     /// ```
     pub fn explain(&self) -> String {
@@ -43,7 +42,7 @@ impl CircuitBreaker {
 impl Snapshot {
     /// Returns the paragraph of [`CircuitBreaker::explain`] for this snapshot of a breaker with `config`.
     ///
-    /// A function of its two arguments alone, so a snapshot that was kept is explained as of its own moment.
+    /// The result depends only on the two arguments, so an older snapshot is explained as of its own moment.
     ///
     /// # Examples
     ///
@@ -63,7 +62,7 @@ impl Snapshot {
     }
 }
 
-/// A snapshot, and the configuration that it is explained with.
+/// A snapshot with the configuration of its breaker.
 struct Explanation<'a> {
     snapshot: &'a Snapshot,
     config: &'a CircuitBreakerConfig,
@@ -84,10 +83,10 @@ impl fmt::Display for Explanation<'_> {
     }
 }
 
-/// How an override ends.
-const UNTIL_RESET: &str = "It stays so until somebody calls `reset()` or `force_closed()`.";
+/// The end of an override.
+const UNTIL_RESET: &str = "It stays so until `reset()` or `force_closed()` is called.";
 
-/// The states, each with what is going on and what happens next.
+/// One function for each state.
 impl Explanation<'_> {
     fn closed(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Snapshot { open_duration, reopenings, totals, last_trip, .. } = self.snapshot;
@@ -97,7 +96,7 @@ impl Explanation<'_> {
         if self.can_open() {
             f.write_str(" It would then reject every call for ")?;
             match self.config.custom_backoff() {
-                Some(_) => f.write_str("as long as its backoff decides"),
+                Some(_) => f.write_str("the time that its backoff function returns"),
                 None => write!(f, "{}", HumanDuration(*open_duration)),
             }?;
             if *reopenings > 0 {
@@ -125,11 +124,11 @@ impl Explanation<'_> {
             write!(f, "This is the {nth} opening in a row; its wait is {wait}. ")?;
         }
         if let Some(hint) = self.snapshot.hint {
-            write!(f, "A wait of {} was asked for by the server. ", HumanDuration(hint))?;
+            write!(f, "The server asked for a wait of {}. ", HumanDuration(hint))?;
         }
         write!(f, "In {} the next call passes as a probe. ", HumanDuration(retry_after.unwrap_or_default()))?;
         self.verdict(f, &state::Probes::to_come(self.config).into(), None)?;
-        f.write_str(" If the dependency is known to be well, `reset()` closes the breaker at once.")
+        f.write_str(" If the dependency is known to be healthy, `reset()` closes the breaker immediately.")
     }
 
     fn half_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,7 +137,9 @@ impl Explanation<'_> {
         if let Some(left) = probes.ramp_left {
             return self.ramp(f, &probes, left);
         }
-        f.write_str("half-open: a few calls pass as probes, to see whether the dependency is well again. It had opened ")?;
+        f.write_str(
+            "half-open: a few calls pass as probes, to test whether the dependency has recovered. It had opened ",
+        )?;
         self.why(f)?;
         f.write_str(". ")?;
         if *in_state_for >= Duration::from_millis(1) {
@@ -146,14 +147,15 @@ impl Explanation<'_> {
         }
         let Probes { in_flight, due_in, has_slot, .. } = probes;
         if in_flight == 0 {
-            f.write_str("No probe is out; the next call passes as one. ")?;
+            f.write_str("No probe is in flight; the next call passes as one. ")?;
         } else {
-            let out = Many(in_flight, "probe is out and has", "probes are out, and the first has");
-            write!(
-                f,
-                "{out} {} left to report (or it opens again). ",
-                HumanDuration(due_in.unwrap_or_default())
-            )?;
+            let due = HumanDuration(due_in.unwrap_or_default());
+            let probes = Many(
+                in_flight,
+                "probe is in flight and must report",
+                "probes are in flight, and the first must report",
+            );
+            write!(f, "{probes} within {due}, or the breaker opens again. ")?;
             if has_slot {
                 f.write_str("The next call passes as a probe too. ")?;
             } else {
@@ -202,10 +204,7 @@ impl Explanation<'_> {
 
     fn disabled(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (who, until) = if self.snapshot.disabled_by_config {
-            (
-                "its configuration",
-                "It stays so until the configuration enables it, or somebody calls `reset()`.",
-            )
+            ("its configuration", "It stays so until the configuration enables it or `reset()` is called.")
         } else {
             ("an operator", UNTIL_RESET)
         };
@@ -223,7 +222,7 @@ impl Explanation<'_> {
 
 /// The parts that several states share.
 impl Explanation<'_> {
-    /// What the window holds.
+    /// Writes the contents of the window.
     fn recorded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { calls, failures, slow, .. } = self.snapshot.counts;
         let sample = Sample { form: self.config.form(), calls };
@@ -241,7 +240,7 @@ impl Explanation<'_> {
         self.snapshot.has_custom_rule || self.rules().next().is_some()
     }
 
-    /// The rules that can fire.
+    /// Returns the rules that can fire.
     fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.config.rules().iter().filter(|rule| match rule {
             Rule::ConsecutiveFailures(limit) | Rule::FailureCount(limit) => *limit != u32::MAX,
@@ -251,7 +250,7 @@ impl Explanation<'_> {
         })
     }
 
-    /// When it opens: each limit beside the number that is held against it.
+    /// Writes the conditions under which the breaker opens: each limit beside the number that is compared with it.
     fn limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let opens = if self.snapshot.state == State::MetricsOnly {
             "Without the override it would open"
@@ -283,7 +282,7 @@ impl Explanation<'_> {
         write!(f, "{}", Why { reasons: &cause.reasons, counts, limit })
     }
 
-    /// What the probes must show, and what they have shown so far.
+    /// Writes the conditions under which the breaker closes or opens again, with the numbers so far.
     fn verdict(&self, f: &mut fmt::Formatter<'_>, probes: &Probes, wait: Option<Duration>) -> fmt::Result {
         let again = wait.map_or_else(String::new, |wait| format!(" for {}", HumanDuration(wait)));
         let so_far = |n: u64| if n == 0 { String::new() } else { format!(" ({n} so far)") };
@@ -310,22 +309,22 @@ impl Explanation<'_> {
         write!(f, "It closes after {passes}{passed} and opens again{again} after {fails}{failed}.")
     }
 
-    /// What a person may miss in the numbers above.
+    /// Writes the numbers of calls that are missing from the counts above.
     fn uncounted(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let totals = &self.snapshot.totals;
         if totals.abandoned > 0 {
             let calls = Many(totals.abandoned, "call was", "calls were");
-            write!(f, " {calls} dropped by the caller and counted as nothing")?;
+            write!(f, " {calls} dropped by the caller and not recorded")?;
             f.write_str(match self.config.abandoned() {
                 Abandoned::Ignore => {
-                    "; if a timeout does that, `Abandoned::FailureAfter` makes a failure of it."
+                    "; if a timeout drops calls, `Abandoned::FailureAfter` records them as failures."
                 }
                 Abandoned::Failure | Abandoned::FailureAfter(_) => ".",
             })?;
         }
         if totals.ignored > 0 {
             let calls = Many(totals.ignored, "call was", "calls were");
-            write!(f, " {calls} ignored by the classifier and counted as nothing.")?;
+            write!(f, " {calls} ignored by the classifier and not recorded.")?;
         }
         if totals.panics > 0 {
             let panics = Many(totals.panics, "panic was", "panics were");
@@ -335,7 +334,7 @@ impl Explanation<'_> {
     }
 }
 
-/// One rule's limit, beside the number that is held against it.
+/// The limit of a rule, beside the number that is compared with it.
 struct Limit<'a> {
     rule: &'a Rule,
     counts: &'a Counts,

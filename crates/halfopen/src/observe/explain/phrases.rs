@@ -1,4 +1,4 @@
-//! Numbers and reasons, as a person says them.
+//! Numbers and reasons in words.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::counts::Counts;
 use crate::reason::TripReason;
 use crate::text::{HumanDuration, Percent};
 
-/// "1 call", "2 calls".
+/// A number with its noun: "1 call", "2 calls".
 pub(super) struct Many<N>(pub(super) N, pub(super) &'static str, pub(super) &'static str);
 
 impl<N: Into<u64> + Copy> fmt::Display for Many<N> {
@@ -18,7 +18,7 @@ impl<N: Into<u64> + Copy> fmt::Display for Many<N> {
     }
 }
 
-/// "never", "once", "3 times".
+/// A number of times: "never", "once", "3 times".
 pub(super) struct Times(pub(super) u64);
 
 impl fmt::Display for Times {
@@ -31,7 +31,7 @@ impl fmt::Display for Times {
     }
 }
 
-/// "2nd", "11th".
+/// An ordinal number: "2nd", "11th".
 pub(super) struct Nth(pub(super) u64);
 
 impl fmt::Display for Nth {
@@ -47,12 +47,12 @@ impl fmt::Display for Nth {
     }
 }
 
-/// A threshold: "50%".
+/// Formats a threshold: "50%".
 pub(super) fn percent(parts_per_billion: u32) -> String {
     format!("{}%", Percent(f64::from(parts_per_billion) / 1e7))
 }
 
-/// How long something has been so: "just now", "4.2s ago".
+/// The time since an event: "just now", "4.2s ago".
 pub(super) struct Ago(pub(super) Duration);
 
 impl fmt::Display for Ago {
@@ -64,7 +64,7 @@ impl fmt::Display for Ago {
     }
 }
 
-/// What the window holds: "Of 26 calls in the last 10s", "No call was recorded in the last 10s".
+/// The contents of a window: "Of 26 calls in the last 10s", "No call was recorded in the last 10s".
 pub(super) struct Sample {
     pub(super) form: Form,
     pub(super) calls: u64,
@@ -86,7 +86,7 @@ impl fmt::Display for Sample {
     }
 }
 
-/// The stretch of time that a window remembers.
+/// The time that a window covers.
 struct Span(Form);
 
 impl fmt::Display for Span {
@@ -101,7 +101,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// The rate as it is, or why there is none yet.
+/// The current rate, or the number of calls that are missing for one.
 pub(super) struct Rate {
     pub(super) part: u64,
     pub(super) calls: u64,
@@ -113,13 +113,13 @@ impl fmt::Display for Rate {
         let &Rate { part, calls, minimum_calls } = self;
         if calls < u64::from(minimum_calls) {
             let needed = Many(minimum_calls, "call", "calls");
-            return write!(f, "(so far {calls} of the {needed} it needs to judge)");
+            return write!(f, "(so far {calls} of the {needed} it needs)");
         }
         write!(f, "(now {}%)", Percent(part as f64 * 100.0 / calls.max(1) as f64))
     }
 }
 
-/// Why it opened: "because 62% of 26 calls failed (the limit is 50%)".
+/// The reasons of an opening: "because 62% of 26 calls failed (the limit is 50%)".
 pub(super) struct Why<'a> {
     pub(super) reasons: &'a [TripReason],
     pub(super) counts: &'a Counts,
@@ -171,7 +171,7 @@ impl Why<'_> {
                 write!(f, "{failures} of {} failed", Many(calls, "probe", "probes"))
             }
             TripReason::ProbeTimedOut => f.write_str("a probe did not report in time"),
-            TripReason::Manual => f.write_str("somebody opened it by hand"),
+            TripReason::Manual => f.write_str("it was opened by hand"),
         }
     }
 }
@@ -187,7 +187,7 @@ fn write_limit(f: &mut fmt::Formatter<'_>, reason: TripReason, limit: u32) -> fm
     }
 }
 
-/// "62% of 26 calls".
+/// A share of calls: "62% of 26 calls".
 struct Share(Option<f64>, u64);
 
 impl fmt::Display for Share {
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_a_person_says_them() {
+    fn numbers_are_written_in_words() {
         assert_eq!(Many(1_u64, "call", "calls").to_string(), "1 call");
         assert_eq!(Many(0_u64, "call", "calls").to_string(), "0 calls");
         assert_eq!([0, 1, 3].map(|n| Times(n).to_string()), ["never", "once", "3 times"]);

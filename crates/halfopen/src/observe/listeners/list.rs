@@ -1,5 +1,5 @@
 use std::sync::Arc;
-// Plain std atomics even under loom: a number orders listeners and nothing else.
+// The atomics of std even under loom: the numbers only order listeners.
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::guarded;
@@ -7,17 +7,17 @@ use crate::breaker::CircuitBreaker;
 use crate::observe::{Event, Interest, Listener};
 use crate::sync::AtomicBool;
 
-/// One listener.
+/// A listener with its subscription.
 pub(crate) struct Subscriber {
     pub(super) listener: Box<dyn Listener>,
-    /// Grows with each listener of the process: the order in which they hear an event.
+    /// Unique in the process and increasing: the order in which listeners are notified.
     number: u64,
     wants: [bool; Kind::ALL.len()],
-    /// False once its subscription is dropped: no new call begins.
+    /// False once the subscription is dropped: the listener is no longer called.
     pub(super) listening: AtomicBool,
 }
 
-/// What a listener can be told of.
+/// A kind of event, one for each interest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Changes,
@@ -47,7 +47,7 @@ impl Subscriber {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let interest = listener.interest();
         let wants = Kind::ALL.map(|kind| interest.contains(kind.interest()));
-        // Relaxed: the numbers must differ, and no more.
+        // Relaxed: the numbers only have to differ.
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Subscriber { listener, number, wants, listening: AtomicBool::new(true) }
     }
@@ -56,8 +56,8 @@ impl Subscriber {
         self.wants[kind as usize]
     }
 
-    /// Tells this one an event that counts among the changes, unless its subscription has ended.
-    pub(crate) fn tell(&self, breaker: &CircuitBreaker, event: &Event) {
+    /// Notifies this listener of an event that belongs to the changes, unless its subscription has ended.
+    pub(crate) fn notify(&self, breaker: &CircuitBreaker, event: &Event) {
         if self.wants(Kind::Changes) {
             self.call(breaker, |listener| listener.on_event(breaker, event));
         }
@@ -65,7 +65,7 @@ impl Subscriber {
 
     /// Calls the listener, unless its subscription has ended.
     pub(super) fn call(&self, breaker: &CircuitBreaker, call: impl FnOnce(&dyn Listener)) {
-        // Acquire, with the store in the subscription's `Drop`.
+        // Acquire, paired with the Release store in the subscription's `Drop`.
         if self.listening.load(Ordering::Acquire) {
             guarded(breaker, || call(&*self.listener));
         }
@@ -74,27 +74,30 @@ impl Subscriber {
 
 /// The listeners of one breaker, in the order of their numbers.
 ///
-/// To come and to go costs the same however many there are: thousands of tasks may wait for one breaker. The
-/// copy from which they are told is made by the first event after a change of the list, and an event costs as
-/// much as there are listeners in any case.
+/// Adding and removing a listener takes amortized constant time, because thousands of tasks may wait for one breaker.
+/// The first event after a change of the list copies it, which costs no more than the event itself: both are linear
+/// in the number of listeners.
 #[derive(Default)]
 pub(super) struct List {
-    /// The place of one that has left is empty until half of them are.
+    /// The place of a removed listener stays empty until half of the places are.
     places: Vec<(u64, Option<Arc<Subscriber>>)>,
     empty: usize,
+    /// The number of interested listeners for each kind.
     wanting: [usize; Kind::ALL.len()],
     copies: [Option<Copied>; Kind::ALL.len()],
     #[cfg(test)]
     steps: usize,
 }
 
-/// The listeners to be told of one kind of event.
+/// The listeners that are interested in one kind of event.
 pub(super) type Copied = Arc<[Arc<Subscriber>]>;
 
-/// What a change of the list leaves to be dropped: a listener's `Drop` is user code, so not under the lock.
+/// The references that a change of the list has released.
+///
+/// A listener's `Drop` is user code, so the caller drops this after it has unlocked the list.
 #[derive(Default)]
-pub(super) struct Left {
-    _ear: Option<Arc<Subscriber>>,
+pub(super) struct Released {
+    _subscriber: Option<Arc<Subscriber>>,
     _copies: [Option<Copied>; Kind::ALL.len()],
 }
 
@@ -103,14 +106,14 @@ impl List {
         self.places.len() - self.empty
     }
 
-    /// A bit for each kind that at least one wants.
+    /// Returns the union of all interests.
     pub(super) fn interest(&self) -> u8 {
         let wanted = Kind::ALL.into_iter().filter(|&kind| self.wanting[kind as usize] > 0);
         wanted.fold(0, |bits, kind| bits | kind.interest().bits())
     }
 
-    pub(super) fn add(&mut self, subscriber: &Arc<Subscriber>) -> Left {
-        // At the end, but for two that came at the same moment.
+    pub(super) fn add(&mut self, subscriber: &Arc<Subscriber>) -> Released {
+        // At the end, unless two threads subscribed concurrently and took their numbers in the other order.
         let place = match self.places.last() {
             Some(&(last, _)) if last >= subscriber.number => {
                 self.places.partition_point(|&(number, _)| number < subscriber.number)
@@ -122,38 +125,39 @@ impl List {
         for kind in Kind::ALL {
             self.wanting[kind as usize] += usize::from(subscriber.wants(kind));
         }
-        Left { _ear: None, _copies: self.forget_copies(subscriber) }
+        Released { _subscriber: None, _copies: self.release_copies(subscriber) }
     }
 
-    pub(super) fn remove(&mut self, subscriber: &Arc<Subscriber>) -> Left {
+    pub(super) fn remove(&mut self, subscriber: &Arc<Subscriber>) -> Released {
         self.count_steps(1);
         let place = self.places.binary_search_by_key(&subscriber.number, |&(number, _)| number);
-        let Some(left) = place.ok().and_then(|place| self.places[place].1.take()) else {
-            return Left::default();
+        let Some(removed) = place.ok().and_then(|place| self.places[place].1.take()) else {
+            return Released::default();
         };
         for kind in Kind::ALL {
             self.wanting[kind as usize] -= usize::from(subscriber.wants(kind));
         }
         self.empty += 1;
         if self.empty * 2 > self.places.len() {
-            self.close_up();
+            self.compact();
         }
-        Left { _ear: Some(left), _copies: self.forget_copies(subscriber) }
+        Released { _subscriber: Some(removed), _copies: self.release_copies(subscriber) }
     }
 
-    /// Takes the empty places out: paid for by those that have left them.
-    fn close_up(&mut self) {
+    /// Removes the empty places. Its cost is amortized over the removals that emptied them.
+    fn compact(&mut self) {
         self.count_steps(self.places.len());
         self.places.retain(|(_, subscriber)| subscriber.is_some());
         self.places.shrink_to(2 * self.places.len());
         self.empty = 0;
     }
 
-    fn forget_copies(&mut self, subscriber: &Subscriber) -> [Option<Copied>; Kind::ALL.len()] {
+    /// Takes the copies that contain this subscriber, or should: the next event makes new ones.
+    fn release_copies(&mut self, subscriber: &Subscriber) -> [Option<Copied>; Kind::ALL.len()] {
         Kind::ALL.map(|kind| if subscriber.wants(kind) { self.copies[kind as usize].take() } else { None })
     }
 
-    /// Those that want to hear of this kind of event.
+    /// Returns the listeners that are interested in this kind of event.
     pub(super) fn wanting(&mut self, kind: Kind) -> Copied {
         if let Some(copied) = &self.copies[kind as usize] {
             return Arc::clone(copied);
@@ -195,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn many_come_and_go_at_the_cost_of_each() {
+    fn adding_and_removing_takes_constant_time() {
         const MANY: usize = 16_000;
         for from_the_front in [true, false] {
             let mut list = List::default();
@@ -217,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn who_wants_no_rejections_costs_a_rejection_nothing() {
+    fn others_do_not_invalidate_the_rejections_copy() {
         let mut list = List::default();
         let logger = subscriber(true);
         list.add(&logger);
@@ -228,14 +232,14 @@ mod tests {
             list.add(waiter);
             assert_eq!(list.wanting(Kind::Rejections).len(), 1);
         }
-        assert_eq!(list.steps, steps + waiters.len(), "the copy for rejections is still good");
+        assert_eq!(list.steps, steps + waiters.len(), "the copy for rejections is still valid");
     }
 
     #[test]
-    fn they_are_told_in_the_order_in_which_they_came() {
+    fn listeners_are_notified_in_the_order_of_subscription() {
         let mut list = List::default();
         let subscribers: Vec<_> = (0..20).map(|_| subscriber(true)).collect();
-        // Two that come at the same moment may be put in their places in the other order.
+        // Two that subscribe concurrently may be added in the other order.
         for number in (0..20).map(|n| n ^ 1) {
             list.add(&subscribers[number]);
         }
@@ -243,8 +247,9 @@ mod tests {
             list.remove(&subscribers[gone]);
             list.remove(&subscribers[gone]);
         }
-        let told: Vec<_> = list.wanting(Kind::Changes).iter().map(|subscriber| subscriber.number).collect();
-        assert_eq!((told.len(), list.len()), (13, 13));
-        assert!(told.is_sorted(), "{told:?}");
+        let numbers: Vec<_> =
+            list.wanting(Kind::Changes).iter().map(|subscriber| subscriber.number).collect();
+        assert_eq!((numbers.len(), list.len()), (13, 13));
+        assert!(numbers.is_sorted(), "{numbers:?}");
     }
 }

@@ -12,28 +12,28 @@ use crate::observe::{Event, Interest, Listener, Signal};
 use crate::panics::catch_panic;
 use crate::sync::{AtomicU8, Mutex, Ordering, lock};
 
-/// The listeners of a breaker, and the events they have still to hear.
+/// The listeners of a breaker, and the queue of events that are not delivered yet.
 pub(crate) struct Listeners {
-    /// What anybody listens for: nothing is the common case and costs one relaxed load.
+    /// The union of all interests, so that an event without listeners costs one relaxed load.
     interest: AtomicU8,
     list: Mutex<List>,
     queue: Mutex<Queue>,
 }
 
-/// So many changes in line are usual: room for them stays.
+/// The capacity of the queue that is kept while it is empty.
 const KEPT: usize = 8;
 
-/// Changes in their order, drained by the thread that finds no other draining.
+/// Changes in their order, delivered by at most one thread at a time.
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Event>,
     draining: bool,
 }
 
-/// The right to tell what is in line, which one thread has at a time.
+/// The exclusive right to deliver the queued changes, released when it is dropped.
 struct Draining<'a> {
     listeners: &'a Listeners,
-    /// The line was found empty, and the right given up in that same step.
+    /// Whether the right has been released already, in the step that found the queue empty.
     is_over: bool,
 }
 
@@ -49,42 +49,45 @@ impl Listeners {
     /// Returns true if at least one listener is interested in this kind of event.
     #[inline]
     pub(crate) fn want(&self, kind: Interest) -> bool {
+        // Relaxed: a stale value misses at most events that are concurrent with the subscription.
         Interest::from_bits(self.interest.load(Ordering::Relaxed)).contains(kind)
     }
 
-    /// A listener that can be given to several breakers.
+    /// Creates a subscriber that can be added to several breakers.
     pub(crate) fn subscriber(listener: Box<dyn Listener>) -> Arc<Subscriber> {
-        // Asked outside the lock: it is user code.
+        // Outside the lock, because `Listener::interest` is user code.
         Arc::new(Subscriber::new(listener))
     }
 
-    /// Adds a listener; returns whether calls have begun to be listened to.
+    /// Adds a listener, and returns whether that changed the interest in calls.
     pub(crate) fn adopt(&self, subscriber: &Arc<Subscriber>) -> bool {
         self.change(|list| {
             if list.len() == 0 {
-                // Left by a thread that found everybody gone: no news for who comes now.
+                // Events that were not delivered because the last listener had left must not reach a new one.
                 lock(&self.queue).waiting.clear();
             }
             list.add(subscriber)
         })
     }
 
-    /// Removes a listener; returns whether calls are no longer listened to.
+    /// Removes a listener, and returns whether that changed the interest in calls.
     pub(crate) fn remove(&self, subscriber: &Arc<Subscriber>) -> bool {
         self.change(|list| list.remove(subscriber))
     }
 
-    /// Changes the list; returns whether that changed the interest in calls.
-    fn change(&self, change: impl FnOnce(&mut List) -> list::Left) -> bool {
-        let (left, changed) = {
+    /// Changes the list, and returns whether that changed the interest in calls.
+    fn change(&self, change: impl FnOnce(&mut List) -> list::Released) -> bool {
+        let (released, changed) = {
             let mut list = lock(&self.list);
-            let left = change(&mut list);
+            let released = change(&mut list);
             let interest = list.interest();
-            // Release, for `want` under the transition lock: whoever publishes last has seen the last.
+            // AcqRel, paired with the transition lock: a thread that changes the interest in calls takes that lock next
+            // to publish the flags, which `want` then decides, so the last thread to publish loads the last value.
             let before = self.interest.swap(interest, Ordering::AcqRel);
-            (left, Interest::from_bits(before ^ interest).contains(Interest::CALLS))
+            (released, Interest::from_bits(before ^ interest).contains(Interest::CALLS))
         };
-        drop(left);
+        // After the lock: see `Released`.
+        drop(released);
         changed
     }
 
@@ -92,34 +95,34 @@ impl Listeners {
         lock(&self.list).len()
     }
 
-    /// Puts a change in line; called under the transition lock, so the line is in order.
+    /// Queues a change. It is called under the transition lock, so the queue is in the order of the changes.
     pub(crate) fn enqueue(&self, event: Event) {
         if self.want(Interest::CHANGES) {
             lock(&self.queue).waiting.push_back(event);
         }
     }
 
-    /// Tells what is in line, unless another thread is at it already: then that one tells this too.
+    /// Delivers the queued changes, unless another thread is delivering: that thread then delivers these as well.
     pub(crate) fn drain(&self, breaker: &CircuitBreaker) {
         if !self.want(Interest::CHANGES) {
             return;
         }
         if let Some(draining) = self.begin_draining() {
-            draining.tell(breaker);
+            draining.deliver(breaker);
         }
     }
 
     fn begin_draining(&self) -> Option<Draining<'_>> {
         let mut queue = lock(&self.queue);
         let is_free = !std::mem::replace(&mut queue.draining, true);
-        // Lazily: one that is made and dropped would take the right away from the thread that has it.
+        // Created lazily: a `Draining` that is created and dropped would release the right of another thread.
         is_free.then(|| Draining { listeners: self, is_over: false })
     }
 
-    /// Calls the listeners that want an event of this kind, without a place in the line.
-    pub(crate) fn tell_now(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
+    /// Notifies the listeners that are interested in this kind of event immediately, without the queue.
+    pub(crate) fn notify_now(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
         if self.want(kind.interest()) {
-            self.tell(breaker, event, kind);
+            self.notify(breaker, event, kind);
         }
     }
 
@@ -134,36 +137,38 @@ impl Listeners {
         }
     }
 
-    fn tell(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
+    fn notify(&self, breaker: &CircuitBreaker, event: &Event, kind: Kind) {
         self.each(breaker, kind, |listener| listener.on_event(breaker, event));
     }
 
     fn each(&self, breaker: &CircuitBreaker, kind: Kind, call: impl Fn(&dyn Listener)) {
+        // A copy, so that listeners are called without the lock and may subscribe or unsubscribe.
         let wanting = lock(&self.list).wanting(kind);
         for subscriber in wanting.iter() {
             subscriber.call(breaker, &call);
         }
-        // A listener that has left meanwhile is dropped here, and its `Drop` is user code as well.
+        // This may be the last reference to a listener that was removed meanwhile, and its `Drop` is user code.
         guarded(breaker, move || drop(wanting));
     }
 }
 
 impl Draining<'_> {
-    /// Tells all that is in line, also what others add meanwhile.
-    fn tell(mut self, breaker: &CircuitBreaker) {
+    /// Delivers all queued changes, including those that are added meanwhile.
+    fn deliver(mut self, breaker: &CircuitBreaker) {
         while let Some(event) = self.next() {
-            self.listeners.tell(breaker, &event, Kind::Changes);
+            self.listeners.notify(breaker, &event, Kind::Changes);
         }
     }
 
-    /// The next change in line; with none left the draining is over, in one step.
+    /// Returns the next change. If there is none, the right is released under the same lock, so that a change which is
+    /// enqueued from then on finds no thread delivering.
     fn next(&mut self) -> Option<Event> {
         let mut queue = lock(&self.listeners.queue);
         let event = queue.waiting.pop_front();
         if event.is_none() {
             queue.draining = false;
             self.is_over = true;
-            // What piled up behind a slow listener once is not held for ever.
+            // Releases the memory of a backlog behind a slow listener.
             queue.waiting.shrink_to(KEPT);
         }
         event
@@ -172,22 +177,23 @@ impl Draining<'_> {
 
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
+        // Only while a panic unwinds: otherwise `next` has released the right.
         if !self.is_over {
             lock(&self.listeners.queue).draining = false;
         }
     }
 }
 
-/// Runs user code; a panic is caught and counted.
+/// Runs user code; catches and counts a panic.
 fn guarded(breaker: &CircuitBreaker, user_code: impl FnOnce()) {
     if catch_panic(user_code).is_none() {
         breaker.inner().count_panic();
     }
 }
 
-/// Keeps a listener listening; dropped, no new call to it begins.
+/// Keeps a listener subscribed until it is dropped. After the drop no new call to the listener begins.
 ///
-/// It holds the breaker weakly: a subscription alone keeps no breaker alive. It may be dropped
+/// A subscription holds the breaker weakly and does not keep it alive. It may be dropped
 /// inside the listener's own callback.
 ///
 /// # Examples
@@ -204,10 +210,10 @@ fn guarded(breaker: &CircuitBreaker, user_code: impl FnOnce()) {
 /// breaker.trip();
 /// subscription.forget(); // listens as long as the breaker lives
 /// ```
-#[must_use = "a dropped subscription ends at once; `.forget()` keeps it as long as the breaker"]
+#[must_use = "a dropped subscription ends immediately; `.forget()` keeps it for the lifetime of the breaker"]
 pub struct Subscription {
-    to: Weak<dyn Unsubscribe>,
-    /// Weak, so that a listener ends with the breaker even if its subscription does not.
+    source: Weak<dyn Unsubscribe>,
+    /// Weak, so that a listener is dropped with its breaker even if the subscription lives longer.
     subscriber: Weak<Subscriber>,
 }
 
@@ -218,11 +224,14 @@ pub(crate) trait Unsubscribe: Send + Sync {
 }
 
 impl Subscription {
-    pub(crate) fn new(to: Weak<impl Unsubscribe + 'static>, subscriber: &Arc<Subscriber>) -> Subscription {
-        Subscription { to, subscriber: Arc::downgrade(subscriber) }
+    pub(crate) fn new(
+        source: Weak<impl Unsubscribe + 'static>,
+        subscriber: &Arc<Subscriber>,
+    ) -> Subscription {
+        Subscription { source, subscriber: Arc::downgrade(subscriber) }
     }
 
-    /// Lets the listener listen as long as the breaker or registry lives.
+    /// Keeps the listener subscribed for the lifetime of the breaker or registry.
     pub fn forget(mut self) {
         self.subscriber = Weak::new();
     }
@@ -231,9 +240,10 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let Some(subscriber) = self.subscriber.upgrade() else { return };
-        // Release, with the load in `Subscriber::call`: a thread that sees it sees what its owner did before the drop.
+        // Release, paired with the Acquire load in `Subscriber::call`: a thread that loads false sees what the owner
+        // did before the drop.
         subscriber.listening.store(false, Ordering::Release);
-        if let Some(source) = self.to.upgrade() {
+        if let Some(source) = self.source.upgrade() {
             source.unsubscribe(subscriber);
         }
     }
@@ -256,12 +266,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_comes_after_everybody_has_gone_hears_nothing_of_before() {
+    fn a_first_listener_receives_no_earlier_event() {
         let breaker = CircuitBreaker::builder("left").build();
         let listeners = Listeners::new();
         let gone = Listeners::subscriber(Box::new(|_: &CircuitBreaker, _: &Event| {}));
         listeners.adopt(&gone);
-        // Put in line, and before its thread drains the line the only listener leaves.
+        // Enqueued, and before its thread drains the queue the only listener is removed.
         listeners.enqueue(Event::Reset { sequence: 1 });
         listeners.remove(&gone);
         listeners.drain(&breaker);
