@@ -511,7 +511,9 @@
 //! );
 //!
 //! hands.advance(Duration::from_secs(599));
-//! assert!(breaker.explain().contains("No probe is in flight; the next call passes as one."));
+//! assert!(breaker.explain().contains(
+//!     "It has been half-open for 9m. No probe is in flight; the next call passes as one."
+//! ));
 //!
 //! // A probe whose call hangs, without a timeout of its own:
 //! let _hangs = breaker.try_acquire()?;

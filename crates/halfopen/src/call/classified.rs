@@ -1,4 +1,4 @@
-//! One classifier for every way to make a call.
+//! A breaker combined with a classifier.
 
 use std::fmt;
 use std::future::Future;
@@ -8,7 +8,7 @@ use crate::classify::Classify;
 use crate::error::CircuitBreakerError;
 
 impl CircuitBreaker {
-    /// Returns a handle to this breaker whose calls are all classified by `classifier`.
+    /// Returns a handle to this breaker that classifies all calls with `classifier`.
     ///
     /// # Examples
     ///
@@ -23,7 +23,7 @@ impl CircuitBreaker {
     /// let missing = || Err::<(), _>(Error::from(ErrorKind::NotFound));
     /// files.call_blocking(missing).unwrap_err();
     /// files.call_or_else(|| async move { missing() }, |_| async {}).await;
-    /// assert_eq!(breaker.snapshot().totals.failures, 0, "an answer, both times");
+    /// assert_eq!(breaker.snapshot().totals.failures, 0, "a response, both times");
     /// # }
     /// ```
     pub fn classified<C>(&self, classifier: C) -> Classified<C> {
@@ -33,7 +33,7 @@ impl CircuitBreaker {
 
 /// A breaker and the classifier of its calls; returned by [`CircuitBreaker::classified`].
 ///
-/// Cheap to clone if the classifier is: every clone is the same breaker.
+/// All clones share the breaker. Cloning is cheap if the classifier is cheap to clone.
 #[derive(Clone)]
 pub struct Classified<C> {
     breaker: CircuitBreaker,
@@ -45,11 +45,11 @@ impl<C> Classified<C> {
     ///
     /// # Errors
     ///
-    /// As [`CircuitBreaker::call`].
+    /// Returns the same errors as [`CircuitBreaker::call`].
     ///
     /// # Cancel safety
     ///
-    /// As [`CircuitBreaker::call`]: a dropped call is abandoned.
+    /// Same as [`CircuitBreaker::call`]: a dropped call is abandoned.
     pub async fn call<F, Fut, T, E>(&self, operation: F) -> Result<T, CircuitBreakerError<E>>
     where
         F: FnOnce() -> Fut,
@@ -59,15 +59,15 @@ impl<C> Classified<C> {
         self.breaker.call_with(operation, &self.classifier).await
     }
 
-    /// The same as [`call`](Self::call), without a future.
+    /// Like [`call`](Self::call), for blocking code.
     ///
     /// # Errors
     ///
-    /// As [`CircuitBreaker::call`].
+    /// Returns the same errors as [`CircuitBreaker::call`].
     ///
     /// # Panics
     ///
-    /// If `operation` panics; the panic goes on unchanged and counts as a failure.
+    /// Panics if `operation` panics. The panic counts as a failure and continues to unwind.
     pub fn call_blocking<F, T, E>(&self, operation: F) -> Result<T, CircuitBreakerError<E>>
     where
         F: FnOnce() -> Result<T, E>,
@@ -76,7 +76,7 @@ impl<C> Classified<C> {
         self.breaker.call_blocking_with(operation, &self.classifier)
     }
 
-    /// Makes a call and, if it is rejected or fails, returns the value of the fallback, which cannot fail.
+    /// Makes a call, and returns the value of the infallible `fallback` if the call is rejected or fails.
     pub async fn call_or_else<F, Fut, G, Fut2, T, E>(&self, operation: F, fallback: G) -> T
     where
         F: FnOnce() -> Fut,
@@ -91,13 +91,13 @@ impl<C> Classified<C> {
         }
     }
 
-    /// Makes a call and, if it is rejected or fails, returns the result of the fallback.
+    /// Makes a call, and returns the result of `fallback` if the call is rejected or fails.
     ///
-    /// The fallback runs outside the breaker: it needs no permit and its outcome is not recorded.
+    /// The fallback runs outside the breaker: it needs no permit, and its outcome is not recorded.
     ///
     /// # Errors
     ///
-    /// Those of the fallback.
+    /// Returns the errors of the fallback.
     pub async fn call_with_fallback<F, Fut, G, Fut2, T, E, E2>(
         &self,
         operation: F,
@@ -116,7 +116,7 @@ impl<C> Classified<C> {
         }
     }
 
-    /// Returns a protected function made of an async function of one argument (a tuple for more).
+    /// Wraps an async function with one argument (a tuple for several), so that its calls go through the breaker.
     pub fn wrap<F>(&self, function: F) -> ClassifiedFn<F, C>
     where
         C: Clone,
@@ -143,15 +143,15 @@ pub struct ClassifiedFn<F, C> {
 }
 
 impl<F, C> ClassifiedFn<F, C> {
-    /// Calls the function if the breaker admits it.
+    /// Calls the function if the breaker admits the call.
     ///
     /// # Errors
     ///
-    /// As [`CircuitBreaker::call`].
+    /// Returns the same errors as [`CircuitBreaker::call`].
     ///
     /// # Cancel safety
     ///
-    /// As [`CircuitBreaker::call`]: a dropped call is abandoned.
+    /// Same as [`CircuitBreaker::call`]: a dropped call is abandoned.
     pub async fn call<A, Fut, T, E>(&self, argument: A) -> Result<T, CircuitBreakerError<E>>
     where
         F: Fn(A) -> Fut,

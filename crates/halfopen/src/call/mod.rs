@@ -24,23 +24,23 @@ use crate::outcome::Outcome;
 impl CircuitBreaker {
     /// Makes a call if the breaker admits it; every `Err` is a failure.
     ///
-    /// A timeout belongs inside `operation`: then a hang ends as a failure and opens the breaker. A
-    /// timeout around this call only drops it, which is an abandoned call: by default it counts as
-    /// nothing and a dependency that hangs never opens the breaker; with
+    /// A timeout belongs inside `operation`: a call that hangs then ends as a failure and can open the breaker. A
+    /// timeout around this method only drops the future, which abandons the call. By default an abandoned call is not
+    /// recorded, so a dependency that hangs never opens the breaker. With
     /// [`Abandoned::FailureAfter`](crate::Abandoned::FailureAfter) it counts as a failure.
     ///
     /// # Errors
     ///
-    /// [`CircuitBreakerError::Rejected`] if the call was not made, [`CircuitBreakerError::Inner`] if
+    /// Returns [`CircuitBreakerError::Rejected`] if the call was not made, and [`CircuitBreakerError::Inner`] if
     /// it was made and failed.
     ///
     /// # Panics
     ///
-    /// If `operation` panics; the panic goes on unchanged and counts as a failure.
+    /// Panics if `operation` panics. The panic counts as a failure and continues to unwind.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future before it is done abandons the call; nothing of the breaker is held.
+    /// Dropping the future before it completes abandons the call and releases its permit.
     ///
     /// # Examples
     ///
@@ -67,12 +67,12 @@ impl CircuitBreaker {
         result.map_err(CircuitBreakerError::Inner)
     }
 
-    /// The same as [`call`](Self::call), with a closure that says what a result means.
+    /// Like [`call`](Self::call), with a closure that classifies the result.
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call): the caller always gets what the operation returned, whatever it means
-    /// to the breaker.
+    /// Returns the same errors as [`call`](Self::call). The caller always receives the result of the operation,
+    /// however it is classified.
     pub async fn call_classified<F, Fut, T, E, C>(
         &self,
         operation: F,
@@ -86,11 +86,11 @@ impl CircuitBreaker {
         self.call_with(operation, &classify).await
     }
 
-    /// The same as [`call`](Self::call), with a named, shared or `dyn` classifier.
+    /// Like [`call`](Self::call), with a named, shared or `dyn` classifier.
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// Returns the same errors as [`call`](Self::call).
     pub async fn call_with<F, Fut, T, E, C>(
         &self,
         operation: F,
@@ -106,19 +106,19 @@ impl CircuitBreaker {
         result.map_err(CircuitBreakerError::Inner)
     }
 
-    /// Makes the call, and gives its result with the permit that is to be told of it.
+    /// Makes the call, and returns its result together with the permit, which the caller must end.
     async fn watch<F, Fut, R>(&self, operation: F) -> Result<(Permit<'_>, R), Rejected>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = R>,
     {
         let permit = self.try_acquire()?;
-        // A panic in the closure drops the permit on this very stack.
+        // The permit is on this stack while the closure runs, so a panic in it drops the permit.
         let operation = operation();
         Ok(Watched { operation: pin!(operation), permit: Some(permit) }.await)
     }
 
-    /// Makes a call, and if it was rejected or failed asks the fallback, which cannot fail.
+    /// Makes a call, and returns the value of the infallible `fallback` if the call is rejected or fails.
     pub async fn call_or_else<F, Fut, G, Fut2, T, E>(&self, operation: F, fallback: G) -> T
     where
         F: FnOnce() -> Fut,
@@ -132,13 +132,13 @@ impl CircuitBreaker {
         }
     }
 
-    /// Makes a call, and if it was rejected or failed asks the fallback.
+    /// Makes a call, and returns the result of `fallback` if the call is rejected or fails.
     ///
-    /// The fallback runs outside the breaker: it needs no permit and its outcome is not recorded.
+    /// The fallback runs outside the breaker: it needs no permit, and its outcome is not recorded.
     ///
     /// # Errors
     ///
-    /// Those of the fallback.
+    /// Returns the errors of the fallback.
     pub async fn call_with_fallback<F, Fut, G, Fut2, T, E, E2>(
         &self,
         operation: F,
@@ -156,15 +156,15 @@ impl CircuitBreaker {
         }
     }
 
-    /// Makes a call without a future; every `Err` is a failure.
+    /// Makes a call in blocking code; every `Err` is a failure.
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// Returns the same errors as [`call`](Self::call).
     ///
     /// # Panics
     ///
-    /// If `operation` panics; the panic goes on unchanged and counts as a failure.
+    /// Panics if `operation` panics. The panic counts as a failure and continues to unwind.
     pub fn call_blocking<F, T, E>(&self, operation: F) -> Result<T, CircuitBreakerError<E>>
     where
         F: FnOnce() -> Result<T, E>,
@@ -172,15 +172,15 @@ impl CircuitBreaker {
         self.call_blocking_with(operation, &ErrorsFail)
     }
 
-    /// The same as [`call_blocking`](Self::call_blocking), with a named, shared or `dyn` classifier.
+    /// Like [`call_blocking`](Self::call_blocking), with a named, shared or `dyn` classifier.
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// Returns the same errors as [`call`](Self::call).
     ///
     /// # Panics
     ///
-    /// If `operation` panics; the panic goes on unchanged and counts as a failure.
+    /// Panics if `operation` panics. The panic counts as a failure and continues to unwind.
     pub fn call_blocking_with<F, T, E, C>(
         &self,
         operation: F,
@@ -197,7 +197,7 @@ impl CircuitBreaker {
     }
 }
 
-/// An operation whose panics its permit sees: it lies on the stack of the poll they come through.
+/// Polls the operation with the permit on the stack, so that unwinding drops the permit and records a failure.
 struct Watched<'a, 'b, Fut> {
     operation: Pin<&'a mut Fut>,
     permit: Option<Permit<'b>>,
@@ -207,7 +207,7 @@ impl<'b, Fut: Future> Future for Watched<'_, 'b, Fut> {
     type Output = (Permit<'b>, Fut::Output);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let permit = self.permit.take().expect("polled after it was ready");
+        let permit = self.permit.take().expect("polled after completion");
         match self.operation.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready((permit, result)),
             Poll::Pending => {
@@ -219,8 +219,7 @@ impl<'b, Fut: Future> Future for Watched<'_, 'b, Fut> {
 }
 
 impl<Fut> Drop for Watched<'_, '_, Fut> {
-    /// Between polls the permit waits here: dropped with the call it is abandoned, even if the
-    /// thread is panicking over something else (S6).
+    /// Abandons the call if it is dropped between two polls, even while the thread panics for another reason (S6).
     fn drop(&mut self) {
         if let Some(permit) = self.permit.take() {
             permit.abandon();

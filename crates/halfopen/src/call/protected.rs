@@ -4,9 +4,9 @@ use crate::breaker::CircuitBreaker;
 use crate::error::CircuitBreakerError;
 use crate::word::State;
 
-/// A client and its breaker, or no breaker where none is configured.
+/// A client with an optional breaker.
 ///
-/// For a struct that owns a client and lets its configuration say whether a breaker guards it.
+/// Intended for a struct that owns a client, if its configuration decides whether a breaker protects it.
 ///
 /// # Examples
 ///
@@ -37,12 +37,12 @@ pub struct Protected<C> {
 }
 
 impl<C> Protected<C> {
-    /// A client behind a breaker, or behind none.
+    /// Creates a client with a breaker, or without one if `breaker` is [`None`].
     pub fn new(client: C, breaker: impl Into<Option<CircuitBreaker>>) -> Protected<C> {
         Protected { client, breaker: breaker.into() }
     }
 
-    /// A client without a breaker: every call passes.
+    /// Creates a client without a breaker: every call is made.
     pub fn unprotected(client: C) -> Protected<C> {
         Protected { client, breaker: None }
     }
@@ -51,11 +51,11 @@ impl<C> Protected<C> {
     ///
     /// # Errors
     ///
-    /// As [`CircuitBreaker::call`]; without a breaker always [`CircuitBreakerError::Inner`].
+    /// Returns the same errors as [`CircuitBreaker::call`]; without a breaker always [`CircuitBreakerError::Inner`].
     ///
     /// # Cancel safety
     ///
-    /// As [`CircuitBreaker::call`]: a dropped call is abandoned.
+    /// Same as [`CircuitBreaker::call`]: a dropped call is abandoned.
     pub async fn call<'a, F, Fut, T, E>(&'a self, operation: F) -> Result<T, CircuitBreakerError<E>>
     where
         F: FnOnce(&'a C) -> Fut,
@@ -67,11 +67,11 @@ impl<C> Protected<C> {
         }
     }
 
-    /// The same as [`call`](Self::call), without a future.
+    /// Like [`call`](Self::call), for blocking code.
     ///
     /// # Errors
     ///
-    /// As [`call`](Self::call).
+    /// Returns the same errors as [`call`](Self::call).
     pub fn call_blocking<F, T, E>(&self, operation: F) -> Result<T, CircuitBreakerError<E>>
     where
         F: FnOnce(&C) -> Result<T, E>,
@@ -82,33 +82,33 @@ impl<C> Protected<C> {
         }
     }
 
-    /// The breaker's state; without a breaker [`State::Disabled`], which is how it behaves.
+    /// Returns the state of the breaker. Without a breaker it is [`State::Disabled`], which behaves the same.
     pub fn state(&self) -> State {
         self.breaker.as_ref().map_or(State::Disabled, CircuitBreaker::state)
     }
 
-    /// True if calls pass: closed, disabled, metrics-only, or no breaker.
+    /// Returns true if every call is admitted: the breaker is closed, disabled or in metrics-only, or there is none.
     pub fn is_healthy(&self) -> bool {
         self.breaker.as_ref().is_none_or(is_healthy)
     }
 
-    /// The breaker, if there is one.
+    /// Returns the breaker, or [`None`] if there is none.
     pub fn breaker(&self) -> Option<&CircuitBreaker> {
         self.breaker.as_ref()
     }
 
-    /// The client itself, past the breaker.
+    /// Returns the client, for calls that bypass the breaker.
     pub fn client(&self) -> &C {
         &self.client
     }
 
-    /// The client, without its breaker.
+    /// Returns the client and drops the breaker.
     pub fn into_inner(self) -> C {
         self.client
     }
 }
 
-/// A type that owns a breaker, for code that is generic over protected things.
+/// A type that owns a breaker, for code that is generic over such types.
 ///
 /// # Examples
 ///
@@ -141,15 +141,15 @@ impl<C> Protected<C> {
 /// # }
 /// ```
 pub trait CircuitProtected {
-    /// The breaker.
+    /// Returns the breaker.
     fn circuit_breaker(&self) -> &CircuitBreaker;
 
-    /// The breaker's state.
+    /// Returns the state of the breaker.
     fn circuit_state(&self) -> State {
         self.circuit_breaker().state()
     }
 
-    /// True if calls pass: closed, disabled or metrics-only.
+    /// Returns true if every call is admitted: the breaker is closed, disabled or in metrics-only.
     fn is_healthy(&self) -> bool {
         is_healthy(self.circuit_breaker())
     }
@@ -158,7 +158,7 @@ pub trait CircuitProtected {
     ///
     /// # Errors
     ///
-    /// As [`CircuitBreaker::call`].
+    /// Returns the same errors as [`CircuitBreaker::call`].
     fn execute_protected<F, Fut, T, E>(
         &self,
         operation: F,
@@ -180,7 +180,7 @@ fn is_healthy(breaker: &CircuitBreaker) -> bool {
 }
 
 impl CircuitBreaker {
-    /// Makes a protected function out of an async function of one argument (a tuple for more).
+    /// Wraps an async function with one argument (a tuple for several), so that its calls go through the breaker.
     ///
     /// # Examples
     ///
@@ -202,7 +202,7 @@ impl CircuitBreaker {
     }
 }
 
-/// An async function behind a breaker; made by [`CircuitBreaker::wrap`].
+/// An async function behind a breaker; returned by [`CircuitBreaker::wrap`].
 #[derive(Clone, Debug)]
 pub struct ProtectedFn<F> {
     function: F,
@@ -210,16 +210,16 @@ pub struct ProtectedFn<F> {
 }
 
 impl<F> ProtectedFn<F> {
-    /// Calls the function if the breaker admits it; every `Err` is a failure.
+    /// Calls the function if the breaker admits the call; every `Err` is a failure.
     ///
     /// # Errors
     ///
-    /// As [`CircuitBreaker::call`].
+    /// Returns the same errors as [`CircuitBreaker::call`].
     ///
     /// # Cancel safety
     ///
-    /// As [`CircuitBreaker::call`]: a dropped call is abandoned.
-    // A method and not an `impl AsyncFn`: a future of that could not be spawned.
+    /// Same as [`CircuitBreaker::call`]: a dropped call is abandoned.
+    // A method instead of an `impl AsyncFn`, whose future could not be spawned: it cannot be bounded by `Send`.
     pub async fn call<A, Fut, T, E>(&self, argument: A) -> Result<T, CircuitBreakerError<E>>
     where
         F: Fn(A) -> Fut,
@@ -228,17 +228,17 @@ impl<F> ProtectedFn<F> {
         self.breaker.call(|| (self.function)(argument)).await
     }
 
-    /// The breaker.
+    /// Returns the breaker.
     pub fn breaker(&self) -> &CircuitBreaker {
         &self.breaker
     }
 }
 
-/// Evaluates an expression inside a call through a breaker; it may contain `.await`.
+/// Evaluates an expression, which may contain `.await`, as a call through a breaker.
 ///
-/// `with_circuit_breaker!(breaker, expression)` is `breaker.call(|| async { expression }).await`: the
-/// expression is a `Result`, is not evaluated if the breaker rejects the call, and a `return` or `?`
-/// in it ends the expression only. Must be used in an async function or block.
+/// `with_circuit_breaker!(breaker, expression)` expands to `breaker.call(|| async { expression }).await`. The
+/// expression must be a `Result`. It is not evaluated if the breaker rejects the call, and a `return` or `?`
+/// in it ends only the expression. The macro must be used in an async function or block.
 ///
 /// # Examples
 ///

@@ -11,27 +11,27 @@ use crate::classify::{Classify, ErrorsFail};
 use crate::error::{CircuitBreakerError, Rejected};
 
 pin_project! {
-    /// A stream of results behind a breaker; made by [`CircuitBreaker::protect_stream`].
+    /// A stream of results behind a breaker; returned by [`CircuitBreaker::protect_stream`].
     ///
-    /// It asks the breaker at its first poll. A rejection is yielded once, and then the stream ends.
+    /// The permit is requested at the first poll. A rejection is yielded once, and then the stream ends.
     ///
-    /// # What is recorded
+    /// # Recording
     ///
-    /// - By default the stream is one call that ends with its first item: `Ok` is a success, `Err` a
-    ///   failure, the end before any item a success, the drop before any item an abandoned call. So a
-    ///   stream that lives for days holds no probe's slot, meets no `probe_timeout` and is not slow.
-    ///   Later items pass; a later `Err` is recorded as a call of its own while the breaker is still in the
-    ///   visit to the state that admitted the call (or that the call began, as a probe), else it is
-    ///   counted as [`late`](crate::Totals::late) and changes nothing.
-    /// - With [`until_end`](Self::until_end) it is one call that ends with the first `Err` (failure),
-    ///   the end (success) or the drop (abandoned).
+    /// - By default the stream is one call that ends with its first item: `Ok` is a success and `Err` a
+    ///   failure. The end of the stream before any item is a success, and its drop before any item an abandoned
+    ///   call. A stream that lives for days therefore holds no probe slot, exceeds no `probe_timeout` and is not
+    ///   slow. Later items are passed on. A later `Err` is recorded as a separate call if the breaker is still in the
+    ///   visit that admitted the call or, for a probe, in the visit that the probe began; otherwise it is
+    ///   counted as [`late`](crate::Totals::late) and has no effect.
+    /// - With [`until_end`](Self::until_end) the stream is one call that ends with the first `Err` (failure),
+    ///   its end (success) or its drop (abandoned).
     /// - With [`per_item`](Self::per_item) every item is a call.
     ///
-    /// A panic of the inner stream goes on unchanged and is a failure of the call that is going on.
+    /// A panic of the inner stream counts as a failure of the current call and continues to unwind.
     ///
     /// # Cancel safety
     ///
-    /// Dropped at any time it gives its permit back as abandoned.
+    /// Dropping the stream at any time abandons the current call and releases its permit.
     #[must_use = "streams do nothing unless polled"]
     pub struct CircuitBreakerStream<S, C = ErrorsFail> {
         #[pin]
@@ -44,7 +44,7 @@ pin_project! {
 
     impl<S, C> PinnedDrop for CircuitBreakerStream<S, C> {
         fn drop(this: Pin<&mut Self>) {
-            // Not the permit's own drop: a panic elsewhere in the thread is no failure of this call.
+            // Not by the drop of the permit, for which a panic elsewhere in the thread would be a failure of this call.
             if let Phase::Calling { permit, .. } = std::mem::replace(this.project().phase, Phase::Ended) {
                 permit.abandon();
             }
@@ -52,7 +52,7 @@ pin_project! {
     }
 }
 
-/// What a call is.
+/// The part of the stream that is one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     FirstItem,
@@ -60,10 +60,10 @@ enum Mode {
     PerItem,
 }
 
-/// How far the stream is.
+/// The progress of the stream.
 #[derive(Debug)]
 enum Phase {
-    /// The breaker is to be asked before the next poll.
+    /// A permit must be acquired before the next poll.
     Asking {
         any_item: bool,
     },
@@ -71,7 +71,7 @@ enum Phase {
         permit: OwnedPermit,
         any_item: bool,
     },
-    /// The call has ended; the items go on. What they say belongs to the visit of the call (S3).
+    /// The call has ended, and later items are passed on. Their errors belong to the visit of the call (S3).
     Passing {
         rest: StreamEnd,
     },
@@ -79,9 +79,9 @@ enum Phase {
 }
 
 impl CircuitBreaker {
-    /// Protects a stream of results.
+    /// Wraps a stream of results, so that its items are recorded as calls.
     ///
-    /// What is a call, and how it ends, is told at [`CircuitBreakerStream`].
+    /// [`CircuitBreakerStream`] describes which items are recorded.
     ///
     /// # Examples
     ///
@@ -107,8 +107,7 @@ impl CircuitBreaker {
         self.protect_stream_with(stream, ErrorsFail)
     }
 
-    /// The same as [`protect_stream`](Self::protect_stream), with a classifier that says what an item
-    /// means.
+    /// Like [`protect_stream`](Self::protect_stream), with a classifier for the items.
     pub fn protect_stream_with<S, T, E, C>(&self, stream: S, classify: C) -> CircuitBreakerStream<S, C>
     where
         S: Stream<Item = Result<T, E>>,
@@ -120,19 +119,19 @@ impl CircuitBreaker {
 }
 
 impl<S, C> CircuitBreakerStream<S, C> {
-    /// Makes the stream one call to its end; to be chosen before the first poll.
+    /// Makes the whole stream one call. It must be set before the first poll.
     ///
-    /// While half-open it holds a probe's slot as long as it lives, and must end within
+    /// In half-open the stream holds a probe slot until its end, and must end within
     /// `probe_timeout`.
     pub fn until_end(mut self) -> Self {
         self.mode = Mode::UntilEnd;
         self
     }
 
-    /// Makes every item a call, the wait for it included; to be chosen before the first poll.
+    /// Makes every item a call, including the wait for the item. It must be set before the first poll.
     ///
-    /// The breaker is asked before each item. The end of the stream is a success if no item came
-    /// before it, else it is ignored.
+    /// A permit is requested before each item. The end of the stream is a success if it yielded no item; otherwise
+    /// the end is ignored.
     pub fn per_item(mut self) -> Self {
         self.mode = Mode::PerItem;
         self
@@ -148,7 +147,7 @@ where
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
-        // While the inner stream runs the permit lies on this stack: its drop sees a panic (S6).
+        // The permit is on this stack while the inner stream is polled, so a panic in it drops the permit (S6).
         let (permit, any_item) = match admit(this.breaker, this.phase) {
             Ok(admitted) => admitted,
             Err(rejected) => return Poll::Ready(Some(Err(CircuitBreakerError::Rejected(rejected)))),
@@ -183,7 +182,7 @@ where
     fn size_hint(&self) -> (usize, Option<usize>) {
         let upper = match self.phase {
             Phase::Ended => Some(0),
-            // One more than none: a rejection.
+            // At least one item: a rejection.
             Phase::Asking { .. } => self.stream.size_hint().1.map(|upper| upper.max(1)),
             Phase::Calling { .. } | Phase::Passing { .. } => self.stream.size_hint().1,
         };
@@ -201,9 +200,9 @@ where
     }
 }
 
-/// Takes the permit of this poll out of the phase, asking the breaker if there is none yet.
+/// Takes the permit of this poll out of the phase, or acquires one.
 ///
-/// The phase left behind is what holds should the poll panic.
+/// The phase is left as it must be if the poll panics.
 fn admit(breaker: &CircuitBreaker, phase: &mut Phase) -> Result<(Option<OwnedPermit>, bool), Rejected> {
     match std::mem::replace(phase, Phase::Ended) {
         Phase::Asking { any_item } => Ok((Some(breaker.try_acquire_owned()?), any_item)),
@@ -223,7 +222,7 @@ fn end_of_stream(mode: Mode, permit: OwnedPermit, any_item: bool) {
     }
 }
 
-/// An item has come within a call: what the phase is now.
+/// Records an item of the current call, and returns the next phase.
 fn settle<T, E, C: Classify<T, E>>(
     mode: Mode,
     permit: OwnedPermit,
@@ -232,9 +231,7 @@ fn settle<T, E, C: Classify<T, E>>(
 ) -> Phase {
     match mode {
         Mode::UntilEnd if item.is_ok() => Phase::Calling { permit, any_item: true },
-        Mode::FirstItem | Mode::UntilEnd => {
-            Phase::Passing { rest: permit.settle_the_beginning(item, classify) }
-        }
+        Mode::FirstItem | Mode::UntilEnd => Phase::Passing { rest: permit.settle_first_item(item, classify) },
         Mode::PerItem => {
             permit.settle(item, classify);
             Phase::Asking { any_item: true }
@@ -242,7 +239,7 @@ fn settle<T, E, C: Classify<T, E>>(
     }
 }
 
-/// An error after the call has ended is a call of its own, in the visit that the call belongs to.
+/// Records an error after the end of the call as a separate call, in the visit to which the call belongs.
 fn record_later<T, E, C: Classify<T, E>>(phase: &mut Phase, item: &Result<T, E>, classify: &C) -> Phase {
     let phase = std::mem::replace(phase, Phase::Ended);
     if let (Phase::Passing { rest }, Err(_)) = (&phase, item) {

@@ -8,16 +8,16 @@ use crate::clock::{Moment, Tick, nanos};
 use crate::outcome::{Ended, Ending, Outcome};
 use crate::word::State;
 
-/// The end of a stream whose probe was judged at its first data.
+/// Records the end of a stream whose probe succeeded at its first data.
 ///
-/// A stream can live for days, so it must not hold a probe's slot until its end. The probe is a success
-/// at the first data ([`OwnedPermit::success_at_first_data`]); how the stream ends is evidence about the
+/// A stream can live for days, so it must not hold a probe slot until its end. The probe is a success
+/// at the first data ([`OwnedPermit::success_at_first_data`]). The end of the stream is evidence about the
 /// closed state that the probe began, and about no later one: if the breaker has left that state, the
-/// end is counted as [`late`](crate::Totals::late) and changes nothing.
+/// end is counted as [`late`](crate::Totals::late) and has no effect.
 ///
 /// Recording takes no permit, so it starts no probe and counts no rejection. An end that is dropped or
 /// ignored is not counted.
-#[must_use = "the end of a stream counts once it is recorded"]
+#[must_use = "the end of a stream is counted only if it is recorded"]
 pub struct StreamEnd {
     breaker: CircuitBreaker,
     /// The epoch of the closed state that the probe began, if it began one.
@@ -26,10 +26,10 @@ pub struct StreamEnd {
 }
 
 impl OwnedPermit {
-    /// Records the success of a call whose stream goes on, and returns what records the stream's end.
+    /// Records the success of a call whose stream continues, and returns the handle that records the stream's end.
     ///
-    /// For a probe this is the moment to give its slot back. A permit that is no probe has nothing to
-    /// give back: an adapter keeps it until the end of its stream instead.
+    /// This releases the slot of a probe. A permit that is not a probe holds no slot, so an adapter keeps it until
+    /// the end of its stream instead.
     ///
     /// # Examples
     ///
@@ -58,8 +58,8 @@ impl OwnedPermit {
 
 #[cfg(feature = "stream")]
 impl OwnedPermit {
-    /// Ends a call by the first item of its stream, and returns what records the items that follow.
-    pub(crate) fn settle_the_beginning<T, E, C: Classify<T, E>>(
+    /// Ends a call with the first item of its stream, and returns the handle that records later items.
+    pub(crate) fn settle_first_item<T, E, C: Classify<T, E>>(
         self,
         item: &Result<T, E>,
         classify: &C,
@@ -82,22 +82,24 @@ impl OwnedPermit {
 
 #[cfg(feature = "stream")]
 impl StreamEnd {
-    /// Records a later item, which may not be the last, as a call of its own.
+    /// Records a later item, which need not be the last, as a separate call.
     pub(crate) fn settle<T, E, C: Classify<T, E>>(&self, item: &Result<T, E>, classify: &C) {
         let ending = crate::breaker::permit::classified(self.breaker.inner(), item, classify);
-        // Untimed: how long the stream has lived tells nothing about this item.
+        // Untimed: the age of the stream is not the duration of this item.
         self.breaker.end_of_stream(self.visit, Tick::NEVER, ending, None);
     }
 }
 
 impl StreamEnd {
-    /// The breaker whose probe the stream was.
+    /// Returns the breaker that admitted the call.
     pub fn breaker(&self) -> &CircuitBreaker {
         &self.breaker
     }
 
-    /// Records how the stream ended: the time it took if the caller measured it (else from the admission
-    /// until now), and how long the server asks clients to stay away, which counts for a failure alone.
+    /// Records how the stream ended.
+    ///
+    /// `took` is the duration that the caller measured; the default is the time since the admission. `retry_after`
+    /// is the server's hint, which is used only for a failure.
     pub fn record(self, outcome: Outcome, took: Option<Duration>, retry_after: Option<Duration>) {
         let ending = match outcome {
             Outcome::Success => Ending::Success,
@@ -110,7 +112,7 @@ impl StreamEnd {
 }
 
 impl CircuitBreaker {
-    /// Ends a call as a success; returns the epoch that its outcomes belong to from here on.
+    /// Ends a call as a success, and returns the epoch to which its later outcomes belong, if there is one.
     fn end_at_first_data(&self, ticket: Ticket) -> Option<u64> {
         if ticket.word.state() != State::HalfOpen {
             self.end(ticket, Ending::Success, None);
@@ -127,7 +129,7 @@ impl CircuitBreaker {
     fn end_of_stream(&self, visit: Option<u64>, started: Tick, ending: Ending, took: Option<u64>) {
         let word = self.inner().word().load();
         if visit == Some(word.epoch()) {
-            // As a call of this visit: should it end in between, the window finds the outcome late.
+            // As a call of this visit. If the visit ends in between, the window counts the outcome as late.
             return self.end(Ticket::timed(word, started), ending, took);
         }
         self.count(Ended::Late, false, took, &Moment::of(&self.inner().clock));

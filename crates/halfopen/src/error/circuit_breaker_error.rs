@@ -5,8 +5,8 @@ use super::{BoxError, Rejected};
 
 /// The error of a protected call: a rejection, or the call's own error.
 ///
-/// A rejection is displayed in its own words, with `{:#}` followed by the rest of its chain; an error
-/// of the call is its [`source`](Error::source), so that a report shows each of them once.
+/// A rejection is displayed with its own message, with `{:#}` followed by the rest of its chain. The error
+/// of the call is the [`source`](Error::source), so that an error report shows each message once.
 ///
 /// # Examples
 ///
@@ -85,7 +85,7 @@ impl<E> fmt::Display for CircuitBreakerError<E> {
 impl<E: Error + 'static> Error for CircuitBreakerError<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(match self {
-            // Not the rejection itself, whose words this error has displayed already.
+            // Not the rejection itself, whose message this error displays already.
             CircuitBreakerError::Rejected(rejected) => &rejected.0,
             CircuitBreakerError::Inner(error) => error,
         })

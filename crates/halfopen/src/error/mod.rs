@@ -1,4 +1,4 @@
-//! The errors that callers receive, and the search for them in errors of others.
+//! The errors that callers receive, and the search for them inside other errors.
 
 mod circuit_breaker_error;
 mod rejected;
@@ -10,5 +10,5 @@ pub use search::rejection;
 
 pub(crate) use rejected::NotMade;
 
-/// A boxed error that can cross threads, as tower and most clients pass them.
+/// A boxed error that is `Send` and `Sync`, as in tower and most clients.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;

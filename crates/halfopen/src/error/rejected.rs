@@ -11,15 +11,16 @@ use crate::clock::nanos;
 use crate::reason::Cause;
 use crate::text::Printable;
 
-/// A call was rejected on this side and never made: by a circuit breaker, a bulkhead or a rate limit.
+/// The error of a call that was rejected on the caller's side and never made: by a circuit breaker, a bulkhead or a
+/// rate limit.
 ///
-/// It is one type for every such rejection, so that [`rejection`](crate::rejection) finds them all, an outer breaker
-/// ignores them all, and one mapping to HTTP or gRPC serves them all. [`reason`](Self::reason) tells
-/// them apart.
+/// All these rejections share one type, so that [`rejection`](crate::rejection) finds each of them, an outer breaker
+/// ignores each of them, and one mapping to HTTP or gRPC covers them. [`reason`](Self::reason) distinguishes
+/// them.
 ///
-/// Its [`source`](Error::source) is an error that means no more than "the call was not made". It is
-/// there so that [`rejection`](crate::rejection) finds the rejection behind wrappers that hide the error they hold and
-/// show that error's source instead (`#[error(transparent)]`, `anyhow::Error::from_boxed`).
+/// Its [`source`](Error::source) is an error with the message "the call was not made". It exists
+/// so that [`rejection`](crate::rejection) finds the rejection behind wrappers that hide their error and
+/// return that error's source instead (`#[error(transparent)]`, `anyhow::Error::from_boxed`).
 ///
 /// # Examples
 ///
@@ -40,12 +41,12 @@ use crate::text::Printable;
 #[repr(transparent)]
 pub struct Rejected(pub(super) NotMade);
 
-/// All of a rejection, as the source of itself.
+/// The data of a rejection, and at the same time its own source.
 #[derive(Clone)]
 pub(crate) struct NotMade {
     name: Arc<str>,
     refusal: Refusal,
-    /// Twice boxed, so that it adds one word and not two.
+    /// Boxed inside the `Arc`, so that the pointer is one word instead of two.
     last_error: Option<Arc<Box<str>>>,
 }
 
@@ -54,13 +55,13 @@ pub(crate) struct NotMade {
 ///
 /// An adapter keeps it until a call is made; [`reject`](crate::adapter::reject) then turns it into a
 /// [`Rejected`].
-// Whole words, so that what was just written is read back in the pieces it was written in: a rejection is
-// moved on its way to the caller, and a load that spans two stores waits until both have reached the cache.
+// Whole words, so that they are loaded in the same sizes in which they were stored: a rejection is moved on its way
+// to the caller, and a load that spans two stores is not forwarded but waits until both have reached the cache.
 #[derive(Clone, Copy, Debug)]
 pub struct Refusal {
-    /// Nanoseconds; [`UNKNOWN`] where nobody knows.
+    /// In nanoseconds, or [`UNKNOWN`].
     retry_after: u64,
-    /// The words of a [`Cause`], and in the top byte of the first the reason.
+    /// The words of a [`Cause`], with the reason of the rejection in the top byte of the first.
     words: [u64; 2],
 }
 
@@ -74,10 +75,10 @@ const RATE_LIMITED: u64 = 4;
 const RAMP: u64 = 5;
 
 impl Refusal {
-    /// Open for so many nanoseconds, for a cause in words.
+    /// Creates the refusal of an open breaker: the rest of the wait in nanoseconds, and the packed cause.
     #[inline]
-    pub(crate) fn open(left: u64, cause: [u64; 2]) -> Refusal {
-        Refusal { retry_after: left.min(UNKNOWN - 1), words: cause }
+    pub(crate) fn open(remaining: u64, cause: [u64; 2]) -> Refusal {
+        Refusal { retry_after: remaining.min(UNKNOWN - 1), words: cause }
     }
 
     pub(crate) fn saturated() -> Refusal {
@@ -103,7 +104,7 @@ impl Refusal {
         }
     }
 
-    /// A rejection of a kind without further figures.
+    /// Creates a refusal without further numbers.
     pub(crate) fn of(reason: RejectReason, retry_after: Option<Duration>) -> Refusal {
         let kind = match reason {
             RejectReason::Open => 0,
@@ -128,15 +129,15 @@ impl Rejected {
         Rejected(NotMade { name, refusal, last_error })
     }
 
-    /// The rejection whose source this is.
+    /// Returns the rejection whose source this is.
     #[ref_cast_custom]
     pub(crate) fn of_source(source: &NotMade) -> &Rejected;
 
-    /// Returns a rejection by something that has this name, for crates that reject calls themselves.
+    /// Creates a rejection, for crates that reject calls themselves.
     ///
-    /// `retry_after` is how long a call is certain to be rejected, [`None`] where that is not known; it
-    /// is held in nanoseconds, up to 584 years. It should be [`None`] rather than zero: a zero invites
-    /// the caller to ask again immediately.
+    /// `name` is the name of the breaker or limit. `retry_after` is the time for which calls are certain to be
+    /// rejected, or [`None`] if it is not known; it is stored in nanoseconds, up to 584 years. An unknown time must be
+    /// [`None`] instead of zero, because zero makes callers retry immediately.
     ///
     /// # Examples
     ///
@@ -152,7 +153,7 @@ impl Rejected {
         Rejected::by_breaker(name.into(), Refusal::of(reason, retry_after), None)
     }
 
-    /// Returns the rejection by a bulkhead that has so many calls in flight and waiting.
+    /// Creates the rejection of a full bulkhead with the numbers of its calls in flight and waiting.
     ///
     /// # Examples
     ///
@@ -173,35 +174,36 @@ impl Rejected {
         &self.0.name
     }
 
-    /// Returns why the call was rejected.
+    /// Returns the reason of the rejection.
     pub fn reason(&self) -> RejectReason {
         self.0.refusal.reason()
     }
 
-    /// Returns how long a call is certain to be rejected, or [`None`] where that is not known (a
-    /// half-open breaker whose probes are in flight or that admits a share, one that is forced open, a full bulkhead).
+    /// Returns the time for which calls are certain to be rejected, or [`None`] if it is not known: for a
+    /// half-open breaker whose probes are in flight or that admits a share of the calls, a breaker that is forced
+    /// open, and a full bulkhead.
     pub fn retry_after(&self) -> Option<Duration> {
         let nanos = self.0.refusal.retry_after;
         (nanos != UNKNOWN).then(|| Duration::from_nanos(nanos))
     }
 
-    /// Returns a short text of the failure that opened the breaker, where its classifier keeps one
-    /// ([`Classify::describe`](crate::Classify::describe)); [`None`] for other rejections, and where the breaker
-    /// opened for another reason than a failure.
+    /// Returns the description of the failure that opened the breaker
+    /// ([`Classify::describe`](crate::Classify::describe)), or [`None`] if the classifier does not describe failures,
+    /// the breaker opened for another reason, or something else rejected the call.
     ///
-    /// At most 256 characters, without control characters.
+    /// The text has at most 256 characters and no control characters.
     pub fn last_error(&self) -> Option<&str> {
         self.0.last_error.as_ref().map(|text| &***text)
     }
 
-    /// Why an open breaker is open; [`None`] for other rejections, and where it is not known.
+    /// Returns why an open breaker opened, or [`None`] for other rejections and for an unknown cause.
     fn cause(&self) -> Option<Cause> {
         let open = self.reason() == RejectReason::Open;
         let cause = Cause::from_words(self.0.refusal.words);
         (open && !cause.reasons.is_empty()).then_some(cause)
     }
 
-    /// Calls in flight and waiting of a full bulkhead, where they are known.
+    /// Returns the numbers of calls in flight and waiting of a full bulkhead, if they are known.
     fn occupancy(&self) -> Option<(u32, u32)> {
         let figures = self.0.refusal.words[1];
         let full = self.reason() == RejectReason::BulkheadFull && figures != 0;
@@ -218,7 +220,7 @@ impl fmt::Display for Rejected {
                 self.cause().map_or(Ok(()), |cause| write!(f, " ({cause})"))?;
             }
             RejectReason::HalfOpenSaturated => {
-                write!(f, "circuit breaker `{name}` is half-open and waits for the probes it has sent")?;
+                write!(f, "circuit breaker `{name}` is half-open and all its probes are in flight")?;
             }
             RejectReason::HalfOpenRamp => {
                 write!(f, "circuit breaker `{name}` is half-open and admits a growing share of the calls")?;
@@ -264,7 +266,7 @@ impl Error for Rejected {
     }
 }
 
-// Words that no rejection has: a report that prints a chain repeats nothing.
+// Differs from the message of the rejection, so that a report of the whole chain repeats nothing.
 impl fmt::Display for NotMade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the call was not made")
@@ -286,7 +288,7 @@ impl serde::Serialize for Rejected {
         let mut fields = serializer.serialize_struct("Rejected", 3)?;
         fields.serialize_field("name", self.name())?;
         fields.serialize_field("reason", &self.reason())?;
-        fields.serialize_field("retry_after", &self.retry_after().map(|left| left.as_secs_f64()))?;
+        fields.serialize_field("retry_after", &self.retry_after().map(|wait| wait.as_secs_f64()))?;
         fields.end()
     }
 }
@@ -315,11 +317,11 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_says_who_why_and_when() {
+    fn a_rejection_shows_its_name_cause_and_wait() {
         assert_eq!(rejected().to_string(), "circuit breaker `api` is open (opened by hand); retry in 4.2s");
         assert_eq!(
             Rejected::by_breaker("api".into(), Refusal::saturated(), None).to_string(),
-            "circuit breaker `api` is half-open and waits for the probes it has sent"
+            "circuit breaker `api` is half-open and all its probes are in flight"
         );
         assert_eq!(
             Rejected::by_breaker("api".into(), Refusal::forced(), None).to_string(),
@@ -328,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_read_as_a_person_says_them() {
+    fn durations_have_at_most_two_units() {
         for (millis, text) in [
             (0, "0ms"),
             (350, "350ms"),
@@ -345,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_reject_in_their_own_words() {
+    fn limits_have_their_own_messages() {
         let wait = Some(Duration::from_millis(1200));
         for (rejected, text) in [
             (Rejected::bulkhead_full("ai", 20, 5), "bulkhead `ai` is full (20 calls in flight, 5 waiting)"),
@@ -396,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejected_call_is_displayed_in_the_rejections_words() {
+    fn a_rejected_call_shows_the_rejections_message() {
         let error = CircuitBreakerError::<io::Error>::from(rejected());
         assert_eq!(error.to_string(), rejected().to_string());
         assert_eq!(format!("{error:#}"), format!("{}: the call was not made", rejected()));
