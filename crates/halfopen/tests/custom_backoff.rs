@@ -148,7 +148,7 @@ fn the_wait_to_come_is_not_promised() {
 fn no_document_holds_a_function() {
     let config = one_failure(Backoff::with(|_| SECOND)).build().unwrap();
     let error = serde_json::to_string(&config).unwrap_err().to_string();
-    assert_eq!(error, "`open.backoff` is a function (`Backoff::with`), which no document can hold");
+    assert_eq!(error, "`open.backoff` is a function (`Backoff::with`), which cannot be serialized");
 }
 
 fn plain(backoff: Backoff) -> CircuitBreakerConfigBuilder {

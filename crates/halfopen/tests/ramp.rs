@@ -176,9 +176,9 @@ fn a_person_reads_how_far_the_ramp_is() {
     assert_eq!(
         breaker.explain(),
         "Circuit breaker `payments` is half-open: its probes have passed, and a growing share of the calls \
-         passes. It had opened because somebody opened it by hand. Now 30% of them pass, and all in 7s \
-         (2 calls have reported, 0 failed, 1 rejected). They are judged as the probes were: a verdict against \
-         them opens it again for 2s, and one for them closes it once every call passes."
+         passes. It had opened because it was opened by hand. Now 30% of them pass, and all in 7s (2 calls \
+         have reported, 0 failed, 1 rejected). They are evaluated as the probes were: a failed verdict \
+         opens the breaker again for 2s, and a passed one closes it once every call passes."
     );
     assert_eq!(
         breaker.snapshot().to_string(),

@@ -6,16 +6,17 @@ use super::error::{Problems, number};
 use super::{duration, ratio};
 use crate::clock::nanos;
 
-/// How the wait grows while a dependency stays down, and how breakers are kept from asking at once.
+/// The growth of the wait while a dependency stays down, and the jitter that keeps breakers from probing at the same
+/// time.
 ///
-/// Four ways: [`none`](Self::none) waits `open_duration` each time, [`exponential`](Self::exponential)
-/// longer with every opening, [`delays`](Self::delays) goes down a list, and [`with`](Self::with) calls a
-/// function. All start without jitter. Which opening it is counts from the last visit to closed, or with
-/// [`forget_after`](Self::forget_after) longer back.
+/// There are four kinds: with [`none`](Self::none) each wait is `open_duration`, with
+/// [`exponential`](Self::exponential) it grows with every opening, [`delays`](Self::delays) takes it from a list, and
+/// [`with`](Self::with) calls a function. None has jitter unless it is set. The number of an opening counts from the
+/// last visit to closed or, with [`forget_after`](Self::forget_after), from earlier.
 ///
 /// # Examples
 ///
-/// Waits of about 2, 4, 8, .. seconds, 30 at most:
+/// Waits of about 2, 4, 8, .. seconds, at most 30:
 ///
 /// ```
 /// use halfopen::{Backoff, CircuitBreakerConfig};
@@ -61,16 +62,16 @@ impl PartialEq for Custom {
     }
 }
 
-/// An opening whose wait a function decides; see [`Backoff::with`].
+/// The argument of the function that computes a wait; see [`Backoff::with`].
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Opening {
-    /// The openings before this one that are not forgotten: the step of the backoff, 0 for the first.
+    /// The number of earlier openings that are not forgotten: the step of the backoff, 0 for the first opening.
     pub openings: u32,
-    /// The rate of failures, from 0 to 1, among the calls (in half-open the probes) that the decision to open
-    /// is made on; [`None`] without calls, and where a probe does not report in time.
+    /// The failure rate, from 0 to 1, of the calls (in half-open of the probes) on which the opening was decided;
+    /// [`None`] without calls, and for a probe that did not report in time.
     pub failure_rate: Option<f64>,
-    /// The wait that the server asked for, up to
+    /// The wait for which the server asked, up to
     /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
     pub hint: Option<Duration>,
     /// The configured [`open_duration`](crate::CircuitBreakerConfigBuilder::open_duration).
@@ -83,56 +84,57 @@ pub struct Opening {
 pub enum BackoffKind<'a> {
     /// Each wait is `open_duration`.
     Fixed,
-    /// Each wait is the one before times a factor.
+    /// Each wait is the previous one times a factor.
     Exponential {
         /// The factor, from 1 to 1,000.
         multiplier: f64,
     },
-    /// The waits are listed; the last repeats.
+    /// The waits are taken from a list, whose last entry repeats.
     Delays {
-        /// At least one.
+        /// The list, which has at least one entry.
         delays: &'a [Duration],
     },
-    /// A function returns each wait.
+    /// A function computes each wait.
     Custom,
 }
 
-/// The limit of an exponential backoff that names none.
+/// The default limit of an exponential backoff.
 const EXPONENTIAL_MAX: Duration = Duration::from_secs(60);
 
 impl Backoff {
-    /// Each wait is `open_duration`.
+    /// Returns a backoff without growth: each wait is `open_duration`.
     pub fn none() -> Backoff {
         Backoff::of(Growth::Fixed)
     }
 
-    /// The first wait is `open_duration`, each following one `multiplier` times the one before; the
-    /// multiplier is from 1 to 1,000.
+    /// Returns an exponential backoff: the first wait is `open_duration`, and each following one is `multiplier` times
+    /// the previous one.
     ///
-    /// Without [`max`](Self::max) a wait is at most 60 s, or `open_duration` if that is longer.
+    /// `multiplier` is from 1 to 1,000. Without [`max`](Self::max) a wait is at most 60 s, or `open_duration` if that
+    /// is longer.
     pub fn exponential(multiplier: f64) -> Backoff {
         Backoff::of(Growth::Exponential(multiplier))
     }
 
-    /// The waits one after the other, in place of `open_duration`; the last repeats.
+    /// Returns a backoff with a list of waits, which replace `open_duration`. The last wait repeats.
     ///
-    /// At least one, each longer than zero.
+    /// The list must have at least one wait, and each must be longer than zero.
     pub fn delays(d: impl IntoIterator<Item = Duration>) -> Backoff {
         Backoff::of(Growth::Delays(d.into_iter().collect()))
     }
 
-    /// Each wait is what the function returns for its [`Opening`].
+    /// Returns a backoff whose waits are computed by a function of the [`Opening`].
     ///
-    /// [`max`](Self::max) and [`jitter`](Self::jitter) apply to it, and a hint that is longer lengthens it. The
-    /// function runs in the task whose call opens the breaker, under no lock of the breaker. It is also called
-    /// where no opening follows: for each failure of a probe, and once in a half-open visit for a probe that
-    /// may not report in time; so it should return a wait and do nothing else, and it must not call a control
-    /// such as `trip` of a breaker that has it. If it panics, the panic is caught and counted in
-    /// [`Totals::panics`](crate::Totals::panics), and the wait is `open_duration`.
+    /// [`max`](Self::max) and [`jitter`](Self::jitter) apply to the result, and a longer hint lengthens it. The
+    /// function runs in the task whose call opens the breaker, without any lock of the breaker. It is also called
+    /// if no opening follows: for each failure of a probe, and once in a half-open visit for a probe that
+    /// might not report in time. It should therefore have no side effects, and it must not call a control
+    /// such as `trip` of a breaker that uses it. A panic in it is caught and counted in
+    /// [`Totals::panics`](crate::Totals::panics), and the wait is then `open_duration`.
     ///
-    /// Two such backoffs are equal if one is a clone of the other. No document can hold one: a configuration
-    /// with it fails to serialize, with an error that names `open.backoff`. Until the breaker opens the next
-    /// wait is not known, and [`Snapshot::open_duration`](crate::Snapshot::open_duration) is the configured one.
+    /// Two such backoffs are equal if one is a clone of the other. They cannot be serialized: the error of a
+    /// configuration that contains one names `open.backoff`. The next wait is not known before the breaker opens, so
+    /// until then [`Snapshot::open_duration`](crate::Snapshot::open_duration) is the configured one.
     ///
     /// # Examples
     ///
@@ -159,31 +161,31 @@ impl Backoff {
         Backoff::of(Growth::Custom(Custom(Arc::new(wait))))
     }
 
-    /// No wait of this backoff is longer, with or without jitter; longer than zero.
+    /// Sets the maximum wait, jitter included. It must be longer than zero.
     ///
-    /// It also caps an `open_duration` and a delay that are longer. A server's hint may make a wait
-    /// longer still, up to [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
+    /// It also limits `open_duration` and the delays of a list. A server's hint can lengthen a wait
+    /// beyond it, up to [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
     pub fn max(self, limit: Duration) -> Backoff {
         Backoff { max: Some(limit), ..self }
     }
 
-    /// Spreads each wait evenly within `1 - fraction` to `1 + fraction` of it; from 0 to below 1.
+    /// Sets the jitter, from 0 to below 1: each wait is spread evenly from `1 - fraction` to `1 + fraction` of it.
     ///
-    /// Where the upper part lies above the longest wait, the rest is spread over what lies below, so
-    /// that breakers at their limit still do not ask at once.
+    /// If the maximum wait cuts that range, waits are spread evenly over the remaining part, so
+    /// that breakers at their maximum do not probe at the same time either.
     pub fn jitter(self, fraction: f64) -> Backoff {
         Backoff { jitter: fraction, ..self }
     }
 
-    /// Closing forgets one opening for each `period` spent closed, and not all of them at once; the
-    /// period is longer than zero.
+    /// Sets the period in closed after which one opening is forgotten. By default all openings are forgotten as soon as
+    /// the breaker closes. The period must be longer than zero.
     ///
-    /// A dependency that flaps through closed so goes on climbing.
+    /// With it, the waits of a dependency that flaps between open and closed keep growing.
     pub fn forget_after(self, period: Duration) -> Backoff {
         Backoff { forget_after: Some(period), ..self }
     }
 
-    /// How the waits follow one another.
+    /// Returns the kind of growth, with its numbers.
     pub fn kind(&self) -> BackoffKind<'_> {
         match &self.growth {
             Growth::Fixed => BackoffKind::Fixed,
@@ -193,17 +195,17 @@ impl Backoff {
         }
     }
 
-    /// The limit set by [`max`](Self::max).
+    /// Returns the limit set by [`max`](Self::max), or [`None`] if there is none.
     pub fn limit(&self) -> Option<Duration> {
         self.max
     }
 
-    /// The fraction set by [`jitter`](Self::jitter); 0 for none.
+    /// Returns the fraction set by [`jitter`](Self::jitter), or 0 without jitter.
     pub fn jitter_fraction(&self) -> f64 {
         self.jitter
     }
 
-    /// The period set by [`forget_after`](Self::forget_after); none if closing forgets everything.
+    /// Returns the period set by [`forget_after`](Self::forget_after), or [`None`] if closing forgets all openings.
     pub fn forget_period(&self) -> Option<Duration> {
         self.forget_after
     }
@@ -212,12 +214,12 @@ impl Backoff {
         Backoff { growth, max: None, jitter: 0.0, forget_after: None }
     }
 
-    /// The same, with the numbers to nine decimals.
-    pub(super) fn held(mut self) -> Backoff {
+    /// Returns the same with numbers that are rounded to nine decimals.
+    pub(super) fn rounded(mut self) -> Backoff {
         if let Growth::Exponential(multiplier) = &mut self.growth {
-            *multiplier = ratio::held(*multiplier);
+            *multiplier = ratio::rounded(*multiplier);
         }
-        self.jitter = ratio::held(self.jitter);
+        self.jitter = ratio::rounded(self.jitter);
         self
     }
 
@@ -250,7 +252,7 @@ impl Backoff {
         }
     }
 
-    /// The user's own function, if there is one.
+    /// Returns the user's own function, if there is one.
     pub(super) fn custom(&self) -> Option<&(dyn Fn(&Opening) -> Duration + Send + Sync)> {
         match &self.growth {
             Growth::Custom(custom) => Some(&*custom.0),
@@ -258,9 +260,9 @@ impl Backoff {
         }
     }
 
-    /// The nanoseconds to wait at a step of the backoff: the same for every reader (S20).
+    /// Returns the wait at a step of the backoff, in nanoseconds: the same for every reader (S20).
     ///
-    /// `planned` is the answer of the user's own function, which does not run here.
+    /// `planned` is the result of the user's own function, which is not called here.
     pub(super) fn wait(
         &self,
         open_duration: Duration,
@@ -292,16 +294,17 @@ impl Backoff {
     }
 }
 
-/// `first * multiplier^step`, at most what fits.
+/// Computes `first * multiplier^step`, saturating.
 fn grown(first: u64, multiplier: f64, step: u32) -> u64 {
     let factor = power(multiplier, step);
-    // A zero wait stays zero, also times infinity, and a wait that does not grow stays exact. To the
-    // nearest: 1.15 times 100 ms lies a hair below 115 ms.
+    // Zero times infinity must stay zero, and a wait that does not grow must stay exact. Rounded to the nearest,
+    // because 1.15 times 100 ms is slightly less than 115 ms in floating point.
     if first == 0 || factor == 1.0 { first } else { (first as f64 * factor).round() as u64 }
 }
 
-/// By squaring, so that a step of any height takes 32 multiplications, and with plain ones only, so
-/// that every machine computes the same.
+/// Computes a power by squaring.
+// At most 64 multiplications for any step. Unlike `powi`, whose precision is not specified, the result is the same on
+// every machine.
 fn power(base: f64, mut exponent: u32) -> f64 {
     let (mut result, mut square) = (1.0, base);
     while exponent > 0 {
@@ -314,7 +317,7 @@ fn power(base: f64, mut exponent: u32) -> f64 {
     result
 }
 
-/// A point between `1 - jitter` and `1 + jitter` of the wait, or the limit; `random` says where.
+/// Maps `random` to a wait between `1 - jitter` and `1 + jitter` of `wait`, at most `limit`.
 fn spread(wait: u64, jitter_ppb: u32, limit: u64, random: u64) -> u64 {
     let reach = (u128::from(wait) * u128::from(jitter_ppb) / 1_000_000_000) as u64;
     let (low, high) = (wait - reach, wait.saturating_add(reach).min(limit));
@@ -322,7 +325,7 @@ fn spread(wait: u64, jitter_ppb: u32, limit: u64, random: u64) -> u64 {
     low + ((span * u128::from(random)) >> 64) as u64
 }
 
-/// Well-mixed bits for an epoch of a breaker: the generator SplitMix64, entered at the epoch.
+/// Returns well-mixed bits for an epoch of a breaker: output number `epoch` of the generator SplitMix64.
 fn mix(seed: u64, epoch: u64) -> u64 {
     finish(finish(seed).wrapping_add(epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
@@ -344,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_wait_is_the_open_duration_to_the_nanosecond() {
+    fn a_fixed_wait_is_exactly_the_open_duration() {
         let odd = Duration::from_nanos((1 << 60) + 1);
         for step in [0, 1, u32::MAX] {
             assert_eq!(Backoff::none().wait(odd, None, step, 0, 0), (1 << 60) + 1);
@@ -402,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn jitter_at_the_limit_stays_below_it_and_stays_spread() {
+    fn jitter_at_the_limit_is_spread_below_it() {
         let backoff = Backoff::exponential(2.0).max(10 * SECOND).jitter(0.5);
         let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, None, 4, 1, epoch)).collect();
         assert!(all.iter().all(|wait| (5_000_000_000..=10_000_000_000).contains(wait)));
@@ -410,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_a_function_returns_is_bounded_and_spread_like_others() {
+    fn the_wait_of_a_function_is_bounded_and_spread() {
         let custom = Backoff::with(|_| SECOND);
         assert_eq!(custom.wait(9 * SECOND, Some(nanos(2 * SECOND)), 5, 0, 0), nanos(2 * SECOND));
         assert_eq!(custom.wait(9 * SECOND, None, 5, 0, 0), nanos(9 * SECOND));

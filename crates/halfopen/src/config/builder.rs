@@ -3,22 +3,22 @@ use std::time::Duration;
 use super::error::Problems;
 use super::{Abandoned, Backoff, CircuitBreakerConfig, ConfigError, HalfOpen, Trip, Window, trip};
 
-/// The run of failures that opens a breaker by default, however far apart they lie.
+/// The number of consecutive failures that opens a breaker by default, however far apart they are.
 ///
-/// Failures that come more slowly than the window forgets them (a call every three seconds, ten callers
-/// before a server that hangs for 30 s each) reach no rate. Independent failures of 35 % at 1,000 calls a
-/// second reach such a run once in two hours.
+/// Failures that are less frequent than the window needs (a call every three seconds, or ten callers of a server that
+/// hangs for 30 s each) never reach a failure rate. At 1,000 calls a second with 35 % independent failures, such a run
+/// occurs once in two hours.
 const DEFAULT_RUN: u32 = 15;
 
-/// Puts a [`CircuitBreakerConfig`] together, part by part.
+/// Builds a [`CircuitBreakerConfig`].
 ///
-/// A part that is not set keeps its default, or with
-/// [`to_builder`](CircuitBreakerConfig::to_builder) the value it had.
+/// A part that is not set keeps its default or, with
+/// [`to_builder`](CircuitBreakerConfig::to_builder), its value in the original configuration.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct CircuitBreakerConfigBuilder {
     pub(super) trip: Vec<Trip>,
-    /// Whether `trip` holds the caller's rules, to which more are added.
+    /// Whether `trip` contains the caller's rules instead of the original ones.
     pub(super) trip_named: bool,
     pub(super) window: Option<Window>,
     pub(super) open_duration: Duration,
@@ -30,11 +30,11 @@ pub struct CircuitBreakerConfigBuilder {
 }
 
 impl CircuitBreakerConfigBuilder {
-    /// Adds a rule; any one that holds opens the breaker.
+    /// Adds a rule. Any rule that holds opens the breaker.
     ///
-    /// The first one replaces the rules the builder began with. With rules on consecutive failures
-    /// alone the [`window`](Self::window) becomes [`Window::unbounded`], unless one is set: no rule
-    /// looks into it, and so no clock is read for it.
+    /// The first call replaces the rules with which the builder started. If all rules are on consecutive failures,
+    /// the default of the [`window`](Self::window) is [`Window::unbounded`]: no rule needs the window, so no clock is
+    /// read for it.
     pub fn trip(mut self, rule: Trip) -> Self {
         if !self.trip_named {
             self.trip.clear();
@@ -44,79 +44,78 @@ impl CircuitBreakerConfigBuilder {
         self
     }
 
-    /// Takes all rules away, so that only the breaker's own
+    /// Removes all rules, so that only the breaker's
     /// [`ready_to_trip`](crate::CircuitBreakerBuilder::ready_to_trip) opens it.
     ///
-    /// Without that rule, only [`trip`](crate::CircuitBreaker::trip) and
-    /// [`open_for`](crate::CircuitBreaker::open_for) do. A rule added later stands alone.
+    /// Without such a rule, only [`trip`](crate::CircuitBreaker::trip) and
+    /// [`open_for`](crate::CircuitBreaker::open_for) do. Rules that are added afterwards are the only ones.
     pub fn no_trip_rules(mut self) -> Self {
         self.trip.clear();
         self.trip_named = true;
         self
     }
 
-    /// What the rules look at.
+    /// Sets the window on which the rules are evaluated.
     ///
-    /// If not set, the last 10 s in 10 buckets; but [`Window::unbounded`] if all rules are on
-    /// consecutive failures. A rule of the breaker's own that looks into the window beside such rules
-    /// needs one that is set.
+    /// The default is the last 10 s in 10 buckets, or [`Window::unbounded`] if all rules are on
+    /// consecutive failures. In the latter case, a custom rule that needs the counts of a window requires one to be
+    /// set.
     pub fn window(mut self, window: Window) -> Self {
         self.window = Some(window);
         self
     }
 
-    /// How long an open breaker waits before the first probe; 2 s if not set, and zero is allowed.
+    /// Sets the wait of an open breaker before the first probe. The default is 2 s, and zero is allowed.
     ///
-    /// The wait is before growth, jitter and limit, which [`backoff`](Self::backoff) sets. Beyond 584
-    /// years it is taken for that.
+    /// [`backoff`](Self::backoff) adds growth, jitter and a limit to this wait. It is clamped to 584 years.
     pub fn open_duration(mut self, wait: Duration) -> Self {
         self.open_duration = wait;
         self
     }
 
-    /// How the wait grows and is spread; no growth and a jitter of 0.2 if not set.
+    /// Sets the growth and the jitter of the wait. The default is no growth and a jitter of 0.2.
     ///
-    /// A backoff that is set has the jitter it asks for: none if it asks for none.
+    /// A [`Backoff`] that is set here has no jitter unless it specifies one.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// The longest wait that a server may ask for with the failure that opens the breaker; 120 s if not
-    /// set, longer than zero.
+    /// Sets the maximum wait for which a server can ask with the failure that opens the breaker. The default is 120 s;
+    /// it must be longer than zero.
     ///
-    /// A hint makes a wait longer, never shorter.
+    /// A hint lengthens a wait and never shortens it.
     pub fn hint_max(mut self, limit: Duration) -> Self {
         self.hint_max = limit;
         self
     }
 
-    /// What closes the breaker again; [`HalfOpen::new`] if not set.
+    /// Sets the recovery: the probes, and the verdict that closes the breaker. The default is [`HalfOpen::new`].
     pub fn half_open(mut self, half_open: HalfOpen) -> Self {
         self.half_open = half_open;
         self
     }
 
-    /// What a permit that was dropped without a word counts for; [`Abandoned::Ignore`] if not set.
+    /// Sets how permits that are dropped without a report are recorded. The default is [`Abandoned::Ignore`].
     pub fn abandoned(mut self, policy: Abandoned) -> Self {
         self.abandoned = policy;
         self
     }
 
-    /// Whether every call is timed, for the totals; false if not set.
+    /// Sets whether every call is timed, for the totals. The default is false.
     ///
-    /// Calls are timed anyway where something needs it: a slow-call rule,
-    /// [`Abandoned::FailureAfter`], or a listener that wants calls.
+    /// Calls are timed in any case if something needs the time: a slow-call rule,
+    /// [`Abandoned::FailureAfter`], or a listener that is interested in calls.
     pub fn time_calls(mut self, on: bool) -> Self {
         self.time_calls = on;
         self
     }
 
-    /// The configuration.
+    /// Validates the parts and builds the configuration.
     ///
     /// # Errors
     ///
-    /// Every number that cannot hold, all at once, each with its field, its value and its range.
+    /// Returns a [`ConfigError`] with every invalid value, each with its field and its valid range.
     pub fn build(self) -> Result<CircuitBreakerConfig, ConfigError> {
         let window = self.window_or_default();
         let mut problems = Problems::default();

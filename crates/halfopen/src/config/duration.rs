@@ -1,4 +1,4 @@
-//! Durations as people write them: `30s`, `500ms`, `1m30s`.
+//! Durations as text: `30s`, `500ms`, `1m30s`.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,12 +12,12 @@ const UNITS: [(&str, u128); 6] = [
     ("ns", 1),
 ];
 
-/// Reads a duration as documents have it: whole numbers, each with its unit (`d`, `h`, `m`, `s`, `ms`,
+/// Parses a duration in the format of documents: whole numbers, each with its unit (`d`, `h`, `m`, `s`, `ms`,
 /// `us` or `µs`, `ns`), such as `30s`, `500ms` or `1m 30s`.
 ///
 /// # Errors
 ///
-/// If the text is anything else; the error quotes the text and says why.
+/// Returns [`DurationError`] if the text has any other format. The error quotes the text and explains the problem.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     parse(text).map_err(|why| DurationError { text: text.to_owned(), why })
 }
 
-/// Writes every nanosecond of a duration, in the largest units; [`parse_duration`] reads it back.
+/// Formats a duration exactly, in the largest units. [`parse_duration`] is the inverse.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ pub fn format_duration(duration: Duration) -> String {
     print(duration).to_string()
 }
 
-/// A text that is no duration.
+/// The error of a text that is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DurationError {
     text: String,
@@ -54,7 +54,7 @@ pub struct DurationError {
 }
 
 impl DurationError {
-    /// Why, as it would follow a colon.
+    /// Returns the problem, worded to follow a colon.
     pub fn why(&self) -> &str {
         &self.why
     }
@@ -70,19 +70,19 @@ impl std::error::Error for DurationError {}
 
 const EXPECTED: &str = r#"a duration such as "30s", "500ms" or "1m30s""#;
 
-/// Every nanosecond of a duration, in the largest units; [`parse`] reads it back.
+/// Formats a duration exactly, in the largest units. [`parse`] is the inverse.
 pub(super) fn print(duration: Duration) -> impl fmt::Display {
     struct Printed(u128);
     impl fmt::Display for Printed {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let mut left = self.0;
-            if left == 0 {
+            let mut remaining = self.0;
+            if remaining == 0 {
                 return f.write_str("0s");
             }
             for (unit, nanos) in UNITS {
-                if left >= nanos {
-                    write!(f, "{}{unit}", left / nanos)?;
-                    left %= nanos;
+                if remaining >= nanos {
+                    write!(f, "{}{unit}", remaining / nanos)?;
+                    remaining %= nanos;
                 }
             }
             Ok(())
@@ -91,7 +91,7 @@ pub(super) fn print(duration: Duration) -> impl fmt::Display {
     Printed(duration.as_nanos())
 }
 
-/// Reads whole numbers, each with its unit.
+/// Parses whole numbers, each with its unit.
 fn parse(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -104,19 +104,20 @@ fn parse(text: &str) -> Result<Duration, String> {
         let (unit, tail) = split(tail.trim_start(), |c| c.is_alphabetic());
         if digits.is_empty() {
             return Err(match rest.strip_prefix('-') {
-                Some(_) => format!("`{rest}` is negative, which no duration is"),
-                None => format!("`{rest}` does not begin with a whole number"),
+                Some(_) => format!("`{rest}` is negative"),
+                None => format!("`{rest}` does not start with a whole number"),
             });
         }
         if unit.is_empty() && !tail.is_empty() {
-            return Err(fraction(digits, tail)
-                .unwrap_or_else(|| format!("after {digits} comes `{tail}`, which is no unit")));
+            return Err(
+                fraction(digits, tail).unwrap_or_else(|| format!("`{tail}` after {digits} is not a unit"))
+            );
         }
         if unit.is_empty() {
             return Err(format!("{digits} has no unit; write `{digits}s` for seconds"));
         }
         let nanos = nanos_of(unit).ok_or_else(|| no_unit(digits, unit))?;
-        // `3s3s` and `1s1h` are slips, and nobody sees what they add up to.
+        // `3s3s` and `1s1h` are most likely typing errors.
         if let Some((before, _)) = smallest.filter(|(_, smallest)| *smallest <= nanos) {
             return Err(format!(
                 "`{unit}` follows `{before}`; write each unit once, the largest first, as in 1h30m"
@@ -127,7 +128,7 @@ fn parse(text: &str) -> Result<Duration, String> {
         total = part
             .and_then(|part| total.checked_add(part))
             .filter(|&total| total <= Duration::MAX.as_nanos())
-            .ok_or("it is longer than can be counted")?;
+            .ok_or("it exceeds the maximum duration")?;
         rest = tail.trim_start();
     }
     Ok(from_nanos(total))
@@ -146,14 +147,14 @@ fn nanos_of(unit: &str) -> Option<u128> {
 }
 
 fn no_unit(digits: &str, unit: &str) -> String {
-    let why = format!("`{unit}` is none of the units d, h, m, s, ms, us, ns");
+    let why = format!("`{unit}` is not one of the units d, h, m, s, ms, us, ns");
     match meant_by(unit) {
         Some(meant) => format!("{why}; write `{digits}{meant}`"),
         None => why,
     }
 }
 
-/// The unit that a word means.
+/// Returns the unit for a word such as `minutes`.
 fn meant_by(word: &str) -> Option<&'static str> {
     const WORDS: [(&str, &str); 7] = [
         ("d", "day days"),
@@ -170,14 +171,14 @@ fn meant_by(word: &str) -> Option<&'static str> {
     WORDS.iter().find(is_meant).map(|(unit, _)| *unit)
 }
 
-/// What to write for a number with a point, such as `1.5m`.
+/// Returns the suggestion for a number with a decimal point, such as `1.5m`.
 fn fraction(digits: &str, tail: &str) -> Option<String> {
     let (decimals, unit) = split(tail.strip_prefix(['.', ','])?, |c| c.is_ascii_digit());
     let nanos = nanos_of(unit.trim())?;
     let scale = 10_u128.checked_pow(u32::try_from(decimals.len()).ok()?)?;
     let parts = format!("{digits}{decimals}").parse::<u128>().ok()?.checked_mul(nanos)?;
     let total = from_nanos(parts / scale);
-    Some(format!("{digits}{tail} is no whole number; write `{}`", print(total)))
+    Some(format!("{digits}{tail} is not a whole number; write `{}`", print(total)))
 }
 
 fn from_nanos(nanos: u128) -> Duration {
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_may_be_written_with_room_and_in_any_unit() {
+    fn a_duration_may_have_spaces_and_any_unit() {
         let same = ["1m30s", "90s", " 1m 30s ", "90 s", "90000ms", "1m30000000us", "90000000µs"];
         for text in same {
             assert_eq!(parse(text), Ok(Duration::from_secs(90)), "{text}");
@@ -258,21 +259,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_told_why() {
+    fn an_error_explains_the_problem() {
         let why = |text: &str| parse(text).unwrap_err();
         assert_eq!(why(""), "it is empty");
         assert_eq!(why("30"), "30 has no unit; write `30s` for seconds");
-        assert_eq!(why("1.5m"), "1.5m is no whole number; write `1m30s`");
-        assert_eq!(why("1.x"), "after 1 comes `.x`, which is no unit");
-        assert_eq!(why("-5s"), "`-5s` is negative, which no duration is");
-        assert_eq!(why("5 sec"), "`sec` is none of the units d, h, m, s, ms, us, ns; write `5s`");
-        assert_eq!(why("5S"), "`S` is none of the units d, h, m, s, ms, us, ns; write `5s`");
-        assert_eq!(why("5w"), "`w` is none of the units d, h, m, s, ms, us, ns");
+        assert_eq!(why("1.5m"), "1.5m is not a whole number; write `1m30s`");
+        assert_eq!(why("1.x"), "`.x` after 1 is not a unit");
+        assert_eq!(why("-5s"), "`-5s` is negative");
+        assert_eq!(why("5 sec"), "`sec` is not one of the units d, h, m, s, ms, us, ns; write `5s`");
+        assert_eq!(why("5S"), "`S` is not one of the units d, h, m, s, ms, us, ns; write `5s`");
+        assert_eq!(why("5w"), "`w` is not one of the units d, h, m, s, ms, us, ns");
         let order = "write each unit once, the largest first, as in 1h30m";
         assert_eq!(why("3s3s"), format!("`s` follows `s`; {order}"));
         assert_eq!(why("1s1h"), format!("`h` follows `s`; {order}"));
         assert_eq!(why("1us 1µs"), format!("`µs` follows `us`; {order}"));
-        assert_eq!(why("99999999999999999999d"), "it is longer than can be counted");
+        assert_eq!(why("99999999999999999999d"), "it exceeds the maximum duration");
         assert_eq!(
             why(&"9".repeat(60)),
             format!("{0} has no unit; write `{0}s` for seconds", "9".repeat(60))

@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use super::duration;
 
-/// The numbers of a configuration that cannot hold, all of them at once.
+/// The error of an invalid configuration, with all its problems.
 ///
-/// Each is a [`ConfigProblem`] with its field, its value and the range that it must lie in. `Debug` shows
-/// the same text as `Display`, so that `unwrap()` and `fn main() -> Result<..>` print a report.
+/// Each is a [`ConfigProblem`] with the field, its value and its valid range. `Debug` formats
+/// the same text as `Display`, so that `unwrap()` and `fn main() -> Result<..>` print a readable report.
 ///
 /// # Examples
 ///
@@ -31,9 +31,9 @@ pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
 
-/// One number of a configuration that cannot hold.
+/// One invalid value of a configuration.
 ///
-/// Displayed, it is a sentence that says what to write instead.
+/// `Display` formats the field, its value and the valid range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
     field: &'static str,
@@ -42,26 +42,25 @@ pub struct ConfigProblem {
 }
 
 impl ConfigError {
-    /// Returns an error of these problems, or nothing if there is none.
+    /// Returns an error with these problems, or `Ok` if there are none.
     ///
-    /// For the configurations of other crates, so that all of them fail with one type.
+    /// Intended for the configurations of other crates, so that all of them share one error type.
     ///
     /// # Errors
     ///
-    /// The problems, if there are any.
+    /// Returns a [`ConfigError`] if `problems` is not empty.
     pub fn check(problems: Vec<ConfigProblem>) -> Result<(), ConfigError> {
         if problems.is_empty() { Ok(()) } else { Err(ConfigError { problems }) }
     }
 
-    /// Every problem, in the order of the parts; never empty.
+    /// Returns all problems, in the order of the parts. It is never empty.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
     }
 }
 
 impl ConfigProblem {
-    /// Creates the problem of one field: its path, its value and the range that it must lie in, as it
-    /// would follow "must be".
+    /// Creates the problem of one field: its path, its value and the valid range, worded to follow "must be".
     ///
     /// # Examples
     ///
@@ -75,17 +74,17 @@ impl ConfigProblem {
         ConfigProblem { field, value: value.to_string(), range: range.into() }
     }
 
-    /// The path of what is wrong, such as `backoff.jitter` or `trip.failure_rate.threshold`.
+    /// Returns the path of the invalid field, such as `backoff.jitter` or `trip.failure_rate.threshold`.
     pub fn field(&self) -> &str {
         self.field
     }
 
-    /// What was written there.
+    /// Returns the invalid value.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// What must be written there, as it would follow "must be".
+    /// Returns the valid range, worded to follow "must be".
     pub fn range(&self) -> &str {
         &self.range
     }
@@ -108,7 +107,7 @@ impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ConfigProblem { field, value, range } = self;
         match field.rsplit_once('.') {
-            // A part that may stand there several times is named apart from its number.
+            // A rule can be present several times, so its path is separate from the name of its number.
             Some((part, number)) if part.contains('.') => {
                 write!(f, "`{part}`: {number} is {value}, must be {range}")
             }
@@ -117,7 +116,7 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-// `unwrap()` and a `main` that returns the error print it with `Debug`: a report, and no list of fields.
+// `unwrap()` and a `main` that returns the error print it with `Debug`, which should be readable.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -126,7 +125,7 @@ impl fmt::Debug for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Collects what is wrong, part by part.
+/// Collects the problems of all parts.
 #[derive(Debug, Default)]
 pub(super) struct Problems(Vec<ConfigProblem>);
 
@@ -135,12 +134,16 @@ impl Problems {
         self.0.push(ConfigProblem::new(field, value, range));
     }
 
-    /// A share of calls: above 0, at most 1, and not so small that it is held as 0.
+    /// Checks a share of calls: above 0, at most 1, and not so small that it is rounded to 0.
     pub(super) fn share(&mut self, field: &'static str, share: f64) {
         if !(share > 0.0 && share <= 1.0) {
             self.add(field, number(share), "above 0 and at most 1");
         } else if super::ratio::parts_per_billion(share) == 0 {
-            self.add(field, number(share), "from 0.000000001 (the smallest share that is told from 0) to 1");
+            self.add(
+                field,
+                number(share),
+                "from 0.000000001 (the smallest share that is not rounded to 0) to 1",
+            );
         }
     }
 
@@ -161,7 +164,7 @@ impl Problems {
     }
 }
 
-/// A number as a person writes it; one with a crowd of zeros in powers of ten.
+/// Formats a number for people; very large and very small ones in scientific notation.
 pub(super) fn number(number: f64) -> String {
     if number == 0.0 || (1e-9..1e9).contains(&number.abs()) {
         format!("{number}")

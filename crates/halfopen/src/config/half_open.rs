@@ -5,12 +5,11 @@ use super::error::Problems;
 use super::ratio;
 use crate::clock::nanos;
 
-/// How a breaker finds out whether to close again: how many probes it lets through, and what they
-/// must show.
+/// The recovery of a breaker: the number of probes that it admits, and the results that close it.
 ///
-/// Either counts decide ([`success_threshold`](Self::success_threshold),
-/// [`max_failures`](Self::max_failures)) or a rate over all probes
-/// ([`failure_rate`](Self::failure_rate)); both at once is an error.
+/// The verdict follows either from counts ([`success_threshold`](Self::success_threshold),
+/// [`max_failures`](Self::max_failures)) or from a rate over all probes
+/// ([`failure_rate`](Self::failure_rate)); setting both is an error.
 ///
 /// # Examples
 ///
@@ -29,7 +28,7 @@ use crate::clock::nanos;
 #[cfg_attr(feature = "serde", serde(from = "super::document::HalfOpen", into = "super::document::HalfOpen"))]
 pub struct HalfOpen {
     max_calls: u32,
-    // What was written, for a rate excludes what was, and not what is the default.
+    // `None` if not set: a rate excludes counts that are set, but not their defaults.
     success_threshold: Option<u32>,
     max_failures: Option<u32>,
     failure_rate: Option<f64>,
@@ -38,36 +37,36 @@ pub struct HalfOpen {
     ramp: Duration,
 }
 
-/// What decides a half-open visit, with its numbers.
+/// The numbers that decide a half-open visit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum HalfOpenKind {
-    /// Successes close, failures open.
+    /// A number of successes closes the breaker, and a number of failures opens it.
     Counts {
-        /// Probes in flight at once, at most.
+        /// The maximum number of probes in flight.
         max_calls: u32,
-        /// Successes that close.
+        /// The number of successes that closes the breaker.
         success_threshold: u32,
-        /// Failures that are borne; one more opens.
+        /// The number of failures that is tolerated; one more opens the breaker.
         max_failures: u32,
     },
-    /// The share of the probes that failed.
+    /// The share of failed probes closes or opens the breaker.
     Rate {
-        /// Probes the share is taken of.
+        /// The number of probes over which the share is computed.
         max_calls: u32,
-        /// The share that opens, above 0 and at most 1.
+        /// The share that opens the breaker, above 0 and at most 1.
         failure_rate: f64,
     },
 }
 
-/// What decides a half-open visit, in integers.
+/// The numbers that decide a half-open visit, in integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Recovery {
     Counts { max_calls: u32, success_threshold: u32, max_failures: u32 },
     Rate { max_calls: u32, threshold_ppb: u32 },
 }
 
-/// What a permit that was dropped without a word counts for.
+/// How a permit that was dropped without a report is recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(
@@ -76,20 +75,21 @@ pub(crate) enum Recovery {
 )]
 #[non_exhaustive]
 pub enum Abandoned {
-    /// Nothing: somebody lost interest, which says nothing about the dependency.
+    /// Not recorded: that a caller cancels is no evidence about the dependency.
     #[default]
     Ignore,
-    /// A failure, always.
+    /// Always a failure.
     Failure,
-    /// A failure if it was held this long or longer, else nothing.
+    /// A failure if the permit was held for this time or longer; otherwise not recorded.
     ///
-    /// For a timeout outside the breaker: what it cuts off is evidence of a hang, and a caller that
-    /// went away early is not. The time is longer than zero.
+    /// Intended for a timeout outside the breaker: a call that it cancels is evidence of a hang, and a caller that
+    /// cancels early is not. The time must be longer than zero.
     FailureAfter(Duration),
 }
 
 impl HalfOpen {
-    /// One probe at a time, one success closes, one failure opens, and a probe has 60 s to report.
+    /// Returns the default: one probe at a time, one success closes the breaker, one failure opens it, and a probe must
+    /// report within 60 s.
     pub fn new() -> HalfOpen {
         HalfOpen {
             max_calls: 1,
@@ -101,50 +101,50 @@ impl HalfOpen {
         }
     }
 
-    /// Probes in flight at once, at most, from 1; with [`failure_rate`](Self::failure_rate) also the
-    /// number of probes that the rate is taken of.
+    /// Sets the maximum number of probes in flight, from 1; with [`failure_rate`](Self::failure_rate) also the
+    /// number of probes over which the rate is computed.
     pub fn max_calls(self, n: u32) -> HalfOpen {
         HalfOpen { max_calls: n, ..self }
     }
 
-    /// Successes that close the breaker, from 1; may exceed `max_calls`, which takes several rounds.
+    /// Sets the number of successes that closes the breaker, from 1. It may exceed `max_calls`, which takes several
+    /// rounds.
     pub fn success_threshold(self, n: u32) -> HalfOpen {
         HalfOpen { success_threshold: Some(n), ..self }
     }
 
-    /// Failures that a visit bears, from 0; one more opens the breaker.
+    /// Sets the number of failures that a visit tolerates, from 0. One more opens the breaker.
     pub fn max_failures(self, n: u32) -> HalfOpen {
         HalfOpen { max_failures: Some(n), ..self }
     }
 
-    /// Opens when `threshold` of the `max_calls` probes failed, or more, and else closes; above 0, and
-    /// 1 means all.
+    /// Sets the share of the `max_calls` probes from which failures open the breaker; below it the breaker closes.
     ///
-    /// The verdict comes as soon as the probes that are left cannot change it. The threshold is held
-    /// as [`Trip::failure_rate`](crate::Trip::failure_rate) says.
+    /// `threshold` is above 0, and 1 means all probes. The verdict comes as soon as the remaining probes cannot change
+    /// it. The threshold is rounded and compared as in [`Trip::failure_rate`](crate::Trip::failure_rate).
     pub fn failure_rate(self, threshold: f64) -> HalfOpen {
         HalfOpen { failure_rate: Some(threshold), ..self }
     }
 
-    /// How long a probe may take: one that has not reported after `limit` opens the breaker, whatever
-    /// else the visit bears. Longer than zero.
+    /// Sets the timeout of a probe. A probe that has not reported after `limit` opens the breaker, even if the visit
+    /// tolerates failures. It must be longer than zero.
     pub fn probe_timeout(self, limit: Duration) -> HalfOpen {
         HalfOpen { probe_timeout: limit, ..self }
     }
 
-    /// Admits a growing share of the calls after the probes have passed, and closes only after that; zero, the default,
-    /// closes immediately.
+    /// Sets the length of a ramp, in which the breaker admits a growing share of the calls after its probes have passed,
+    /// before it closes. The default is zero: the breaker closes immediately.
     ///
-    /// The share grows from one call in ten to all of them over `length`, and the admitted calls lie evenly among the
-    /// others, which are rejected ([`RejectReason::HalfOpenRamp`](crate::RejectReason::HalfOpenRamp)). They are judged
-    /// as the probes are, verdict after verdict: one that fails opens the breaker again, and the first that passes while
-    /// every call is admitted closes it. A verdict of one probe thus bears no failure in the whole ramp; for a service
-    /// that always fails a few calls, set [`max_failures`](Self::max_failures) or a
+    /// The share grows from one call in ten to all calls over `length`. The admitted calls are spread evenly among the
+    /// others, which are rejected ([`RejectReason::HalfOpenRamp`](crate::RejectReason::HalfOpenRamp)). They are
+    /// evaluated as the probes are, one verdict after the other: a failed verdict opens the breaker again, and the first
+    /// one that passes while every call is admitted closes it. If a verdict needs one probe, the ramp therefore tolerates
+    /// no failure; for a service that always fails a few calls, set [`max_failures`](Self::max_failures) or a
     /// [`failure_rate`](Self::failure_rate). Calls of a ramp are not limited by [`max_calls`](Self::max_calls), and
-    /// each has the [`probe_timeout`](Self::probe_timeout) to report.
+    /// each must report within the [`probe_timeout`](Self::probe_timeout).
     ///
-    /// For a service that comes back with cold caches, or with few of its instances, and that the whole load would
-    /// bring down again.
+    /// Intended for a service that recovers with cold caches or with few of its instances, and that the full load
+    /// would bring down again.
     ///
     /// # Examples
     ///
@@ -152,7 +152,7 @@ impl HalfOpen {
     /// use halfopen::{CircuitBreakerConfig, HalfOpen};
     /// use std::time::Duration;
     ///
-    /// // Five probes, of which less than half may fail, and then ten seconds of growing load.
+    /// // Five probes, of which fewer than half may fail, and then ten seconds of growing load.
     /// let gentle = HalfOpen::new().max_calls(5).failure_rate(0.5).ramp(Duration::from_secs(10));
     /// let config = CircuitBreakerConfig::builder().half_open(gentle).build()?;
     /// assert_eq!(config.half_open().ramp_length(), Some(Duration::from_secs(10)));
@@ -162,7 +162,7 @@ impl HalfOpen {
         HalfOpen { ramp: length, ..self }
     }
 
-    /// What decides a visit, with its numbers.
+    /// Returns the numbers that decide a visit.
     pub fn kind(&self) -> HalfOpenKind {
         let max_calls = self.max_calls;
         match self.failure_rate {
@@ -175,19 +175,19 @@ impl HalfOpen {
         }
     }
 
-    /// The limit set by [`probe_timeout`](Self::probe_timeout).
+    /// Returns the timeout set by [`probe_timeout`](Self::probe_timeout).
     pub fn probe_limit(&self) -> Duration {
         self.probe_timeout
     }
 
-    /// The length set by [`ramp`](Self::ramp); [`None`] without a ramp.
+    /// Returns the length set by [`ramp`](Self::ramp), or [`None`] without a ramp.
     pub fn ramp_length(&self) -> Option<Duration> {
         (!self.ramp.is_zero()).then_some(self.ramp)
     }
 
-    /// The same, with a rate of nine decimals.
-    pub(super) fn held(self) -> HalfOpen {
-        HalfOpen { failure_rate: self.failure_rate.map(ratio::held), ..self }
+    /// Returns the same with a rate that is rounded to nine decimals.
+    pub(super) fn rounded(self) -> HalfOpen {
+        HalfOpen { failure_rate: self.failure_rate.map(ratio::rounded), ..self }
     }
 
     pub(super) fn recovery(&self) -> Recovery {
@@ -209,7 +209,7 @@ impl HalfOpen {
         self.ramp_length().map(nanos)
     }
 
-    /// The counts that were written beside a rate.
+    /// Returns the counts that were set in addition to a rate.
     fn beside_rate(&self) -> Option<&'static str> {
         self.failure_rate?;
         match (self.success_threshold, self.max_failures) {
@@ -242,7 +242,7 @@ impl Default for HalfOpen {
     }
 }
 
-/// Two are the same if they decide the same, whether a number was written or is the default.
+/// Two are equal if their effective numbers are, whether set or default.
 impl PartialEq for HalfOpen {
     fn eq(&self, other: &HalfOpen) -> bool {
         self.kind() == other.kind()

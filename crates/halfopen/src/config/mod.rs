@@ -1,7 +1,7 @@
-//! The numbers a breaker goes by, checked once: a configuration that exists is valid.
+//! The configuration of a breaker, validated when it is built.
 //!
-//! Each part keeps what was written and can say what is wrong with it; [`builder`] asks them all and
-//! draws from them the integers that the rest of the core reads.
+//! Each part stores the values that it was given and can report which of them are invalid. [`builder`] validates all
+//! parts and computes from them the integers that the rest of the core reads.
 
 mod backoff;
 mod builder;

@@ -7,19 +7,19 @@ use super::{
 };
 use crate::clock::nanos;
 
-/// When a breaker opens, how long it waits, and what closes it again.
+/// The configuration of a breaker: the rules that open it, the wait while it is open, and the recovery.
 ///
-/// One that exists is valid: [`builder`](Self::builder) checks it. A clone is a reference to the same
-/// numbers, so any number of breakers can share one. Two are equal if they say the same, whether a
-/// number was written or is a default.
+/// A configuration is always valid: [`builder`](Self::builder) checks it. Clones share their data, so any number of
+/// breakers can use one. Two configurations are equal if their values are equal, whether a value was set or is a
+/// default.
 ///
-/// The default opens at a failure rate of 0.5, of 5 calls at least, over the last 10 s in 10
-/// buckets, and after 15 failures in a row, however far apart. It waits 2 s, with a jitter of 0.2 and no growth, then sends one probe at a time, and one
-/// success closes it; a probe has 60 s. A server's hint may ask for 120 s. Abandoned calls count for
-/// nothing. A part that is not set keeps that default.
+/// The default opens at a failure rate of 0.5 of at least 5 calls in the last 10 s (10 buckets), and after 15 failures
+/// in a row, however far apart. It waits 2 s, with a jitter of 0.2 and without growth, then admits one probe at a
+/// time, and one success closes it. A probe must report within 60 s. A server's hint can lengthen the wait to 120 s.
+/// Abandoned calls are not recorded. A part that is not set has this default.
 ///
-/// With feature `serde` it can be read and written as part of any document. The keys are those that a breaker has in a
-/// document of `halfopen-config`. All are optional, and unknown ones are refused:
+/// With the feature `serde` it can be part of any document. The keys are those of a breaker in a
+/// document of `halfopen-config`. All keys are optional, and unknown ones are rejected:
 ///
 #[cfg_attr(feature = "serde", doc = "```")]
 #[cfg_attr(not(feature = "serde"), doc = "```ignore")]
@@ -51,12 +51,12 @@ use crate::clock::nanos;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
-/// Other forms: `trip` is also a map, if no rule stands in it twice; `window` is also
-/// `{ "last_calls": 100 }`, `{ "tumbling": "1m" }` or `"unbounded"`; `open.backoff` takes `delays` in place
-/// of a `multiplier`; `half_open` takes a `failure_rate` in place of counts; `abandoned` is also
-/// `"ignore"` or `"failure"`. In a map of rules, `minimum_calls` holds for every rate that names none, and `off` in
-/// place of a rule leaves it out. An empty list stands for
-/// [`no_trip_rules`](CircuitBreakerConfigBuilder::no_trip_rules), an empty map for the default rules.
+/// Other forms: `trip` can be a map if each rule is present only once; `window` can be
+/// `{ "last_calls": 100 }`, `{ "tumbling": "1m" }` or `"unbounded"`; `open.backoff` accepts `delays` instead
+/// of a `multiplier`; `half_open` accepts a `failure_rate` instead of counts; `abandoned` can be
+/// `"ignore"` or `"failure"`. In a map of rules, `minimum_calls` applies to every rate without one of its own, and
+/// `off` instead of a rule removes it. An empty list means
+/// [`no_trip_rules`](CircuitBreakerConfigBuilder::no_trip_rules), an empty map the default rules.
 ///
 /// # Examples
 ///
@@ -77,11 +77,11 @@ use crate::clock::nanos;
 #[cfg_attr(feature = "serde", serde(try_from = "super::document::Config", into = "super::document::Config"))]
 pub struct CircuitBreakerConfig(Arc<Parts>);
 
-/// The parts as they hold, and what the rest of the core reads of them, computed once.
+/// The validated parts, and the integers that the rest of the core reads, computed once.
 pub(super) struct Parts {
     trip: Box<[Trip]>,
     window: Window,
-    /// Whether somebody chose the window; if not, other rules may bring another one.
+    /// Whether the window was set explicitly. Otherwise its default depends on the rules.
     window_written: bool,
     open_duration: Duration,
     backoff: Backoff,
@@ -101,15 +101,15 @@ struct Slow {
 }
 
 impl CircuitBreakerConfig {
-    /// Starts from the default.
+    /// Returns a builder that starts from the default.
     pub fn builder() -> CircuitBreakerConfigBuilder {
         CircuitBreakerConfigBuilder::default()
     }
 
-    /// Starts from this configuration: a part that is set replaces that part alone.
+    /// Returns a builder that starts from this configuration.
     ///
-    /// The first [`trip`](CircuitBreakerConfigBuilder::trip) replaces all rules. A window and a
-    /// `minimum_calls` that nobody wrote are chosen again for the new parts.
+    /// A part that is set replaces only that part. The first [`trip`](CircuitBreakerConfigBuilder::trip) replaces all
+    /// rules. A window and a `minimum_calls` that were defaults are chosen again for the new parts.
     pub fn to_builder(&self) -> CircuitBreakerConfigBuilder {
         let parts = &*self.0;
         CircuitBreakerConfigBuilder {
@@ -125,47 +125,48 @@ impl CircuitBreakerConfig {
         }
     }
 
-    /// The rules that open the breaker; empty if only a rule of the breaker's own does.
+    /// Returns the rules that open the breaker; empty with
+    /// [`no_trip_rules`](CircuitBreakerConfigBuilder::no_trip_rules).
     pub fn trip(&self) -> &[Trip] {
         &self.0.trip
     }
 
-    /// What the rules look at.
+    /// Returns the window on which the rules are evaluated.
     pub fn window(&self) -> Window {
         self.0.window
     }
 
-    /// How long an open breaker waits before the first probe, before growth and jitter.
+    /// Returns the wait of an open breaker before the first probe, without growth and jitter.
     pub fn open_duration(&self) -> Duration {
         self.0.open_duration
     }
 
-    /// How the wait grows and is spread.
+    /// Returns the growth and the jitter of the wait.
     pub fn backoff(&self) -> &Backoff {
         &self.0.backoff
     }
 
-    /// The longest wait that a server may ask for.
+    /// Returns the maximum wait for which a server can ask.
     pub fn hint_max(&self) -> Duration {
         self.0.hint_max
     }
 
-    /// What closes the breaker again.
+    /// Returns the recovery: the probes, and the verdict that closes the breaker.
     pub fn half_open(&self) -> HalfOpen {
         self.0.half_open
     }
 
-    /// What a permit that was dropped without a word counts for.
+    /// Returns how permits that were dropped without a report are recorded.
     pub fn abandoned(&self) -> Abandoned {
         self.0.abandoned
     }
 
-    /// Whether every call is timed, though no rule may need it.
+    /// Returns whether every call is timed, even if no rule needs it.
     pub fn time_calls(&self) -> bool {
         self.0.time_calls
     }
 
-    /// From parts that were found to hold, with the window they have.
+    /// Creates a configuration from validated parts and their effective window.
     pub(super) fn of(parts: CircuitBreakerConfigBuilder, window: Window) -> CircuitBreakerConfig {
         let trip: Box<[Trip]> = parts.trip.iter().map(|rule| rule.over(window)).collect();
         let rules: Box<[Rule]> = trip.iter().map(|rule| rule.rule()).collect();
@@ -177,9 +178,9 @@ impl CircuitBreakerConfig {
             window,
             window_written: parts.window.is_some(),
             open_duration: parts.open_duration,
-            backoff: parts.backoff.held(),
+            backoff: parts.backoff.rounded(),
             hint_max: parts.hint_max,
-            half_open: parts.half_open.held(),
+            half_open: parts.half_open.rounded(),
             abandoned: parts.abandoned,
             time_calls: parts.time_calls,
         }))
@@ -195,7 +196,7 @@ fn slow(rule: &Rule) -> Option<Slow> {
     }
 }
 
-/// What the rest of the core reads.
+/// The values that the rest of the core reads.
 impl CircuitBreakerConfig {
     pub(crate) fn rules(&self) -> &[Rule] {
         &self.0.rules
@@ -233,13 +234,13 @@ impl CircuitBreakerConfig {
         nanos(self.0.hint_max)
     }
 
-    /// Whether a call's begin and end must be known.
+    /// Returns whether the start and the end of a call must be known.
     pub(crate) fn needs_timing(&self) -> bool {
         let by_age = matches!(self.0.abandoned, Abandoned::FailureAfter(_));
         self.0.time_calls || self.0.slow.is_some() || by_age
     }
 
-    /// Whether the window asks for the time of every outcome.
+    /// Returns whether the window needs the time of every outcome.
     pub(crate) fn needs_clock(&self) -> bool {
         match self.form() {
             Form::Time { .. } | Form::Tumbling { .. } => true,
@@ -247,14 +248,15 @@ impl CircuitBreakerConfig {
         }
     }
 
-    /// The nanoseconds that the opening of an epoch waits; `step` openings before it are remembered.
+    /// Returns the wait of the opening of this epoch, in nanoseconds. `step` is the number of earlier openings that are
+    /// not forgotten.
     ///
-    /// `planned` is the answer of the user's own function, where it has been asked.
+    /// `planned` is the result of the user's own function, if it has been called.
     pub(crate) fn wait(&self, planned: Option<u64>, step: u32, seed: u64, epoch: u64) -> u64 {
         self.0.backoff.wait(self.0.open_duration, planned, step, seed, epoch)
     }
 
-    /// The user's own function for the waits, if there is one.
+    /// Returns the user's own function for the waits, if there is one.
     pub(crate) fn custom_backoff(&self) -> Option<&(dyn Fn(&Opening) -> Duration + Send + Sync)> {
         self.0.backoff.custom()
     }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use super::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
 
-/// The configuration that is right when nothing is known; all defaults are one shared value.
 impl Default for CircuitBreakerConfig {
+    /// Returns the configuration for a dependency of which nothing is known. All defaults share one value.
     fn default() -> CircuitBreakerConfig {
         static DEFAULT: OnceLock<CircuitBreakerConfig> = OnceLock::new();
         DEFAULT.get_or_init(|| checked(CircuitBreakerConfig::builder().build())).clone()
@@ -12,13 +12,12 @@ impl Default for CircuitBreakerConfig {
 }
 
 impl CircuitBreakerConfig {
-    /// Opens on little evidence, and asks again soon: for a call that is cheap to go without.
+    /// Returns a preset that opens on little evidence and probes soon, for calls that are easy to do without.
     ///
-    /// A cache, a recommendation, anything with a good fallback: there a slow failure costs more than
-    /// a call not made. It opens at a failure rate of 0.3, of 3 calls at least, over the last 5 s, so
-    /// that one failure of three is enough. For the same reason it will open at times without need,
-    /// so a mistake is kept short: it waits 1 s (with a jitter of 0.2 and no growth), and one probe
-    /// that succeeds closes it.
+    /// For a cache, a recommendation or anything else with a good fallback, a slow failure costs more than
+    /// a call that is not made. The preset opens at a failure rate of 0.3 of at least 3 calls in the last 5 s, so
+    /// one failure of three calls is enough. It therefore also opens without need at times, and keeps such openings
+    /// short: it waits 1 s (with a jitter of 0.2 and without growth), and one successful probe closes it.
     pub fn aggressive() -> CircuitBreakerConfig {
         static AGGRESSIVE: OnceLock<CircuitBreakerConfig> = OnceLock::new();
         let preset = || {
@@ -31,15 +30,14 @@ impl CircuitBreakerConfig {
         AGGRESSIVE.get_or_init(|| checked(preset())).clone()
     }
 
-    /// Opens on strong evidence only, and closes on more than one success: for a call that nothing
-    /// can stand in for.
+    /// Returns a preset that opens only on strong evidence and closes after more than one success, for calls without
+    /// a substitute.
     ///
-    /// A payment, a login: there a call that is refused without need is lost business. It opens at a
-    /// failure rate of 0.75, of 20 calls at least, over the last 30 s, which a brown-out does not
-    /// reach and an outage does in as many calls. Once it is sure, the dependency needs room: it waits
-    /// 2 s and twice as long each time, up to 30 s (with a jitter of 0.2), and two probes, one after
-    /// the other, must succeed. It forgets one opening in a minute, so that a dependency that comes
-    /// and goes is left alone longer.
+    /// For a payment or a login, a call that is rejected without need is lost business. The preset opens at a
+    /// failure rate of 0.75 of at least 20 calls in the last 30 s, which an outage reaches within 20 calls and a
+    /// partial failure does not reach. Then it gives the dependency time to recover: it waits 2 s and twice as long
+    /// each time, up to 30 s (with a jitter of 0.2), and two consecutive probes must succeed. It forgets one opening
+    /// per minute, so the waits of a flapping dependency keep growing.
     pub fn conservative() -> CircuitBreakerConfig {
         static CONSERVATIVE: OnceLock<CircuitBreakerConfig> = OnceLock::new();
         let backoff = Backoff::exponential(2.0).max(Duration::from_secs(30)).jitter(0.2);
@@ -56,5 +54,5 @@ impl CircuitBreakerConfig {
 }
 
 fn checked(preset: Result<CircuitBreakerConfig, super::ConfigError>) -> CircuitBreakerConfig {
-    preset.expect("every number of a preset lies in its range")
+    preset.expect("the values of a preset are valid")
 }

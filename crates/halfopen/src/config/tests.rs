@@ -221,7 +221,7 @@ fn a_share_that_is_none_is_an_error() {
     assert_eq!(
         told_of(Trip::failure_rate(1e-10)),
         ["`trip.failure_rate`: threshold is 1e-10, must be from 0.000000001 \
-          (the smallest share that is told from 0) to 1"]
+          (the smallest share that is not rounded to 0) to 1"]
     );
 }
 
@@ -463,8 +463,8 @@ mod documents {
         );
         assert_eq!(
             refused(r#"{ "open": { "backoff": { "multiplier": 2, "delays": ["1s"] } } }"#),
-            "`backoff.delays` is set beside `multiplier`, must be set alone: \
-             the waits are listed, or they grow"
+            "`backoff.delays` is set together with `multiplier`, must be set alone: \
+             the waits are either listed or grow"
         );
     }
 

@@ -6,11 +6,11 @@ use super::window::Window;
 use super::{duration, ratio};
 use crate::clock::nanos;
 
-/// A rule that opens the breaker: when too much fails, or takes too long.
+/// A rule that opens the breaker when too many calls fail or are slow.
 ///
-/// Rules stand side by side, and any one that holds opens. They are asked after every recorded
-/// outcome, a success included. A constructor keeps what it is given;
-/// [`build`](crate::CircuitBreakerConfigBuilder::build) says what cannot hold. A count of
+/// A breaker can have several rules, and any rule that holds opens it. They are evaluated after every recorded
+/// outcome, successes included. Constructors accept any value;
+/// [`build`](crate::CircuitBreakerConfigBuilder::build) reports invalid ones. A count of
 /// [`u32::MAX`] is never reached.
 ///
 /// # Examples
@@ -30,43 +30,43 @@ use crate::clock::nanos;
 #[cfg_attr(feature = "serde", serde(from = "super::document::Trip", into = "super::document::Trip"))]
 pub struct Trip {
     kind: TripKind,
-    /// The minimum that was asked for, which is kept apart from one that nobody wrote (S11).
+    /// The minimum that was set explicitly; the default depends on the window (S11).
     minimum_calls: Option<u32>,
 }
 
-/// What a [`Trip`] looks at, with its numbers.
+/// The kind of a [`Trip`], with its numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TripKind {
     /// Failures without a success between them.
     ConsecutiveFailures {
-        /// How many open.
+        /// The number of failures that opens the breaker.
         failures: u32,
     },
     /// Failures in the window.
     FailureCount {
-        /// How many open.
+        /// The number of failures that opens the breaker.
         failures: u32,
     },
-    /// The share of the calls in the window that failed.
+    /// The share of failed calls in the window.
     FailureRate {
-        /// The share that opens, above 0 and at most 1.
+        /// The share that opens the breaker, above 0 and at most 1.
         threshold: f64,
-        /// How many calls must lie in the window before the share counts.
+        /// The number of calls in the window from which the rate is evaluated.
         minimum_calls: u32,
     },
-    /// The share of the calls in the window that took too long.
+    /// The share of slow calls in the window.
     SlowCallRate {
-        /// The share that opens, above 0 and at most 1.
+        /// The share that opens the breaker, above 0 and at most 1.
         threshold: f64,
-        /// How long a slow call takes, at least.
+        /// The duration from which a call is slow.
         slow_after: Duration,
-        /// How many calls must lie in the window before the share counts.
+        /// The number of calls in the window from which the rate is evaluated.
         minimum_calls: u32,
     },
 }
 
-/// A rule as it is asked, in integers.
+/// A rule as it is evaluated, in integers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Rule {
     ConsecutiveFailures(u32),
@@ -75,53 +75,54 @@ pub(crate) enum Rule {
     SlowCallRate { threshold_ppb: u32, slow_after_nanos: u64, minimum_calls: u32 },
 }
 
-/// What a rate rule waits for if nobody says otherwise.
+/// The default of `minimum_calls`.
 const MINIMUM_CALLS: u32 = 5;
 
 impl Trip {
-    /// Opens after `n` failures in a row, from 1.
+    /// Creates a rule that opens the breaker after `n` failures in a row, from 1.
     ///
-    /// A success ends the run; time does not, but a tumbling window's interval does. A breaker with
-    /// such rules alone reads no clock while it is closed.
+    /// A success ends the run, and so does the end of a tumbling window's interval; time alone does not. A breaker that
+    /// has only such rules reads no clock while it is closed.
     pub fn consecutive_failures(n: u32) -> Trip {
         Trip { kind: TripKind::ConsecutiveFailures { failures: n }, minimum_calls: None }
     }
 
-    /// Opens at `n` failures in the window, from 1.
+    /// Creates a rule that opens the breaker at `n` failures in the window, from 1.
     ///
-    /// Above the size of a count window it never does.
+    /// A number above the size of a count window is never reached.
     pub fn failure_count(n: u32) -> Trip {
         Trip { kind: TripKind::FailureCount { failures: n }, minimum_calls: None }
     }
 
-    /// Opens when `threshold` of the calls in the window failed, or more; above 0, and 1 means all.
+    /// Creates a rule that opens the breaker when the share of failed calls in the window is `threshold` or more.
     ///
-    /// The threshold is held to nine decimals, rounded down, and compared exactly: 7 of 25 reach
-    /// 0.28, and 2 of 3 reach `2.0 / 3.0`. The rule waits for 5 calls, or for a count window to be
-    /// full if it is smaller; [`minimum_calls`](Self::minimum_calls) sets another number.
+    /// `threshold` is above 0, and 1 means all calls. It is rounded down to nine decimals and compared exactly: 7 of
+    /// 25 reach 0.28, and 2 of 3 reach `2.0 / 3.0`. The rule is evaluated from 5 calls on, or from the size of a
+    /// smaller count window; [`minimum_calls`](Self::minimum_calls) sets another number.
     pub fn failure_rate(threshold: f64) -> Trip {
         Trip { kind: TripKind::FailureRate { threshold, minimum_calls: MINIMUM_CALLS }, minimum_calls: None }
     }
 
-    /// Opens when `threshold` of the calls in the window took `slow_after` or longer; above 0, and 1
-    /// means all.
+    /// Creates a rule that opens the breaker when the share of calls in the window that took `slow_after` or longer is
+    /// `threshold` or more.
     ///
-    /// A slow call counts whether it succeeded or failed. The rule waits for 5 calls, as
-    /// [`failure_rate`](Self::failure_rate) does. A configuration has one such rule at most.
+    /// `threshold` is above 0, and 1 means all calls. A slow call counts whether it succeeded or failed. The default of
+    /// [`minimum_calls`](Self::minimum_calls) is that of [`failure_rate`](Self::failure_rate). A configuration can
+    /// have only one such rule.
     pub fn slow_call_rate(threshold: f64, slow_after: Duration) -> Trip {
         let kind = TripKind::SlowCallRate { threshold, slow_after, minimum_calls: MINIMUM_CALLS };
         Trip { kind, minimum_calls: None }
     }
 
-    /// The calls that must lie in the window before a rate counts: from 1, and at most the size of a
+    /// Sets the number of calls in the window from which a rate is evaluated: at least 1, and at most the size of a
     /// count window.
     ///
-    /// An error on a rule that is no rate.
+    /// On a rule that is not a rate this is an error.
     pub fn minimum_calls(self, n: u32) -> Trip {
         Trip { minimum_calls: Some(n), ..self }.waiting_for(n)
     }
 
-    /// What the rule looks at, with its numbers.
+    /// Returns the kind of the rule, with its numbers.
     pub fn kind(&self) -> TripKind {
         self.kind
     }
@@ -137,15 +138,15 @@ impl Trip {
         Trip { kind, ..self }
     }
 
-    /// The rule as it holds over a window: with the minimum that nobody wrote brought down to the
-    /// size of a small one, and a threshold of nine decimals.
+    /// Returns the rule as it is evaluated over a window: a default minimum is limited to the size of the window, and
+    /// the threshold is rounded to nine decimals.
     pub(super) fn over(self, window: Window) -> Trip {
         let size = window.size().unwrap_or(MINIMUM_CALLS);
         let mut rule = self.waiting_for(self.minimum_calls.unwrap_or(MINIMUM_CALLS.min(size)));
         if let TripKind::FailureRate { threshold, .. } | TripKind::SlowCallRate { threshold, .. } =
             &mut rule.kind
         {
-            *threshold = ratio::held(*threshold);
+            *threshold = ratio::rounded(*threshold);
         }
         rule
     }
@@ -173,7 +174,7 @@ impl Trip {
         matches!(self.kind, TripKind::SlowCallRate { .. })
     }
 
-    /// A minimum on a rule that waits for nothing.
+    /// Returns the minimum that was set on a rule that is not a rate.
     fn stray_minimum(&self) -> Option<u32> {
         match self.kind {
             TripKind::ConsecutiveFailures { .. } | TripKind::FailureCount { .. } => self.minimum_calls,
@@ -182,7 +183,7 @@ impl Trip {
     }
 }
 
-/// Two rules are the same if they open on the same numbers, whoever wrote them.
+/// Two rules are equal if their effective numbers are, whether set or default.
 impl PartialEq for Trip {
     fn eq(&self, other: &Trip) -> bool {
         self.kind == other.kind && self.stray_minimum() == other.stray_minimum()
@@ -195,7 +196,7 @@ impl fmt::Debug for Trip {
     }
 }
 
-/// What is wrong with these rules over this window.
+/// Adds the problems of these rules over this window.
 pub(super) fn judge(rules: &[Trip], window: Window, problems: &mut Problems) {
     for rule in rules {
         judge_one(rule, window, problems);

@@ -5,10 +5,10 @@ use super::duration;
 use super::error::Problems;
 use crate::clock::nanos;
 
-/// What the rules look at: the last calls, or the calls of the last moments.
+/// The window of calls on which rules are evaluated: the last calls, or the calls of the last time.
 ///
-/// A constructor keeps what it is given; [`build`](crate::CircuitBreakerConfigBuilder::build) says
-/// what cannot hold.
+/// Constructors accept any value; [`build`](crate::CircuitBreakerConfigBuilder::build) reports
+/// invalid ones.
 ///
 /// # Examples
 ///
@@ -24,29 +24,29 @@ use crate::clock::nanos;
 #[cfg_attr(feature = "serde", serde(from = "super::document::Window", into = "super::document::Window"))]
 pub struct Window {
     kind: WindowKind,
-    /// Buckets asked of a window that has none.
+    /// Buckets that were set on a window without buckets.
     stray_buckets: Option<u32>,
 }
 
-/// How a [`Window`] remembers, with its numbers.
+/// The kind of a [`Window`], with its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WindowKind {
-    /// The last so many outcomes.
+    /// A fixed number of recent outcomes.
     LastCalls {
-        /// How many.
+        /// The number of outcomes.
         calls: u32,
     },
-    /// The outcomes of the last so much time.
+    /// The outcomes of a sliding period of time.
     Last {
-        /// How long.
+        /// The length of the period.
         duration: Duration,
-        /// How many steps it slides by.
+        /// The number of buckets, one of which leaves the window at a time.
         buckets: u32,
     },
-    /// All outcomes since the interval began; then it starts empty.
+    /// The outcomes since the current interval began; each interval starts empty.
     Tumbling {
-        /// How long.
+        /// The length of the interval.
         interval: Duration,
     },
     /// All outcomes since the breaker closed.
@@ -67,28 +67,27 @@ const MAX_CALLS: u32 = 1_000_000;
 const MAX_BUCKETS: u32 = 1_000;
 
 impl Window {
-    /// The last `n` recorded outcomes, from 1 to 1,000,000, in the order of completion.
+    /// Creates a window of the last `n` recorded outcomes, from 1 to 1,000,000, in the order of completion.
     ///
-    /// It truly slides: whatever went before, the outcome that is `n` calls old is gone. It needs no
-    /// clock.
+    /// It truly slides: each new outcome evicts the one that is `n` calls old. It needs no clock.
     pub fn last_calls(n: u32) -> Window {
         Window::of(WindowKind::LastCalls { calls: n })
     }
 
-    /// The outcomes of the last `duration`, in ten buckets unless [`buckets`](Self::buckets) says
-    /// otherwise.
+    /// Creates a window of the outcomes of the last `duration`, in ten buckets unless [`buckets`](Self::buckets) sets
+    /// another number.
     ///
-    /// The time is longer than zero; beyond 584 years it is taken for that.
+    /// The duration must be longer than zero, and is clamped to 584 years.
     pub fn last(duration: Duration) -> Window {
-        // A bucket is a nanosecond at least.
+        // A bucket is at least one nanosecond long.
         let buckets = nanos(duration).clamp(1, BUCKETS.into()) as u32;
         Window::of(WindowKind::Last { duration, buckets })
     }
 
-    /// How many steps a window over time slides by: from 1 to 1,000.
+    /// Sets the number of buckets of a [`last`](Self::last) window, from 1 to 1,000.
     ///
-    /// Outcomes leave the window a bucket at a time, so it reaches back between `duration` less a
-    /// bucket and `duration`. An error on a window without buckets.
+    /// Outcomes leave the window one bucket at a time, so it covers between `duration` minus one
+    /// bucket and `duration`. On a window of another kind this is an error.
     pub fn buckets(self, n: u32) -> Window {
         match self.kind {
             WindowKind::Last { duration, .. } => Window::of(WindowKind::Last { duration, buckets: n }),
@@ -98,20 +97,20 @@ impl Window {
         }
     }
 
-    /// The outcomes since the current `interval` began; with each interval all counts restart, the
-    /// run of failures too.
+    /// Creates a window of the outcomes since the current `interval` began. With each interval all counts restart,
+    /// including the run of failures.
     ///
-    /// The interval is longer than zero; beyond 584 years it is taken for that.
+    /// The interval must be longer than zero, and is clamped to 584 years.
     pub fn tumbling(interval: Duration) -> Window {
         Window::of(WindowKind::Tumbling { interval })
     }
 
-    /// Every outcome since the breaker closed. It needs no clock.
+    /// Creates a window of all outcomes since the breaker closed. It needs no clock.
     pub fn unbounded() -> Window {
         Window::of(WindowKind::Unbounded)
     }
 
-    /// How the window remembers, with its numbers.
+    /// Returns the kind of the window, with its numbers.
     pub fn kind(&self) -> WindowKind {
         self.kind
     }
@@ -120,7 +119,7 @@ impl Window {
         Window { kind, stray_buckets: None }
     }
 
-    /// The most outcomes that can lie in it; none where there is no such number, or none that holds.
+    /// Returns the maximum number of outcomes in the window, or [`None`] if there is no maximum or it is invalid.
     pub(super) fn size(&self) -> Option<u32> {
         match self.kind {
             WindowKind::LastCalls { calls } => Some(calls).filter(|&calls| calls > 0),
@@ -166,7 +165,7 @@ fn judge_time(duration: Duration, buckets: u32, problems: &mut Problems) {
     }
 }
 
-/// The window in a sentence.
+/// Formats the window for an error message.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {

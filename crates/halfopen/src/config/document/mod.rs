@@ -1,7 +1,7 @@
-//! The configuration as it is written in a document: the groups of one breaker, with the names and defaults that
-//! they have in a document of `halfopen-config`.
+//! The serialized form of a configuration: the groups of one breaker, with the keys and defaults of a document of
+//! `halfopen-config`.
 //!
-//! These types name the keys; the builder they go through gives them their meaning.
+//! These types define the keys; the builder validates the values.
 
 mod rules;
 mod window;
@@ -14,7 +14,7 @@ use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKi
 
 pub(super) use self::window::Window;
 
-/// The threshold of a failure rate that names none.
+/// The default threshold of a failure rate.
 const THRESHOLD: f64 = 0.5;
 
 #[derive(Serialize, Deserialize)]
@@ -198,13 +198,13 @@ impl TryFrom<Backoff> for super::Backoff {
     fn try_from(written: Backoff) -> Result<super::Backoff, &'static str> {
         let mut backoff = match (written.multiplier, written.delays) {
             (None, None) => super::Backoff::none(),
-            // No growth, and so no limit to it.
+            // Without growth, so that the default limit of an exponential backoff does not apply.
             (Some(1.0), None) => super::Backoff::none(),
             (Some(multiplier), None) => super::Backoff::exponential(multiplier),
             (None, Some(delays)) => super::Backoff::delays(delays.into_iter().map(|delay| delay.0)),
             (Some(_), Some(_)) => {
-                return Err("`backoff.delays` is set beside `multiplier`, must be set alone: \
-                            the waits are listed, or they grow");
+                return Err("`backoff.delays` is set together with `multiplier`, must be set alone: \
+                            the waits are either listed or grow");
             }
         };
         if let Some(Text(limit)) = written.max {
@@ -222,7 +222,7 @@ impl TryFrom<Backoff> for super::Backoff {
 impl Serialize for super::Backoff {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.kind() == BackoffKind::Custom {
-            let text = "`open.backoff` is a function (`Backoff::with`), which no document can hold";
+            let text = "`open.backoff` is a function (`Backoff::with`), which cannot be serialized";
             return Err(serde::ser::Error::custom(text));
         }
         Backoff::from(self.clone()).serialize(serializer)
@@ -232,7 +232,7 @@ impl Serialize for super::Backoff {
 impl From<super::Backoff> for Backoff {
     fn from(backoff: super::Backoff) -> Backoff {
         let (multiplier, delays) = match backoff.kind() {
-            // A custom one has been refused.
+            // `serialize` has rejected a custom one.
             BackoffKind::Fixed | BackoffKind::Custom => (None, None),
             BackoffKind::Exponential { multiplier } => (Some(multiplier), None),
             BackoffKind::Delays { delays } => (None, Some(delays.iter().copied().map(Text).collect())),

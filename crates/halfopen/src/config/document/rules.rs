@@ -1,4 +1,4 @@
-//! The rules of a document: a list, or a map for those who have each kind once.
+//! The rules of a document: a list, or a map if each kind is present only once.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,13 +10,13 @@ use serde::{Serialize, Serializer};
 use super::{CircuitBreakerConfig, Trip};
 use crate::config;
 
-/// The rules as they are written.
+/// The rules in their serialized form.
 #[derive(Default)]
 pub(super) struct Rules {
     rules: Vec<Trip>,
-    /// The minimum of every rate that names none.
+    /// The minimum of every rate without one of its own.
     minimum_calls: Option<u32>,
-    /// Whether rules are named, if only to switch them off: then the default does not hold.
+    /// Whether any rule is present, even if only to turn it off: the default rules then do not apply.
     named: bool,
 }
 
@@ -25,7 +25,7 @@ impl Rules {
         Rules { rules: rules.iter().copied().map(Trip::from).collect(), minimum_calls: None, named: true }
     }
 
-    /// Returns the rules that hold, or [`None`] for the default.
+    /// Returns the effective rules, or [`None`] for the default.
     pub(super) fn rules(self) -> Option<Vec<config::Trip>> {
         let Rules { rules, minimum_calls, named } = self;
         match (named, minimum_calls) {
@@ -66,7 +66,7 @@ impl Trip {
     }
 }
 
-/// The keys of a map; all but the last are the tags of a list.
+/// The keys of a map; all but the last are also the tags in a list.
 #[derive(Clone, Copy, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Name {
@@ -77,7 +77,7 @@ enum Name {
     MinimumCalls,
 }
 
-// A list, for it holds what a map cannot: two rules of one kind, and their order.
+// As a list, because a map cannot contain two rules of one kind, nor their order.
 impl Serialize for Rules {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.rules.serialize(serializer)

@@ -1,4 +1,4 @@
-//! The window: a map with the key of one form, or the word for the one that needs no number.
+//! The window: a map with the key of one form, or `"unbounded"`.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(in crate::config) struct Window(config::Window);
 
 const EXPECTED: &str = "a window such as { last_calls = 100 } or { last = { duration = \"10s\" } }";
 
-/// The default length of a window of time.
+/// The default length of a time window.
 const SECONDS: u64 = 10;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -42,7 +42,7 @@ struct Last {
 }
 
 impl Forms {
-    /// Returns the one form that is written, or the keys of two.
+    /// Returns the window if at most one form is present, and an error that names two of them otherwise.
     fn one(self) -> Result<config::Window, String> {
         let unbounded = match self.unbounded {
             Some(true) => Some(config::Window::unbounded()),

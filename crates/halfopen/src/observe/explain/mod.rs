@@ -166,7 +166,7 @@ impl Explanation<'_> {
         self.verdict(f, &probes, wait)
     }
 
-    /// Half-open, after the probes have passed.
+    /// The ramp of half-open, after the probes have passed.
     fn ramp(&self, f: &mut fmt::Formatter<'_>, probes: &Probes, left: Duration) -> fmt::Result {
         let Snapshot { rejected, open_duration, share, counts, .. } = self.snapshot;
         f.write_str(
@@ -189,10 +189,10 @@ impl Explanation<'_> {
         let again = wait.map_or_else(String::new, |wait| format!(" for {}", HumanDuration(wait)));
         write!(
             f,
-            "They are judged as the probes were: a verdict against them opens it again{again}, and one for them closes it once every call passes."
+            "They are evaluated as the probes were: a failed verdict opens the breaker again{again}, and a passed one closes it once every call passes."
         )?;
         if let Some(due_in) = probes.due_in {
-            write!(f, " The first call in flight has {} left to report.", HumanDuration(due_in))?;
+            write!(f, " The first call in flight must report within {}.", HumanDuration(due_in))?;
         }
         Ok(())
     }
