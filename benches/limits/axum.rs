@@ -16,13 +16,15 @@ use tower_service::Service;
 
 use crate::harness::Case;
 
-pub(crate) const BARE: &str = "bare route";
+/// A router boxes its routes once more for any layer.
+pub(crate) const NO_OP: &str = "a layer that does nothing";
 
 /// A request to a route of an axum router: made, answered, and its body read to the end.
 pub(crate) fn cases() -> Vec<Case> {
     let quota = Quota::calls(1_000_000).per(Duration::from_secs(1)).burst(1_000_000_000).expect("a quota");
     vec![
-        case(BARE, app()),
+        case("bare route", app()),
+        case(NO_OP, app().layer(tower_layer::layer_fn(DoesNothing))),
         case("another route is protected", protected("/other/{*rest}", Route::breaker("query"))),
         case("breaker", protected(PATTERN, Route::breaker("query"))),
         case("breaker, bulkhead", protected(PATTERN, Route::breaker("query").max_concurrent_calls(50))),
@@ -41,6 +43,24 @@ fn app() -> Router {
 
 fn protected(pattern: &str, route: Route) -> Router {
     app().layer(RouteProtection::new(Registry::new()).route(pattern, route))
+}
+
+/// A service of another type that passes everything on.
+#[derive(Clone)]
+struct DoesNothing<S>(S);
+
+impl<S: Service<R>, R> Service<R> for DoesNothing<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.0.call(request)
+    }
 }
 
 fn case(name: &str, mut app: Router) -> Case {

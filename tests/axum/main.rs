@@ -6,6 +6,7 @@ mod answers;
 mod bodies;
 mod building;
 mod clients;
+mod document;
 mod limits;
 mod names;
 mod outcomes;

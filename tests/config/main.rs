@@ -8,6 +8,7 @@ mod golden;
 mod layers;
 mod live;
 mod partial;
+mod protection;
 mod reenter;
 mod round;
 mod seeds;

@@ -2,6 +2,8 @@
 #![doc = include_str!("../README.md")]
 
 mod body;
+#[cfg(feature = "config")]
+mod document;
 mod future;
 mod pattern;
 mod protection;

@@ -1,4 +1,6 @@
 use std::fmt;
+#[cfg(feature = "config")]
+use std::sync::Weak;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use foldhash::{HashMap, HashMapExt};
@@ -177,6 +179,17 @@ impl RouteProtectionLayer {
         };
         drop(before);
         Ok(())
+    }
+}
+
+#[cfg(feature = "config")]
+impl RouteProtectionLayer {
+    pub(crate) fn downgrade(&self) -> Weak<Routes> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(routes: &Weak<Routes>) -> Option<RouteProtectionLayer> {
+        routes.upgrade().map(RouteProtectionLayer)
     }
 }
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use halfopen::{ConfigError, ConfigProblem, Rejected};
 use halfopen_http::HttpClassify;
-use halfopen_limit::{Bulkhead, BulkheadConfig, BulkheadPermit, QuotaBuilder, RateLimiter};
+use halfopen_limit::{Bulkhead, BulkheadConfig, BulkheadPermit, Protection, QuotaBuilder, RateLimiter};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 
@@ -40,6 +40,7 @@ pub struct Route {
     rate_limiter: Option<Rate>,
     rules: RouteRules,
     fallback: Option<Fallback>,
+    held: Option<Protection>,
 }
 
 #[derive(Clone)]
@@ -69,6 +70,9 @@ pub(crate) struct Protected {
     rate_limiter: Option<Limit<RateLimiter>>,
     rules: RouteRules,
     fallback: Option<Fallback>,
+    /// Limits of a document are kept while something uses their protection.
+    #[expect(dead_code, reason = "held")]
+    held: Option<Protection>,
 }
 
 impl Route {
@@ -82,6 +86,7 @@ impl Route {
             rate_limiter: None,
             rules: RouteRules::server_errors(),
             fallback: None,
+            held: None,
         }
     }
 
@@ -106,7 +111,7 @@ impl Route {
         self
     }
 
-    /// Sets a rate limiter that other routes or code may share.
+    /// Sets a rate limiter that other routes or code may share; its queue is not used.
     pub fn rate_limiter(mut self, limiter: RateLimiter) -> Route {
         self.rate_limiter = Some(Rate::Shared(limiter));
         self
@@ -168,8 +173,15 @@ impl Route {
         self
     }
 
+    /// Keeps a protection in use for as long as the route is.
+    #[cfg(feature = "config")]
+    pub(crate) fn held(mut self, protection: Protection) -> Route {
+        self.held = Some(protection);
+        self
+    }
+
     pub(crate) fn build(self, pattern: &str, problems: &mut Vec<ConfigProblem>) -> Protected {
-        let Route { breaker, bulkhead, rate_limiter, rules, fallback } = self;
+        let Route { breaker, bulkhead, rate_limiter, rules, fallback, held } = self;
         let bulkhead = bulkhead.and_then(|slots| match slots {
             Slots::Shared(bulkhead) => Some(Limit::shared(bulkhead)),
             Slots::Own(calls) => match BulkheadConfig::builder().max_concurrent_calls(calls).build() {
@@ -190,7 +202,7 @@ impl Route {
                 }
             },
         });
-        Protected { breaker, bulkhead, rate_limiter, rules, fallback }
+        Protected { breaker, bulkhead, rate_limiter, rules, fallback, held }
     }
 }
 

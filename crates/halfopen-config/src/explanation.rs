@@ -209,6 +209,7 @@ impl Explaining<'_> {
             "classify",
             "metadata",
             "bulkhead_config",
+            "rate_limit",
             "health_check_config",
             "excluded_exceptions",
         ] {

@@ -16,12 +16,15 @@ pub mod watch;
 pub use builtin::{environments, templates};
 pub use document::{
     Abandoned, Backoff, BreakerSection, Bulkhead, CircuitType, Classify, Code, Document, GrpcRules, HalfOpen,
-    HealthCheck, HttpRules, Last, Metadata, Open, Rule, RuleKind, Statuses, Template, Trip, Window,
+    HealthCheck, HttpRules, Json, Last, Metadata, Open, RateLimit, Route, Rule, RuleKind, Statuses, Template,
+    Trip, Window,
 };
 pub use explanation::{Explained, Explanation};
 pub use halfopen_document::{
     DocumentError, Format, Layer, Located, Origin, Period, Problem, Severity, Span, summary,
 };
+#[cfg(feature = "limit")]
+pub use live::UnknownName;
 pub use live::{Changed, Difference, LiveRegistry};
 pub use load::{Configuration, Loader, OverrideValue, Overrides, lint, lint_file};
 pub use resolve::Settings;

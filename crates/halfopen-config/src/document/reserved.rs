@@ -1,22 +1,5 @@
 //! Parts of a breaker whose engine is not in this crate: read, checked and kept for whoever has it.
-use halfopen_document::{Node, Period, Reader, Value, group, scalar};
-
-group! {
-    /// The group `bulkhead_config`: how many calls may be under way at once. Kept, and not acted on yet.
-    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-    Bulkhead, expected "a `bulkhead_config` such as { max_concurrent_calls: 20, queue_timeout: 10 }"
-    values {
-        /// How many calls may be under way at once, at least 1.
-        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
-        max_concurrent_calls: u32 = at_least_one,
-        /// The pool of calls that this breaker's are counted in.
-        #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Word>"))]
-        isolation_pool_name: String = scalar::text,
-        /// How long a call may wait for its turn; a number is seconds.
-        #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Seconds>"))]
-        queue_timeout: Period = Period::read_seconds,
-    }
-}
+use halfopen_document::{Node, Period, Reader, group, scalar};
 
 group! {
     /// The group `health_check_config`: how the dependency is asked whether it is well. Kept, and not acted on yet.
@@ -32,13 +15,6 @@ group! {
         /// Whom to ask.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Word>"))]
         health_check_url: String = scalar::text,
-    }
-}
-
-fn at_least_one(node: &Node, reader: &mut Reader<'_>) -> Option<u32> {
-    match &node.value {
-        Value::Integer(0) => reader.mismatch(node, "at least 1"),
-        _ => scalar::positive(node, reader),
     }
 }
 

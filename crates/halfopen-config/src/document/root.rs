@@ -8,7 +8,7 @@ use std::sync::Arc;
 use halfopen::adapter::is_printable;
 use serde::Serialize;
 
-use super::{BreakerSection, foreign, host};
+use super::{BreakerSection, Route, foreign, host, limits};
 
 /// A document as it is written: what it says of breakers, and where.
 ///
@@ -37,6 +37,10 @@ pub struct Document {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     pub breakers: BTreeMap<String, BreakerSection>,
+    /// The routes of a server by their paths, in the syntax of its router.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub routes: BTreeMap<String, Route>,
     /// Where each name is written.
     #[serde(skip)]
     names: BTreeMap<String, Span>,
@@ -63,6 +67,7 @@ impl PartialEq for Document {
             && self.templates == other.templates
             && self.environments == other.environments
             && self.breakers == other.breakers
+            && self.routes == other.routes
     }
 }
 
@@ -144,6 +149,7 @@ impl Document {
         document.breakers = named(breakers, "breakers", names, reader, |node, reader| {
             reader.as_layer(Layer::Entry, |reader| BreakerSection::read(node, reader))
         });
+        document.routes = limits::routes(fields.node("routes"), reader);
         fields.skip(|key| key == "$schema" || key.starts_with("x-"));
         fields.finish_with(reader, |_, entry| elsewhere(entry));
         document
@@ -286,7 +292,8 @@ fn elsewhere(entry: &Entry) -> Option<String> {
         return Some(format!("{advice}, in `breakers.NAME` or in `defaults`"));
     }
     let Value::Map(entries) = &entry.node.value else { return None };
-    let is_slip = suggest::nearest(key, ["defaults", "templates", "environments", "breakers"], 0).is_some();
+    let is_slip =
+        suggest::nearest(key, ["defaults", "templates", "environments", "breakers", "routes"], 0).is_some();
     let is_breaker = !is_slip && entries.iter().any(|entry| is_of_a_breaker(&entry.key));
     is_breaker.then(|| format!("`{key}` looks like a breaker: write it below `breakers`"))
 }

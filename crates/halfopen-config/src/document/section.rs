@@ -1,6 +1,6 @@
 use super::{
-    Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Last, Metadata, Open, Trip,
-    Window,
+    Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Last, Metadata, Open,
+    RateLimit, Trip, Window,
 };
 use super::{flat, foreign, metadata, window};
 use halfopen_document::{Entry, Group, Located, Node, Period, Reader, group, scalar, suggest};
@@ -23,8 +23,8 @@ group! {
         abandoned: Abandoned = Abandoned::read,
         /// Whether every call is timed, for the totals; false if nothing is said.
         time_calls: bool = scalar::boolean,
-        /// How long the client lets a call take: with it, windows and probes that do not fit it are found. The client's own timeout is set in the program.
-        call_timeout: Period = Period::read,
+        /// How long the client lets a call take: with it, windows, probes and waits that do not fit it are found. A protection ends calls that take longer; a client of your own has its timeout set in the program.
+        call_timeout: Period = longer_than_zero,
         /// How many calls a second are expected, above 0: with it, minimums that cannot be reached are found.
         #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         expected_rate: f64 = scalar::rate,
@@ -52,9 +52,12 @@ group! {
         /// What people say of it, to find it by.
         #[cfg_attr(feature = "schema", schemars(default))]
         metadata: Metadata = metadata::read,
-        /// How many calls may be under way at once; kept, and not acted on yet.
+        /// How many calls may be in flight at a time, for the program's protections.
         #[cfg_attr(feature = "schema", schemars(default))]
         bulkhead_config: Bulkhead = Bulkhead::read,
+        /// How many calls may begin in a period, for the program's protections.
+        #[cfg_attr(feature = "schema", schemars(default))]
+        rate_limit: RateLimit = RateLimit::read,
         /// How the dependency is asked whether it is well; kept, and not acted on yet.
         #[cfg_attr(feature = "schema", schemars(default))]
         health_check_config: HealthCheck = HealthCheck::read,
@@ -66,7 +69,7 @@ group! {
 /// Where a key belongs that a section at this path does not have itself.
 fn home(path: &str, entry: &Entry) -> Option<String> {
     let key = entry.key.as_str();
-    const HOMES: [(&str, &[&str]); 8] = [
+    const HOMES: [(&str, &[&str]); 10] = [
         ("trip", Trip::KEYS),
         ("window", Window::KEYS),
         ("window.last", Last::KEYS),
@@ -75,6 +78,8 @@ fn home(path: &str, entry: &Entry) -> Option<String> {
         ("half_open", HalfOpen::KEYS),
         ("classify", Classify::KEYS),
         ("metadata", Metadata::KEYS),
+        ("bulkhead_config", Bulkhead::KEYS),
+        ("rate_limit", RateLimit::KEYS),
     ];
     if path.starts_with("templates.") && suggest::nearest(key, ["extends"], 0).is_some() {
         return Some("did you mean `extends`?".into());
@@ -99,6 +104,11 @@ fn home(path: &str, entry: &Entry) -> Option<String> {
     }
     let homes: Vec<_> = homes.map(|group| format!("`{group}`")).collect();
     Some(format!("`{key}` belongs to the group {}", homes.join(" or ")))
+}
+
+fn longer_than_zero(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
+    let period = Period::read(node, reader)?;
+    if period.0.is_zero() { reader.mismatch(node, "longer than 0s") } else { Some(period) }
 }
 
 fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<String>>> {

@@ -19,6 +19,11 @@ impl Step {
         Step { difference: Difference::between(before, &after), after }
     }
 
+    /// Returns the configuration that the step leads to.
+    pub(super) fn after(&self) -> &Arc<Configuration> {
+        &self.after
+    }
+
     /// Takes the registry over. Its listeners are called, and may do what they like.
     pub(super) fn apply(&self, registry: &Registry) {
         let removed = self.difference.removed().iter().filter(|name| !name.ends_with('*'));

@@ -6,6 +6,7 @@
 
 use halfopen_document::DocumentError;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
@@ -15,6 +16,12 @@ use halfopen::Registry;
 use super::Difference;
 use super::apply::Step;
 use crate::{Configuration, Loader};
+
+/// Gets each configuration, until it returns false.
+#[derive(Clone)]
+pub(super) struct Follower(Arc<Apply>);
+
+type Apply = dyn Fn(&Arc<Configuration>) -> bool + Send + Sync;
 
 #[derive(Debug)]
 pub(super) struct ApplyQueue {
@@ -29,6 +36,7 @@ pub(super) struct State {
     pub(super) configuration: Arc<Configuration>,
     /// Who hears what changed; sent to under the lock, so that all hear it in order.
     pub(super) subscribers: Vec<Sender<Difference>>,
+    pub(super) followers: Vec<Follower>,
     steps: VecDeque<Step>,
     /// How many steps were ever accepted, and taken.
     accepted: u64,
@@ -42,6 +50,7 @@ impl ApplyQueue {
             loader,
             configuration,
             subscribers: Vec::new(),
+            followers: Vec::new(),
             steps: VecDeque::new(),
             accepted: 0,
             done: 0,
@@ -79,6 +88,17 @@ impl ApplyQueue {
         Ok((difference, configuration))
     }
 
+    /// Calls every follower without the lock, and forgets those that end.
+    fn lead(&self, configuration: &Arc<Configuration>) {
+        let followers = self.lock().followers.clone();
+        let ended = followers.into_iter().filter(|follower| !follower.call(configuration));
+        let ended: Vec<_> = ended.collect();
+        if !ended.is_empty() {
+            let is_left = |follower: &Follower| !ended.iter().any(|ended| Arc::ptr_eq(&ended.0, &follower.0));
+            self.lock().followers.retain(is_left);
+        }
+    }
+
     fn take_all<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -88,6 +108,7 @@ impl ApplyQueue {
         while let Some(step) = state.steps.pop_front() {
             drop(state);
             step.apply(registry);
+            self.lead(step.after());
             state = self.lock();
             state.done += 1;
             state.tell(&step.difference);
@@ -95,6 +116,22 @@ impl ApplyQueue {
         }
         state.at_it = None;
         state
+    }
+}
+
+impl Follower {
+    pub(super) fn new(apply: impl Fn(&Arc<Configuration>) -> bool + Send + Sync + 'static) -> Follower {
+        Follower(Arc::new(apply))
+    }
+
+    pub(super) fn call(&self, configuration: &Arc<Configuration>) -> bool {
+        (self.0)(configuration)
+    }
+}
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").finish_non_exhaustive()
     }
 }
 

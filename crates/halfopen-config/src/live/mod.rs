@@ -3,6 +3,8 @@
 mod apply;
 mod apply_queue;
 mod difference;
+#[cfg(feature = "limit")]
+mod protection;
 
 use halfopen_document::{DocumentError, Format, Problem};
 use std::sync::Arc;
@@ -10,9 +12,13 @@ use std::sync::mpsc::{self, Receiver};
 
 use halfopen::{CircuitBreaker, Registry};
 
-use self::apply_queue::ApplyQueue;
+use self::apply_queue::{ApplyQueue, Follower};
 
 pub use difference::{Changed, Difference};
+#[cfg(feature = "limit")]
+pub use protection::UnknownName;
+#[cfg(feature = "limit")]
+pub(crate) use protection::{bulkhead, quota};
 
 use crate::{Configuration, Loader, Overrides, Settings};
 
@@ -42,6 +48,8 @@ use crate::{Configuration, Loader, Overrides, Settings};
 pub struct LiveRegistry {
     registry: Registry,
     turns: Arc<ApplyQueue>,
+    #[cfg(feature = "limit")]
+    protections: halfopen_limit::Protections,
 }
 
 impl LiveRegistry {
@@ -65,7 +73,24 @@ impl LiveRegistry {
     pub fn in_registry(registry: Registry, loader: Loader) -> Result<LiveRegistry, DocumentError> {
         let configuration = Arc::new(loader.load()?);
         apply::fill(&registry, &configuration);
-        Ok(LiveRegistry { registry, turns: Arc::new(ApplyQueue::new(loader, configuration)) })
+        let live = LiveRegistry {
+            #[cfg(feature = "limit")]
+            protections: halfopen_limit::Protections::new(
+                &registry,
+                protection::config_of(Arc::clone(&configuration)),
+            ),
+            registry,
+            turns: Arc::new(ApplyQueue::new(loader, configuration)),
+        };
+        #[cfg(feature = "limit")]
+        {
+            let protections = live.protections.clone();
+            live.on_apply(move |configuration| {
+                protections.follow(protection::config_of(Arc::clone(configuration)));
+                true
+            });
+        }
+        Ok(live)
     }
 
     /// The registry.
@@ -145,6 +170,23 @@ impl LiveRegistry {
         let (sender, receiver) = mpsc::channel();
         self.turns.lock().subscribers.push(sender);
         receiver
+    }
+
+    /// Calls `apply` with the configuration that is in force, and again with each that takes its place, after the
+    /// registry has it, until `apply` returns `false`.
+    ///
+    /// For what is made from a document besides its breakers. It is called by the thread that applies the change,
+    /// without a lock.
+    pub fn on_apply(&self, apply: impl Fn(&Arc<Configuration>) -> bool + Send + Sync + 'static) {
+        let follower = Follower::new(apply);
+        self.turns.lock().followers.push(follower.clone());
+        loop {
+            let configuration = self.configuration();
+            // A change that was applied meanwhile has called it already, and this call came last.
+            if !follower.call(&configuration) || Arc::ptr_eq(&configuration, &self.configuration()) {
+                return;
+            }
+        }
     }
 
     /// The breaker of this name, made if there is none, and disabled if the document says so.

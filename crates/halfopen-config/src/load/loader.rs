@@ -4,10 +4,10 @@ use halfopen_document::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Configuration, Overrides, variables};
+use super::{Configuration, Overrides, pools, variables};
 use crate::Document;
 use crate::document::BreakerSection;
-use crate::resolve::{Layers, REST};
+use crate::resolve::{Layers, REST, limits};
 
 /// Puts a [`Configuration`] together: a document, the environment, variables, and the program's own
 /// values, of which each goes before those named before it.
@@ -196,7 +196,10 @@ impl Loader {
         }
         let rest =
             settings.get(REST).map(|rest| (**rest).clone()).or_else(|| layers.settings(REST, problems))?;
-        Some(Configuration { document, settings, rest, warnings: Vec::new() })
+        let configuration = Configuration { document, settings, rest, warnings: Vec::new() };
+        problems.extend(pools::doubts(&configuration));
+        problems.extend(limits::routes(&configuration.document));
+        Some(configuration)
     }
 
     /// Whether this is the text it has already.

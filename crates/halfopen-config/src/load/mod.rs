@@ -4,6 +4,7 @@ mod configuration;
 mod loader;
 mod names;
 mod overrides;
+pub(crate) mod pools;
 mod variables;
 
 pub use configuration::Configuration;

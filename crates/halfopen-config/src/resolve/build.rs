@@ -6,6 +6,7 @@ use std::time::Duration;
 use halfopen::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem, TripKind};
 
 use crate::document::{Abandoned, Backoff, BreakerSection, HalfOpen, Rule, RuleKind, Trip, Window};
+use crate::resolve::limits;
 use crate::resolve::settings::Origins;
 
 /// The library's own threshold of a failure rate.
@@ -30,6 +31,7 @@ pub(super) fn build(
     if let Some(limit) = value(&section.open.hint_max) {
         builder = builder.hint_max(limit.0);
     }
+    limits::errors(section, subject, problems);
     builder = builder.backoff(backoff(&section.open.backoff, problems));
     builder = builder.half_open(half_open(&section.half_open));
     if let Some(policy) = value(&section.abandoned) {

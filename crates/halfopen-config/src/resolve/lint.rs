@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use halfopen::{BackoffKind, Trip, TripKind, WindowKind, format_duration};
 
+use crate::resolve::limits;
 use crate::resolve::settings::Settings;
 
 pub(super) fn at(problem: Problem, origin: &Origin) -> Problem {
@@ -22,6 +23,7 @@ pub(super) fn lint(settings: &Settings, subject: &str, problems: &mut Vec<Proble
     problems.extend(lint.call_timeout());
     problems.extend(lint.limits_of_no_growth());
     problems.extend(lint.kept());
+    problems.extend(limits::doubts(settings));
 }
 
 /// Whether a value is said of this breaker: one that many share has an effect on others.

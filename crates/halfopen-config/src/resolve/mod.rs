@@ -3,6 +3,7 @@
 mod build;
 mod circuit_type;
 mod layers;
+pub(crate) mod limits;
 mod lint;
 mod named;
 mod pattern;
