@@ -86,8 +86,8 @@
 //!
 //! # Choosing rules and numbers
 //!
-//! The [defaults](crate::CircuitBreakerConfig) are a failure rate of 50 % over the last 10 seconds from 5 calls on, and
-//! a wait of 2 seconds. Start with them, and change one number at a time, for a reason.
+//! The [defaults](crate::CircuitBreakerConfig) are a failure rate of 50 % over the last 10 seconds from 5 calls on, or 15
+//! failures in a row, and a wait of 2 seconds. Start with them, and change one number at a time, for a reason.
 //!
 //! | traffic or dependency | rule | because |
 //! |---|---|---|
