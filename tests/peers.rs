@@ -20,14 +20,14 @@ const WAIT: Duration = Duration::from_secs(1);
 // ---- after N healthy calls a full outage needs N failures to open -------------------------------
 
 #[test]
-fn a_full_outage_opens_after_half_a_count_window_however_long_it_was_healthy() {
+fn an_outage_opens_after_half_a_count_window() {
     assert_eq!(failures_until_open(0), 5, "a fresh breaker needs only its minimum_calls");
     assert_eq!(failures_until_open(1_000), 50);
     assert_eq!(failures_until_open(1_000_000), 50);
 }
 
 #[test]
-fn a_full_outage_opens_after_half_a_time_window_however_long_it_was_healthy() {
+fn an_outage_opens_after_half_a_time_window() {
     let (breaker, clock) = breaker(rate_over(Window::last(Duration::from_secs(1)).buckets(10)));
     for _ in 0..100_000 {
         clock.advance(Duration::from_millis(10));
@@ -48,7 +48,7 @@ fn a_full_outage_opens_after_half_a_time_window_however_long_it_was_healthy() {
 // ---- calls of another epoch decide nothing ------------------------------------------------------
 
 #[test]
-fn calls_admitted_while_closed_do_not_decide_the_half_open_visit_they_end_in() {
+fn calls_admitted_while_closed_decide_no_visit() {
     let (breaker, clock) = breaker(one_failure_opens());
     let early: Vec<OwnedPermit> = (0..4).map(|_| permit(&breaker)).collect();
     fail(&breaker);
@@ -68,7 +68,7 @@ fn calls_admitted_while_closed_do_not_decide_the_half_open_visit_they_end_in() {
 }
 
 #[test]
-fn calls_admitted_before_the_trip_leave_no_trace_in_the_next_closed_window() {
+fn calls_from_before_the_trip_are_not_in_the_window() {
     let (breaker, clock) = breaker(one_failure_opens());
     let late = permit(&breaker);
     fail(&breaker);
@@ -197,7 +197,7 @@ fn no_more_probes_than_configured_pass_under_contention() {
 }
 
 #[test]
-fn no_more_probes_than_configured_are_out_at_once_while_they_come_and_go() {
+fn no_more_probes_than_configured_are_in_flight() {
     const PROBES: usize = 3;
     let half_open =
         HalfOpen::new().max_calls(PROBES as u32).success_threshold(u32::MAX).probe_timeout(Duration::MAX);
@@ -270,7 +270,7 @@ fn every_permit_is_counted_once_whatever_threads_do() {
 }
 
 #[test]
-fn one_outage_is_one_transition_and_one_event_however_many_threads_see_it() {
+fn one_outage_is_one_transition_and_one_event() {
     let (breaker, clock) = breaker(one_failure_opens());
     let changes: Arc<Mutex<Vec<(u64, State, State)>>> = Arc::default();
     let heard = Arc::clone(&changes);
@@ -305,7 +305,7 @@ fn one_outage_is_one_transition_and_one_event_however_many_threads_see_it() {
 // ---- listeners ----------------------------------------------------------------------------------
 
 #[test]
-fn a_panicking_listener_is_caught_and_counted_and_the_others_still_hear() {
+fn a_panicking_listener_is_caught_and_counted() {
     let (breaker, clock) = breaker(one_failure_opens());
     let heard = Arc::new(AtomicUsize::new(0));
     let _first = breaker.on_event(|_, _| std::panic::resume_unwind(Box::new("a listener's own trouble")));

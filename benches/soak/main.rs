@@ -1,32 +1,32 @@
 //! Everything at once, for as long as asked: eight threads and tokio tasks on a handful of breakers,
-//! with random outcomes, drops, panics, overrides, new configurations and rude listeners.
+//! with random outcomes, drops, panics, overrides, new configurations and faulty listeners.
 //!
 //! `cargo bench -p benches --bench soak -- --seconds 120` (ten without). It goes in rounds; after each,
 //! when the dust has settled, what the breakers say must be what was done to them: see [`settle`].
 //! Prints a table; the exit status says whether anything was wrong.
 
-mod complaints;
 mod configs;
-mod dice;
+mod faults;
 mod ledger;
 mod memory;
 mod operator;
 mod options;
+mod rng;
 mod round;
-mod rude;
 mod settle;
 mod subject;
 mod table;
 mod tasks;
 mod threads;
+mod violations;
 mod witness;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use complaints::Complaints;
 use options::Options;
 use subject::Subject;
+use violations::Violations;
 
 #[global_allocator]
 static ALLOCATOR: memory::Counted = memory::Counted;
@@ -47,22 +47,22 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let complaints = Arc::new(Complaints::default());
-    let subjects = Arc::new(Subject::all(options.seed, &complaints));
+    let violations = Arc::new(Violations::default());
+    let subjects = Arc::new(Subject::all(options.seed, &violations));
     let length = options.length / ROUNDS as u32;
     // Made before anything is measured.
     let mut held = Vec::with_capacity(ROUNDS);
     for number in 0..ROUNDS {
-        round::run(&subjects, &complaints, options.seed + 1_000 * number as u64, length);
-        settle::all(&subjects, &complaints);
+        round::run(&subjects, &violations, options.seed + 1_000 * number as u64, length);
+        settle::all(&subjects, &violations);
         held.push(memory::live());
     }
     let most = held[WARM_UP..].iter().max().copied().unwrap_or_default();
     let growth = most - held[WARM_UP - 1];
-    complaints.unless(growth <= FLAT, || {
+    violations.unless(growth <= FLAT, || {
         format!("memory grew by {growth} bytes after the warm-up; {FLAT} are allowed")
     });
     println!("{}", table::Table { options: &options, subjects: &subjects, held: &held });
-    println!("{complaints}");
-    if complaints.none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!("{violations}");
+    if violations.none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::complaints::Complaints;
 use crate::subject::Subject;
+use crate::violations::Violations;
 use crate::{tasks, threads};
 
 const THREADS: u64 = 8;
@@ -28,12 +28,12 @@ fn now() -> Instant {
 }
 
 /// Everything at once; returns when every thread and task has ended.
-pub(crate) fn run(subjects: &Arc<Vec<Subject>>, complaints: &Arc<Complaints>, seed: u64, length: Duration) {
+pub(crate) fn run(subjects: &Arc<Vec<Subject>>, violations: &Arc<Violations>, seed: u64, length: Duration) {
     let until = Until::after(length);
     thread::scope(|scope| {
         for number in 0..THREADS {
-            scope.spawn(move || threads::calls(subjects, complaints, seed + number, until));
+            scope.spawn(move || threads::calls(subjects, violations, seed + number, until));
         }
-        scope.spawn(move || tasks::calls(subjects, complaints, seed + THREADS, until));
+        scope.spawn(move || tasks::calls(subjects, violations, seed + THREADS, until));
     });
 }

@@ -4,27 +4,27 @@ use std::time::Duration;
 
 use halfopen::{RejectReason, State};
 
-use crate::complaints::Complaints;
 use crate::configs;
 use crate::round::Until;
 use crate::subject::Subject;
+use crate::violations::Violations;
 
-pub(crate) fn all(subjects: &[Subject], complaints: &Complaints) {
+pub(crate) fn all(subjects: &[Subject], violations: &Violations) {
     for subject in subjects {
         let permits = std::mem::take(&mut *subject.pool());
         drop(permits);
         // As it was left, and then once more from the beginning.
-        recover(subject, complaints);
+        recover(subject, violations);
         subject.breaker.trip();
-        recover(subject, complaints);
+        recover(subject, violations);
         subject.breaker.set_config(configs::plain());
         subject.breaker.reset();
-        audit(subject, complaints);
+        audit(subject, violations);
     }
 }
 
 /// No slot is lost: with nobody else about, probes that succeed close the breaker.
-fn recover(subject: &Subject, complaints: &Complaints) {
+fn recover(subject: &Subject, violations: &Violations) {
     let breaker = &subject.breaker;
     if !matches!(breaker.state(), State::Closed | State::Open | State::HalfOpen) {
         breaker.force_closed();
@@ -40,24 +40,24 @@ fn recover(subject: &Subject, complaints: &Complaints) {
                 subject.ledger.rejections.add();
                 if rejected.reason() != RejectReason::Open {
                     let name = breaker.name();
-                    return complaints.unless(false, || format!("{name}: a slot is lost: {rejected}"));
+                    return violations.unless(false, || format!("{name}: a slot is lost: {rejected}"));
                 }
                 std::thread::yield_now();
             }
         }
         if until.over() {
             let why = breaker.explain();
-            return complaints.unless(false, || format!("does not close: {why}"));
+            return violations.unless(false, || format!("does not close: {why}"));
         }
     }
 }
 
 /// Every number that is known twice.
-fn audit(subject: &Subject, complaints: &Complaints) {
+fn audit(subject: &Subject, violations: &Violations) {
     let (breaker, ledger, witness) = (&subject.breaker, &subject.ledger, &subject.witness);
     let (totals, told) = (breaker.snapshot().totals, witness.told());
     let same = |what: &str, breaker_says: u64, known: u64| {
-        complaints.unless(breaker_says == known, || {
+        violations.unless(breaker_says == known, || {
             format!("{}: {what}: {breaker_says} by the breaker, {known} in truth", breaker.name())
         });
     };
@@ -67,7 +67,7 @@ fn audit(subject: &Subject, complaints: &Complaints) {
     same("panics caught", totals.panics, ledger.panics.get());
     same("openings told", totals.trips, told.openings);
     same("would-trips told", totals.would_trip, told.would_trips);
-    complaints.unless(told.state == breaker.state(), || {
+    violations.unless(told.state == breaker.state(), || {
         format!("{}: {} was the last state told, {} is it", breaker.name(), told.state, breaker.state())
     });
     if subject.wants_calls {

@@ -3,10 +3,10 @@ use std::sync::{Arc, Mutex};
 
 use halfopen::{CircuitBreaker, OwnedPermit};
 
-use crate::complaints::Complaints;
 use crate::configs;
-use crate::dice::Dice;
 use crate::ledger::Ledger;
+use crate::rng::Rng;
+use crate::violations::Violations;
 use crate::witness::Witness;
 
 /// A breaker that is soaked, and everything that is known of it from outside.
@@ -31,9 +31,9 @@ const SUBJECTS: [(&str, bool, bool); 5] = [
 ];
 
 impl Subject {
-    pub(crate) fn all(seed: u64, complaints: &Arc<Complaints>) -> Vec<Subject> {
+    pub(crate) fn all(seed: u64, violations: &Arc<Violations>) -> Vec<Subject> {
         let subject = |(place, &(name, wants_calls, own_rule)): (usize, _)| {
-            Subject::new(name, wants_calls, own_rule, seed + place as u64, complaints)
+            Subject::new(name, wants_calls, own_rule, seed + place as u64, violations)
         };
         SUBJECTS.iter().enumerate().map(subject).collect()
     }
@@ -43,11 +43,11 @@ impl Subject {
         wants_calls: bool,
         own_rule: bool,
         seed: u64,
-        complaints: &Arc<Complaints>,
+        violations: &Arc<Violations>,
     ) -> Subject {
-        let (ledger, witness) = (Arc::new(Ledger::default()), Witness::new(wants_calls, complaints));
+        let (ledger, witness) = (Arc::new(Ledger::default()), Witness::new(wants_calls, violations));
         let mut builder = CircuitBreaker::builder(name)
-            .config(configs::any(&mut Dice::new(seed)))
+            .config(configs::any(&mut Rng::new(seed)))
             .seed(seed)
             .listener(Arc::clone(&witness));
         if own_rule {
@@ -69,8 +69,8 @@ impl Subject {
         }
     }
 
-    pub(crate) fn is_sick(&self, dice: &mut Dice) -> bool {
-        dice.below(100) < self.sickness.load(Ordering::Relaxed)
+    pub(crate) fn is_sick(&self, rng: &mut Rng) -> bool {
+        rng.below(100) < self.sickness.load(Ordering::Relaxed)
     }
 
     pub(crate) fn pool(&self) -> std::sync::MutexGuard<'_, Vec<OwnedPermit>> {

@@ -4,17 +4,17 @@ use std::time::Duration;
 use halfopen::{CircuitBreakerError, Event};
 use tokio::task::{JoinSet, yield_now};
 
-use crate::complaints::Complaints;
-use crate::dice::Dice;
 use crate::ledger::throw;
+use crate::rng::Rng;
 use crate::round::Until;
 use crate::subject::Subject;
 use crate::threads::wait_then;
+use crate::violations::Violations;
 
 const TASKS: u64 = 16;
 
 /// Calls from tasks until the round is over; returns when every task and all it spawned has ended.
-pub(crate) fn calls(subjects: &Arc<Vec<Subject>>, complaints: &Arc<Complaints>, seed: u64, until: Until) {
+pub(crate) fn calls(subjects: &Arc<Vec<Subject>>, violations: &Arc<Violations>, seed: u64, until: Until) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_time()
@@ -23,33 +23,33 @@ pub(crate) fn calls(subjects: &Arc<Vec<Subject>>, complaints: &Arc<Complaints>, 
     runtime.block_on(async {
         let mut tasks = JoinSet::new();
         for number in 0..TASKS {
-            let (subjects, complaints) = (Arc::clone(subjects), Arc::clone(complaints));
-            tasks.spawn(async move { call(&subjects, &complaints, seed + number, until).await });
+            let (subjects, violations) = (Arc::clone(subjects), Arc::clone(violations));
+            tasks.spawn(async move { call(&subjects, &violations, seed + number, until).await });
         }
         while let Some(ended) = tasks.join_next().await {
-            complaints.unless(ended.is_ok(), || format!("a task ended with {ended:?}"));
+            violations.unless(ended.is_ok(), || format!("a task ended with {ended:?}"));
         }
     });
 }
 
-async fn call(subjects: &Arc<Vec<Subject>>, complaints: &Complaints, seed: u64, until: Until) {
-    let mut dice = Dice::new(seed);
+async fn call(subjects: &Arc<Vec<Subject>>, violations: &Violations, seed: u64, until: Until) {
+    let mut rng = Rng::new(seed);
     while !until.over() {
         for _ in 0..16 {
-            let place = dice.below(subjects.len() as u64) as usize;
-            match dice.below(16) {
-                0 => in_a_task(subjects, place, true, &mut dice).await,
-                1 => in_a_task(subjects, place, false, &mut dice).await,
-                2 => timed_out(&subjects[place], &mut dice).await,
-                3 => listened_to(&subjects[place], complaints, &mut dice).await,
-                _ => plain(&subjects[place], &mut dice).await,
+            let place = rng.below(subjects.len() as u64) as usize;
+            match rng.below(16) {
+                0 => in_a_task(subjects, place, true, &mut rng).await,
+                1 => in_a_task(subjects, place, false, &mut rng).await,
+                2 => timed_out(&subjects[place], &mut rng).await,
+                3 => listened_to(&subjects[place], violations, &mut rng).await,
+                _ => plain(&subjects[place], &mut rng).await,
             }
         }
     }
 }
 
-async fn plain(subject: &Subject, dice: &mut Dice) {
-    let (sick, waits) = (subject.is_sick(dice), dice.below(3));
+async fn plain(subject: &Subject, rng: &mut Rng) {
+    let (sick, waits) = (subject.is_sick(rng), rng.below(3));
     let call = subject.breaker.call(|| {
         subject.ledger.permits.add();
         wait_then(waits, if sick { Err("sick") } else { Ok(()) })
@@ -60,8 +60,8 @@ async fn plain(subject: &Subject, dice: &mut Dice) {
 }
 
 /// A call in a task of its own that panics, or that is aborted.
-async fn in_a_task(subjects: &Arc<Vec<Subject>>, place: usize, panics: bool, dice: &mut Dice) {
-    let (subjects, waits) = (Arc::clone(subjects), dice.between(1, 6));
+async fn in_a_task(subjects: &Arc<Vec<Subject>>, place: usize, panics: bool, rng: &mut Rng) {
+    let (subjects, waits) = (Arc::clone(subjects), rng.between(1, 6));
     let task = tokio::spawn(async move {
         let subject = &subjects[place];
         let call = subject.breaker.call(|| async {
@@ -85,8 +85,8 @@ async fn in_a_task(subjects: &Arc<Vec<Subject>>, place: usize, panics: bool, dic
 }
 
 /// A call that its caller gives up.
-async fn timed_out(subject: &Subject, dice: &mut Dice) {
-    let limit = Duration::from_micros(dice.below(100));
+async fn timed_out(subject: &Subject, rng: &mut Rng) {
+    let limit = Duration::from_micros(rng.below(100));
     let call = subject.breaker.call(|| {
         subject.ledger.permits.add();
         wait_then(50, Ok::<(), ()>(()))
@@ -97,13 +97,13 @@ async fn timed_out(subject: &Subject, dice: &mut Dice) {
 }
 
 /// A receiver with room for few events: changes it hears come in order, whatever it misses.
-async fn listened_to(subject: &Subject, complaints: &Complaints, dice: &mut Dice) {
-    let mut events = subject.breaker.events_with_capacity(dice.between(1, 16) as usize);
+async fn listened_to(subject: &Subject, violations: &Violations, rng: &mut Rng) {
+    let mut events = subject.breaker.events_with_capacity(rng.between(1, 16) as usize);
     let mut last = 0;
-    for _ in 0..dice.below(32) {
+    for _ in 0..rng.below(32) {
         yield_now().await;
         let Some(Event::StateChanged(change)) = events.try_recv() else { continue };
-        complaints.unless(change.sequence > last, || {
+        violations.unless(change.sequence > last, || {
             format!("{}: change {} was received after {last}", change.name, change.sequence)
         });
         last = change.sequence;

@@ -7,63 +7,63 @@ use std::time::Duration;
 
 use halfopen::{CircuitBreakerError, Outcome, Permit, Subscription};
 
-use crate::complaints::Complaints;
-use crate::dice::Dice;
 use crate::ledger::throw;
+use crate::rng::Rng;
 use crate::round::Until;
 use crate::subject::Subject;
-use crate::{operator, rude};
+use crate::violations::Violations;
+use crate::{faults, operator};
 
 /// Calls from a plain thread until the round is over.
-pub(crate) fn calls(subjects: &[Subject], complaints: &Arc<Complaints>, seed: u64, until: Until) {
-    let mut dice = Dice::new(seed);
+pub(crate) fn calls(subjects: &[Subject], violations: &Arc<Violations>, seed: u64, until: Until) {
+    let mut rng = Rng::new(seed);
     let mut subscriptions = Vec::new();
     while !until.over() {
         for _ in 0..64 {
-            let subject = &subjects[dice.below(subjects.len() as u64) as usize];
+            let subject = &subjects[rng.below(subjects.len() as u64) as usize];
             subject.ledger.allow_entry();
-            one(subject, complaints, &mut dice, &mut subscriptions);
+            one(subject, violations, &mut rng, &mut subscriptions);
         }
     }
 }
 
 fn one(
     subject: &Subject,
-    complaints: &Arc<Complaints>,
-    dice: &mut Dice,
+    violations: &Arc<Violations>,
+    rng: &mut Rng,
     subscriptions: &mut Vec<Subscription>,
 ) {
-    match dice.below(200) {
-        0..90 => permit(subject, dice),
-        90..105 => blocking(subject, dice),
-        105..115 => panicking(subject, dice),
-        115..140 => polled(subject, dice),
-        140..150 => misjudged(subject, dice),
-        150..170 => handed_over(subject, dice),
+    match rng.below(200) {
+        0..90 => permit(subject, rng),
+        90..105 => blocking(subject, rng),
+        105..115 => panicking(subject, rng),
+        115..140 => polled(subject, rng),
+        140..150 => misjudged(subject, rng),
+        150..170 => handed_over(subject, rng),
         170..176 => announced(subject),
-        176..192 => looked_at(subject, complaints),
-        192..196 => operator::act(subject, dice),
+        176..192 => looked_at(subject, violations),
+        192..196 => operator::act(subject, rng),
         196..199 => {
-            if subscriptions.len() >= 3 || dice.one_in(2) {
+            if subscriptions.len() >= 3 || rng.one_in(2) {
                 subscriptions.pop();
             } else {
-                subscriptions.extend(rude::subscribe(subject, dice));
+                subscriptions.extend(faults::subscribe(subject, rng));
             }
         }
-        _ => operator::live_and_die(dice),
+        _ => operator::live_and_die(rng),
     }
 }
 
 /// A permit, ended in every way there is.
-fn permit(subject: &Subject, dice: &mut Dice) {
+fn permit(subject: &Subject, rng: &mut Rng) {
     let Some(permit) = subject.ledger.seen(subject.breaker.try_acquire()) else { return };
-    work(dice);
-    if subject.is_sick(dice) { permit.failure() } else { end_well(permit, dice) }
+    work(rng);
+    if subject.is_sick(rng) { permit.failure() } else { end_well(permit, rng) }
 }
 
-fn end_well(permit: Permit<'_>, dice: &mut Dice) {
-    let took = Duration::from_micros(dice.below(3_000));
-    match dice.below(24) {
+fn end_well(permit: Permit<'_>, rng: &mut Rng) {
+    let took = Duration::from_micros(rng.below(3_000));
+    match rng.below(24) {
         0 => drop(permit),
         1 => permit.ignore(),
         2 => permit.abandon(),
@@ -75,14 +75,14 @@ fn end_well(permit: Permit<'_>, dice: &mut Dice) {
     }
 }
 
-fn work(dice: &mut Dice) {
-    if dice.one_in(16) {
+fn work(rng: &mut Rng) {
+    if rng.one_in(16) {
         std::thread::yield_now();
     }
 }
 
-fn blocking(subject: &Subject, dice: &mut Dice) {
-    let sick = subject.is_sick(dice);
+fn blocking(subject: &Subject, rng: &mut Rng) {
+    let sick = subject.is_sick(rng);
     let result = subject.breaker.call_blocking(|| {
         subject.ledger.permits.add();
         if sick { Err("sick") } else { Ok(()) }
@@ -97,8 +97,8 @@ fn note_rejection<T, E>(subject: &Subject, result: &Result<T, CircuitBreakerErro
 }
 
 /// A panic in the protected call, or over a permit.
-fn panicking(subject: &Subject, dice: &mut Dice) {
-    let bare = dice.one_in(2);
+fn panicking(subject: &Subject, rng: &mut Rng) {
+    let bare = rng.one_in(2);
     let _ = catch_unwind(AssertUnwindSafe(|| {
         if bare {
             let _permit = subject.ledger.seen(subject.breaker.try_acquire());
@@ -113,8 +113,8 @@ fn panicking(subject: &Subject, dice: &mut Dice) {
 }
 
 /// A future that is polled to its end, or some times and then dropped.
-fn polled(subject: &Subject, dice: &mut Dice) {
-    let (sick, waits, polls) = (subject.is_sick(dice), dice.below(4), dice.below(6));
+fn polled(subject: &Subject, rng: &mut Rng) {
+    let (sick, waits, polls) = (subject.is_sick(rng), rng.below(4), rng.below(6));
     let call = subject.breaker.call(|| {
         subject.ledger.permits.add();
         wait_then(waits, if sick { Err("sick") } else { Ok(()) })
@@ -143,8 +143,8 @@ pub(crate) async fn wait_then<T>(mut waits: u64, result: T) -> T {
 }
 
 /// A classifier that panics, or that calls an error no failure.
-fn misjudged(subject: &Subject, dice: &mut Dice) {
-    let panics = dice.one_in(4);
+fn misjudged(subject: &Subject, rng: &mut Rng) {
+    let panics = rng.one_in(4);
     let call = subject.breaker.call_classified(
         || {
             subject.ledger.permits.add();
@@ -159,13 +159,13 @@ fn misjudged(subject: &Subject, dice: &mut Dice) {
 }
 
 /// A permit that another thread ends, maybe much later.
-fn handed_over(subject: &Subject, dice: &mut Dice) {
+fn handed_over(subject: &Subject, rng: &mut Rng) {
     const MOST: usize = 16;
-    if dice.one_in(2) {
+    if rng.one_in(2) {
         let taken = subject.pool().pop();
         match taken {
-            Some(permit) if subject.is_sick(dice) => permit.failure(),
-            Some(permit) if dice.one_in(4) => drop(permit),
+            Some(permit) if subject.is_sick(rng) => permit.failure(),
+            Some(permit) if rng.one_in(4) => drop(permit),
             Some(permit) => permit.success(),
             None => {}
         }
@@ -189,13 +189,13 @@ fn announced(subject: &Subject) {
     }
 }
 
-fn looked_at(subject: &Subject, complaints: &Arc<Complaints>) {
+fn looked_at(subject: &Subject, violations: &Arc<Violations>) {
     let snapshot = subject.breaker.snapshot();
     let counts = snapshot.counts;
-    complaints
+    violations
         .unless(counts.calls == counts.successes + counts.failures && counts.slow <= counts.calls, || {
             format!("{}: a snapshot that does not add up: {counts:?}", snapshot.name)
         });
     let explained = subject.breaker.explain();
-    complaints.unless(!explained.is_empty(), || format!("{}: nothing to explain", snapshot.name));
+    violations.unless(!explained.is_empty(), || format!("{}: nothing to explain", snapshot.name));
 }

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use halfopen::{CircuitBreaker, Ended, Event, Interest, Listener, State};
 
-use crate::complaints::Complaints;
 use crate::ledger::Count;
+use crate::violations::Violations;
 
 /// Hears a breaker from its birth on, and complains of whatever it is told twice, too late or never.
 pub(crate) struct Witness {
@@ -11,7 +11,7 @@ pub(crate) struct Witness {
     told: Mutex<Told>,
     pub(crate) rejections: Count,
     pub(crate) ended: [Count; 5],
-    complaints: Arc<Complaints>,
+    violations: Arc<Violations>,
 }
 
 /// What comes one at a time, in order.
@@ -26,13 +26,13 @@ pub(crate) struct Told {
 }
 
 impl Witness {
-    pub(crate) fn new(wants_calls: bool, complaints: &Arc<Complaints>) -> Arc<Witness> {
+    pub(crate) fn new(wants_calls: bool, violations: &Arc<Violations>) -> Arc<Witness> {
         Arc::new(Witness {
             wants_calls,
             told: Mutex::default(),
             rejections: Count::default(),
             ended: Default::default(),
-            complaints: Arc::clone(complaints),
+            violations: Arc::clone(violations),
         })
     }
 
@@ -42,9 +42,9 @@ impl Witness {
 
     fn in_line(&self, name: &str, sequence: u64, note: impl FnOnce(&mut Told)) {
         let Ok(mut told) = self.told.try_lock() else {
-            return self.complaints.unless(false, || format!("{name}: two changes were told at once"));
+            return self.violations.unless(false, || format!("{name}: two changes were told at once"));
         };
-        self.complaints.unless(sequence == told.sequence + 1, || {
+        self.violations.unless(sequence == told.sequence + 1, || {
             format!("{name}: change {sequence} was told after {}", told.sequence)
         });
         told.sequence = sequence;
@@ -57,10 +57,10 @@ impl Listener for Witness {
         let name = breaker.name();
         match event {
             Event::StateChanged(change) => self.in_line(name, change.sequence, |told| {
-                self.complaints.unless(change.from == told.state, || {
+                self.violations.unless(change.from == told.state, || {
                     format!("{name}: left {} though it was {}", change.from, told.state)
                 });
-                self.complaints
+                self.violations
                     .unless(change.counts.calls == change.counts.successes + change.counts.failures, || {
                         format!("{name}: counts that do not add up: {:?}", change.counts)
                     });

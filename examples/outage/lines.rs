@@ -2,7 +2,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::output::Output;
-use crate::paint::{self, Hue, Paint};
+use crate::render::{self, Hue, Palette};
 use crate::timeline::View;
 use crate::words;
 
@@ -11,18 +11,18 @@ const SECOND: Duration = Duration::from_secs(1);
 /// A line for each second, for outputs that cannot be drawn over.
 pub(crate) struct Lines {
     output: Output,
-    paint: Paint,
+    palette: Palette,
     /// The number of seconds that have a line.
     written: u64,
 }
 
 impl Lines {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output, paint: output.paint(), written: 0 }
+        Self { output, palette: output.palette(), written: 0 }
     }
 
-    pub(crate) fn paint(&self) -> Paint {
-        self.paint
+    pub(crate) fn palette(&self) -> Palette {
+        self.palette
     }
 
     pub(crate) fn say(&self, line: &str) -> io::Result<()> {
@@ -45,10 +45,10 @@ impl Lines {
     /// Dated at the end of the second, so that the lines are in order.
     fn line(&self, second: u64, view: &View<'_>) -> String {
         let from = Duration::from_secs(second);
-        let state = view.chronicle.state_in_second(second);
-        let breaker = self.paint.text(paint::of_state(state).1, &format!("{:9}", words::state(state)));
+        let state = view.log.state_in_second(second);
+        let breaker = self.palette.text(render::of_state(state).1, &format!("{:9}", words::state(state)));
         let server = view.script.health_at(from).map_or("", |health| health.name());
-        let server = self.paint.text(Hue::Bold, &format!("{server:10}"));
+        let server = self.palette.text(Hue::Bold, &format!("{server:10}"));
         let (bare, protected) = (view.bare.tick(second), view.protected.tick(second));
         format!(
             "{}  {server}  {breaker} {:9} {:7} {:11} {:7} {:9}",
@@ -67,6 +67,6 @@ impl Lines {
             "{:7}  {:10}  {:9} {:>9} {:>7} {:>11} {:>7} {:>9}",
             "script", "server", "breaker", "answered", "failed", "answered", "failed", "rejected"
         );
-        self.paint.text(Hue::Dim, &format!("{}\n{columns}", clients.trim_end()))
+        self.palette.text(Hue::Dim, &format!("{}\n{columns}", clients.trim_end()))
     }
 }

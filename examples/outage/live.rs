@@ -1,7 +1,7 @@
 use std::io;
 
 use crate::output::Output;
-use crate::paint::{self, Paint};
+use crate::render::{self, Palette};
 use crate::timeline::View;
 
 /// Below this the picture would scroll itself away.
@@ -13,7 +13,7 @@ const MOST_COLUMNS: usize = 120;
 /// A picture that is drawn over itself.
 pub(crate) struct Live {
     output: Output,
-    paint: Paint,
+    palette: Palette,
     /// How many lines the picture on the screen has.
     drawn: usize,
 }
@@ -23,15 +23,15 @@ impl Live {
     pub(crate) fn new(output: Output) -> Option<Self> {
         let (columns, rows) = output.size()?;
         let fits = rows >= LEAST_ROWS && columns >= LEAST_COLUMNS;
-        (output.is_terminal() && !paint::is_dumb() && fits).then(|| Self {
+        (output.is_terminal() && !render::is_dumb() && fits).then(|| Self {
             output,
-            paint: output.paint(),
+            palette: output.palette(),
             drawn: 0,
         })
     }
 
-    pub(crate) fn paint(&self) -> Paint {
-        self.paint
+    pub(crate) fn palette(&self) -> Palette {
+        self.palette
     }
 
     pub(crate) fn say(&self, line: &str) -> io::Result<()> {
@@ -42,7 +42,7 @@ impl Live {
     pub(crate) fn draw(&mut self, above: Option<&str>, view: &View<'_>) -> io::Result<()> {
         let columns = self.output.size().map_or(LEAST_COLUMNS, |(columns, _)| columns);
         // The last column stays free: some terminals wrap when it is filled.
-        let lines = view.lines(columns.min(MOST_COLUMNS) - 1, self.paint);
+        let lines = view.lines(columns.min(MOST_COLUMNS) - 1, self.palette);
         let mut text = self.erase();
         for line in above.into_iter().chain(lines.iter().map(String::as_str)) {
             text.push_str(line);

@@ -5,18 +5,18 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is what a demonstration is for")]
 
 mod answer;
-mod chronicle;
 mod clients;
 #[cfg(feature = "config")]
 mod documented;
-mod fate;
 mod ledger;
 mod lines;
 mod live;
 mod load;
+mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod options;
+mod outcome;
 mod output;
 mod over_hyper;
 #[cfg(feature = "reqwest")]
@@ -24,10 +24,10 @@ mod over_reqwest;
 #[cfg(feature = "tonic")]
 mod over_tonic;
 mod pace;
-mod paint;
 mod protection;
 mod random;
 mod recovery;
+mod render;
 mod report;
 mod request;
 mod retry;
@@ -81,7 +81,7 @@ fn show(options: &Options, report: &Report) -> Result<(), BoxError> {
     let text = if options.json {
         serde_json::to_string_pretty(report)? + "\n"
     } else {
-        table::text(report, Output::Stdout.paint())
+        table::text(report, Output::Stdout.palette())
     };
     Ok(Output::Stdout.write(&text)?)
 }

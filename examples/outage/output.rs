@@ -2,7 +2,7 @@ use std::io::{self, IsTerminal, Write};
 
 use terminal_size::{Height, Width, terminal_size_of};
 
-use crate::paint::Paint;
+use crate::render::Palette;
 
 /// One of the two streams that can be shown on.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,8 @@ impl Output {
         size.map(|(Width(columns), Height(rows))| (usize::from(columns), usize::from(rows)))
     }
 
-    pub(crate) fn paint(self) -> Paint {
-        Paint::new(self.is_terminal())
+    pub(crate) fn palette(self) -> Palette {
+        Palette::new(self.is_terminal())
     }
 
     /// Writes all of it at once: a picture in pieces would flicker.

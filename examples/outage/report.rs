@@ -3,9 +3,9 @@ use std::time::Duration;
 use halfopen::StateChange;
 use serde::Serialize;
 
-use crate::chronicle::Chronicle;
 use crate::clients::Library;
 use crate::ledger::{Account, Ledger};
+use crate::log::Log;
 use crate::protection::Transition;
 use crate::request::Sender;
 use crate::script::Script;
@@ -89,7 +89,7 @@ pub(crate) struct Findings<'a> {
     pub(crate) script: &'a Script,
     pub(crate) bare: &'a Ledger,
     pub(crate) protected: &'a Ledger,
-    pub(crate) chronicle: &'a Chronicle,
+    pub(crate) log: &'a Log,
     pub(crate) seen: Option<&'a Seen>,
     pub(crate) ran_for: Duration,
 }
@@ -143,7 +143,7 @@ impl Findings<'_> {
                 to: rounded(outage.to),
                 bare: chapter(&bare, index),
                 protected: chapter(&protected, index),
-                detected_after: self.chronicle.detection(&outage).map(rounded),
+                detected_after: self.log.detection(&outage).map(rounded),
                 bare_recovered_after: recovery(&bare, index, outage.to),
                 protected_recovered_after: recovery(&protected, index, outage.to),
                 name: outage.name,
@@ -152,7 +152,7 @@ impl Findings<'_> {
     }
 
     pub(crate) fn transitions(&self) -> Vec<TransitionReport> {
-        self.chronicle.transitions().iter().map(TransitionReport::of).collect()
+        self.log.transitions().iter().map(TransitionReport::of).collect()
     }
 }
 

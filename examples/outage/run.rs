@@ -9,12 +9,12 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tower::BoxError;
 
-use crate::chronicle::Chronicle;
 use crate::clients::{Client, Library, Making};
 #[cfg(feature = "config")]
 use crate::documented::documented;
 use crate::ledger::Ledger;
 use crate::load::{Arrivals, Load};
+use crate::log::Log;
 #[cfg(feature = "metrics")]
 use crate::metrics;
 use crate::options::Options;
@@ -39,7 +39,7 @@ struct Run {
     protected: Arc<Ledger>,
     breaker: CircuitBreaker,
     transitions: UnboundedReceiver<Transition>,
-    chronicle: Chronicle,
+    log: Log,
     tallest: u64,
 }
 
@@ -82,7 +82,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
         script: &run.script,
         bare: &run.bare,
         protected: &run.protected,
-        chronicle: &run.chronicle,
+        log: &run.log,
         seen,
         ran_for,
     };
@@ -112,7 +112,7 @@ impl Run {
             pace,
             script,
             transitions,
-            chronicle: Chronicle::default(),
+            log: Log::default(),
             tallest: u64::from(options.rate) * 3 / 2,
         }
     }
@@ -171,7 +171,7 @@ impl Run {
     }
 
     fn note(&mut self, transition: &Transition, screen: &mut Screen) -> io::Result<()> {
-        self.chronicle.add(transition.clone());
+        self.log.add(transition.clone());
         screen.transition(transition, &self.view())
     }
 
@@ -181,7 +181,7 @@ impl Run {
             script: &self.script,
             bare: &self.bare,
             protected: &self.protected,
-            chronicle: &self.chronicle,
+            log: &self.log,
             breaker: &self.breaker,
             tallest: self.tallest,
         }

@@ -3,8 +3,8 @@ use std::io;
 use crate::lines::Lines;
 use crate::live::Live;
 use crate::output::Output;
-use crate::paint::{self, Paint};
 use crate::protection::Transition;
+use crate::render::{self, Palette};
 use crate::timeline::View;
 use crate::words;
 
@@ -43,10 +43,10 @@ impl Screen {
 
     pub(crate) fn transition(&mut self, transition: &Transition, view: &View<'_>) -> io::Result<()> {
         match self {
-            Self::Live(live) => live.draw(Some(&line_of(transition, live.paint())), view),
+            Self::Live(live) => live.draw(Some(&line_of(transition, live.palette())), view),
             Self::Lines(lines) => {
                 lines.draw(view)?;
-                lines.say(&line_of(transition, lines.paint()))
+                lines.say(&line_of(transition, lines.palette()))
             }
             Self::Silent => Ok(()),
         }
@@ -61,7 +61,7 @@ impl Screen {
     }
 }
 
-fn line_of(transition: &Transition, paint: Paint) -> String {
+fn line_of(transition: &Transition, palette: Palette) -> String {
     let text = format!("{}  {}", words::moment(transition.at), words::transition(transition));
-    paint.text(paint::of_state(transition.change.to).1, &text)
+    palette.text(render::of_state(transition.change.to).1, &text)
 }

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_demonstration_takes_sixty_seconds_and_starts_and_ends_healthy() {
+    fn the_demonstration_takes_sixty_seconds() {
         let script = Script::of_the_demonstration();
 
         assert_eq!(script.length(), 60 * SECOND);

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use crate::fate::Fate;
+use crate::outcome::Outcome;
 use crate::pace::Pace;
 use crate::random::Dice;
 use crate::request::{self, Sender};
@@ -124,14 +124,14 @@ impl Ward {
         // Failures look as if a proxy had answered, which a gRPC client must understand as well.
         let is_grpc = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");
         let mut dice = Dice::of_attempt(self.seed, request::number(headers), request::attempt(headers));
-        let (status, retry_after) = match Fate::of(scene, now, &mut dice) {
-            Fate::Work { takes } => (self.work(request::sender(headers), takes).await, None),
-            Fate::Answer { after, status, retry_after } => {
+        let (status, retry_after) = match Outcome::of(scene, now, &mut dice) {
+            Outcome::Work { takes } => (self.work(request::sender(headers), takes).await, None),
+            Outcome::Answer { after, status, retry_after } => {
                 sleep(self.pace.real(after)).await;
                 (status, retry_after)
             }
-            Fate::Reset => return Err(Died),
-            Fate::Silence => match std::future::pending::<Infallible>().await {},
+            Outcome::Reset => return Err(Died),
+            Outcome::Silence => match std::future::pending::<Infallible>().await {},
         };
         let mut response = Response::new(Full::from("ok\n"));
         *response.status_mut() = status;

@@ -1,4 +1,4 @@
-use crate::paint::{Hue, Paint};
+use crate::render::{Hue, Palette};
 use crate::report::{ChapterReport, ClientReport, OutageReport, Report};
 
 const LABEL: usize = 38;
@@ -11,9 +11,9 @@ const OUTAGE_FIGURES: [usize; 5] = [12, 12, 10, 10, 13];
 /// The two clients side by side, each outage, and the meaning of the figures.
 ///
 /// At most 23 lines of at most 79 characters, so that a terminal of 80 x 24 shows all of it.
-pub(crate) fn text(report: &Report, paint: Paint) -> String {
+pub(crate) fn text(report: &Report, palette: Palette) -> String {
     let head = format!("{:LABEL$}{:>FIGURE$}{:>FIGURE$}", title(report), "bare", "protected");
-    let mut lines = vec![paint.text(Hue::Bold, &head)];
+    let mut lines = vec![palette.text(Hue::Bold, &head)];
     lines.extend(
         rows(report)
             .iter()
@@ -21,10 +21,10 @@ pub(crate) fn text(report: &Report, paint: Paint) -> String {
     );
     if !report.outages.is_empty() {
         lines.push(String::new());
-        lines.extend(outages(report, paint));
+        lines.extend(outages(report, palette));
     }
-    lines.extend([String::new(), paint.text(Hue::Bold, &in_short(report))]);
-    lines.extend(meanings(report).iter().map(|line| paint.text(Hue::Dim, line)));
+    lines.extend([String::new(), palette.text(Hue::Bold, &in_short(report))]);
+    lines.extend(meanings(report).iter().map(|line| palette.text(Hue::Dim, line)));
     lines.join("\n") + "\n"
 }
 
@@ -72,14 +72,14 @@ fn rows(report: &Report) -> Vec<(String, String, String)> {
     rows
 }
 
-fn outages(report: &Report, paint: Paint) -> Vec<String> {
+fn outages(report: &Report, palette: Palette) -> Vec<String> {
     let not_yet = if report.interrupted { "not yet" } else { "never" };
     let over = format!(
         "{:OUTAGE$} {:>25} {:>21} {:>13}",
         "outage, and", "answered", "recovered after", "the breaker"
     );
     let under = ["bare", "protected", "bare", "protected", "opened after"].map(str::to_owned);
-    let heads = [over, line("time after it", &under)].map(|head| paint.text(Hue::Bold, &head));
+    let heads = [over, line("time after it", &under)].map(|head| palette.text(Hue::Bold, &head));
     let row = |outage: &OutageReport| {
         line(
             &outage.name,
@@ -170,7 +170,7 @@ mod tests {
             transitions: Vec::new(),
         };
 
-        let text = text(&report, Paint::new(false));
+        let text = text(&report, Palette::new(false));
         let widest = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         assert!(text.lines().count() <= 23, "{} lines:\n{text}", text.lines().count());
         assert!(widest <= 79, "{widest} columns:\n{text}");

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use halfopen::{CircuitBreaker, State};
 
-use crate::chronicle::Chronicle;
 use crate::ledger::{Ledger, Tick};
+use crate::log::Log;
 use crate::pace::Pace;
-use crate::paint::{self, Cell, Hue, Paint};
+use crate::render::{self, Cell, Hue, Palette};
 use crate::script::{Health, Script};
 use crate::words;
 
@@ -19,7 +19,7 @@ pub(crate) struct View<'a> {
     pub(crate) script: &'a Script,
     pub(crate) bare: &'a Ledger,
     pub(crate) protected: &'a Ledger,
-    pub(crate) chronicle: &'a Chronicle,
+    pub(crate) log: &'a Log,
     pub(crate) breaker: &'a CircuitBreaker,
     /// The tallest bar stands for this many requests in a second.
     pub(crate) tallest: u64,
@@ -28,7 +28,7 @@ pub(crate) struct View<'a> {
 /// The seconds that fit on the screen, and how to draw them.
 struct Strip<'a> {
     view: &'a View<'a>,
-    paint: Paint,
+    palette: Palette,
     first: usize,
     columns: usize,
     now: Duration,
@@ -36,13 +36,13 @@ struct Strip<'a> {
 
 impl View<'_> {
     /// The whole picture, line by line, none longer than `width`.
-    pub(crate) fn lines(&self, width: usize, paint: Paint) -> Vec<String> {
+    pub(crate) fn lines(&self, width: usize, palette: Palette) -> Vec<String> {
         let now = self.pace.now().min(self.script.length());
         let second = as_index(now);
         let most = as_index(self.script.length()).max(1);
         let columns = width.saturating_sub(NAME + SUM).clamp(1, most);
         let first = (second + 1).min(most).saturating_sub(columns);
-        Strip { view: self, paint, first, columns, now }.lines(width)
+        Strip { view: self, palette, first, columns, now }.lines(width)
     }
 
     /// What the breaker does now.
@@ -87,7 +87,7 @@ impl Strip<'_> {
             words::moment(self.view.script.length()),
             self.view.breaker_now()
         );
-        self.paint.text(Hue::Bold, &cut(&text, width))
+        self.palette.text(Hue::Bold, &cut(&text, width))
     }
 
     /// A number at every tenth second that has room for it.
@@ -101,25 +101,23 @@ impl Strip<'_> {
             }
         }
         let marks: String = marks.into_iter().collect();
-        self.paint.text(Hue::Dim, format!("{:NAME$}{marks}", "").trim_end())
+        self.palette.text(Hue::Dim, format!("{:NAME$}{marks}", "").trim_end())
     }
 
     fn server(&self) -> Vec<Cell> {
         let middle = |second: usize| Duration::from_secs(second as u64) + Duration::from_millis(500);
         self.seconds()
             .filter_map(|second| self.view.script.health_at(middle(second)))
-            .map(paint::of_health)
+            .map(render::of_health)
             .collect()
     }
 
     fn breaker(&self) -> Vec<Cell> {
-        self.seconds()
-            .map(|second| paint::of_state(self.view.chronicle.state_in_second(second as u64)))
-            .collect()
+        self.seconds().map(|second| render::of_state(self.view.log.state_in_second(second as u64))).collect()
     }
 
     fn band(&self, name: &str, cells: &[Cell]) -> String {
-        format!("{name:NAME$}{}", self.paint.band(cells))
+        format!("{name:NAME$}{}", self.palette.band(cells))
     }
 
     fn bars(&self, name: &str, hue: Hue, ticks: &[Tick], count: impl Fn(&Tick) -> u64) -> String {
@@ -129,7 +127,7 @@ impl Strip<'_> {
             .collect();
         let gap = " ".repeat(self.columns - bars.chars().count());
         let sum: u64 = ticks.iter().map(&count).sum();
-        format!("  {name:width$}{}{gap}{sum:>SUM$}", self.paint.text(hue, &bars), width = NAME - 2)
+        format!("  {name:width$}{}{gap}{sum:>SUM$}", self.palette.text(hue, &bars), width = NAME - 2)
     }
 
     /// The seconds to draw: from the first that fits to the current one.
@@ -149,13 +147,13 @@ impl Strip<'_> {
             Health::Slowed,
         ];
         let states = [State::Closed, State::Open, State::HalfOpen];
-        let line = |signs: Vec<String>| self.paint.text(Hue::Dim, &cut(&signs.join("  "), width));
+        let line = |signs: Vec<String>| self.palette.text(Hue::Dim, &cut(&signs.join("  "), width));
         let sign = |cell: Cell, name: &str| format!("{} {name}", cell.0);
         let mut lines = Vec::new();
         if self.is_scripted() {
-            lines.push(line(healths.map(|health| sign(paint::of_health(health), health.name())).to_vec()));
+            lines.push(line(healths.map(|health| sign(render::of_health(health), health.name())).to_vec()));
         }
-        lines.push(line(states.map(|state| sign(paint::of_state(state), words::state(state))).to_vec()));
+        lines.push(line(states.map(|state| sign(render::of_state(state), words::state(state))).to_vec()));
         lines
     }
 

@@ -84,7 +84,7 @@ fn a_document_disables_and_enables_but_lifts_no_override() {
 }
 
 #[test]
-fn an_operator_who_disables_what_the_document_has_disabled_has_the_last_word() {
+fn an_operators_disable_outlasts_the_documents() {
     let live = live();
     let breaker = live.registry().get("kept").unwrap();
     let enabled = |on: bool| format!("breakers: {{ kept: {{ enabled: {on} }} }}");
@@ -101,7 +101,7 @@ fn an_operator_who_disables_what_the_document_has_disabled_has_the_last_word() {
 }
 
 #[test]
-fn a_breaker_that_an_operator_closed_is_disabled_only_by_a_document_that_says_so_anew() {
+fn a_new_setting_disables_what_an_operator_closed() {
     let live = live();
     let breaker = live.registry().get("kept").unwrap();
     let document = |duration: u32| {
@@ -114,7 +114,7 @@ fn a_breaker_that_an_operator_closed_is_disabled_only_by_a_document_that_says_so
 }
 
 #[test]
-fn a_beginning_that_is_disabled_is_so_for_breakers_that_come_later() {
+fn a_disabled_prefix_applies_to_later_breakers() {
     let live = live();
     let registry = live.registry();
     let document = |on: bool| format!("breakers: {{ db-*: {{ enabled: {on} }}, db-main: {{}} }}");

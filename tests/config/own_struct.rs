@@ -113,7 +113,7 @@ fn a_flattened_configuration_lies_among_the_users_own_keys() {
 }
 
 #[test]
-fn an_invalid_value_is_told_with_its_field_and_range_in_each_format() {
+fn an_invalid_value_names_its_field_and_range() {
     let wrong = [
         ("half_open: { max_calls: 0 }", "half_open = { max_calls = 0 }", "`half_open.max_calls` is 0"),
         ("window: { last_calls: 0 }", "window = { last_calls = 0 }", "`window.last_calls` is 0, must be"),

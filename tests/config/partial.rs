@@ -47,7 +47,7 @@ fn a_name_that_only_a_beginning_fits_keeps_what_is_said_of_that() {
 }
 
 #[test]
-fn a_longer_beginning_of_the_program_keeps_what_the_shorter_one_says() {
+fn a_longer_prefix_keeps_what_the_shorter_one_sets() {
     let loaded = loader().set("db-orders-*", wait(1)).set("db-*", wait(2)).load().unwrap();
     assert_eq!(loaded.settings("db-orders-eu").config().open_duration(), Duration::from_secs(1));
     assert_eq!(written(&loaded, "db-orders-eu"), (Some("database".into()), vec!["sql".into()]));

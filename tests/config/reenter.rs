@@ -55,7 +55,7 @@ fn a_listener_may_look_everything_up() {
 }
 
 #[test]
-fn a_listener_may_bring_the_next_document_and_it_is_the_last_word() {
+fn a_document_applied_by_a_listener_is_the_last() {
     let (wait, changes) = in_time(|| {
         let live = live();
         let changes = live.changes();
@@ -80,7 +80,7 @@ fn a_listener_that_panics_hinders_nothing() {
 }
 
 #[test]
-fn many_who_apply_at_once_leave_the_registry_at_what_was_accepted_last() {
+fn concurrent_applies_end_with_the_last_accepted() {
     let live = live();
     let changes = live.changes();
     thread::scope(|scope| {

@@ -136,7 +136,7 @@ fn a_nudge_makes_the_next_look_due() {
 }
 
 #[test]
-fn nudges_of_a_busy_directory_make_no_more_than_one_look_a_quiet_time() {
+fn events_of_a_busy_directory_are_debounced() {
     let mut world = World::with("a: 1");
     world.look_after(FileWatch::INTERVAL);
     let looked = world.now;
@@ -202,7 +202,7 @@ fn a_file_that_may_not_be_read_for_a_while_is_read_again() {
 }
 
 #[test]
-fn a_directory_that_is_deleted_and_made_anew_is_looked_into_again() {
+fn a_recreated_directory_is_watched_again() {
     let mut world = World::with("a: 1");
     fs::remove_dir_all(world.directory.path()).unwrap();
     assert_eq!(world.after_minutes(2), ["NotFound"]);

@@ -44,7 +44,7 @@ fn a_recorder_that_comes_late_gets_every_call_from_then_on() {
 }
 
 #[test]
-fn published_before_there_was_a_recorder_durations_begin_with_the_next_publishing() {
+fn without_a_recorder_durations_begin_later() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);
     let breaker = registry.get_or_create("api");

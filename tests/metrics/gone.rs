@@ -32,7 +32,7 @@ fn the_series_of_an_evicted_breaker_go_away_and_the_others_stay() {
 }
 
 #[test]
-fn a_breaker_that_nobody_uses_keeps_its_series_as_long_as_it_exists() {
+fn an_unused_breaker_keeps_its_series() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::new(&registry);
     let exporter = Exporter::that_forgets();

@@ -193,7 +193,7 @@ fn two_registries_share_a_recorder_if_they_share_no_names() {
 }
 
 #[test]
-fn while_calls_are_made_no_counter_falls_and_in_the_end_all_are_there() {
+fn no_counter_decreases_during_calls() {
     const CALLS: u32 = 20_000;
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::new(&registry);

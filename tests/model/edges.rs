@@ -19,7 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 // ---- S8: thresholds are exact -------------------------------------------------------------------
 
 #[test]
-fn k_of_n_calls_reach_the_threshold_k_over_n_and_one_less_does_not() {
+fn k_of_n_calls_reach_the_threshold_k_over_n() {
     for n in 1..=60_u32 {
         for k in 1..=n {
             let threshold = f64::from(k) / f64::from(n);
@@ -117,7 +117,7 @@ fn the_shortest_window_still_forgets() {
 }
 
 #[test]
-fn a_time_window_forgets_after_its_duration_and_not_a_bucket_before() {
+fn a_time_window_forgets_after_its_duration() {
     for (duration, buckets) in [(1_000_000_007, 10), (1_000, 7), (10, 3), (999_999_937, 1_000)] {
         let window = Window::last(Duration::from_nanos(duration)).buckets(buckets);
         let (breaker, clock) = build(no_wait().no_trip_rules().window(window));
@@ -144,7 +144,7 @@ fn a_long_idle_time_is_crossed_at_once() {
 // ---- S20, S24: jitter ---------------------------------------------------------------------------
 
 #[test]
-fn jitter_stays_within_its_fraction_and_below_the_maximum_and_spreads() {
+fn jitter_stays_within_its_fraction_and_the_maximum() {
     let max = Duration::from_millis(1_100);
     let mut waits = Vec::new();
     for seed in 0..200 {
@@ -189,7 +189,7 @@ fn the_next_wait_that_is_shown_is_the_one_that_comes() {
 }
 
 #[test]
-fn every_reader_computes_the_same_deadline_for_a_probe_that_does_not_report() {
+fn all_readers_compute_the_same_probe_deadline() {
     for seed in 0..50 {
         let (breaker, clock) = jittered(seed, 60 * SECOND);
         breaker.trip();

@@ -6,7 +6,7 @@ use crate::reference::{Abandoned, Finish, Growth, HalfOpen, Rule, Settings, Verd
 const MS: u64 = 1_000_000;
 
 #[test]
-fn a_reopening_that_is_due_keeps_its_wait_under_a_new_configuration() {
+fn a_due_reopening_keeps_its_wait_when_reconfigured() {
     let longer = Settings { open_duration: 50 * MS, ..plain() };
     play(
         &plain(),
@@ -40,7 +40,7 @@ fn an_outcome_makes_both_transitions_that_are_due() {
 }
 
 #[test]
-fn a_breaker_that_flaps_through_closed_goes_on_climbing_and_forgets_in_time() {
+fn flapping_through_closed_keeps_the_backoff_growing() {
     let climbing = Settings {
         growth: Growth::Exponential(2.0),
         longest: Some(1_000 * MS),
@@ -81,7 +81,7 @@ fn a_tumbling_interval_restarts_the_runs_though_nobody_writes() {
 }
 
 #[test]
-fn a_run_that_a_tumbling_interval_has_ended_does_not_come_back_with_another_window() {
+fn a_run_ended_by_an_interval_does_not_come_back() {
     let tumbling =
         Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
     for window in [Window::LastCalls(10), Window::Last { bucket: MS, buckets: 3 }, Window::Tumbling(2 * MS)] {
@@ -114,7 +114,7 @@ fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
 }
 
 #[test]
-fn a_rule_that_comes_with_new_settings_is_asked_about_the_samples_before_it() {
+fn a_new_rule_is_evaluated_on_earlier_samples() {
     let rate = Rule::FailureRate { threshold: 0.5, minimum: Some(20) };
     let slow = Rule::SlowRate { threshold: 0.5, slow_after: MS, minimum: Some(20) };
     for window in [
@@ -158,7 +158,7 @@ fn a_window_does_not_go_back_with_the_clock() {
 }
 
 #[test]
-fn a_new_half_open_policy_does_not_strand_the_visit_that_is_going_on() {
+fn a_new_half_open_policy_strands_no_current_visit() {
     let patient = Settings { half_open: visit(3, 3, 0), ..plain() };
     let strict = Settings { half_open: visit(1, 2, 0), ..plain() };
     play(
@@ -194,7 +194,7 @@ fn metrics_only_tells_a_rule_once_until_none_holds() {
 }
 
 #[test]
-fn a_configuration_disables_and_enables_but_never_over_an_operators_word() {
+fn a_configuration_does_not_override_an_operator() {
     let (off, on) = (Step::SetEnabled(false), Step::SetEnabled(true));
     let call = || Step::Calls(1, Finish::Failure);
     play(&plain(), &[on.clone(), call(), off.clone(), off.clone(), call(), on.clone(), call(), on.clone()]);

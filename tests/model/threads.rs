@@ -59,7 +59,7 @@ fn no_outcome_is_lost_or_doubled() {
 }
 
 #[test]
-fn a_count_window_holds_its_size_and_forgets_all_that_has_slid_out() {
+fn a_count_window_forgets_what_has_slid_out() {
     for size in [1, 7, 8, 9, 64, 100] {
         let (breaker, _clock) = breaker(Window::last_calls(size));
         in_threads(|number| {
@@ -86,7 +86,7 @@ fn a_count_window_holds_its_size_and_forgets_all_that_has_slid_out() {
 }
 
 #[test]
-fn what_is_read_while_threads_record_is_never_worse_than_what_happened() {
+fn counts_read_during_recording_exceed_no_real_ones() {
     for window in windows_that_keep_all() {
         let (breaker, _clock) = breaker(window.clone());
         let done = AtomicBool::new(false);
@@ -115,7 +115,7 @@ fn what_is_read_while_threads_record_is_never_worse_than_what_happened() {
 }
 
 #[test]
-fn a_rule_never_fires_on_counts_that_threads_only_seemed_to_show() {
+fn a_rule_never_fires_on_counts_that_never_were() {
     // Every failure follows a success of its own thread: the rate is never above one half.
     for window in windows_that_keep_all() {
         let (breaker, _clock) = tripping(window.clone(), Trip::failure_rate(0.500_000_1).minimum_calls(1));
@@ -237,7 +237,7 @@ fn a_trip_under_threads_needs_no_more_failures_than_its_rule() {
 }
 
 #[test]
-fn the_outcome_that_reaches_the_minimum_trips_whichever_thread_brings_it() {
+fn the_outcome_that_reaches_the_minimum_trips() {
     let rate = Trip::failure_rate(0.5).minimum_calls(20);
     for window in [
         Window::last_calls(20),

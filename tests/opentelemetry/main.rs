@@ -132,7 +132,7 @@ fn durations_are_recorded_for_those_who_ask_until_they_stop() {
 }
 
 #[test]
-fn a_registry_is_reported_once_a_meter_however_often_it_is_observed() {
+fn a_registry_observed_twice_is_reported_once() {
     let (registry, _hands) = registry();
     let collector = Collector::new(&registry, Temporality::Cumulative);
     collector.observe(&registry);

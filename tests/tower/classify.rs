@@ -101,7 +101,7 @@ fn every_err_is_a_failure() {
 }
 
 #[test]
-fn a_rejection_by_another_breaker_is_ignored_however_it_is_wrapped() {
+fn a_wrapped_rejection_of_another_breaker_is_ignored() {
     let boxed: [fn() -> BoxError; 5] = [
         || Box::new(rejected()),
         || Box::new(Wrapped(rejected())),
@@ -205,7 +205,7 @@ impl Classify<(), u64> for Busy {
 }
 
 #[test]
-fn a_hint_that_comes_with_the_failure_that_opens_lengthens_the_wait() {
+fn a_hint_of_the_opening_failure_extends_the_wait() {
     let world = World::with(|config| config.backoff(Backoff::none()).hint_max(Duration::from_secs(60)));
     let layer = CircuitBreakerLayer::new(world.breaker.clone()).classify(Busy).typed_errors();
     let mut service = layer.layer(Fails(|| 30_u64));
@@ -244,7 +244,7 @@ fn a_panic_in_a_classifier_is_counted_and_the_result_goes_out() {
 
 /// The default classifier walks the error's sources, and those are user code.
 #[test]
-fn an_error_that_panics_when_it_is_looked_into_is_a_failure_and_goes_out() {
+fn an_error_whose_source_panics_is_a_failure() {
     #[derive(Debug)]
     struct Touchy;
     impl fmt::Display for Touchy {

@@ -9,7 +9,7 @@ use crate::world::{PROBE_TIMEOUT, WAIT, World, call, finish, poll, poll_ready};
 
 holds!([
     an_operator_who_admits_all_between_ready_and_call_is_obeyed,
-    a_call_without_ready_is_rejected_while_open_and_reaches_nobody,
+    a_call_without_ready_is_rejected_while_open,
     an_answer_goes_out_whatever_becomes_of_the_breaker,
     a_call_of_before_the_trip_decides_no_half_open_visit,
     a_probe_of_an_earlier_visit_decides_nothing_and_frees_no_slot,
@@ -46,7 +46,7 @@ fn an_operator_who_admits_all_between_ready_and_call_is_obeyed<M: Mode>() {
     }
 }
 
-fn a_call_without_ready_is_rejected_while_open_and_reaches_nobody<M: Mode>() {
+fn a_call_without_ready_is_rejected_while_open<M: Mode>() {
     let world = World::new();
     world.breaker.trip();
 

@@ -82,7 +82,7 @@ fn an_idle_rejected_clone_blocks_no_healthy_key() {
 }
 
 #[test]
-fn a_ready_clone_of_an_open_breaker_holds_nothing_once_it_is_polled() {
+fn a_polled_clone_of_an_open_breaker_holds_nothing() {
     let world = World::new();
     let mut clone = CircuitBreakerLayer::new(world.breaker.clone()).layer(world.journal.service()).clone();
     assert!(poll_ready(&mut clone).is_ready());
@@ -95,7 +95,7 @@ fn a_ready_clone_of_an_open_breaker_holds_nothing_once_it_is_polled() {
 }
 
 #[test]
-fn a_rejecting_service_stays_ready_though_the_inner_one_is_stuck() {
+fn a_rejecting_service_stays_ready() {
     let world = World::new();
     world.breaker.trip();
     let mut service = CircuitBreakerLayer::new(world.breaker.clone()).layer(world.journal.service());

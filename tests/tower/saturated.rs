@@ -73,7 +73,7 @@ async fn a_success_that_is_not_yet_a_verdict_wakes() {
 
 // A probe that never reports opens the breaker at that instant, and nobody tells until somebody asks.
 #[tokio::test(start_paused = true)]
-async fn the_earliest_probe_timeout_wakes_and_so_does_the_wait_that_follows_it() {
+async fn the_earliest_probe_timeout_wakes() {
     let (world, probe, mut waiter) = saturated();
 
     pass(&world, PROBE_TIMEOUT - ALMOST).await;
@@ -103,7 +103,7 @@ async fn an_operator_who_admits_all_wakes_who_waits_for_a_probes_slot() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_who_rejects_all_is_waited_for_though_the_probe_comes_home() {
+async fn a_forced_open_breaker_is_waited_for() {
     let (world, probe, mut waiter) = saturated();
 
     world.breaker.force_open();

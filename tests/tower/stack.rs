@@ -66,7 +66,7 @@ async fn a_dead_buffer_inside_opens_the_breaker() {
 
 // The permit of a ConcurrencyLimit inside is a reservation: a rejecting clone must not sit on it.
 #[test]
-fn a_rejecting_clone_starves_no_other_of_a_concurrency_limit_inside() {
+fn a_rejecting_clone_starves_no_inner_limit() {
     let world = World::new();
     let shared_limit = GlobalConcurrencyLimitLayer::new(1);
     let guarded =
@@ -82,7 +82,7 @@ fn a_rejecting_clone_starves_no_other_of_a_concurrency_limit_inside() {
 }
 
 #[test]
-fn a_full_concurrency_limit_inside_is_waited_for_while_closed_and_not_while_open() {
+fn a_full_inner_limit_is_waited_for_while_closed() {
     let world = World::new();
     let limited = GlobalConcurrencyLimitLayer::new(1).layer(world.journal.service());
     let mut stack = CircuitBreakerLayer::new(world.breaker.clone()).layer(limited);

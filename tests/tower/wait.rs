@@ -22,7 +22,7 @@ fn open() -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_breaker_is_waited_for_and_the_inner_service_left_alone() {
+async fn waiting_does_not_poll_the_inner_service() {
     let world = open();
     let mut waiter = Waiter::on(&world);
 
@@ -181,7 +181,7 @@ async fn new_numbers_do_not_shorten_the_wait_that_is_going_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_ready_services_one_gets_the_probe_and_the_others_are_rejected() {
+async fn one_of_several_ready_services_gets_the_probe() {
     let world = World::probing();
     let (mut first, mut second) = (Waiter::on(&world), Waiter::on(&world));
     assert!(first.is_ready());

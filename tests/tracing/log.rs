@@ -11,7 +11,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 /// Each opening was looked for in subscribers only, and so not told.
 #[test]
-fn a_program_without_a_subscriber_hears_of_openings_through_its_logger() {
+fn openings_reach_a_logger_without_a_subscriber() {
     log::set_logger(&Heard).unwrap();
     log::set_max_level(LevelFilter::Trace);
     let breaker = CircuitBreaker::builder("payments").listener(TracingListener::new()).build();

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_details_of_a_status_that_are_decoded_already_count_as_well() {
+    fn decoded_details_of_a_status_are_read_too() {
         // { details: [Any { "type.googleapis.com/google.rpc.RetryInfo", RetryInfo { 5 s } }] }
         let details = b"\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x05";
         assert_eq!(retry_hint(&HeaderMap::new(), details), Some(Duration::from_secs(5)));

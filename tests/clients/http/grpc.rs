@@ -91,7 +91,7 @@ async fn a_reset_before_the_head_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_status_that_cannot_be_read_is_a_failure_and_bad_details_break_nothing() {
+async fn an_unreadable_status_is_a_failure() {
     let server = Server::start().await;
     assert_eq!(outcome(&server, "/unary/abc").await, "failure");
     assert_eq!(outcome(&server, "/bad-details").await, "success");
@@ -110,7 +110,7 @@ async fn a_pushback_in_the_trailers_sets_the_wait() {
 }
 
 #[tokio::test]
-async fn a_stream_settles_its_probe_at_the_first_message_and_its_end_counts_apart() {
+async fn a_stream_settles_its_probe_at_the_first_message() {
     let server = Server::start().await;
     let client = Protected::http2();
     client.about_to_probe();

@@ -54,7 +54,7 @@ async fn a_failing_status_counts_at_its_head() {
 }
 
 #[tokio::test]
-async fn a_sick_server_opens_the_breaker_for_as_long_as_it_asks_and_a_probe_closes_it() {
+async fn a_sick_server_opens_the_breaker_until_a_probe() {
     let server = Server::start().await;
     let client = Protected::http1();
     for _ in 0..3 {
@@ -71,7 +71,7 @@ async fn a_sick_server_opens_the_breaker_for_as_long_as_it_asks_and_a_probe_clos
 }
 
 #[tokio::test]
-async fn a_direct_call_by_the_same_rules_is_judged_at_the_head_and_takes_the_hint() {
+async fn a_direct_call_is_classified_at_the_head() {
     let server = Server::start().await;
     let Protected { client, breaker, .. } = Protected::http1();
     for _ in 0..3 {
@@ -132,7 +132,7 @@ async fn a_breaker_in_the_connector_is_no_fault_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_body_nobody_wants_is_a_success_and_one_waited_for_in_vain_is_abandoned() {
+async fn an_unread_body_is_a_success_a_hanging_one_is_not() {
     let server = Server::start().await;
     let client = Protected::http1();
     drop(client.send(RULES, get(&server, "/stalled")).await.unwrap());

@@ -24,7 +24,7 @@ static ALLOCATOR: alloc::Watched = alloc::Watched;
 const CALLS: u64 = 100;
 
 #[test]
-fn a_permitted_request_allocates_nothing_beyond_an_empty_middleware_and_per_host_one_name() {
+fn a_permitted_request_allocates_nothing_but_its_key() {
     let empty = allocations(|| Empty);
     let one = CircuitBreaker::builder("peer").build();
     assert_eq!(allocations(|| CircuitBreakerMiddleware::new(one.clone())), empty);

@@ -32,7 +32,7 @@ async fn by_default_the_verdict_falls_at_the_head() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_a_failure_and_its_error_is_what_it_was() {
+async fn a_truncated_body_is_a_failure_with_its_own_error() {
     let server = Server::start().await;
     let bare = stack().build().get(url(&server, "/cut")).send().await.unwrap();
     let bare = read_into_the_fault(&server, bare).await;
@@ -104,7 +104,7 @@ async fn an_answer_without_a_body_is_a_success_at_its_head() {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_wants_is_a_success_and_one_waited_for_in_vain_is_abandoned() {
+async fn an_unread_body_is_a_success_a_hanging_one_is_not() {
     let server = Server::start().await;
     let guarded = watching();
     drop(guarded.get(&server, "/stalled").await.unwrap());

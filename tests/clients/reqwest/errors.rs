@@ -122,7 +122,7 @@ async fn an_error_that_another_middleware_makes_is_a_failure() {
 }
 
 #[tokio::test]
-async fn the_rejection_of_a_breaker_further_in_is_ignored_by_the_outer_one() {
+async fn an_outer_breaker_ignores_inner_rejections() {
     let server = Server::start().await;
     let (inner, _hands) = breaker("inner");
     inner.force_open();
@@ -143,7 +143,7 @@ async fn the_rejection_of_a_breaker_further_in_is_ignored_by_the_outer_one() {
 }
 
 #[tokio::test]
-async fn a_bare_rejection_that_somebody_else_made_an_error_of_is_ignored_too() {
+async fn a_bare_rejection_of_other_middleware_is_ignored() {
     fn refuses<'a>(_: Request, _: &'a mut Extensions, _: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         let (other, _hands) = breaker("other");
         other.force_open();

@@ -53,7 +53,7 @@ async fn a_request_can_name_its_breaker_at_each_attempt() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_builder_brings_its_name_in_extensions_or_goes_by_its_host() {
+async fn execute_takes_the_name_from_extensions_or_the_host() {
     let server = Server::start().await;
     let registry = registry();
     let client = per_host(&registry);

@@ -34,7 +34,7 @@ async fn outside_retry_a_request_with_all_its_attempts_is_one_call() {
 }
 
 #[tokio::test]
-async fn with_tracing_outermost_a_request_has_one_span_which_tells_of_the_rejection() {
+async fn the_span_of_a_request_records_the_rejection() {
     let server = Server::start().await;
     let guarded = Guarded::stack(|breaker| {
         let stack = stack().with(TracingMiddleware::default()).with(retry(9));

@@ -55,7 +55,7 @@ async fn a_rejection_is_found_through_retry_and_never_tried_again() {
 }
 
 #[tokio::test]
-async fn a_retry_ends_with_the_rejection_of_the_breaker_that_it_opened() {
+async fn a_retry_ends_with_a_rejection_it_has_caused() {
     let server = Server::start().await;
     let guarded =
         Guarded::stack(|breaker| stack().with(retry(9)).with(CircuitBreakerMiddleware::new(breaker)));

@@ -8,7 +8,7 @@ use crate::server::Server;
 use crate::world::{Guarded, error_for_status, stack};
 
 #[tokio::test]
-async fn statuses_that_blame_the_server_are_failures_and_all_others_successes() {
+async fn only_statuses_of_server_faults_are_failures() {
     let server = Server::start().await;
     for (status, outcome) in [
         (200, "success"),
@@ -63,7 +63,7 @@ async fn the_rules_for_statuses_can_be_changed() {
 }
 
 #[tokio::test]
-async fn a_status_that_another_middleware_made_an_error_of_is_judged_as_a_status() {
+async fn an_error_of_a_status_is_classified_as_the_status() {
     let server = Server::start().await;
     for (status, outcome) in [(404, "success"), (503, "failure"), (501, "success")] {
         let guarded = Guarded::stack(|breaker| {

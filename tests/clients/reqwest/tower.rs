@@ -58,7 +58,7 @@ async fn a_layer_goes_over_a_borrowed_client() {
 }
 
 #[tokio::test]
-async fn a_layer_goes_over_a_client_with_middleware_and_ignores_its_breakers_rejections() {
+async fn a_layer_ignores_rejections_of_the_middleware() {
     let server = Server::start().await;
     let (outer, _hands) = breaker("outer");
     let (inner, _hands) = breaker("inner");
@@ -94,7 +94,7 @@ async fn boxed_errors_of_layers_between_are_judged_as_well() {
 }
 
 #[tokio::test]
-async fn as_a_tower_service_a_client_with_middleware_runs_no_initialisers() {
+async fn a_client_as_a_service_runs_no_initialisers() {
     let server = Server::start().await;
     let registry = halfopen::Registry::new();
     let client = stack()
@@ -109,7 +109,7 @@ async fn as_a_tower_service_a_client_with_middleware_runs_no_initialisers() {
 }
 
 #[tokio::test]
-async fn a_layer_in_the_connector_rejects_connections_and_is_found_in_the_clients_error() {
+async fn a_rejection_in_the_connector_is_found() {
     let server = Server::start().await;
     let (connecting, _hands) = breaker("connecting");
     let (outer, _hands) = breaker("outer");

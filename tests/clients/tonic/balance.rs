@@ -71,7 +71,7 @@ async fn the_endpoints_of_a_balance_channel_are_judged_as_one() {
 
 /// The trap: one endpoint's failures shut out the others.
 #[tokio::test]
-async fn a_dead_endpoint_of_a_balance_list_rejects_calls_that_another_would_have_answered() {
+async fn one_breaker_for_a_balance_list_rejects_for_all() {
     let shop = Open::shop().await;
     let scene = Scene::with(|config| config.trip(Trip::consecutive_failures(1)));
     let mut client = scene.client(Channel::balance_list([deserted().await, shop.endpoint()].into_iter()));

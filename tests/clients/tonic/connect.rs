@@ -34,7 +34,7 @@ fn hanging(
 }
 
 #[tokio::test]
-async fn a_refused_connection_of_a_lazy_channel_is_an_error_of_the_call() {
+async fn a_refused_connection_is_an_error_of_the_call() {
     let scene = Scene::new();
     let channel = deserted().await.connect_lazy();
     let mut layered = tower::Layer::layer(&scene.layer(), channel);

@@ -68,7 +68,7 @@ fn per_service(breaker: CircuitBreaker, inner: Spoken) -> Layered {
 }
 
 #[test]
-fn the_instance_that_was_polled_ready_is_the_one_called_however_often_it_was_polled() {
+fn the_instance_polled_ready_is_the_one_called() {
     each(|_, journal, mut service| {
         assert!((0..3).all(|_| ready(&mut service)));
         let _bystander = service.clone();
@@ -88,7 +88,7 @@ fn readiness_is_not_cloned() {
 }
 
 #[test]
-fn a_call_without_ready_is_rejected_while_open_and_reaches_nobody() {
+fn a_call_without_ready_is_rejected_while_open() {
     each(|scene, journal, mut service| {
         scene.breaker.force_open();
         let error = finish(service.call(request(Do::Succeed))).unwrap_err();
@@ -98,7 +98,7 @@ fn a_call_without_ready_is_rejected_while_open_and_reaches_nobody() {
 }
 
 #[test]
-fn a_rejection_leaves_the_inner_instance_ready_for_the_next_call() {
+fn a_rejection_leaves_the_inner_instance_ready() {
     each(|scene, _, mut service| {
         assert!(ready(&mut service));
         scene.breaker.force_open();

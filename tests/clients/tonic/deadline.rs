@@ -77,7 +77,7 @@ async fn a_call_given_up_after_its_deadline_is_a_failure() {
 
 /// tonic drops what is inside its timeout, as it does for a client that leaves.
 #[tokio::test]
-async fn a_timeout_of_the_server_drops_the_call_of_a_layer_on_the_server() {
+async fn a_server_timeout_drops_the_call_of_its_layer() {
     let breaker = CircuitBreaker::new("shop", CircuitBreakerConfig::default());
     let layer = GrpcCircuitBreakerLayer::new(breaker.clone());
     let shop = Open::serve(|incoming| {

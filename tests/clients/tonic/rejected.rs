@@ -45,7 +45,7 @@ fn assert_tells_all(status: &Status) {
 }
 
 #[tokio::test]
-async fn the_caller_of_a_generated_client_finds_everything_in_the_status() {
+async fn a_generated_client_returns_the_whole_status() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     let mut client = scene.client(shop.channel());

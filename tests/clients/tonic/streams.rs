@@ -66,7 +66,7 @@ async fn nothing_is_recorded_while_a_stream_lives() {
 }
 
 #[tokio::test]
-async fn a_subscriber_who_leaves_before_any_data_has_abandoned_the_call() {
+async fn a_stream_dropped_before_data_is_abandoned() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     let stream = scene.client(shop.channel()).watch(article("0/never")).await.unwrap().into_inner();
@@ -75,7 +75,7 @@ async fn a_subscriber_who_leaves_before_any_data_has_abandoned_the_call() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_before_the_headers_has_abandoned_the_call() {
+async fn a_call_dropped_before_headers_is_abandoned() {
     let peer = Peer::start().await;
     let scene = Scene::new();
     let mut client = scene.cued(&peer, "silent");

@@ -7,7 +7,7 @@ use super::scene::{Scene, Script, Step, broken, data, status};
 use crate::GrpcClassify;
 
 #[test]
-fn the_first_data_settles_a_probe_and_the_rest_is_a_call_of_its_own() {
+fn the_first_data_settles_a_probe() {
     let scene = Scene::half_open(HalfOpen::new());
     let mut body = scene.grpc([data(), data(), status("14")]);
     assert_eq!(scene.breaker.state(), State::HalfOpen);

@@ -2,23 +2,23 @@ use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What was wrong: all are counted, the first are told.
+/// The violations of invariants. All are counted, and the first are printed.
 #[derive(Default)]
-pub(crate) struct Complaints {
+pub(crate) struct Violations {
     count: AtomicU64,
     first: Mutex<Vec<String>>,
 }
 
-const TOLD: usize = 20;
+const PRINTED: usize = 20;
 
-impl Complaints {
+impl Violations {
     pub(crate) fn unless(&self, right: bool, what: impl FnOnce() -> String) {
         if right {
             return;
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         let mut first = self.first.lock().expect("no panic under this lock");
-        if first.len() < TOLD {
+        if first.len() < PRINTED {
             first.push(what());
         }
     }
@@ -28,13 +28,13 @@ impl Complaints {
     }
 }
 
-impl fmt::Display for Complaints {
+impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.count.load(Ordering::Relaxed);
         if count == 0 {
-            return f.write_str("nothing was wrong");
+            return f.write_str("no invariant was violated");
         }
-        write!(f, "{count} things were wrong")?;
+        write!(f, "{count} violations")?;
         for what in &*self.first.lock().expect("no panic under this lock") {
             write!(f, "\n  {what}")?;
         }

@@ -1,9 +1,9 @@
-/// A small generator: a soak that went wrong can at least be asked for the same again.
-pub(crate) struct Dice(u64);
+/// A small generator of random numbers, seeded so that a failed run can be repeated.
+pub(crate) struct Rng(u64);
 
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Dice {
-        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Rng {
+        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     pub(crate) fn below(&mut self, n: u64) -> u64 {

@@ -5,13 +5,13 @@ use halfopen::State;
 use crate::protection::Transition;
 use crate::script::Outage;
 
-/// All transitions of the breaker so far, in order.
+/// The transitions of the breaker so far, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Chronicle {
+pub(crate) struct Log {
     transitions: Vec<Transition>,
 }
 
-impl Chronicle {
+impl Log {
     pub(crate) fn add(&mut self, transition: Transition) {
         self.transitions.push(transition);
     }
@@ -24,8 +24,8 @@ impl Chronicle {
         state_after(self.transitions.iter().take_while(|transition| transition.at <= moment))
     }
 
-    /// What to show for one second: the state at its end, or half-open if there was a probe that
-    /// changed nothing, which would be too short to be seen.
+    /// Returns the state to display for one second: the state at its end, or half-open if the second had a probe
+    /// that changed nothing, which would be too short to be visible.
     pub(crate) fn state_in_second(&self, second: u64) -> State {
         let (from, to) = (Duration::from_secs(second), Duration::from_secs(second + 1));
         let at_end = state_after(self.transitions.iter().take_while(|transition| transition.at < to));
@@ -36,7 +36,7 @@ impl Chronicle {
         if probed && at_end == State::Open { State::HalfOpen } else { at_end }
     }
 
-    /// How long after its beginning the breaker noticed an outage; zero if it was open already.
+    /// Returns the time from the start of an outage until the breaker opened, or zero if it was open already.
     pub(crate) fn detection(&self, outage: &Outage) -> Option<Duration> {
         if self.state_at(outage.from) == State::Open {
             return Some(Duration::ZERO);
@@ -61,29 +61,29 @@ mod tests {
 
     #[test]
     fn an_outage_is_detected_when_the_breaker_opens_in_it() {
-        let chronicle = chronicle(&[(3_500, State::Open), (4_600, State::HalfOpen), (4_700, State::Closed)]);
+        let log = log(&[(3_500, State::Open), (4_600, State::HalfOpen), (4_700, State::Closed)]);
 
-        assert_eq!(chronicle.detection(&outage(2, 5)), Some(SECOND * 3 / 2));
-        assert_eq!(chronicle.detection(&outage(4, 5)), Some(Duration::ZERO));
-        assert_eq!(chronicle.detection(&outage(5, 9)), None);
+        assert_eq!(log.detection(&outage(2, 5)), Some(SECOND * 3 / 2));
+        assert_eq!(log.detection(&outage(4, 5)), Some(Duration::ZERO));
+        assert_eq!(log.detection(&outage(5, 9)), None);
     }
 
     #[test]
     fn a_probe_that_changed_nothing_is_still_seen() {
-        let chronicle = chronicle(&[(500, State::Open), (1_500, State::HalfOpen), (1_510, State::Open)]);
+        let log = log(&[(500, State::Open), (1_500, State::HalfOpen), (1_510, State::Open)]);
 
-        let seen: Vec<_> = (0..3).map(|second| chronicle.state_in_second(second)).collect();
+        let seen: Vec<_> = (0..3).map(|second| log.state_in_second(second)).collect();
         assert_eq!(seen, [State::Open, State::HalfOpen, State::Open]);
     }
 
-    fn chronicle(steps: &[(u64, State)]) -> Chronicle {
-        let mut chronicle = Chronicle::default();
+    fn log(steps: &[(u64, State)]) -> Log {
+        let mut log = Log::default();
         for &(at, to) in steps {
             let mut change = StateChange::default();
             change.to = to;
-            chronicle.add(Transition { at: Duration::from_millis(at), change, wait: None });
+            log.add(Transition { at: Duration::from_millis(at), change, wait: None });
         }
-        chronicle
+        log
     }
 
     fn outage(from: u32, to: u32) -> Outage {

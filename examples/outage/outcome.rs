@@ -8,16 +8,16 @@ use crate::script::{Health, Scene};
 /// The `Retry-After` of a server that refuses, in script seconds.
 const STAY_AWAY: u64 = 2;
 
-/// How long a worker takes for one request: four workers answer forty a second.
+/// The time that a worker takes for a request. Four workers answer forty requests a second.
 const WORK: Duration = Duration::from_millis(100);
 
-/// How much longer while the server is slowed: eight a second, less than half of what comes in.
+/// The factor of that time while the server is slowed: eight requests a second, less than half of the load.
 const SLOWED: u32 = 5;
 
-/// What the server does with one request.
+/// The response of the server to a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Fate {
-    /// Waits in line for a worker.
+pub(crate) enum Outcome {
+    /// Waits in a queue for a worker.
     Work {
         takes: Duration,
     },
@@ -30,8 +30,8 @@ pub(crate) enum Fate {
     Silence,
 }
 
-impl Fate {
-    /// Depends on the scene, the moment and the dice only, so that a run can be repeated.
+impl Outcome {
+    /// Depends only on the scene, the time and the dice, so that a run can be repeated.
     pub(crate) fn of(scene: &Scene, now: Duration, dice: &mut Dice) -> Self {
         match scene.health {
             Health::Healthy => work(dice),
@@ -59,12 +59,12 @@ impl Fate {
     }
 }
 
-fn work(dice: &mut Dice) -> Fate {
-    Fate::Work { takes: dice.between(WORK / 2, WORK * 3 / 2) }
+fn work(dice: &mut Dice) -> Outcome {
+    Outcome::Work { takes: dice.between(WORK / 2, WORK * 3 / 2) }
 }
 
-fn answer(status: StatusCode, after: Duration) -> Fate {
-    Fate::Answer { after, status, retry_after: None }
+fn answer(status: StatusCode, after: Duration) -> Outcome {
+    Outcome::Answer { after, status, retry_after: None }
 }
 
 fn millis(count: u64) -> Duration {
@@ -77,50 +77,54 @@ mod tests {
     use crate::script::Script;
 
     #[test]
-    fn the_same_attempt_meets_the_same_fate_whoever_sends_it() {
-        let fates = || fates_in(Health::BrownOut);
+    fn an_attempt_has_one_outcome_for_every_client() {
+        let outcomes = || outcomes_in(Health::BrownOut);
 
-        assert_eq!(fates(), fates());
+        assert_eq!(outcomes(), outcomes());
     }
 
     #[test]
     fn a_brown_out_fails_about_three_in_ten_and_answers_slowly() {
-        let fates = fates_in(Health::BrownOut);
-        let failed = fates.iter().filter(|fate| is_answer(fate, StatusCode::INTERNAL_SERVER_ERROR)).count();
-        let slow =
-            fates.iter().filter(|fate| matches!(fate, Fate::Answer { after, .. } if *after > millis(500)));
+        let outcomes = outcomes_in(Health::BrownOut);
+        let failed =
+            outcomes.iter().filter(|outcome| is_answer(outcome, StatusCode::INTERNAL_SERVER_ERROR)).count();
+        let slow = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::Answer { after, .. } if *after > millis(500)));
 
-        assert!((250..350).contains(&failed), "{failed} of {}", fates.len());
+        assert!((250..350).contains(&failed), "{failed} of {}", outcomes.len());
         assert!(slow.count() > 700);
     }
 
     #[test]
-    fn the_dead_reset_and_the_hanging_say_nothing() {
-        assert!(fates_in(Health::Dead).iter().all(|fate| *fate == Fate::Reset));
-        assert!(fates_in(Health::Hang).iter().all(|fate| *fate == Fate::Silence));
+    fn a_dead_server_resets_and_a_hanging_one_is_silent() {
+        assert!(outcomes_in(Health::Dead).iter().all(|outcome| *outcome == Outcome::Reset));
+        assert!(outcomes_in(Health::Hang).iter().all(|outcome| *outcome == Outcome::Silence));
     }
 
     #[test]
     fn slowed_workers_fall_behind_the_load() {
         let seconds_of_work = |health| -> f64 {
-            let takes = |fate: &Fate| match fate {
-                Fate::Work { takes } => takes.as_secs_f64(),
+            let takes = |outcome: &Outcome| match outcome {
+                Outcome::Work { takes } => takes.as_secs_f64(),
                 other => panic!("{other:?} needs no worker"),
             };
-            fates_in(health).iter().map(takes).sum::<f64>() / 1_000.0
+            outcomes_in(health).iter().map(takes).sum::<f64>() / 1_000.0
         };
 
         assert!((0.09..0.11).contains(&seconds_of_work(Health::Healthy)), "four workers: 40 a second");
         assert!(seconds_of_work(Health::Slowed) > 0.4, "four workers: fewer than 10 a second");
     }
 
-    fn fates_in(health: Health) -> Vec<Fate> {
+    fn outcomes_in(health: Health) -> Vec<Outcome> {
         let script = Script::of_the_demonstration();
         let scene = script.scenes().iter().find(|scene| scene.health == health).unwrap();
-        (0..1_000).map(|request| Fate::of(scene, scene.from, &mut Dice::of_attempt(1, request, 1))).collect()
+        (0..1_000)
+            .map(|request| Outcome::of(scene, scene.from, &mut Dice::of_attempt(1, request, 1)))
+            .collect()
     }
 
-    fn is_answer(fate: &Fate, expected: StatusCode) -> bool {
-        matches!(fate, Fate::Answer { status, .. } if *status == expected)
+    fn is_answer(outcome: &Outcome, expected: StatusCode) -> bool {
+        matches!(outcome, Outcome::Answer { status, .. } if *status == expected)
     }
 }

@@ -4,9 +4,9 @@ use halfopen::State;
 
 use crate::script::Health;
 
-/// Whether to use colour: only on a terminal, and not against `NO_COLOR`.
+/// Adds colour to text, on a terminal and unless `NO_COLOR` is set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Paint {
+pub(crate) struct Palette {
     colour: bool,
 }
 
@@ -21,10 +21,10 @@ pub(crate) enum Hue {
     Bold,
 }
 
-/// One cell of a band: a sign that tells the state without colour too.
+/// A cell of a band. Its sign identifies the state without colour too.
 pub(crate) type Cell = (char, Hue);
 
-impl Paint {
+impl Palette {
     pub(crate) fn new(on_terminal: bool) -> Self {
         let asked_not_to = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { colour: on_terminal && !asked_not_to && !is_dumb() }
@@ -34,7 +34,7 @@ impl Paint {
         if self.colour { format!("\x1b[{}m{text}\x1b[0m", hue.code()) } else { text.to_owned() }
     }
 
-    /// Cells side by side; neighbours of one hue share an escape sequence.
+    /// Joins cells. Neighbours of one hue share an escape sequence.
     pub(crate) fn band(self, cells: &[Cell]) -> String {
         cells
             .chunk_by(|left, right| left.1 == right.1)
@@ -57,7 +57,7 @@ impl Hue {
     }
 }
 
-/// A terminal that says it can do nothing but print.
+/// Returns `true` if `TERM` declares a terminal without escape sequences.
 pub(crate) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
