@@ -1,10 +1,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //! A circuit breaker for anything that can fail from the outside: right first, then fast.
 //!
-//! A call to a dependency that is down costs twice: the caller waits for nothing, and the dependency
-//! gets load while it tries to recover. A breaker watches how calls end. When too many fail it
-//! **opens** and rejects calls at once; after a wait it is **half-open** and lets a few through as
-//! probes; if they succeed it is **closed** again.
+//! A call to a dependency that is down costs twice: the caller waits in vain, and the dependency
+//! gets load while it tries to recover. A breaker records the outcomes of calls. When too many fail, it
+//! **opens** and rejects calls immediately. After a wait it is **half-open** and admits a few calls as
+//! probes. If they succeed, it is **closed** again.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -37,44 +37,45 @@
 //!      └────────────────────────────── enough probes passed ──────────┘
 //! ```
 //!
-//! Over these an operator may lay an override: forced open, disabled, metrics-only ([`State`]).
+//! An operator can override these states: forced open, disabled, metrics-only ([`State`]).
 //!
-//! # What you can rely on
+//! # Guarantees
 //!
-//! - Windows truly slide: after a million successes an outage opens it as soon as the last window says so.
+//! - Windows truly slide: after a million successes, an outage opens the breaker as soon as the last window reaches a
+//!   threshold.
 //! - An outcome counts only in the visit to a state that admitted its call: a slow call from before the
-//!   outage decides nothing about the recovery.
-//! - A probe is never lost: a dropped, cancelled or panicking call gives its slot back, and one that
+//!   outage does not affect the recovery.
+//! - A probe is never lost: a dropped, cancelled or panicking call releases its slot, and one that
 //!   hangs is overdue after `probe_timeout`.
-//! - No lock and no allocation on the way of an admitted call, and no code of yours runs under a lock.
+//! - An admitted call takes no lock and allocates nothing, and no user code runs under a lock.
 //!
-//! # Where things are
+//! # Overview
 //!
-//! | you want to | look at |
+//! | to | see |
 //! |---|---|
 //! | protect a call | [`CircuitBreaker::call`], [`call_blocking`](CircuitBreaker::call_blocking), [`with_circuit_breaker!`] |
-//! | have a fallback | [`call_or_else`](CircuitBreaker::call_or_else), [`call_with_fallback`](CircuitBreaker::call_with_fallback) |
-//! | say what a failure is | [`Classify`], [`errors`], [`failure_if`] |
+//! | provide a fallback | [`call_or_else`](CircuitBreaker::call_or_else), [`call_with_fallback`](CircuitBreaker::call_with_fallback) |
+//! | classify results | [`Classify`], [`errors`], [`failure_if`] |
 //! | use one classifier for every way to call | [`CircuitBreaker::classified`] |
-//! | take a permit yourself | [`try_acquire`](CircuitBreaker::try_acquire), [`Permit`], [`OwnedPermit`] |
-//! | protect a function, a client | [`wrap`](CircuitBreaker::wrap), [`Protected`], [`CircuitProtected`] |
+//! | acquire a permit | [`try_acquire`](CircuitBreaker::try_acquire), [`Permit`], [`OwnedPermit`] |
+//! | protect a function or a client | [`wrap`](CircuitBreaker::wrap), [`Protected`], [`CircuitProtected`] |
 #![cfg_attr(
     feature = "stream",
     doc = "| protect a stream | [`protect_stream`](CircuitBreaker::protect_stream) |"
 )]
-//! | choose rules and numbers | [`CircuitBreakerConfig`], [`Trip`], [`Window`], [`Backoff`], [`HalfOpen`] |
-//! | have many breakers | [`Registry`] |
-//! | see what it does | [`explain`](CircuitBreaker::explain), [`snapshot`](CircuitBreaker::snapshot), [`events`](CircuitBreaker::events), [`Listener`] |
-//! | know afterwards what it did | [`Registry::keep_history`], [`History`] |
+//! | configure rules and waits | [`CircuitBreakerConfig`], [`Trip`], [`Window`], [`Backoff`], [`HalfOpen`] |
+//! | use many breakers | [`Registry`] |
+//! | observe a breaker | [`explain`](CircuitBreaker::explain), [`snapshot`](CircuitBreaker::snapshot), [`events`](CircuitBreaker::events), [`Listener`] |
+//! | keep a history | [`Registry::keep_history`], [`History`] |
 //! | show it on a dashboard | [`Registry::collector`], `halfopen-metrics`, `halfopen-opentelemetry` |
-//! | steer it | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
+//! | control a breaker | [`trip`](CircuitBreaker::trip), [`force_open`](CircuitBreaker::force_open), [`reset`](CircuitBreaker::reset), .. |
 //! | write an adapter | [`adapter`] |
 //! | read more, with examples | [`guide`] |
 //! | read the exact rules | [`guide::semantics`] |
 //!
 //! # Features
 //!
-//! None is on by default, and none changes what a breaker decides.
+//! None is enabled by default, and none changes the decisions of a breaker.
 //!
 //! - `serde`: snapshots, events and rejections can be serialized, configurations deserialized.
 //! - `stream`: `CircuitBreaker::protect_stream`, and `Events` as a `Stream`.

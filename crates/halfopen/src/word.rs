@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_has_a_name_for_documents_and_one_for_people() {
+    fn a_state_has_two_names() {
         let names = State::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>();
         assert_eq!(names, ["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]);
         let words = State::ALL.iter().map(State::to_string).collect::<Vec<_>>();

@@ -1,4 +1,4 @@
-//! What a builder promises beside its configuration: own rules, listeners, and the state to begin in.
+//! Builders: custom rules, listeners, and the initial state.
 #![cfg(feature = "test-util")]
 
 use std::panic::resume_unwind;
@@ -14,7 +14,7 @@ const ALL: [State; 6] =
     [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly];
 
 #[test]
-fn of_two_own_rules_either_opens_also_where_the_other_panics() {
+fn each_custom_rule_opens_even_if_another_panics() {
     type Rule = fn(&Counts) -> bool;
     let (never, second, panics): (Rule, Rule, Rule) =
         (|_| false, |counts| counts.calls == 2, |_| resume_unwind(Box::new("a rule's own trouble")));
@@ -31,7 +31,7 @@ fn of_two_own_rules_either_opens_also_where_the_other_panics() {
 }
 
 #[test]
-fn the_listeners_of_a_builder_are_not_told_how_it_got_where_it_begins() {
+fn the_initial_state_is_not_reported() {
     for state in ALL {
         let heard: Arc<Mutex<Vec<(State, State)>>> = Arc::default();
         let notes = Arc::clone(&heard);
@@ -47,7 +47,7 @@ fn the_listeners_of_a_builder_are_not_told_how_it_got_where_it_begins() {
 }
 
 #[test]
-fn a_breaker_that_begins_open_or_half_open_closes_by_a_probe() {
+fn a_breaker_that_starts_open_closes_by_a_probe() {
     for (state, wait) in [(State::Open, Duration::from_secs(10)), (State::HalfOpen, Duration::ZERO)] {
         let (clock, hands) = Clock::manual();
         let breaker = CircuitBreaker::builder("begun").clock(clock).start_in(state).build();
@@ -59,7 +59,7 @@ fn a_breaker_that_begins_open_or_half_open_closes_by_a_probe() {
 }
 
 #[test]
-fn a_shared_listener_is_asked_what_it_wants_itself() {
+fn a_shared_listener_keeps_its_interest() {
     struct Ear(Mutex<Vec<&'static str>>);
     impl Listener for Ear {
         fn on_event(&self, _: &CircuitBreaker, event: &Event) {

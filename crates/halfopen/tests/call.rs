@@ -1,4 +1,4 @@
-//! Calls that are rejected, cancelled, leaked, or that panic: what the caller gets, and what is counted.
+//! Calls that are rejected, cancelled, leaked, or that panic: their results and their outcomes.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -30,38 +30,40 @@ fn a_rejected_call_is_not_even_started() {
         started.set(true);
         ready(Answer::Ok(1))
     };
-    let says_no = |result: Result<u32, CircuitBreakerError<_>>| result.unwrap_err().into_inner().is_none();
-    assert!(says_no(finish(breaker.call(start))));
-    assert!(says_no(finish(breaker.call_classified(start, |_| Outcome::Success))));
-    assert!(says_no(finish(breaker.call_with(start, &Mute))));
+    let is_rejected =
+        |result: Result<u32, CircuitBreakerError<_>>| result.unwrap_err().into_inner().is_none();
+    assert!(is_rejected(finish(breaker.call(start))));
+    assert!(is_rejected(finish(breaker.call_classified(start, |_| Outcome::Success))));
+    assert!(is_rejected(finish(breaker.call_with(start, &Panicking))));
     assert_eq!(finish(breaker.call_or_else(start, |error| ready(u32::from(error.rejected().is_some())))), 1);
-    let told: Result<u32, Rejected> =
+    let fallen_back: Result<u32, Rejected> =
         finish(breaker.call_with_fallback(start, |error| ready(Err(error.rejected().unwrap().clone()))));
-    assert_eq!(told.unwrap_err().name(), "called");
+    assert_eq!(fallen_back.unwrap_err().name(), "called");
     let blocking = breaker.call_blocking(|| {
         started.set(true);
         Answer::Ok(1)
     });
-    assert!(says_no(blocking));
+    assert!(is_rejected(blocking));
     assert!(!started.get());
     assert_eq!((breaker.snapshot().totals.rejected, breaker.snapshot().totals.calls()), (6, 0));
 }
 
 #[test]
-fn every_err_is_a_failure_of_a_call_and_a_rejection_further_in_is_none_to_a_classifier_that_looks() {
+fn an_inner_rejection_is_a_failure_unless_classified() {
     let (outer, _) = breaker();
     let inner = CircuitBreaker::builder("inner").build();
     inner.force_open();
-    let further_in = || inner.call(|| ready(Ok::<u32, std::io::Error>(1)));
-    assert!(finish(outer.call(further_in)).is_err());
-    assert!(finish(outer.call_with(further_in, &errors())).is_err());
-    assert_eq!((outer.snapshot().totals.failures, outer.snapshot().totals.ignored), (1, 1));
+    let inner_call = || inner.call(|| ready(Ok::<u32, std::io::Error>(1)));
+    assert!(finish(outer.call(inner_call)).is_err());
+    assert_eq!(outer.snapshot().totals.failures, 1, "for `call`, every `Err` is a failure");
+    assert!(finish(outer.call_with(inner_call, &errors())).is_err());
+    assert_eq!(outer.snapshot().totals.ignored, 1, "`errors` finds the rejection");
 }
 
 // ---- cancelled ----------------------------------------------------------------------------------
 
 #[test]
-fn a_call_that_is_never_polled_asks_nothing() {
+fn a_call_that_is_never_polled_takes_no_permit() {
     let (breaker, _) = probing();
     drop(breaker.call(|| ready(Answer::Ok(1))));
     assert_eq!(breaker.snapshot().totals.calls(), 0);
@@ -71,7 +73,7 @@ fn a_call_that_is_never_polled_asks_nothing() {
 }
 
 #[test]
-fn a_call_that_is_dropped_between_its_polls_is_abandoned_and_gives_its_slot_back() {
+fn a_call_dropped_between_polls_is_abandoned() {
     let (breaker, _) = probing();
     {
         let mut call = pin!(breaker.call(pending::<Answer>));
@@ -80,17 +82,17 @@ fn a_call_that_is_dropped_between_its_polls_is_abandoned_and_gives_its_slot_back
         assert!(breaker.try_acquire().is_err());
     }
     assert_eq!((breaker.snapshot().totals.abandoned, breaker.state()), (1, State::HalfOpen));
-    assert!(finish(breaker.call(|| ready(Answer::Ok(1)))).is_ok());
+    assert!(finish(breaker.call(|| ready(Answer::Ok(1)))).is_ok(), "its slot is free again");
     assert_eq!(breaker.state(), State::Closed);
 }
 
 #[test]
-fn a_fallback_that_is_dropped_or_fails_takes_nothing_back() {
+fn the_failure_is_recorded_before_the_fallback() {
     let (breaker, _) = breaker();
     {
         let mut call = pin!(breaker.call_or_else(|| ready(Answer::Err("down")), |_| pending()));
         assert!(poll(call.as_mut()).is_pending());
-        assert_eq!(breaker.snapshot().totals.failures, 1, "told before the fallback is asked");
+        assert_eq!(breaker.snapshot().totals.failures, 1, "recorded before the fallback runs");
     }
     let failed =
         finish(breaker.call_with_fallback(|| ready(Answer::Err("down")), |_| ready(Answer::Err("too"))));
@@ -119,7 +121,7 @@ fn a_panic_of_the_call_is_a_failure_and_goes_on() {
     let panics: [fn(&CircuitBreaker); 4] = [
         |breaker| drop(finish(breaker.call(fall::<std::future::Ready<Answer>>))),
         |breaker| drop(finish(breaker.call(|| async { Answer::Ok(fall()) }))),
-        |breaker| drop(finish(breaker.call_with(|| async { Answer::Ok(fall()) }, &Mute))),
+        |breaker| drop(finish(breaker.call_with(|| async { Answer::Ok(fall()) }, &Panicking))),
         |breaker| drop(breaker.call_blocking(fall::<Answer>)),
     ];
     for panic in panics {
@@ -132,17 +134,17 @@ fn a_panic_of_the_call_is_a_failure_and_goes_on() {
 }
 
 #[test]
-fn a_panic_in_a_poll_is_told_at_once_and_not_when_the_future_is_dropped() {
+fn a_panic_in_a_poll_is_recorded_immediately() {
     let (breaker, _) = probing();
     let mut call = Box::pin(breaker.call(|| async { Answer::Ok(fall()) }));
     assert!(catch_unwind(AssertUnwindSafe(|| poll(call.as_mut()))).is_err());
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), State::Open, "before the future is dropped");
     drop(call);
-    assert_eq!(breaker.snapshot().totals.calls(), 1);
+    assert_eq!(breaker.snapshot().totals.calls(), 1, "the drop records nothing more");
 }
 
 #[test]
-fn a_panic_elsewhere_in_the_task_abandons_a_healthy_call() {
+fn a_panic_elsewhere_abandons_a_healthy_call() {
     let (breaker, _) = probing();
     let mut call = Box::pin(breaker.call(pending::<Answer>));
     assert!(poll(call.as_mut()).is_pending());
@@ -155,7 +157,7 @@ fn a_panic_elsewhere_in_the_task_abandons_a_healthy_call() {
 }
 
 #[test]
-fn a_call_made_while_its_thread_unwinds_is_judged_by_its_own_result() {
+fn a_call_during_unwinding_has_its_own_outcome() {
     struct Farewell<'a>(&'a CircuitBreaker);
     impl Drop for Farewell<'_> {
         fn drop(&mut self) {
@@ -173,9 +175,9 @@ fn a_call_made_while_its_thread_unwinds_is_judged_by_its_own_result() {
 }
 
 #[test]
-fn after_a_classifier_panicked_the_default_holds_and_the_result_goes_out() {
+fn the_default_applies_if_a_classifier_panics() {
     let (breaker, _) = breaker();
-    assert_eq!(finish(breaker.call_with(|| ready(Answer::Ok(1)), &Mute)), Ok(1));
+    assert_eq!(finish(breaker.call_with(|| ready(Answer::Ok(1)), &Panicking)), Ok(1));
     let failed = finish(breaker.call_classified(|| ready(Answer::Err("down")), |_| fall()));
     assert_eq!(failed.unwrap_err().into_inner(), Some("down"));
     let totals = breaker.snapshot().totals;
@@ -183,7 +185,7 @@ fn after_a_classifier_panicked_the_default_holds_and_the_result_goes_out() {
 }
 
 #[test]
-fn a_classifier_that_panics_over_the_hint_alone_has_said_what_the_result_means() {
+fn a_panic_in_retry_after_keeps_the_outcome() {
     struct HintFalls;
     impl Classify<u32, &'static str> for HintFalls {
         fn classify(&self, _: &Answer) -> Outcome {
@@ -202,7 +204,7 @@ fn a_classifier_that_panics_over_the_hint_alone_has_said_what_the_result_means()
 // ---- the result -------------------------------------------------------------------------------
 
 #[test]
-fn who_was_admitted_gets_the_result_whatever_the_breaker_does_meanwhile() {
+fn an_admitted_caller_gets_its_result() {
     let changes: [fn(&CircuitBreaker); 4] =
         [CircuitBreaker::trip, CircuitBreaker::force_open, CircuitBreaker::reset, |breaker| {
             breaker.set_config(CircuitBreakerConfig::aggressive());
@@ -221,9 +223,9 @@ fn who_was_admitted_gets_the_result_whatever_the_breaker_does_meanwhile() {
 // ---- helpers ----------------------------------------------------------------------------------
 
 /// A classifier that panics.
-struct Mute;
+struct Panicking;
 
-impl Classify<u32, &'static str> for Mute {
+impl Classify<u32, &'static str> for Panicking {
     fn classify(&self, _: &Answer) -> Outcome {
         fall()
     }
@@ -240,7 +242,7 @@ fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 fn finish<F: Future>(future: F) -> F::Output {
     match poll(pin!(future)) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("the call is not done"),
+        Poll::Pending => panic!("the call is not complete"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Clocks that step back, and the end of time.
+//! Clocks that step back, and clocks at their maximum.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -92,7 +92,7 @@ fn no_wait_left_is_longer_than_the_whole_wait() {
 }
 
 #[test]
-fn a_probe_sent_at_the_end_of_time_gives_its_slot_back() {
+fn a_probe_at_the_end_of_time_releases_its_slot() {
     let (breaker, hands) = breaker();
     breaker.open_for(Duration::ZERO);
     hands.set(Duration::MAX);

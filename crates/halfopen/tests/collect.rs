@@ -1,4 +1,4 @@
-//! The collection that exporters are based on.
+//! The collection on which exporters are based.
 #![cfg(feature = "test-util")]
 
 use std::sync::Arc;
@@ -49,7 +49,7 @@ fn every_way_round_has_its_reason() {
 }
 
 #[test]
-fn a_change_that_can_be_foreseen_is_there_before_it_happens() {
+fn a_possible_transition_is_listed_with_zero() {
     let (clock, _hands) = Clock::manual();
     let rules = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(2))
@@ -200,9 +200,9 @@ fn seen(collector: &Collector, name: &str) -> Option<BreakerSample> {
     collector.collect().breakers.into_iter().find(|breaker| &*breaker.snapshot.name == name)
 }
 
-/// What has happened.
+/// Returns the transitions that have happened.
 fn transitions(collector: &Collector, name: &str) -> Vec<String> {
-    all_transitions(collector, name).into_iter().filter(|told| !told.ends_with(" 0")).collect()
+    all_transitions(collector, name).into_iter().filter(|shown| !shown.ends_with(" 0")).collect()
 }
 
 fn all_transitions(collector: &Collector, name: &str) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! The guide's page "Coming from" is made from these rows, and each row builds what it shows.
+//! The rows of the guide's page "Coming from", each with the configuration that it shows.
 //!
 //! `HALFOPEN_WRITE_PAGES=1 cargo test -p halfopen --all-features --test coming_from` writes the page anew.
 #![cfg(feature = "test-util")]

@@ -1,4 +1,4 @@
-//! Waits that a function of the user's decides.
+//! Waits that are computed by the user's function.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -164,7 +164,7 @@ fn breaker(config: CircuitBreakerConfigBuilder) -> (CircuitBreaker, ManualClock)
     (CircuitBreaker::builder("payments").config(config.build().unwrap()).clock(clock).build(), hands)
 }
 
-/// A backoff that keeps what it was called with.
+/// A backoff that records its arguments.
 fn recording(
     wait: impl Fn(&Opening) -> Duration + Send + Sync + 'static,
 ) -> (Arc<Mutex<Vec<Opening>>>, Backoff) {

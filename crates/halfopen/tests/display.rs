@@ -1,4 +1,4 @@
-//! A breaker in a line, and all of them in a table.
+//! The line of a breaker, and the table of a registry.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -1,4 +1,4 @@
-//! Events for code that awaits.
+//! Events in asynchronous code.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! What a person on call reads, for each state, override and rule.
+//! The explanation of each state, override and rule.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -1,4 +1,4 @@
-//! What a post-mortem can ask.
+//! The history of state changes.
 #![cfg(feature = "test-util")]
 
 use std::time::{Duration, SystemTime};
@@ -23,7 +23,7 @@ fn the_last_changes_are_kept_with_reasons_and_counts() {
     registry.get_or_create("later").force_open();
 
     assert_eq!(
-        told(&history.changes()),
+        shown(&history.changes()),
         [
             "before closed open consecutive_failures",
             "before open half_open wait_over",
@@ -35,12 +35,12 @@ fn the_last_changes_are_kept_with_reasons_and_counts() {
     assert_eq!(opening.reasons, [TripReason::ConsecutiveFailures]);
     assert_eq!((opening.counts.calls, opening.counts.failures), (3, 2));
     assert!(opening.at > SystemTime::UNIX_EPOCH);
-    assert_eq!(told(&history.changes_of("later")), ["later closed forced_open manual"]);
-    assert_eq!(history.changes_of("nobody"), []);
+    assert_eq!(shown(&history.changes_of("later")), ["later closed forced_open manual"]);
+    assert_eq!(history.changes_of("unknown"), []);
 }
 
 #[test]
-fn the_oldest_goes_first_and_that_is_said() {
+fn the_oldest_change_is_displaced_first() {
     let registry = Registry::new();
     let history = registry.keep_history(3);
     let breaker = registry.get_or_create("api");
@@ -58,12 +58,12 @@ fn the_oldest_goes_first_and_that_is_said() {
 }
 
 #[test]
-fn a_history_may_be_of_one_breaker_and_keeps_at_least_one_change() {
+fn a_history_of_one_breaker_keeps_at_least_one_change() {
     let history = History::new(0);
     let breaker = CircuitBreaker::builder("api").listener(history.clone()).build();
     breaker.force_open();
     breaker.disable();
-    assert_eq!(told(&history.changes()), ["api forced_open disabled manual"]);
+    assert_eq!(shown(&history.changes()), ["api forced_open disabled manual"]);
 }
 
 #[test]
@@ -78,12 +78,12 @@ fn a_history_keeps_no_breaker() {
     hands.advance(Duration::from_secs(120));
 
     assert_eq!(registry.evict_idle(), 1);
-    assert_eq!(history.changes_of("api").len(), 2, "and still knows what it did");
+    assert_eq!(history.changes_of("api").len(), 2, "the history outlives the breaker");
 }
 
-fn told(changes: &[StateChange]) -> Vec<String> {
-    let tell = |change: &StateChange| {
+fn shown(changes: &[StateChange]) -> Vec<String> {
+    let show = |change: &StateChange| {
         format!("{} {} {} {}", change.name, change.from.as_str(), change.to.as_str(), change.why())
     };
-    changes.iter().map(tell).collect()
+    changes.iter().map(show).collect()
 }

@@ -1,4 +1,4 @@
-//! What a rejection shows of the failure that opened the breaker.
+//! The description of the failure that opened a breaker.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

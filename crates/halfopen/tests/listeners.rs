@@ -1,4 +1,4 @@
-//! Listeners that panic, that come and go, that are slow.
+//! Listeners that panic, that come and go, and that are slow.
 
 use std::panic::panic_any;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -42,7 +42,7 @@ fn a_panicking_payload_of_a_rule_opens_nothing() {
 }
 
 #[test]
-fn a_panicking_payload_of_a_classifier_takes_no_answer() {
+fn a_panicking_payload_loses_no_outcome() {
     let breaker = CircuitBreaker::builder("bomb").build();
     let answer = breaker.call_blocking(|| Ok::<_, ()>(5));
     breaker.try_acquire().unwrap().settle(&answer, &|_: &Result<i32, _>| -> Outcome { panic_any(Bomb) });
@@ -66,7 +66,7 @@ fn a_listener_may_panic_when_it_is_dropped() {
 }
 
 #[test]
-fn every_change_is_told_before_the_call_returns() {
+fn every_change_is_delivered_before_the_return() {
     const CHANGES: u64 = 300;
     let breaker = CircuitBreaker::builder("storm").build();
     let (told, hear) = mpsc::channel();
@@ -88,7 +88,7 @@ fn every_change_is_told_before_the_call_returns() {
 }
 
 #[test]
-fn interest_in_calls_comes_and_goes_with_its_listeners() {
+fn interest_in_calls_ends_with_its_listeners() {
     struct Calls;
     impl Listener for Calls {
         fn on_event(&self, _: &CircuitBreaker, _: &Event) {}

@@ -1,4 +1,4 @@
-//! Waiting until calls pass: what wakes a task, and what it leaves behind.
+//! Waiting until calls are permitted: the events that wake a task, and its registrations.
 #![cfg(feature = "test-util")]
 
 use std::future::Future;

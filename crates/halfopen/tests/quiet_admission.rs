@@ -1,4 +1,4 @@
-//! What adapters ask of a breaker without rejecting anybody.
+//! Queries of adapters that reject no call.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ fn a_permit_that_is_not_to_be_had_is_no_rejection() {
     assert!(adapter::acquire_if_permitted(&breaker).is_none());
     hands.advance(WAIT);
     let probe = adapter::acquire_if_permitted(&breaker).unwrap();
-    assert!(adapter::acquire_if_permitted(&breaker).is_none(), "the only probe is out");
+    assert!(adapter::acquire_if_permitted(&breaker).is_none(), "the only probe is in flight");
     probe.success();
 
     assert_eq!(breaker.state(), State::Closed);
@@ -28,7 +28,7 @@ fn a_permit_that_is_not_to_be_had_is_no_rejection() {
 }
 
 #[test]
-fn a_refusal_until_a_moment_names_the_same_one_as_time_passes() {
+fn refusal_until_is_stable_as_time_passes() {
     let (clock, hands) = Clock::manual();
     let breaker = CircuitBreaker::builder("quiet").clock(clock).build();
     hands.advance(WAIT);

@@ -153,7 +153,7 @@ fn a_ramp_goes_on_by_the_numbers_it_began_with() {
 }
 
 #[test]
-fn a_task_that_waits_is_woken_when_the_share_has_grown() {
+fn a_waiting_task_is_woken_as_the_share_grows() {
     let (breaker, hands) = in_ramp(HalfOpen::new());
     breaker.try_acquire().unwrap().success();
     let mut waiting = pin!(breaker.permitting());
@@ -168,7 +168,7 @@ fn a_task_that_waits_is_woken_when_the_share_has_grown() {
 }
 
 #[test]
-fn a_person_reads_how_far_the_ramp_is() {
+fn explain_shows_the_progress_of_a_ramp() {
     let (breaker, hands) = in_ramp(HalfOpen::new());
     breaker.try_acquire().unwrap().success();
     breaker.try_acquire().unwrap_err();
@@ -199,7 +199,7 @@ fn breaker(half_open: HalfOpen) -> (CircuitBreaker, ManualClock) {
     (CircuitBreaker::builder("payments").config(config).clock(clock).build(), hands)
 }
 
-/// At the beginning of a ramp of nine seconds.
+/// A breaker at the start of a ramp of nine seconds.
 fn in_ramp(half_open: HalfOpen) -> (CircuitBreaker, ManualClock) {
     let (breaker, hands) = breaker(half_open.ramp(9 * SECOND));
     breaker.trip();
@@ -210,7 +210,7 @@ fn in_ramp(half_open: HalfOpen) -> (CircuitBreaker, ManualClock) {
     (breaker, hands)
 }
 
-/// How many of so many calls are admitted; none of them reports.
+/// Returns the number of admitted calls. None of them reports.
 fn admitted(breaker: &CircuitBreaker, calls: usize) -> usize {
     let permits = (0..calls).filter_map(|_| breaker.try_acquire_owned().ok());
     permits.map(halfopen::OwnedPermit::ignore).count()

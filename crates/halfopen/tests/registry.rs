@@ -1,4 +1,4 @@
-//! The registry: one breaker a name, and what may be forgotten.
+//! The registry: one breaker for each name, rules, and eviction.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -14,7 +14,7 @@ use halfopen::{
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
-fn first_use_of_a_name_by_many_threads_makes_one_breaker() {
+fn threads_that_share_a_new_name_share_a_breaker() {
     let registry = Registry::new();
     let rounds = if cfg!(miri) { 5 } else { 50 };
     for round in 0..rounds {
@@ -33,7 +33,7 @@ fn first_use_of_a_name_by_many_threads_makes_one_breaker() {
 }
 
 #[test]
-fn many_threads_that_bring_the_same_thousand_names_make_a_thousand_breakers() {
+fn concurrent_threads_create_each_name_once() {
     let registry = Registry::builder().capacity(1_000).build();
     let names: Vec<String> = (0..1_000).map(|n| format!("host-{n}")).collect();
     let barrier = Barrier::new(4);
@@ -42,7 +42,7 @@ fn many_threads_that_bring_the_same_thousand_names_make_a_thousand_breakers() {
             let (registry, names, barrier) = (&registry, &names, &barrier);
             scope.spawn(move || {
                 barrier.wait();
-                // Each from another place, so that every thread is somewhere the first.
+                // Each starts at another name, so that every thread is the first to use some of them.
                 for place in 0..names.len() {
                     let name = &names[(place + thread * 250) % names.len()];
                     registry.get_or_create(name).try_acquire().unwrap().success();
@@ -56,7 +56,7 @@ fn many_threads_that_bring_the_same_thousand_names_make_a_thousand_breakers() {
 }
 
 #[test]
-fn a_hundred_thousand_names_are_all_found_and_none_beyond_the_limit_stays() {
+fn a_hundred_thousand_names_are_found_and_limited() {
     const NAMES: usize = 100_000;
     let (registry, hands) = registry(|builder| builder.capacity(NAMES).idle_after(MINUTE));
     let name = |n: usize| format!("tenant-{n}.example:443");
@@ -64,7 +64,7 @@ fn a_hundred_thousand_names_are_all_found_and_none_beyond_the_limit_stays() {
     assert!((0..NAMES).all(|n| registry.get(&name(n)).is_some_and(|found| found.name() == name(n))));
 
     (NAMES..NAMES + 1_000).for_each(|n| drop(registry.get_or_create(&name(n))));
-    assert_eq!((registry.len(), registry.status().overflowed), (NAMES, 1_000));
+    assert_eq!((registry.len(), registry.status().overflowed), (NAMES, 1_000), "none beyond the limit stays");
 
     registry.get("tenant-7.example:443").unwrap().trip();
     hands.advance(MINUTE);
@@ -107,7 +107,7 @@ fn a_removed_breaker_lives_on_and_its_name_is_free() {
 }
 
 #[test]
-fn the_status_counts_each_state_and_names_the_open_ones() {
+fn the_status_counts_each_state() {
     let registry = Registry::new();
     registry.get_or_create("d").trip();
     registry.get_or_create("a").force_open();
@@ -126,7 +126,7 @@ fn the_status_counts_each_state_and_names_the_open_ones() {
 }
 
 #[test]
-fn configure_reaches_breakers_that_exist_and_names_to_come() {
+fn configure_applies_to_present_and_future_names() {
     let (one, two) = (failures(1), failures(2));
     let registry = Registry::new();
     let existing = registry.get_or_create("db-a");
@@ -139,7 +139,7 @@ fn configure_reaches_breakers_that_exist_and_names_to_come() {
 }
 
 #[test]
-fn replaced_rules_reach_the_breakers_to_which_they_give_something_else() {
+fn replace_rules_changes_only_what_differs() {
     let registry = Registry::builder()
         .config_for("db-*", failures(3))
         .config_for("db-gone", failures(4))
@@ -159,9 +159,13 @@ fn replaced_rules_reach_the_breakers_to_which_they_give_something_else() {
 
     assert_eq!(changed.iter().map(CircuitBreaker::name).collect::<Vec<_>>(), ["db-gone", "other"]);
     let config = |name: &str| registry.get(name).unwrap().config();
-    assert_eq!(config("db-gone"), failures(3), "its own rule is gone, that of its prefix is not");
+    assert_eq!(config("db-gone"), failures(3), "its own rule was removed, that of its prefix was not");
     assert_eq!(config("other"), failures(6));
-    assert_eq!(config("mail"), failures(50), "its rule is the same, so what was set by hand stays");
+    assert_eq!(
+        config("mail"),
+        failures(50),
+        "its rule is the same, so the configuration that was set by hand stays"
+    );
     assert!(registry.get("db-gone").unwrap().is_open(), "the state stays");
     assert_eq!(registry.get_or_create("new").config(), failures(6));
     assert!(registry.replace_rules(&rules).is_empty());
@@ -182,7 +186,7 @@ fn a_configuration_that_is_in_force_is_not_set_again() {
 }
 
 #[test]
-fn a_listener_of_the_registry_hears_present_and_future_breakers_once() {
+fn a_registry_listener_receives_each_event_once() {
     let registry = Registry::new();
     let present = registry.get_or_create("present");
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -200,7 +204,11 @@ fn a_listener_of_the_registry_hears_present_and_future_breakers_once() {
     drop(subscription);
     registry.get("future").unwrap().reset();
     registry.get_or_create("later").trip();
-    assert_eq!(*heard.lock().unwrap(), ["present", "future", "by hand"]);
+    assert_eq!(
+        *heard.lock().unwrap(),
+        ["present", "future", "by hand"],
+        "while subscribed and in the registry"
+    );
 }
 
 #[test]
@@ -229,7 +237,7 @@ fn an_idle_breaker_makes_room() {
 }
 
 #[test]
-fn without_an_idle_one_a_new_name_gets_a_breaker_outside() {
+fn a_new_name_in_a_full_registry_is_kept_outside() {
     let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
     registry.get_or_create("a");
     let outside = registry.get_or_create("b");
@@ -253,7 +261,7 @@ fn a_breaker_looked_up_lately_stays() {
 }
 
 #[test]
-fn a_breaker_that_somebody_holds_stays_until_it_is_let_go() {
+fn a_handle_keeps_its_breaker() {
     let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
     let handle = registry.get_or_create("a");
     hands.advance(MINUTE);
@@ -276,7 +284,7 @@ fn a_permit_holds_its_breaker() {
 }
 
 #[test]
-fn a_subscription_holds_its_breaker_and_the_registrys_own_does_not() {
+fn a_subscription_keeps_its_breaker() {
     let (registry, hands) = registry(|builder| builder.capacity(2).idle_after(MINUTE));
     let _registrys = registry.on_event(|_, _| {});
     let _own = registry.get_or_create("a").on_event(|_, _| {});
@@ -287,7 +295,7 @@ fn a_subscription_holds_its_breaker_and_the_registrys_own_does_not() {
 }
 
 #[test]
-fn a_call_through_a_handle_that_was_let_go_counts_as_use() {
+fn a_call_through_a_dropped_handle_counts_as_use() {
     let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
     let handle = registry.get_or_create("a");
     hands.advance(MINUTE);
@@ -301,7 +309,7 @@ fn a_call_through_a_handle_that_was_let_go_counts_as_use() {
 }
 
 #[test]
-fn what_would_be_missed_is_never_forgotten() {
+fn breakers_with_state_are_never_evicted() {
     let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
     registry.get_or_create("open").open_for(MINUTE * 100);
     registry.get_or_create("forced open").force_open();
@@ -319,7 +327,7 @@ fn what_would_be_missed_is_never_forgotten() {
 }
 
 #[test]
-fn a_breaker_that_has_closed_again_but_remembers_its_openings_stays() {
+fn a_breaker_with_remembered_openings_stays() {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(1))
         .open_duration(Duration::ZERO)
@@ -339,7 +347,7 @@ fn a_breaker_that_has_closed_again_but_remembers_its_openings_stays() {
 }
 
 #[test]
-fn a_probe_that_is_out_keeps_its_breaker() {
+fn a_probe_in_flight_keeps_its_breaker() {
     let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
     let breaker = registry.get_or_create("probing");
     breaker.open_for(Duration::ZERO);
@@ -352,11 +360,15 @@ fn a_probe_that_is_out_keeps_its_breaker() {
     hands.advance(MINUTE * 10);
     assert_eq!((registry.evict_idle(), registry.len()), (0, 1), "used through a handle meanwhile");
     hands.advance(MINUTE);
-    assert_eq!((registry.evict_idle(), registry.len()), (1, 0), "no probe is out, and nobody calls");
+    assert_eq!(
+        (registry.evict_idle(), registry.len()),
+        (1, 0),
+        "no probe is in flight, and no calls are made"
+    );
 }
 
 #[test]
-fn a_name_that_failed_and_is_called_no_more_goes() {
+fn a_failed_name_without_calls_is_evicted() {
     let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
     registry.get_or_create("pod").open_for(MINUTE * 5);
     hands.advance(MINUTE * 6 - Duration::from_nanos(1));
@@ -366,7 +378,7 @@ fn a_name_that_failed_and_is_called_no_more_goes() {
 }
 
 #[test]
-fn a_visit_whose_probe_was_ignored_goes_in_time() {
+fn a_visit_with_an_ignored_probe_is_evicted() {
     let (registry, hands) = registry(|builder| builder.idle_after(MINUTE));
     let breaker = registry.get_or_create("pod");
     breaker.open_for(Duration::ZERO);
@@ -378,7 +390,7 @@ fn a_visit_whose_probe_was_ignored_goes_in_time() {
 }
 
 #[test]
-fn dead_names_make_room_the_longest_unused_first() {
+fn the_least_recently_used_name_is_evicted_first() {
     let (registry, hands) = registry(|builder| builder.capacity(4).idle_after(MINUTE * 10));
     let second = Duration::from_secs(1);
     for name in ["c", "a", "b"] {
@@ -390,14 +402,14 @@ fn dead_names_make_room_the_longest_unused_first() {
     assert_eq!(names(&registry), ["a", "alive", "b", "c"], "no wait is over");
 
     hands.advance(second * 10);
-    let mut left = Vec::new();
+    let mut kept = Vec::new();
     for name in ["new-1", "new-2", "new-3", "new-4"] {
         registry.get_or_create(name);
-        left.push(names(&registry).join(" "));
+        kept.push(names(&registry).join(" "));
     }
     let expected =
         ["a alive b new-1", "alive b new-1 new-2", "alive new-1 new-2 new-3", "alive new-1 new-2 new-3"];
-    assert_eq!(left, expected);
+    assert_eq!(kept, expected);
     assert_eq!((registry.status().evicted, registry.status().overflowed), (3, 2));
 }
 
@@ -420,14 +432,14 @@ fn a_dead_name_that_is_called_again_stays() {
 }
 
 #[test]
-fn a_full_registry_says_so_once_in_a_while() {
+fn an_overflow_is_reported_once_per_period() {
     let (registry, hands) = registry(|builder| builder.capacity(1).idle_after(MINUTE));
     let heard: Arc<Mutex<Vec<String>>> = Arc::default();
     let notes = Arc::clone(&heard);
     let seen_by = registry.clone();
     let _sub = registry.on_event(move |breaker, event| {
         if let Event::Overflowed { capacity } = event {
-            // It may call the registry.
+            // A listener may call the registry.
             let full = seen_by.len() == *capacity;
             notes.lock().unwrap().push(format!("{} {full}", breaker.name()));
         }
@@ -462,7 +474,7 @@ fn without_a_limit_nothing_is_forgotten() {
 }
 
 #[test]
-fn a_breaker_is_never_lost_between_a_look_up_and_an_eviction() {
+fn no_look_up_races_with_an_eviction() {
     let (registry, hands) = registry(|builder| builder.idle_after(Duration::from_nanos(2)));
     let rounds = if cfg!(miri) { 20 } else { 2_000 };
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! What documents and dashboards see.
+//! The serialized forms of snapshots, events and statuses.
 #![cfg(all(feature = "serde", feature = "test-util"))]
 
 use std::time::Duration;

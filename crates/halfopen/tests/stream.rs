@@ -63,7 +63,7 @@ fn a_drop_by_a_panic_elsewhere_is_no_failure() {
 }
 
 #[test]
-fn a_panic_of_the_inner_stream_goes_on_and_is_a_failure() {
+fn a_panic_of_the_inner_stream_is_a_failure() {
     let (breaker, _) = breaker();
     let broken = stream::poll_fn(|_| -> Poll<Option<Item>> { panic!("inner") });
     let mut stream = Box::pin(breaker.protect_stream(broken));
@@ -125,7 +125,7 @@ fn until_end_is_one_call_to_the_end() {
 }
 
 #[test]
-fn until_end_fails_with_the_first_error_and_is_abandoned_by_a_drop() {
+fn until_end_ends_with_the_first_error_or_a_drop() {
     let (breaker, _) = breaker();
     let mut failing =
         Box::pin(breaker.protect_stream(stream::iter([Ok(1), Err("reset"), Ok(2)])).until_end());
@@ -139,7 +139,7 @@ fn until_end_fails_with_the_first_error_and_is_abandoned_by_a_drop() {
 }
 
 #[test]
-fn per_item_records_each_item_and_stops_when_the_breaker_opens() {
+fn per_item_records_items_until_the_breaker_opens() {
     let (breaker, _) = breaker();
     let items = [Ok(1), Err("reset"), Ok(2), Ok(3)];
     let mut stream = Box::pin(breaker.protect_stream(stream::iter(items)).per_item());
@@ -153,7 +153,7 @@ fn per_item_records_each_item_and_stops_when_the_breaker_opens() {
 }
 
 #[test]
-fn per_item_the_end_after_an_item_says_nothing() {
+fn per_item_the_end_after_an_item_is_ignored() {
     let (breaker, _) = breaker();
     let mut stream = Box::pin(breaker.protect_stream(stream::iter([Item::Ok(1)])).per_item());
     while let Poll::Ready(Some(_)) = poll(&mut stream) {}
@@ -161,7 +161,7 @@ fn per_item_the_end_after_an_item_says_nothing() {
 }
 
 #[test]
-fn a_classifier_says_what_an_item_means() {
+fn a_classifier_determines_the_outcome_of_an_item() {
     let (breaker, _) = breaker();
     let classify = |item: &Item| if *item == Err("gone") { Outcome::Ignored } else { Outcome::Failure };
     let items = stream::iter([Err("gone"), Err("reset")]);

@@ -48,7 +48,7 @@ async fn a_type_that_owns_a_breaker_can_say_so() {
 }
 
 #[tokio::test]
-async fn a_wrapped_function_can_be_called_again_and_from_other_tasks() {
+async fn a_wrapped_function_can_be_called_from_tasks() {
     let breaker = breaker();
     let double = breaker.wrap(|n: u32| async move { Client.get(n).await });
     assert_eq!(double.call(1).await.unwrap(), 2);
@@ -59,13 +59,13 @@ async fn a_wrapped_function_can_be_called_again_and_from_other_tasks() {
 }
 
 #[tokio::test]
-async fn a_wrapped_function_takes_a_tuple_for_more_than_one_argument() {
+async fn a_wrapped_function_takes_a_tuple() {
     let add = breaker().wrap(|(a, b): (u32, u32)| async move { Ok::<_, ()>(a + b) });
     assert_eq!(add.call((1, 2)).await.unwrap(), 3);
 }
 
 #[tokio::test]
-async fn the_macro_calls_through_a_breaker_or_a_borrow_of_one() {
+async fn the_macro_takes_a_breaker_or_a_borrow() {
     let (breaker, moved) = (breaker(), String::from("gone"));
     assert_eq!(with_circuit_breaker!(breaker, Client.get(4).await).unwrap(), 8);
     let borrowed = &breaker;

@@ -151,14 +151,14 @@ impl CircuitBreaker {
         let (answer, ticket, lacks_plan) = self.transition(now, |locked, log, now| {
             let answer = locked.machine.admit(now, log);
             if !log.is_empty() {
-                // Committed first: the rejection belongs to the visit that this admission began, and beginning a
-                // visit restarts the count of its rejections.
+                // Committed first: the rejection belongs to the visit that this admission began, and a new visit
+                // restarts the count of its rejections.
                 self.inner().commit(locked, log, now);
                 log.clear();
             }
             let answer = match answer {
                 Admission::Permitted => Ok(()),
-                Admission::Refused { reason, left: remaining, cause } => {
+                Admission::Refused { reason, remaining, cause } => {
                     count(&self.inner().cold().ledger);
                     Err(refusal(reason, remaining, cause))
                 }

@@ -60,7 +60,7 @@ impl CircuitBreaker {
         let machine = &lock(&self.inner().locked).machine;
         match machine.check(now) {
             Admission::Permitted => None,
-            Admission::Refused { reason, left: remaining, cause } => {
+            Admission::Refused { reason, remaining, cause } => {
                 Some((refusal(reason, remaining, cause), more(machine, now)))
             }
         }

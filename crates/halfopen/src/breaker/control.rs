@@ -56,7 +56,7 @@ impl CircuitBreaker {
             // Transitions that are already due come first: the plan is for the visit that they lead to.
             locked.machine.catch_up_wait(now, log);
             let planned = plan.filter(|plan| plan.epoch == locked.machine.epoch()).map(|plan| plan.wait);
-            let length = wait.map_or(Wait::Usual { hint: None, planned }, Wait::Given);
+            let length = wait.map_or(Wait::Configured { hint: None, planned }, Wait::Given);
             locked.machine.open_by_hand(length, counts, now, log);
         });
     }

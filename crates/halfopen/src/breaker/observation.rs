@@ -98,7 +98,7 @@ impl CircuitBreaker {
             name: Arc::clone(&self.0.name),
             state: view.state,
             counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
-            retry_after: view.left.map(Duration::from_nanos),
+            retry_after: view.remaining.map(Duration::from_nanos),
             rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(rejected_before) },
             reopenings: view.reopenings,
             open_duration: Duration::from_nanos(view.wait),

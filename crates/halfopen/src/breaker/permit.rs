@@ -11,14 +11,14 @@ use crate::panics::catch_panic;
 use crate::report::Report;
 use crate::word::{State, Word};
 
-/// Leave to make one call.
+/// A permit to make one call.
 ///
-/// Say how the call ended with [`success`](Self::success), [`failure`](Self::failure) or
-/// [`record`](Self::record). A permit that is dropped instead is counted as abandoned and gives a
-/// probe's slot back, so a cancelled call never leaves a breaker half-open for ever. A permit that
-/// is dropped by a panic in its own thread is a failure. One that is leaked
-/// ([`mem::forget`](std::mem::forget)) is counted nowhere; if it was a probe's, the breaker opens
-/// again when its [`probe_timeout`](crate::HalfOpen::probe_timeout) is over.
+/// The outcome of the call is reported with [`success`](Self::success), [`failure`](Self::failure) or
+/// [`record`](Self::record). A permit that is dropped instead is counted as abandoned and releases its probe
+/// slot, so a cancelled call never leaves a breaker half-open for ever. A permit that
+/// is dropped while its thread panics is a failure. A permit that is leaked
+/// ([`mem::forget`](std::mem::forget)) is not counted; if it was a probe, the breaker opens
+/// again after the [`probe_timeout`](crate::HalfOpen::probe_timeout).
 ///
 /// # Examples
 ///
@@ -39,29 +39,30 @@ pub struct Permit<'a> {
     ticket: Ticket,
 }
 
-/// Leave to make one call, for futures and bodies that outlive the borrow of a breaker.
+/// A permit to make one call that is `'static`, for futures and bodies that outlive the borrow of a breaker.
 ///
-/// The same as a [`Permit`] in every other way.
+/// It behaves like a [`Permit`] in every other respect.
 #[must_use = "a dropped permit is an abandoned call"]
 pub struct OwnedPermit {
-    /// None once it was said how the call ended. Taken out whole, so that a permit in a caller's hands
-    /// can stay in registers: whatever takes the long way takes the breaker with it.
+    /// [`None`] once the permit has ended. It is moved out as a whole, so that the permit can stay in registers: the
+    /// slow paths take the breaker by value.
     breaker: Option<CircuitBreaker>,
     ticket: Ticket,
 }
 
-/// What a permit remembers of its admission.
+/// The data of an admission.
 #[derive(Clone, Copy)]
 pub(crate) struct Ticket {
+    /// The state word that admitted the call.
     pub(crate) word: Word,
-    /// When the call was admitted; [`Tick::NEVER`] if nothing needs to know.
+    /// The time of the admission, or [`Tick::NEVER`] if the call is not timed.
     started: Tick,
 }
 
-/// The methods both permits have; `$inner` gives the breaker without running `Drop`.
+/// The methods of both permits.
 macro_rules! permit_methods {
     () => {
-        /// Reports how the call ended and releases the permit; every other ending is a shorthand of this.
+        /// Reports how the call ended and releases the permit. The methods below are shorthands for it.
         ///
         /// # Examples
         ///
@@ -99,34 +100,36 @@ macro_rules! permit_methods {
             self.report(Report::ignored());
         }
 
-        /// Abandons the call: the same as dropping the permit, also while the thread is panicking for
-        /// another reason.
+        /// Abandons the call.
+        ///
+        /// Unlike a drop, it does so even while the thread panics for another reason.
         pub fn abandon(self) {
             self.end(Ending::Abandoned, None);
         }
 
-        /// Reports this outcome; the call took from the admission until now.
+        /// Reports an outcome, with the time since the admission as the duration of the call.
         #[inline]
         pub fn record(self, outcome: Outcome) {
             self.report(outcome.into());
         }
 
-        /// Reports this outcome and the duration that the caller measured.
+        /// Reports an outcome and the duration that the caller measured.
         pub fn record_after(self, outcome: Outcome, took: Duration) {
             self.report(Report::from(outcome).took(took));
         }
 
-        /// Reports a failure with the time that the other side asked to be left alone.
+        /// Reports a failure with the time for which the server asked its clients to stay away.
         ///
-        /// If this failure opens the breaker, the wait is at least the hint, up to `hint_max`.
+        /// If this failure opens the breaker, the wait is at least as long, up to
+        /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max).
         pub fn failure_with_hint(self, retry_after: Duration) {
             self.report(Report::failure().retry_after(retry_after));
         }
 
-        /// Reports the outcome that the classifier finds in this result.
+        /// Reports the outcome that the classifier determines from this result.
         ///
-        /// A panic in the classifier is caught and counted, and the default holds: `Ok` is a
-        /// success, `Err` a failure. A hint of the classifier goes with a failure.
+        /// A panic in the classifier is caught and counted, and the default applies: `Ok` is a
+        /// success, `Err` a failure. A failure is reported with the hint of the classifier.
         #[inline]
         pub fn settle<T, E, C: Classify<T, E> + ?Sized>(self, result: &Result<T, E>, classify: &C) {
             match classified(self.inner(), result, classify) {
@@ -166,7 +169,7 @@ impl<'a> Permit<'a> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.breaker.end(self.ticket, unsaid(), None);
+        self.breaker.end(self.ticket, unreported(), None);
     }
 }
 
@@ -177,17 +180,17 @@ impl OwnedPermit {
 
     permit_methods!();
 
-    /// The breaker that gave this permit.
+    /// Returns the breaker that gave this permit.
     pub fn breaker(&self) -> &CircuitBreaker {
-        self.breaker.as_ref().expect("a permit that can be asked has not ended")
+        self.breaker.as_ref().expect("a permit is consumed when it ends")
     }
 
-    /// Whether the call is a probe: admitted by a half-open breaker, in one of its few slots.
+    /// Returns whether the call is a probe: it was admitted by a half-open breaker.
     pub fn is_probe(&self) -> bool {
         self.ticket.word.state() == State::HalfOpen
     }
 
-    /// How long ago the call was admitted; none if nothing needs to know and no clock was read.
+    /// Returns the time since the call was admitted, or [`None`] if the call is not timed.
     pub fn elapsed(&self) -> Option<Duration> {
         let started = self.ticket.started()?;
         Some(Duration::from_nanos(self.inner().clock.now().since(started)))
@@ -202,9 +205,9 @@ impl OwnedPermit {
         classified(self.inner(), result, classify)
     }
 
-    /// Taken apart without an end.
+    /// Takes the permit apart without ending it. The caller must end the ticket.
     pub(crate) fn into_parts(mut self) -> (CircuitBreaker, Ticket) {
-        let breaker = self.breaker.take().expect("a permit that can be asked has not ended");
+        let breaker = self.breaker.take().expect("a permit is consumed when it ends");
         (breaker, self.ticket)
     }
 
@@ -213,7 +216,7 @@ impl OwnedPermit {
         breaker.end_failure(ticket, failure, describe);
     }
 
-    // Always, down to the stripe: a call would force the permit into memory.
+    // Always inline, down to the striped counter: a function call would force the permit into memory.
     #[inline(always)]
     fn end(mut self, ending: Ending, took: Option<u64>) {
         if let Some(breaker) = self.breaker.take() {
@@ -226,7 +229,7 @@ impl Drop for OwnedPermit {
     #[inline]
     fn drop(&mut self) {
         if let Some(breaker) = self.breaker.take() {
-            end_unsaid(breaker, self.ticket);
+            end_unreported_slow(breaker, self.ticket);
         }
     }
 }
@@ -234,12 +237,12 @@ impl Drop for OwnedPermit {
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
-fn end_unsaid(breaker: CircuitBreaker, ticket: Ticket) {
-    breaker.end(ticket, unsaid(), None);
+fn end_unreported_slow(breaker: CircuitBreaker, ticket: Ticket) {
+    breaker.end(ticket, unreported(), None);
 }
 
 impl Ticket {
-    /// Of a call that nothing needs the time of.
+    /// Creates the ticket of a call that is not timed.
     #[inline]
     pub(crate) fn untimed(word: Word) -> Ticket {
         Ticket { word, started: Tick::NEVER }
@@ -249,15 +252,15 @@ impl Ticket {
         Ticket { word, started }
     }
 
-    /// When the call was admitted, if anything needs to know.
+    /// Returns the time of the admission, if the call is timed.
     #[inline]
     pub(crate) fn started(self) -> Option<Tick> {
         (self.started != Tick::NEVER).then_some(self.started)
     }
 }
 
-/// What it means that nobody said how the call ended (S5, S6).
-fn unsaid() -> Ending {
+/// Returns the ending of a permit that was dropped without a report (S5, S6).
+fn unreported() -> Ending {
     if std::thread::panicking() { Ending::Failure { hint: None } } else { Ending::Abandoned }
 }
 
@@ -285,14 +288,14 @@ fn hint_of<T, E, C: Classify<T, E> + ?Sized>(
     caught(inner, || classify.retry_after(result)).flatten().map(nanos)
 }
 
-/// What user code says; none if it panicked, which is counted (S4).
+/// Runs user code, and returns its result, or [`None`] if it panicked, which is counted (S4).
 #[inline]
-pub(crate) fn caught<T>(inner: &Inner, ask: impl FnOnce() -> T) -> Option<T> {
-    let answer = catch_panic(ask);
-    if answer.is_none() {
+pub(crate) fn caught<T>(inner: &Inner, user_code: impl FnOnce() -> T) -> Option<T> {
+    let result = catch_panic(user_code);
+    if result.is_none() {
         inner.count_panic();
     }
-    answer
+    result
 }
 
 impl fmt::Debug for Permit<'_> {
@@ -307,7 +310,7 @@ impl fmt::Debug for OwnedPermit {
     }
 }
 
-/// Sent to other threads, and shared between them, freely.
+/// Both permits are `Send` and `Sync`.
 const _: () = {
     const fn crosses_threads<T: Send + Sync>() {}
     crosses_threads::<Permit<'_>>();

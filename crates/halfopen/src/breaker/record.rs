@@ -257,7 +257,7 @@ impl CircuitBreaker {
                 let now = moment.get();
                 let planned = self.plan_after_calls(counts, hint, now);
                 let planned = planned.filter(|plan| plan.epoch == ticket.word.epoch()).map(|plan| plan.wait);
-                let wait = Wait::Usual { hint, planned };
+                let wait = Wait::Configured { hint, planned };
                 self.transition(now, |locked, log, now| {
                     locked.machine.trip(ticket.word.epoch(), cause, *counts, wait, now, log);
                 });

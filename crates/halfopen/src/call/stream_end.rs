@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_in_open_or_half_open_is_late_and_no_rejection() {
+    fn an_end_in_open_or_half_open_is_late() {
         let (breaker, hands) = probing(HalfOpen::new());
         let (one, other) = (first_data(&breaker), hands);
         breaker.open_for(SECOND);

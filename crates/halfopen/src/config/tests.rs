@@ -12,15 +12,15 @@ fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// Every problem of a builder, as it is told.
-fn told(builder: CircuitBreakerConfigBuilder) -> Vec<String> {
+/// Returns the problems of a builder, as they are displayed.
+fn problems(builder: CircuitBreakerConfigBuilder) -> Vec<String> {
     let error = builder.build().unwrap_err();
     println!("{error}");
     error.problems().iter().map(ToString::to_string).collect()
 }
 
 fn told_of(rule: Trip) -> Vec<String> {
-    told(builder().trip(rule))
+    problems(builder().trip(rule))
 }
 
 fn minimum(config: &Config) -> u32 {
@@ -91,7 +91,7 @@ fn defaults_and_clones_share_their_numbers() {
 }
 
 #[test]
-fn the_first_rule_replaces_those_before_and_the_next_is_added() {
+fn the_first_rule_replaces_and_the_next_is_added() {
     let two = builder().trip(Trip::failure_rate(0.3)).trip(Trip::failure_count(9)).build().unwrap();
     assert_eq!(two.trip(), [Trip::failure_rate(0.3), Trip::failure_count(9)]);
     let one = two.to_builder().trip(Trip::failure_count(4)).build().unwrap();
@@ -110,7 +110,7 @@ fn thresholds_are_exact_and_rounded_down() {
 }
 
 #[test]
-fn a_minimum_that_nobody_wrote_shrinks_with_the_window() {
+fn a_default_minimum_shrinks_with_the_window() {
     let rate = Trip::failure_rate(0.5);
     let ten = builder().trip(rate).window(Window::last_calls(10)).build().unwrap();
     assert_eq!(minimum(&ten), 5);
@@ -121,7 +121,7 @@ fn a_minimum_that_nobody_wrote_shrinks_with_the_window() {
 }
 
 #[test]
-fn rules_on_runs_alone_need_no_window_unless_one_is_set() {
+fn rules_on_runs_need_no_window() {
     let runs = builder().trip(Trip::consecutive_failures(5));
     assert_eq!(runs.clone().build().unwrap().window(), Window::unbounded());
     let tumbling = Window::tumbling(seconds(60));
@@ -135,7 +135,7 @@ fn rules_on_runs_alone_need_no_window_unless_one_is_set() {
 }
 
 #[test]
-fn a_window_has_ten_buckets_or_as_many_as_it_has_nanoseconds() {
+fn a_window_has_ten_buckets_of_a_nanosecond_or_more() {
     let form = |window| builder().window(window).build().unwrap().form();
     assert_eq!(form(Window::last(seconds(1))), Form::Time { nanos: 1_000_000_000, buckets: 10 });
     assert_eq!(form(Window::last(Duration::from_nanos(7))), Form::Time { nanos: 7, buckets: 7 });
@@ -152,7 +152,7 @@ fn calls_are_timed_where_a_number_needs_it() {
 }
 
 #[test]
-fn counts_that_never_fire_and_times_without_end_are_allowed() {
+fn unreachable_counts_and_endless_times_are_allowed() {
     let config = builder()
         .trip(Trip::consecutive_failures(u32::MAX))
         .trip(Trip::failure_count(u32::MAX))
@@ -180,7 +180,7 @@ fn the_parts_are_shown() {
 // ---- what cannot hold -------------------------------------------------------------------------------
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_together() {
     let error = builder()
         .trip(Trip::failure_rate(1.5))
         .window(Window::last_calls(0))
@@ -214,7 +214,7 @@ fn a_share_that_is_none_is_an_error() {
         let slow = Trip::slow_call_rate(share, seconds(1));
         assert_eq!(told_of(slow), [format!("`trip.slow_call_rate`: {sentence}")]);
         assert_eq!(
-            told(builder().half_open(HalfOpen::new().failure_rate(share))),
+            problems(builder().half_open(HalfOpen::new().failure_rate(share))),
             [format!("`half_open.failure_rate` is {written}, must be above 0 and at most 1")]
         );
     }
@@ -234,7 +234,7 @@ fn counts_begin_at_one() {
     assert_eq!(told_of(Trip::failure_count(0)), ["`trip.failure_count` is 0, must be at least 1"]);
     let none = HalfOpen::new().max_calls(0).success_threshold(0);
     assert_eq!(
-        told(builder().half_open(none)),
+        problems(builder().half_open(none)),
         [
             "`half_open.max_calls` is 0, must be at least 1",
             "`half_open.success_threshold` is 0, must be at least 1"
@@ -247,7 +247,7 @@ fn a_minimum_must_be_one_the_window_can_reach() {
     let twenty = builder().trip(Trip::failure_rate(0.5).minimum_calls(20));
     assert!(twenty.clone().window(Window::last_calls(20)).build().is_ok());
     assert_eq!(
-        told(twenty.window(Window::last_calls(10))),
+        problems(twenty.window(Window::last_calls(10))),
         ["`trip.failure_rate`: minimum_calls is 20, must be from 1 to 10, the calls that `window` holds"]
     );
     assert_eq!(
@@ -257,7 +257,7 @@ fn a_minimum_must_be_one_the_window_can_reach() {
 }
 
 #[test]
-fn a_minimum_on_a_rule_that_waits_for_nothing_is_an_error() {
+fn a_minimum_on_a_rule_that_is_no_rate_is_an_error() {
     assert_eq!(
         told_of(Trip::consecutive_failures(3).minimum_calls(10)),
         ["`trip.consecutive_failures`: minimum_calls is 10, must be left out: only a rate waits for calls"]
@@ -272,7 +272,7 @@ fn a_minimum_on_a_rule_that_waits_for_nothing_is_an_error() {
 fn slow_calls_have_one_rule_and_take_some_time() {
     let slow = Trip::slow_call_rate(0.5, seconds(1));
     assert_eq!(
-        told(builder().trip(slow).trip(slow)),
+        problems(builder().trip(slow).trip(slow)),
         ["`trip.slow_call_rate` is given 2 times, must be given once at most: \
           a breaker has one count of slow calls"]
     );
@@ -284,21 +284,24 @@ fn slow_calls_have_one_rule_and_take_some_time() {
 
 #[test]
 fn a_window_holds_something_and_has_its_own_buckets() {
-    let told = |window| told(builder().window(window));
+    let told = |window| problems(builder().window(window));
     assert_eq!(
-        told(Window::last_calls(1_000_001)),
+        problems(Window::last_calls(1_000_001)),
         ["`window.last_calls` is 1000001, must be from 1 to 1000000"]
     );
-    assert_eq!(told(Window::last(Duration::ZERO)), ["`window.last` is 0s, must be longer than 0s"]);
-    assert_eq!(told(Window::tumbling(Duration::ZERO)), ["`window.tumbling` is 0s, must be longer than 0s"]);
+    assert_eq!(problems(Window::last(Duration::ZERO)), ["`window.last` is 0s, must be longer than 0s"]);
+    assert_eq!(
+        problems(Window::tumbling(Duration::ZERO)),
+        ["`window.tumbling` is 0s, must be longer than 0s"]
+    );
     for buckets in [0, 1_001] {
         assert_eq!(
-            told(Window::last(seconds(1)).buckets(buckets)),
+            problems(Window::last(seconds(1)).buckets(buckets)),
             [format!("`window.buckets` is {buckets}, must be from 1 to 1000")]
         );
     }
     assert_eq!(
-        told(Window::last(Duration::from_nanos(7)).buckets(8)),
+        problems(Window::last(Duration::from_nanos(7)).buckets(8)),
         ["`window.buckets` is 8, must be from 1 to 7, the nanoseconds of the window"]
     );
     for (window, name) in [
@@ -307,7 +310,7 @@ fn a_window_holds_something_and_has_its_own_buckets() {
         (Window::unbounded(), "an unbounded window"),
     ] {
         assert_eq!(
-            told(window.buckets(5)),
+            problems(window.buckets(5)),
             [format!("`window.buckets` is 5 on {name}, must be left out: only `Window::last` has buckets")]
         );
     }
@@ -315,25 +318,28 @@ fn a_window_holds_something_and_has_its_own_buckets() {
 
 #[test]
 fn waits_grow_and_are_some_time() {
-    let told = |backoff| told(builder().backoff(backoff));
+    let told = |backoff| problems(builder().backoff(backoff));
     for (multiplier, written) in [(0.5, "0.5"), (1_001.0, "1001"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")]
     {
         assert_eq!(
-            told(Backoff::exponential(multiplier)),
+            problems(Backoff::exponential(multiplier)),
             [format!("`backoff.multiplier` is {written}, must be from 1 to 1000")]
         );
     }
     for (jitter, written) in [(1.0, "1"), (-0.1, "-0.1"), (f64::NAN, "NaN")] {
         let sentence = format!("`backoff.jitter` is {written}, must be from 0 to below 1");
-        assert_eq!(told(Backoff::none().jitter(jitter)), [sentence]);
+        assert_eq!(problems(Backoff::none().jitter(jitter)), [sentence]);
     }
-    assert_eq!(told(Backoff::delays([])), ["`backoff.delays` is empty, must be a list of one delay or more"]);
     assert_eq!(
-        told(Backoff::delays([seconds(1), Duration::ZERO])),
+        problems(Backoff::delays([])),
+        ["`backoff.delays` is empty, must be a list of one delay or more"]
+    );
+    assert_eq!(
+        problems(Backoff::delays([seconds(1), Duration::ZERO])),
         ["`backoff.delays` is 0s at place 2, must be longer than 0s everywhere"]
     );
     assert_eq!(
-        told(Backoff::none().max(Duration::ZERO).forget_after(Duration::ZERO)),
+        problems(Backoff::none().max(Duration::ZERO).forget_after(Duration::ZERO)),
         [
             "`backoff.max` is 0s, must be longer than 0s",
             "`backoff.forget_after` is 0s, must be longer than 0s"
@@ -343,18 +349,18 @@ fn waits_grow_and_are_some_time() {
 
 #[test]
 fn times_are_longer_than_zero_and_verdicts_alone() {
-    assert_eq!(told(builder().hint_max(Duration::ZERO)), ["`hint_max` is 0s, must be longer than 0s"]);
+    assert_eq!(problems(builder().hint_max(Duration::ZERO)), ["`hint_max` is 0s, must be longer than 0s"]);
     assert_eq!(
-        told(builder().half_open(HalfOpen::new().probe_timeout(Duration::ZERO))),
+        problems(builder().half_open(HalfOpen::new().probe_timeout(Duration::ZERO))),
         ["`half_open.probe_timeout` is 0s, must be longer than 0s"]
     );
     assert_eq!(
-        told(builder().abandoned(Abandoned::FailureAfter(Duration::ZERO))),
+        problems(builder().abandoned(Abandoned::FailureAfter(Duration::ZERO))),
         ["`abandoned.failure_after` is 0s, must be longer than 0s; \
           for every abandoned call use `Abandoned::Failure`"]
     );
     assert_eq!(
-        told(builder().half_open(HalfOpen::new().failure_rate(0.5).max_failures(0))),
+        problems(builder().half_open(HalfOpen::new().failure_rate(0.5).max_failures(0))),
         ["`half_open.failure_rate` is set beside `max_failures`, must be set alone: \
           a rate decides, or counts do"]
     );
@@ -469,7 +475,7 @@ mod documents {
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn an_unknown_key_is_rejected() {
         for document in [
             r#"{ "open_duration": "5s" }"#,
             r#"{ "trip": [{ "failure_rate": { "threshold": 0.5, "minimum": 5 } }] }"#,

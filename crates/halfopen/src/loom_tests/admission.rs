@@ -79,7 +79,7 @@ fn a_rejection_counts_in_the_visit_that_refused_it() {
 ///
 /// Fails if the word is published before the deadline and the cause, or without releasing them.
 #[test]
-fn who_sees_it_open_sees_why() {
+fn a_reader_of_open_sees_its_cause() {
     race(|start| {
         let (breaker, _hands) = breaker(1);
         let (one, other) = (breaker.clone(), breaker.clone());

@@ -38,7 +38,7 @@ fn changes_are_told_in_order() {
 ///
 /// Fails if `adopt` takes the list in one step and puts the longer one in its place in another.
 #[test]
-fn of_two_who_subscribe_at_once_none_is_lost() {
+fn of_two_concurrent_subscriptions_none_is_lost() {
     race(|start| {
         let (breaker, _hands) = breaker(1);
         let heard = Arc::new(AtomicU64::new(0));
@@ -83,7 +83,7 @@ fn a_subscription_ends_while_events_flow() {
 ///
 /// Fails if `drain` does not look whether somebody is draining (it is told inside the other).
 #[test]
-fn a_listener_that_makes_a_change_is_not_told_inside_its_callback() {
+fn a_listeners_own_change_is_delivered_afterwards() {
     race(|start| {
         let (breaker, _hands) = breaker(1);
         let (told, inside) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
@@ -111,7 +111,7 @@ fn a_listener_that_makes_a_change_is_not_told_inside_its_callback() {
 ///
 /// Fails if `drain` takes the list of listeners once for all it tells.
 #[test]
-fn who_has_subscribed_hears_what_comes_next() {
+fn a_subscriber_receives_the_next_change() {
     race(|start| {
         let (breaker, _hands) = breaker(1);
         breaker.on_event(|_, _| {}).forget();

@@ -28,7 +28,7 @@ fn with_a_probe_out() -> (CircuitBreaker, ManualClock, OwnedPermit) {
 /// Fails if admission looks at the slots in a step of its own before it takes one, or if the deadline
 /// of the wait is overwritten while the word still says open.
 #[test]
-fn one_probe_at_a_time_and_none_is_lost() {
+fn one_probe_at_a_time_and_no_slot_is_lost() {
     race(|start| {
         let (breaker, hands) = breaker(1);
         breaker.trip();
@@ -109,7 +109,7 @@ fn a_probe_that_is_handed_over_ends_once() {
 ///
 /// Fails if admission catches up in a step of its own, on what it saw before.
 #[test]
-fn two_who_find_a_probe_overdue_make_its_transitions_once() {
+fn an_overdue_probes_transitions_are_made_once() {
     race(|start| {
         let (breaker, hands, overdue) = with_a_probe_out();
         hands.advance(Duration::from_secs(11));

@@ -208,14 +208,14 @@ impl fmt::Display for TripCause {
 
 impl From<state::Probes> for Probes {
     fn from(probes: state::Probes) -> Probes {
-        let state::Probes { recovery, slow_ppb, tally, out, due_in, has_slot, ramp_left } = probes;
+        let state::Probes { recovery, slow_ppb, tally, in_flight, due_in, has_slot, ramp_left } = probes;
         let common = Probes {
-            in_flight: out,
+            in_flight,
             has_slot,
             successes: tally.passed,
             failures: tally.failed(),
             slow_call_rate: slow_ppb.map(share),
-            due_in: (out > 0).then_some(due_in),
+            due_in: (in_flight > 0).then_some(due_in),
             ramp_left: ramp_left.map(Duration::from_nanos),
             ..Probes::default()
         };

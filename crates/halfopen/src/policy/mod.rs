@@ -1,7 +1,7 @@
-//! The choices of a configuration, as pure functions.
+//! The decisions that follow from a configuration, as pure functions.
 //!
-//! When to trip is [`trip`], when to close again is [`recovery`], whom to admit before that is [`ramp`]; how long to
-//! wait is `CircuitBreakerConfig::wait`, beside the numbers it is made of.
+//! [`trip`] decides when to open, [`recovery`] when to close again, and [`ramp`] which calls to admit before that. The
+//! wait is computed by `CircuitBreakerConfig::wait`, next to the numbers on which it depends.
 
 pub(crate) mod ramp;
 pub(crate) mod recovery;

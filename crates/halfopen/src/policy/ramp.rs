@@ -5,13 +5,13 @@ use crate::clock::Tick;
 /// Every call, in parts per billion.
 pub(crate) const ALL: u64 = 1_000_000_000;
 
-/// The share that a ramp begins with: one call in ten.
+/// The initial share of a ramp: one call in ten.
 const START: u64 = ALL / 10;
 
-/// A ramp under way.
+/// A ramp.
 ///
-/// Calls are admitted by a credit, which each attempt raises by the share of its moment, and each admission lowers by
-/// one call. So the admitted calls lie evenly among the attempts, and no dice are thrown.
+/// Calls are admitted by a credit: each attempt increases it by the current share, and each admission decreases it by
+/// one call. The admitted calls are therefore spread evenly among the attempts, without random numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ramp {
     length: u64,
@@ -21,12 +21,12 @@ pub(crate) struct Ramp {
 }
 
 impl Ramp {
-    /// A ramp that begins now; its first call is admitted.
+    /// Begins a ramp. Its first call is admitted.
     pub(crate) fn begin(length: u64, now: Tick) -> Ramp {
         Ramp { length, began: now, credit: ALL - START }
     }
 
-    /// The share of the calls that are admitted at `now`.
+    /// Returns the admitted share of the calls at `now`.
     pub(crate) fn share(&self, now: Tick) -> u64 {
         let elapsed = now.since(self.began);
         if elapsed >= self.length {
@@ -35,12 +35,12 @@ impl Ramp {
         START + scaled(ALL - START, elapsed, self.length)
     }
 
-    /// Whether the next call would be admitted at `now`.
+    /// Returns whether the next call would be admitted at `now`.
     pub(crate) fn admits(&self, now: Tick) -> bool {
         self.credit + self.share(now) >= ALL
     }
 
-    /// Counts an attempt; returns whether it is admitted.
+    /// Counts an attempt, and returns whether it is admitted.
     pub(crate) fn attempt(&mut self, now: Tick) -> bool {
         let credit = self.credit + self.share(now);
         let admitted = credit >= ALL;
@@ -48,15 +48,15 @@ impl Ramp {
         admitted
     }
 
-    /// The first moment at which the next call would be admitted, if no other is attempted before.
+    /// Returns the first instant at which the next call would be admitted, if no other call is attempted before.
     pub(crate) fn admits_at(&self) -> Tick {
         let missing = (ALL - self.credit).saturating_sub(START);
         let elapsed = (u128::from(missing) * u128::from(self.length)).div_ceil(u128::from(ALL - START));
         self.began.after(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 
-    /// The nanoseconds until every call is admitted.
-    pub(crate) fn left(&self, now: Tick) -> u64 {
+    /// Returns the nanoseconds until every call is admitted.
+    pub(crate) fn remaining(&self, now: Tick) -> u64 {
         self.length.saturating_sub(now.since(self.began))
     }
 }
@@ -124,6 +124,6 @@ mod tests {
     #[test]
     fn a_clock_that_steps_back_leaves_the_first_share() {
         assert_eq!(ramp().share(Tick(0)), START);
-        assert_eq!(ramp().left(Tick(0)), LENGTH);
+        assert_eq!(ramp().remaining(Tick(0)), LENGTH);
     }
 }

@@ -1,12 +1,12 @@
 use crate::config::{Recovery, reached};
 
-/// What one half-open visit has seen so far.
+/// The outcomes of the probes of a half-open visit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) successes: u64,
     pub(crate) failures: u64,
     pub(crate) slow: u64,
-    /// Probes that passed: successes that were not slow, where a slow-call rule looks.
+    /// Probes that passed: successes that were not slow by the slow-call rule, if there is one.
     pub(crate) passed: u64,
 }
 
@@ -15,7 +15,7 @@ impl Tally {
         self.successes + self.failures
     }
 
-    /// These outcomes and those, together.
+    /// Returns the sum of both.
     pub(crate) fn plus(&self, other: &Tally) -> Tally {
         Tally {
             successes: self.successes + other.successes,
@@ -25,13 +25,13 @@ impl Tally {
         }
     }
 
-    /// Probes that did not pass: failures, and successes that were slow where a slow-call rule looks.
+    /// Returns the number of probes that did not pass: failures, and successes that were slow by the slow-call rule.
     pub(crate) fn failed(&self) -> u64 {
         self.calls() - self.passed
     }
 }
 
-/// What the probes have shown.
+/// The result of the probes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     Undecided,
@@ -39,8 +39,8 @@ pub(crate) enum Finding {
     StillSick,
 }
 
-/// How many probes may be out now, beside those that are.
-pub(crate) fn has_slot(recovery: Recovery, out: u64, tally: &Tally) -> bool {
+/// Returns whether one more probe may be admitted (S22).
+pub(crate) fn has_slot(recovery: Recovery, in_flight: u64, tally: &Tally) -> bool {
     let (max_calls, visit) = match recovery {
         Recovery::Counts { max_calls, success_threshold, max_failures } => {
             let needed = u64::from(success_threshold) + u64::from(max_failures);
@@ -48,11 +48,11 @@ pub(crate) fn has_slot(recovery: Recovery, out: u64, tally: &Tally) -> bool {
         }
         Recovery::Rate { max_calls, .. } => (max_calls, u64::from(max_calls)),
     };
-    out < u64::from(max_calls) && out + tally.calls() < visit
+    in_flight < u64::from(max_calls) && in_flight + tally.calls() < visit
 }
 
-/// The verdict, as early as it is certain (S23). `slow_ppb` is the slow-call rule's threshold.
-pub(crate) fn judge(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally) -> Finding {
+/// Returns the verdict as soon as it is certain (S23). `slow_ppb` is the threshold of the slow-call rule.
+pub(crate) fn evaluate(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally) -> Finding {
     match recovery {
         Recovery::Counts { success_threshold, max_failures, .. } => {
             if tally.passed >= u64::from(success_threshold) {
@@ -65,12 +65,12 @@ pub(crate) fn judge(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally) ->
         }
         Recovery::Rate { max_calls, threshold_ppb } => {
             let all = u64::from(max_calls);
-            let left = all.saturating_sub(tally.calls());
+            let remaining = all.saturating_sub(tally.calls());
             let sick = |part: u64| reached(part, all, threshold_ppb);
             let slow = |part: u64| slow_ppb.is_some_and(|ppb| reached(part, all, ppb));
             if sick(tally.failures) || slow(tally.slow) {
                 Finding::StillSick
-            } else if !sick(tally.failures + left) && !slow(tally.slow + left) {
+            } else if !sick(tally.failures + remaining) && !slow(tally.slow + remaining) {
                 Finding::Recovered
             } else {
                 Finding::Undecided
@@ -100,22 +100,22 @@ mod tests {
 
     #[test]
     fn successes_close_and_one_failure_too_many_opens() {
-        assert_eq!(judge(TWO_OF_THREE, None, &tally(1, 1)), Finding::Undecided);
-        assert_eq!(judge(TWO_OF_THREE, None, &tally(2, 1)), Finding::Recovered);
-        assert_eq!(judge(TWO_OF_THREE, None, &tally(1, 2)), Finding::StillSick);
+        assert_eq!(evaluate(TWO_OF_THREE, None, &tally(1, 1)), Finding::Undecided);
+        assert_eq!(evaluate(TWO_OF_THREE, None, &tally(2, 1)), Finding::Recovered);
+        assert_eq!(evaluate(TWO_OF_THREE, None, &tally(1, 2)), Finding::StillSick);
     }
 
     #[test]
     fn a_success_that_was_slow_is_a_failed_probe() {
         let slow = Tally { successes: 1, failures: 0, slow: 1, passed: 0 };
         let one = Recovery::Counts { max_calls: 1, success_threshold: 1, max_failures: 0 };
-        assert_eq!(judge(one, Some(500_000_000), &slow), Finding::StillSick);
+        assert_eq!(evaluate(one, Some(500_000_000), &slow), Finding::StillSick);
     }
 
     #[test]
-    fn a_rate_decides_as_soon_as_the_rest_cannot_change_it() {
-        assert_eq!(judge(RATE, None, &tally(2, 1)), Finding::Undecided);
-        assert_eq!(judge(RATE, None, &tally(0, 2)), Finding::StillSick);
-        assert_eq!(judge(RATE, None, &tally(3, 0)), Finding::Recovered);
+    fn a_rate_decides_as_early_as_possible() {
+        assert_eq!(evaluate(RATE, None, &tally(2, 1)), Finding::Undecided);
+        assert_eq!(evaluate(RATE, None, &tally(0, 2)), Finding::StillSick);
+        assert_eq!(evaluate(RATE, None, &tally(3, 0)), Finding::Recovered);
     }
 }

@@ -3,25 +3,25 @@ use crate::counts::Counts;
 use crate::reason::{Cause, RampReason};
 use crate::word::State;
 
-/// One transition, as the machine made it; becomes a [`StateChange`](crate::StateChange) when told.
+/// A transition of the machine, which is reported as a [`StateChange`](crate::StateChange).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) from: State,
     pub(crate) to: State,
     pub(crate) cause: Cause,
     pub(crate) counts: Counts,
-    /// When it happened, which may be before somebody noticed (S24).
+    /// The time of the transition, which can be earlier than the step that made it (S24).
     pub(crate) at: Tick,
 }
 
-/// What the machine did in one step, in order.
+/// The results of one step of the machine, in order.
 pub(crate) type Log = Vec<Entry>;
 
-/// Something the listeners are to be told.
+/// A result that is reported to the listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
     Change(Change),
-    /// A visit to half-open admits this share of the calls from now on.
+    /// A half-open visit admits this share of the calls from now on.
     Ramp {
         share_ppb: u32,
         reason: RampReason,

@@ -9,46 +9,47 @@ use crate::policy::recovery;
 use crate::policy::recovery::{Finding, Tally};
 use crate::reason::RejectReason;
 
-/// One half-open visit, judged to its end by the numbers it began with (S30).
+/// A half-open visit. It keeps the configuration with which it began until it ends (S30).
 #[derive(Debug)]
 pub(super) struct Probation {
     recovery: Recovery,
     probe_timeout: u64,
     slow_ppb: Option<u32>,
-    /// The wait that the user's own function has returned for a probe that does not report.
+    /// The wait that the user's own function returned for the case that a probe does not report.
     pub(super) planned: Option<u64>,
-    /// When each probe that is out was admitted, earliest first. A deque, because most end in the order in which
-    /// they began: the shorter side of the gap is moved, so that thousands of probes cost no square of it.
-    out: VecDeque<Tick>,
-    /// What is judged: the outcomes since the last verdict.
+    /// The admission time of each probe in flight, the earliest first. A deque, because most probes end in the order
+    /// of their admission: a removal moves only the shorter side, so that thousands of probes do not cost quadratic
+    /// time.
+    in_flight: VecDeque<Tick>,
+    /// The outcomes since the last verdict, on which the next one is decided.
     tally: Tally,
-    /// The outcomes of the verdicts before, which have all passed.
+    /// The outcomes of earlier verdicts, all of which passed.
     before: Tally,
     run: Run,
     ramp_length: Option<u64>,
-    /// The ramp under way, after the first verdict.
+    /// The current ramp, after the first verdict.
     ramp: Option<Ramp>,
 }
 
-/// What follows from a verdict that the probes have passed.
+/// The consequence of a verdict that the probes have passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Passed {
     /// The breaker closes.
     Closes,
     /// A ramp begins.
     Ramps,
-    /// The ramp goes on.
+    /// The ramp continues.
     GoesOn,
 }
 
 impl Probes {
-    /// What the next visit with this configuration has to show.
+    /// Returns the probes of the next visit with this configuration.
     pub(crate) fn to_come(config: &CircuitBreakerConfig) -> Probes {
         Probation::new(config).probes(Tick(0))
     }
 }
 
-/// Failures or successes in a row.
+/// The current run of failures or successes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     failures: u64,
@@ -65,22 +66,22 @@ pub(crate) enum HalfOpenEnd {
         slow: bool,
         hint: Option<u64>,
     },
-    /// Ignored or abandoned: only the slot is given back.
+    /// Ignored or abandoned: only the slot is released.
     Nothing,
 }
 
-/// The probes of one visit, for telling a person.
+/// The probes of a visit, for snapshots.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probes {
     pub(crate) recovery: Recovery,
-    /// The slow-call rule's threshold.
+    /// The threshold of the slow-call rule.
     pub(crate) slow_ppb: Option<u32>,
     pub(crate) tally: Tally,
-    pub(crate) out: u64,
-    /// How long the first of them has left.
+    pub(crate) in_flight: u64,
+    /// The time until the first of them is overdue.
     pub(crate) due_in: Duration,
     pub(crate) has_slot: bool,
-    /// The nanoseconds until the ramp admits every call, where there is a ramp.
+    /// The nanoseconds until the ramp admits every call, if there is a ramp.
     pub(crate) ramp_left: Option<u64>,
 }
 
@@ -91,7 +92,7 @@ impl Probation {
             probe_timeout: config.probe_timeout_nanos(),
             slow_ppb: config.slow_ppb(),
             planned: None,
-            out: VecDeque::new(),
+            in_flight: VecDeque::new(),
             tally: Tally::default(),
             before: Tally::default(),
             run: Run::default(),
@@ -100,20 +101,20 @@ impl Probation {
         }
     }
 
-    /// Whether the next call would be admitted.
+    /// Returns whether the next call would be admitted.
     pub(super) fn has_slot(&self, now: Tick) -> bool {
         match &self.ramp {
             Some(ramp) => ramp.admits(now),
-            None => recovery::has_slot(self.recovery, self.out.len() as u64, &self.tally),
+            None => recovery::has_slot(self.recovery, self.in_flight.len() as u64, &self.tally),
         }
     }
 
-    /// Why a call is rejected that finds no slot.
+    /// Returns the reason for which a call without a slot is rejected.
     pub(super) fn full(&self) -> RejectReason {
         if self.ramp.is_some() { RejectReason::HalfOpenRamp } else { RejectReason::HalfOpenSaturated }
     }
 
-    /// Admits a call, if it finds a slot or belongs to the share of the ramp.
+    /// Admits a call if there is a slot or if the call belongs to the share of the ramp; returns whether it did.
     pub(super) fn send(&mut self, now: Tick) -> bool {
         let admitted = match &mut self.ramp {
             Some(ramp) => ramp.attempt(now),
@@ -126,17 +127,19 @@ impl Probation {
     }
 
     fn note_sent(&mut self, now: Tick) {
-        let place = self.out.partition_point(|&started| started <= now);
-        self.out.insert(place, now);
+        // Not always at the end: the clock is read before the lock is taken, so admissions can arrive out of order.
+        let place = self.in_flight.partition_point(|&started| started <= now);
+        self.in_flight.insert(place, now);
     }
 
-    /// The share of the calls that is admitted, in parts per billion; zero while probes are awaited.
+    /// Returns the admitted share of the calls, in parts per billion; zero before the first verdict.
     pub(super) fn share_ppb(&self, now: Tick) -> u32 {
         let share = self.ramp.as_ref().map_or(0, |ramp| ramp.share(now));
         u32::try_from(share).unwrap_or(u32::MAX)
     }
 
-    /// When time alone changes the answer to a call: a probe is overdue, or the share of the ramp has grown.
+    /// Returns the instant at which the decision about a call changes by itself: a probe is overdue, or the share of the
+    /// ramp is large enough.
     pub(super) fn next(&self, now: Tick) -> Tick {
         let due = self.due().unwrap_or(Tick::NEVER);
         match &self.ramp {
@@ -145,7 +148,7 @@ impl Probation {
         }
     }
 
-    /// The probes have passed a verdict: what follows, and the next verdict begins.
+    /// Notes that the probes have passed a verdict, and starts the next one; returns the consequence.
     pub(super) fn pass(&mut self, now: Tick) -> Passed {
         self.before = self.before.plus(&self.tally);
         self.tally = Tally::default();
@@ -160,15 +163,15 @@ impl Probation {
         }
     }
 
-    /// When the first of the probes that are out must have reported.
+    /// Returns the instant at which the first of the probes in flight is overdue.
     pub(super) fn due(&self) -> Option<Tick> {
-        self.out.front().map(|started| started.after(self.probe_timeout))
+        self.in_flight.front().map(|started| started.after(self.probe_timeout))
     }
 
-    /// Gives the slot back and notes how the probe ended; the hint of a failure comes back.
+    /// Releases the slot of a probe and records how it ended; returns the hint of a failure.
     pub(super) fn take_back(&mut self, started: Tick, end: HalfOpenEnd) -> Option<u64> {
-        if let Ok(place) = self.out.binary_search(&started) {
-            self.out.remove(place);
+        if let Ok(place) = self.in_flight.binary_search(&started) {
+            self.in_flight.remove(place);
         }
         match end {
             HalfOpenEnd::Success { slow } => {
@@ -188,19 +191,20 @@ impl Probation {
         }
     }
 
-    /// The visit is over: what its probes still report is late.
+    /// Ends the visit: what its probes report afterwards is late.
     pub(super) fn end(&mut self) {
-        self.out.clear();
+        self.in_flight.clear();
     }
 
-    pub(super) fn judge(&self) -> Finding {
+    pub(super) fn evaluate(&self) -> Finding {
+        // Without outcomes there is no evidence, although a rate over zero calls would count as passed.
         if self.tally.calls() == 0 {
             return Finding::Undecided;
         }
-        recovery::judge(self.recovery, self.slow_ppb, &self.tally)
+        recovery::evaluate(self.recovery, self.slow_ppb, &self.tally)
     }
 
-    /// The outcomes of the whole visit.
+    /// Returns the counts of the whole visit.
     pub(super) fn counts(&self) -> Counts {
         let all = self.before.plus(&self.tally);
         Counts {
@@ -213,7 +217,7 @@ impl Probation {
         }
     }
 
-    /// The counts with one more probe that ends so.
+    /// Returns the counts of the visit after one more probe with this end.
     pub(super) fn counts_with(&self, end: HalfOpenEnd) -> Counts {
         let counts = self.counts();
         match end {
@@ -227,16 +231,16 @@ impl Probation {
         }
     }
 
-    /// How the visit stands at `now`.
+    /// Returns the probes of the visit at `now`.
     pub(super) fn probes(&self, now: Tick) -> Probes {
         Probes {
             recovery: self.recovery,
             slow_ppb: self.slow_ppb,
             tally: self.tally,
-            out: self.out.len() as u64,
+            in_flight: self.in_flight.len() as u64,
             due_in: self.due().map_or(Duration::ZERO, |due| Duration::from_nanos(due.since(now))),
             has_slot: self.has_slot(now),
-            ramp_left: self.ramp.as_ref().map(|ramp| ramp.left(now)),
+            ramp_left: self.ramp.as_ref().map(|ramp| ramp.remaining(now)),
         }
     }
 }

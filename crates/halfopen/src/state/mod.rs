@@ -1,4 +1,4 @@
-//! What a breaker is doing, and what may follow.
+//! The states of a breaker and the transitions between them.
 //!
 //! ```text
 //!             a rule fires                  the wait is over
@@ -8,7 +8,7 @@
 //!      └────────────────────────────── enough probes passed ──────────┘
 //! ```
 //!
-//! Over these three an operator may lay an override: `ForcedOpen`, `Disabled`, `MetricsOnly`.
+//! An operator can override these three states with `ForcedOpen`, `Disabled` or `MetricsOnly`.
 
 mod change;
 mod half_open;

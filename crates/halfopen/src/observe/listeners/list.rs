@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn listeners_are_notified_in_the_order_of_subscription() {
+    fn listeners_are_notified_in_subscription_order() {
         let mut list = List::default();
         let subscribers: Vec<_> = (0..20).map(|_| subscriber(true)).collect();
         // Two that subscribe concurrently may be added in the other order.

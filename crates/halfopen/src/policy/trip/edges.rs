@@ -1,9 +1,9 @@
-//! The edges of a rate rule, and whether successes are to be weighed against what lies in a window.
+//! The edge cases of rate rules, and of the test whether a success can fire one.
 
 use super::*;
 
 #[test]
-fn a_minimum_of_u32_max_is_never_reached_and_no_calls_are_no_rate() {
+fn a_rate_needs_calls_and_its_minimum() {
     let rate = |minimum_calls| Rule::FailureRate { threshold_ppb: 1, minimum_calls };
     let many = Counts { calls: 1 << 40, failures: 1 << 40, ..Counts::default() };
     assert!(fired(&[rate(u32::MAX)], &many).is_none());
@@ -11,7 +11,7 @@ fn a_minimum_of_u32_max_is_never_reached_and_no_calls_are_no_rate() {
 }
 
 #[test]
-fn a_rate_is_reached_whatever_its_minimum_says_but_not_by_nothing() {
+fn a_rate_is_reached_below_its_minimum() {
     let failed = Rule::FailureRate { threshold_ppb: 500_000_000, minimum_calls: 100 };
     let slow = Rule::SlowCallRate { threshold_ppb: 500_000_000, slow_after_nanos: 1, minimum_calls: 100 };
     let of = |calls, failures, slow| Counts { calls, failures, slow, ..Counts::default() };

@@ -2,10 +2,10 @@ use crate::config::{Rule, reached};
 use crate::counts::Counts;
 use crate::reason::{Cause, Reasons, TripReason};
 
-/// A rule of the user's own.
+/// A custom rule of the user.
 pub(crate) type CustomRule = Box<dyn Fn(&Counts) -> bool + Send + Sync>;
 
-/// Every rule that holds for these counts, and the numbers of the first; none if no rule holds.
+/// Returns every rule that holds for these counts with the numbers of the first, or [`None`] if no rule holds.
 pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
     let mut cause = Cause::default();
     for rule in rules {
@@ -16,7 +16,7 @@ pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
     (!cause.reasons.is_empty()).then_some(cause)
 }
 
-/// Whether a rate rule would hold for these counts if they were enough for it.
+/// Returns whether a rate rule would hold for these counts, regardless of its `minimum_calls`.
 pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
     rules.iter().any(|rule| match *rule {
         Rule::FailureRate { threshold_ppb, .. } => {
@@ -29,7 +29,7 @@ pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
     })
 }
 
-/// Adds a reason; the numbers told are those of the reason that comes first in the fixed order.
+/// Adds a reason. The numbers of the cause are those of the reason that comes first in the fixed order.
 fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, counts: &Counts) -> Cause {
     let first = cause.reasons.iter().next();
     let reasons = cause.reasons.with(reason);
@@ -39,12 +39,12 @@ fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, counts: &C
     Cause { reasons, threshold, part: narrow(part), calls: narrow(counts.calls) }
 }
 
-/// The cause with the user's own rule added.
+/// Adds the user's custom rule to a cause.
 pub(crate) fn with_custom(cause: Option<Cause>, counts: &Counts) -> Cause {
     merge(cause.unwrap_or_default(), TripReason::Custom, counts.failures, 0, counts)
 }
 
-/// For messages only: a call count above four thousand million is told as that.
+/// Saturates at `u32::MAX`, because the numbers are used only for messages.
 fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
@@ -74,7 +74,7 @@ fn rate(part: u64, calls: u64, ppb: u32, minimum: u32, reason: TripReason) -> Op
     (enough && reached(part, calls, ppb)).then_some((reason, part, ppb))
 }
 
-/// What the reasons are, for a rule that needs no numbers.
+/// Returns the cause of an opening by a control, which has no numbers.
 pub(crate) fn manual() -> Cause {
     Cause { reasons: Reasons::one(TripReason::Manual), ..Cause::default() }
 }
@@ -97,14 +97,14 @@ mod tests {
     const RATE: Rule = Rule::FailureRate { threshold_ppb: 500_000_000, minimum_calls: 4 };
 
     #[test]
-    fn a_rate_fires_at_its_threshold_and_not_below_its_minimum() {
+    fn a_rate_fires_at_its_threshold() {
         assert!(fired(&[RATE], &counts(4, 2, 0, 0)).is_some());
         assert!(fired(&[RATE], &counts(5, 2, 0, 0)).is_none());
         assert!(fired(&[RATE], &counts(3, 3, 0, 3)).is_none());
     }
 
     #[test]
-    fn every_rule_that_holds_is_named_and_the_first_gives_the_numbers() {
+    fn every_rule_is_named_with_the_first_ones_numbers() {
         let rules = [RATE, Rule::ConsecutiveFailures(3), Rule::FailureCount(9)];
         let cause = fired(&rules, &counts(4, 3, 0, 3)).unwrap();
         let reasons: Vec<_> = cause.reasons.iter().collect();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_own_rule_is_told_after_the_built_in_ones() {
+    fn a_custom_rule_comes_after_the_built_in_ones() {
         let both = with_custom(fired(&[RATE], &counts(4, 4, 0, 4)), &counts(4, 4, 0, 4));
         assert_eq!(both.reasons.iter().collect::<Vec<_>>(), [TripReason::FailureRate, TripReason::Custom]);
         assert_eq!(both.threshold, 500_000_000);

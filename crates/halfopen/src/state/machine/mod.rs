@@ -12,46 +12,53 @@ use crate::state::half_open::{HalfOpenEnd, Passed, Probation};
 use crate::state::{Change, Entry, Log};
 use crate::word::State;
 
-/// The automatic machine and the operator's switch: all that moves under the transition lock.
+/// The state machine: everything that changes under the transition lock.
 ///
-/// Plain data and pure arithmetic: time is an argument, every transition is pushed to a list for
-/// whoever tells the listeners, and nothing here knows of threads.
+/// It is plain data with pure functions. Time is an argument, transitions are appended to a [`Log`], and nothing in
+/// this module deals with threads or listeners.
 #[derive(Debug)]
 pub(crate) struct Machine {
     config: CircuitBreakerConfig,
     seed: u64,
     state: State,
     epoch: u64,
-    /// When this state was entered.
+    /// The time at which this state was entered.
     since: Tick,
-    /// Openings that are not forgotten, the current one included: the step of the backoff.
+    /// The number of openings that are not forgotten, including the current one: the step of the backoff.
     openings: u32,
-    /// None until it opens for the first time, which most breakers never do.
+    /// Allocated at the first opening, which most breakers never reach.
     outage: Option<Box<Outage>>,
 }
 
-/// The opening under way, or the last one.
+/// The current opening, or the last one.
 #[derive(Debug)]
 struct Outage {
-    /// The wait while open, and when it is over.
+    /// The length of the wait while open.
     wait: u64,
+    /// The end of the wait while open; otherwise [`Tick::NEVER`].
     deadline: Tick,
-    /// The wait that a server asked for, where it is the longer one.
+    /// The server's hint, if it determines the wait.
     hint: Option<u64>,
-    /// What led to the opening, and what the window held then.
     cause: Cause,
+    /// The counts on which the opening was decided.
     frozen: Counts,
+    /// The half-open visit that follows the wait.
     probation: Probation,
 }
 
-/// The answer to a call that asks to be let in.
+/// The decision about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     Permitted,
-    Refused { reason: RejectReason, left: u64, cause: Cause },
+    /// `remaining` is the rest of the wait in nanoseconds, zero if it is unknown.
+    Refused {
+        reason: RejectReason,
+        remaining: u64,
+        cause: Cause,
+    },
 }
 
-/// Whether an outcome belonged to the visit it came to.
+/// Whether the outcome of a probe belongs to the current visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Counted,
@@ -75,7 +82,7 @@ impl Machine {
         self.epoch
     }
 
-    /// When the last change was made.
+    /// Returns the time of the last transition.
     pub(crate) fn since(&self) -> Tick {
         self.since
     }
@@ -84,7 +91,7 @@ impl Machine {
         self.outage.as_ref().map_or(Tick::NEVER, |outage| outage.deadline)
     }
 
-    /// The whole wait of the opening under way, or of the last one.
+    /// Returns the whole wait of the current opening, or of the last one.
     pub(crate) fn wait(&self) -> u64 {
         self.outage.as_ref().map_or(0, |outage| outage.wait)
     }
@@ -93,9 +100,9 @@ impl Machine {
         self.outage.as_ref().map_or(Cause::default(), |outage| outage.cause)
     }
 
-    /// Open and half-open alone ask.
+    /// Called only in open and half-open.
     fn outage(&self) -> &Outage {
-        self.outage.as_ref().expect("it has opened")
+        self.outage.as_ref().expect("open and half-open follow an opening")
     }
 
     fn outage_mut(&mut self) -> &mut Outage {
@@ -106,15 +113,15 @@ impl Machine {
         &self.outage().probation
     }
 
-    /// Replaces the configuration; whatever is going on goes on (S30).
+    /// Replaces the configuration; the current visit continues (S30).
     ///
-    /// Returns the old one, which is dropped outside the lock: it may hold the user's own function.
+    /// Returns the old one, which the caller must drop without the lock: it may contain the user's own function.
     pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig, log: &mut Log) -> CircuitBreakerConfig {
         log.push(Entry::ConfigChanged);
         std::mem::replace(&mut self.config, config)
     }
 
-    /// Openings still remembered in Closed (S20).
+    /// Returns the number of openings that are not forgotten yet in `Closed` (S20).
     fn remembered(&self, now: Tick) -> u32 {
         match self.config.forget_after() {
             Some(period) => {
@@ -125,8 +132,8 @@ impl Machine {
         }
     }
 
-    /// The opening that may end this visit, without the figures that led to it, for the user's own function;
-    /// [`None`] where no opening can follow.
+    /// Returns the opening that can end this visit, for the user's own function, without the numbers that would lead to
+    /// it. Returns [`None`] in states that no opening can follow.
     pub(crate) fn opening_to_come(&self, now: Tick) -> Option<Opening> {
         let openings = match self.state {
             State::Closed => self.remembered(now),
@@ -136,7 +143,7 @@ impl Machine {
         Some(Opening { openings, open_duration: self.config.open_duration(), ..Opening::default() })
     }
 
-    /// The counts of a half-open visit, with one more probe that ends so.
+    /// Returns the counts of a half-open visit after one more probe with this end.
     pub(crate) fn counts_with(&self, end: HalfOpenEnd) -> Counts {
         match &self.outage {
             Some(outage) => outage.probation.counts_with(end),
@@ -144,7 +151,8 @@ impl Machine {
         }
     }
 
-    /// Opens a half-open visit that time has made due, as the next admission would.
+    /// Makes the transitions that are due, including that to half-open at the end of the wait, as the next admission
+    /// would.
     pub(crate) fn catch_up_wait(&mut self, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
         if self.state == State::Open && now >= self.deadline() {
@@ -152,14 +160,14 @@ impl Machine {
         }
     }
 
-    /// Whether the wait after a probe that does not report is still to be planned.
+    /// Returns whether the wait that follows an overdue probe has not been planned yet.
     pub(crate) fn lacks_plan(&self) -> bool {
         self.state == State::HalfOpen
             && self.config.custom_backoff().is_some()
             && self.probation().planned.is_none()
     }
 
-    /// The wait of the opening that a probe of `epoch` leads to if it does not report in time.
+    /// Stores the wait of the opening that follows if a probe of this epoch is overdue.
     pub(crate) fn plan(&mut self, epoch: u64, wait: u64) {
         if epoch == self.epoch && self.state == State::HalfOpen {
             self.outage_mut().probation.planned.get_or_insert(wait);
@@ -172,14 +180,14 @@ impl Machine {
 
     // ---- calls --------------------------------------------------------------------------------
 
-    /// The one door (S1): lets a call in, with a probe's slot if it needs one, or refuses it.
+    /// Decides about a call (S1): admits it, with a probe slot if it needs one, or refuses it.
     pub(crate) fn admit(&mut self, now: Tick, log: &mut Log) -> Admission {
         self.catch_up(now, log);
         match self.state {
             State::Closed | State::Disabled | State::MetricsOnly => Admission::Permitted,
             State::Open if now < self.deadline() => Admission::Refused {
                 reason: RejectReason::Open,
-                left: self.deadline().since(now),
+                remaining: self.deadline().since(now),
                 cause: self.cause(),
             },
             State::Open => {
@@ -196,7 +204,7 @@ impl Machine {
         if probation.send(now) { Admission::Permitted } else { refuse(probation.full()) }
     }
 
-    /// A probe of `epoch`, admitted at `started`, has ended.
+    /// Records the end of a probe of this epoch that was admitted at `started`, and makes the transition of the verdict.
     pub(crate) fn settle(
         &mut self,
         epoch: u64,
@@ -211,18 +219,18 @@ impl Machine {
             return Verdict::Late;
         }
         let hint = self.outage_mut().probation.take_back(started, end);
-        match self.probation().judge() {
+        match self.probation().evaluate() {
             Finding::Undecided => {}
             Finding::Recovered => self.passed(now, log),
             Finding::StillSick => {
                 let (cause, counts) = (Cause::plain(TripReason::ProbeFailed), self.probation().counts());
-                self.open(now, cause, counts, Wait::Usual { hint, planned }, log);
+                self.open(now, cause, counts, Wait::Configured { hint, planned }, log);
             }
         }
         Verdict::Counted
     }
 
-    /// The probes have passed a verdict: closes, or begins a ramp (S31).
+    /// Closes the breaker or begins a ramp, after the probes have passed a verdict (S31).
     fn passed(&mut self, now: Tick, log: &mut Log) {
         let probation = &mut self.outage_mut().probation;
         match probation.pass(now) {
@@ -235,7 +243,7 @@ impl Machine {
         }
     }
 
-    /// Opens because rules fired in Closed; nothing if that visit has ended meanwhile (S9).
+    /// Opens the breaker because rules fired in `Closed`. No effect if that visit has ended since (S9).
     pub(crate) fn trip(
         &mut self,
         epoch: u64,
@@ -252,15 +260,15 @@ impl Machine {
 
     // ---- the operator -------------------------------------------------------------------------
 
-    /// `trip()` and, with a wait that is given, `open_for()`: nothing under an override. `counts` are the
-    /// window's.
+    /// Implements `trip()` and, with a given wait, `open_for()`. No effect under an override. `counts` are those of the
+    /// window.
     pub(crate) fn open_by_hand(&mut self, length: Wait, counts: Counts, now: Tick, log: &mut Log) {
         self.catch_up_wait(now, log);
         match self.state {
             State::Closed => self.open(now, trip::manual(), counts, length, log),
             State::HalfOpen => self.open(now, trip::manual(), self.probation().counts(), length, log),
             State::Open if matches!(length, Wait::Given(_)) => {
-                // The same outage goes on: it is no further step of the backoff.
+                // The same outage continues, so this is not another step of the backoff.
                 self.openings = self.openings.saturating_sub(1);
                 self.open(now, trip::manual(), self.outage().frozen, length, log);
             }
@@ -268,7 +276,7 @@ impl Machine {
         }
     }
 
-    /// Ends the wait of an open breaker, so that the next call is a probe; nothing in any other state.
+    /// Ends the wait of an open breaker, so that the next call is a probe. No effect in other states.
     pub(crate) fn end_wait(&mut self, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
         if self.state == State::Open && now < self.deadline() {
@@ -276,7 +284,7 @@ impl Machine {
         }
     }
 
-    /// Lays an override over the machine, or with `Closed` takes it away; either way all is forgotten.
+    /// Sets an override, or with `Closed` removes it. Either way the earlier openings are forgotten.
     pub(crate) fn force(&mut self, state: State, counts: Counts, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
         let counts = self.visit_counts(counts);
@@ -284,7 +292,7 @@ impl Machine {
         self.enter(state, now, trip::manual(), counts, log);
     }
 
-    /// Closes by hand and says so.
+    /// Closes the breaker by hand, and reports the reset in addition.
     pub(crate) fn reset(&mut self, counts: Counts, now: Tick, log: &mut Log) {
         self.force(State::Closed, counts, now, log);
         log.push(Entry::Reset);
@@ -301,14 +309,14 @@ impl Machine {
 
     // ---- transitions --------------------------------------------------------------------------
 
-    /// Makes the transitions of a probe that is overdue, dated when they were due (S24).
+    /// Makes the transitions of an overdue probe, dated at the instants at which they were due (S24).
     pub(crate) fn catch_up(&mut self, now: Tick, log: &mut Log) {
         if self.state != State::HalfOpen {
             return;
         }
         if let Some(due) = self.overdue(now) {
             let cause = Cause::plain(TripReason::ProbeTimedOut);
-            let wait = Wait::Usual { hint: None, planned: self.probation().planned };
+            let wait = Wait::Configured { hint: None, planned: self.probation().planned };
             self.open(due, cause, self.probation().counts(), wait, log);
             if now >= self.deadline() {
                 self.half_open(log);
@@ -320,7 +328,7 @@ impl Machine {
         let step = if self.state == State::Closed { self.remembered(at) } else { self.openings };
         let (wait, hint) = match length {
             Wait::Given(nanos) => (nanos, None),
-            Wait::Usual { hint, planned } => {
+            Wait::Configured { hint, planned } => {
                 let usual = self.config.wait(planned, step, self.seed, self.epoch + 1);
                 let hint = hint.map(|hint| hint.min(self.config.hint_max_nanos()));
                 let longer = hint.filter(|&hint| hint > usual);
@@ -337,7 +345,7 @@ impl Machine {
         outage.frozen = counts;
     }
 
-    /// The wait is over; dated at the deadline, which every reader has seen pass.
+    /// Enters half-open at the end of the wait. It is dated at the deadline, from which on readers see half-open.
     fn half_open(&mut self, log: &mut Log) {
         self.half_open_at(self.deadline(), Cause::default(), log);
     }
@@ -372,12 +380,12 @@ impl Machine {
     }
 }
 
-/// How long an opening lasts.
+/// The length of an opening.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wait {
-    /// What is configured, or a server's hint if that is longer. `planned` is the answer of the user's own
-    /// function, which runs before the transition lock is taken.
-    Usual {
+    /// The configured wait, or a server's hint if that is longer. `planned` is the result of the user's own
+    /// function, which is called before the transition lock is taken.
+    Configured {
         hint: Option<u64>,
         planned: Option<u64>,
     },
@@ -398,7 +406,7 @@ impl Outage {
 }
 
 fn refuse(reason: RejectReason) -> Admission {
-    Admission::Refused { reason, left: 0, cause: Cause::default() }
+    Admission::Refused { reason, remaining: 0, cause: Cause::default() }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the machine tells of itself: the waits to come, the moments at which time moves it, the reasons.
+//! Queries of the machine: the waits to come, the instants at which time alone changes it, the causes.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl Bench {
         bench
     }
 
-    /// Half-open, with one probe out.
+    /// Half-open, with one probe in flight.
     fn probing() -> Bench {
         let mut bench = Bench::at_the_deadline();
         assert_eq!(bench.admit(), Admission::Permitted);
@@ -61,7 +61,7 @@ impl Bench {
 
     fn trip(&mut self) {
         self.machine.open_by_hand(
-            Wait::Usual { hint: None, planned: None },
+            Wait::Configured { hint: None, planned: None },
             Counts::default(),
             self.now,
             &mut self.log,
@@ -136,7 +136,7 @@ fn an_opening_publishes_its_deadline_and_its_cause() {
         epoch,
         cause,
         Counts::default(),
-        Wait::Usual { hint: None, planned: None },
+        Wait::Configured { hint: None, planned: None },
         bench.now,
         &mut bench.log,
     );
@@ -145,14 +145,14 @@ fn an_opening_publishes_its_deadline_and_its_cause() {
 }
 
 #[test]
-fn a_rule_opens_only_the_closed_visit_it_was_asked_in() {
+fn a_rule_opens_only_the_visit_it_was_evaluated_in() {
     let trip = |bench: &mut Bench, epoch| {
         let cause = Cause::plain(TripReason::FailureCount);
         bench.machine.trip(
             epoch,
             cause,
             Counts::default(),
-            Wait::Usual { hint: None, planned: None },
+            Wait::Configured { hint: None, planned: None },
             bench.now,
             &mut bench.log,
         );
@@ -171,7 +171,7 @@ fn a_rule_opens_only_the_closed_visit_it_was_asked_in() {
 }
 
 #[test]
-fn the_next_moment_at_which_time_moves_it_is_known() {
+fn the_next_change_by_time_alone_is_known() {
     assert_eq!(Bench::closed().view().next, Tick::NEVER);
     let open = Bench::open();
     assert_eq!(open.view().next, open.machine.deadline());
@@ -179,11 +179,11 @@ fn the_next_moment_at_which_time_moves_it_is_known() {
     let mut probing = Bench::probing();
     assert_eq!(probing.view().next, probing.now.after(PROBE_TIMEOUT));
     probing.end_probe(HalfOpenEnd::Nothing);
-    assert_eq!(probing.view().next, Tick::NEVER, "nothing is out");
+    assert_eq!(probing.view().next, Tick::NEVER, "no probe is in flight");
 }
 
 #[test]
-fn an_overdue_probe_is_why_it_is_open_though_nobody_has_noted_it() {
+fn an_overdue_probe_is_the_cause_before_any_admission() {
     let reasons = |bench: &Bench| bench.machine.why(bench.now).reasons;
     assert_eq!(reasons(&Bench::open()), Reasons::one(TripReason::Manual));
     assert_eq!(reasons(&Bench::probing()), Reasons::one(TripReason::Manual));
@@ -191,20 +191,20 @@ fn an_overdue_probe_is_why_it_is_open_though_nobody_has_noted_it() {
 }
 
 #[test]
-fn the_probes_of_a_visit_are_told_until_the_first_is_overdue() {
+fn a_visits_probes_are_shown_until_one_is_overdue() {
     let mut bench = Bench::probing();
-    assert_eq!((bench.probes().out, bench.probes().has_slot), (1, true));
+    assert_eq!((bench.probes().in_flight, bench.probes().has_slot), (1, true));
     assert_eq!(bench.probes().due_in, Duration::from_nanos(PROBE_TIMEOUT));
     bench.admit();
-    assert_eq!((bench.probes().out, bench.probes().has_slot), (2, false));
+    assert_eq!((bench.probes().in_flight, bench.probes().has_slot), (2, false));
     bench.now = Tick(bench.now.after(PROBE_TIMEOUT).0 - 1);
-    assert_eq!((bench.probes().out, bench.probes().due_in), (2, Duration::from_nanos(1)));
+    assert_eq!((bench.probes().in_flight, bench.probes().due_in), (2, Duration::from_nanos(1)));
     bench.now = bench.now.after(1);
-    assert_eq!((bench.probes().out, bench.probes().has_slot), (0, true), "the next visit's");
+    assert_eq!((bench.probes().in_flight, bench.probes().has_slot), (0, true), "the next visit's");
 }
 
 #[test]
-fn the_numbers_that_are_told_are_those_of_the_visit_or_else_the_new_ones() {
+fn a_visit_shows_the_numbers_it_began_with() {
     let max_calls = |bench: &Bench| match bench.probes().recovery {
         Recovery::Counts { max_calls, .. } | Recovery::Rate { max_calls, .. } => max_calls,
     };

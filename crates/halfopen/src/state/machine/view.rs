@@ -1,4 +1,4 @@
-//! What an admission would find, and what a person is told: questions, which change nothing.
+//! Queries: the state that an admission would find, and the data of snapshots. They change nothing.
 
 use std::time::Duration;
 
@@ -9,44 +9,45 @@ use crate::reason::{Cause, RejectReason, TripReason};
 use crate::state::half_open::Probes;
 use crate::word::State;
 
-/// The breaker as an admission at some moment would find it.
+/// The breaker as an admission at a given time would find it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct View {
     pub(crate) state: State,
     pub(crate) since: Tick,
-    /// None where the window has them.
+    /// [`None`] if they are those of the window.
     pub(crate) counts: Option<Counts>,
-    pub(crate) left: Option<u64>,
+    /// The rest of the wait, or [`None`] if it is unknown.
+    pub(crate) remaining: Option<u64>,
     pub(crate) reopenings: u32,
     pub(crate) wait: u64,
-    /// The wait that a server asked for, where it is why the wait is so long.
+    /// The server's hint, if it determines the wait.
     pub(crate) hint: Option<u64>,
-    /// Whether this is what the state word says, or what time has made of it since.
+    /// Whether transitions are due that the machine has not made yet, so that the view differs from its state.
     pub(crate) moved: bool,
-    /// When time alone will change it.
+    /// The instant at which the view changes by itself.
     pub(super) next: Tick,
     has_slot: bool,
-    /// Why a call is rejected that finds no slot.
+    /// The reason for which a call without a slot is rejected.
     full: RejectReason,
-    /// The share of the calls that passes, in parts per billion.
+    /// The admitted share of the calls, in parts per billion.
     pub(crate) share_ppb: u32,
-    /// The moment it is of: no earlier than the last change.
+    /// The time of the view, which is not earlier than the last transition.
     now: Tick,
 }
 
 impl View {
-    /// How long until time alone changes it; none if it does not.
+    /// Returns the time until the view changes by itself, or [`None`] if it does not.
     pub(crate) fn changes_in(&self) -> Option<Duration> {
         (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.since(self.now)))
     }
 
-    /// The moment at which time alone changes it; none if it does not.
+    /// Returns the instant at which the view changes by itself, or [`None`] if it does not.
     pub(crate) fn changes_at(&self) -> Option<Duration> {
         (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.0))
     }
 }
 
-/// An opening that has happened, or that time has brought about and nobody has noted yet.
+/// An opening that the machine has made, or that is due because a probe is overdue.
 #[derive(Clone, Copy)]
 struct Opening {
     since: Tick,
@@ -87,10 +88,10 @@ impl Opening {
 }
 
 impl Machine {
-    /// What an admission at `now` would find (S18, S24); changes nothing.
+    /// Returns the state that an admission at `now` would find (S18, S24).
     ///
-    /// A clock that stands before the last change, or was read before it, is taken to stand there (S26): no wait
-    /// left is longer than the whole wait.
+    /// If the clock has stepped back behind the last transition, or was read before it, the time of that transition is
+    /// used instead (S26), so the rest of a wait is never longer than the whole wait.
     pub(crate) fn view(&self, now: Tick) -> View {
         let now = now.max(self.since);
         View { now, ..self.view_at(now) }
@@ -120,7 +121,9 @@ impl Machine {
                     ..self.plain_view()
                 },
             },
-            State::ForcedOpen => View { counts: Some(Counts::default()), left: None, ..self.plain_view() },
+            State::ForcedOpen => {
+                View { counts: Some(Counts::default()), remaining: None, ..self.plain_view() }
+            }
             State::Disabled => View { counts: Some(Counts::default()), ..self.plain_view() },
             State::MetricsOnly => self.plain_view(),
         }
@@ -131,7 +134,7 @@ impl Machine {
             state: self.state,
             since: self.since,
             counts: None,
-            left: Some(0),
+            remaining: Some(0),
             reopenings: 0,
             wait: self.config.wait(None, 0, self.seed, self.epoch + 2),
             hint: None,
@@ -144,13 +147,13 @@ impl Machine {
         }
     }
 
-    /// An opening, or the half-open visit that follows once its wait is over.
+    /// Returns the view of an opening, or of the half-open visit that follows it if its wait is over.
     fn open_view(&self, now: Tick, opening: Opening, moved: bool) -> View {
         let open = View {
             state: State::Open,
             since: opening.since,
             counts: Some(opening.counts),
-            left: Some(opening.deadline.since(now)),
+            remaining: Some(opening.deadline.since(now)),
             reopenings: opening.step,
             wait: opening.wait,
             hint: opening.hint,
@@ -166,7 +169,7 @@ impl Machine {
             state: State::HalfOpen,
             since: opening.deadline,
             counts: Some(Counts::default()),
-            left: Some(0),
+            remaining: Some(0),
             wait: self.config.wait(None, opening.step.saturating_add(1), self.seed, opening.epoch + 2),
             hint: None,
             moved: true,
@@ -176,16 +179,20 @@ impl Machine {
         }
     }
 
-    /// The answer an admission at `now` would get; takes nothing.
+    /// Returns the decision of an admission at `now`, without taking a slot.
     pub(crate) fn check(&self, now: Tick) -> Admission {
         let view = self.view(now);
         match view.state {
             State::Closed | State::Disabled | State::MetricsOnly => Admission::Permitted,
             State::Open => {
-                // Open without an opening that anybody has noted: a probe is overdue.
+                // The machine has not made this opening yet: a probe is overdue.
                 let overdue = Cause::plain(TripReason::ProbeTimedOut);
                 let cause = if view.moved { overdue } else { self.cause() };
-                Admission::Refused { reason: RejectReason::Open, left: view.left.unwrap_or(0), cause }
+                Admission::Refused {
+                    reason: RejectReason::Open,
+                    remaining: view.remaining.unwrap_or(0),
+                    cause,
+                }
             }
             State::HalfOpen if view.has_slot => Admission::Permitted,
             State::HalfOpen => refuse(view.full),
@@ -193,7 +200,7 @@ impl Machine {
         }
     }
 
-    /// Why it opened last, as of `now`.
+    /// Returns the cause of the last opening, as of `now`.
     pub(crate) fn why(&self, now: Tick) -> Cause {
         match self.overdue(now) {
             Some(_) if self.state == State::HalfOpen => Cause::plain(TripReason::ProbeTimedOut),
@@ -201,8 +208,9 @@ impl Machine {
         }
     }
 
-    /// The probes of the visit that goes on at `now`, or that will be the next: a visit is judged to its end
-    /// by the numbers it began with, the next by those of its time.
+    /// Returns the probes of the half-open visit at `now`, or of the next one.
+    ///
+    /// The current visit has the configuration with which it began, the next one the current configuration.
     pub(crate) fn probes(&self, now: Tick) -> Probes {
         if self.state == State::HalfOpen && self.overdue(now).is_none() {
             self.probation().probes(now)
