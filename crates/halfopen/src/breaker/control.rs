@@ -50,6 +50,7 @@ impl CircuitBreaker {
 
     fn open_by_hand(&self, wait: Option<u64>) {
         let now = self.inner().clock.now();
+        // Before the lock, because it may call the user's function. A given wait needs no plan.
         let plan = if wait.is_none() { self.plan_by_hand(now) } else { None };
         self.transition(now, |locked, log, now| {
             let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
@@ -105,6 +106,8 @@ impl CircuitBreaker {
         self.transition(now, |locked, log, now| {
             let before = locked.machine.state();
             let has_override = matches!(before, State::ForcedOpen | State::Disabled | State::MetricsOnly);
+            // Enabling requires that the configuration has disabled the breaker, disabling that it has not and that
+            // no operator has set an override.
             if enabled != locked.is_disabled_by_rule() || (!enabled && has_override) {
                 return false;
             }

@@ -172,10 +172,13 @@ impl CircuitBreaker {
     /// half-open visit keeps the numbers it began with until it ends.
     pub fn set_config(&self, config: CircuitBreakerConfig) {
         let now = self.0.clock.now();
+        // The old configuration may contain the user's own function, so it is dropped after the lock is released.
         let _old = self.transition(now, |locked, log, now| {
             let moment = Moment::at(&self.0.clock, now);
             // Transitions that are already due follow the configuration that made them due.
             locked.machine.catch_up(now, log);
+            // The window changes before the word does: a call that loads the new flags must find the window to which
+            // they belong.
             let generation = self.0.window.reconfigure(&config, &moment);
             let clocked = config.needs_clock();
             self.0.word.publish(self.0.word.load().with_generation(generation).with_clocked(clocked));

@@ -16,6 +16,7 @@ impl CircuitBreaker {
     /// Returns the state that an admission would find now: an open breaker whose wait is over is half-open.
     pub fn state(&self) -> State {
         let word = self.0.word.load();
+        // Only open and half-open change with time, so the other states need neither the clock nor the lock.
         match word.state() {
             state @ (State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly) => state,
             State::Open | State::HalfOpen => self.view().state,
@@ -89,6 +90,7 @@ impl CircuitBreaker {
     /// Taking it changes nothing.
     pub fn snapshot(&self) -> Snapshot {
         let now = self.0.clock.now();
+        // Held until everything is read, so that all fields belong to one visit.
         let locked = lock(&self.0.locked);
         let view = locked.machine.view(now);
         let counters = locked.counters();

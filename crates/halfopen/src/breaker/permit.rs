@@ -162,6 +162,7 @@ impl<'a> Permit<'a> {
     #[inline]
     fn end(self, ending: Ending, took: Option<u64>) {
         let (breaker, ticket) = (self.breaker, self.ticket);
+        // `Drop` would end the permit a second time, as abandoned.
         std::mem::forget(self);
         breaker.end(ticket, ending, took);
     }
@@ -272,6 +273,7 @@ pub(crate) fn classified<T, E, C: Classify<T, E> + ?Sized>(
     let Some(outcome) = caught(inner, || classify.classify(result)) else {
         return if result.is_ok() { Ending::Success } else { Ending::Failure { hint: None } };
     };
+    // Only failures are asked for a hint, so a success runs no more user code than `classify`.
     match outcome {
         Outcome::Success => Ending::Success,
         Outcome::Ignored => Ending::Ignored,

@@ -81,6 +81,7 @@ impl CircuitBreaker {
         };
         let hint = hint.map(|hint| std::time::Duration::from_nanos(hint.min(config.hint_max_nanos())));
         let opening = Opening { hint, ..opening };
+        // The handle of the configuration keeps the function alive, even if it is replaced meanwhile.
         let custom = config.custom_backoff()?;
         let wait = caught(self.inner(), || custom(&opening)).unwrap_or(opening.open_duration);
         Some(Plan { epoch, wait: nanos(wait) })

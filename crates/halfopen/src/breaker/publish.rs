@@ -53,9 +53,12 @@ impl Inner {
         }
         let (epoch, state) = (locked.machine.epoch(), locked.machine.state());
         let word = self.word.load();
+        // No new visit: only the configuration, and with it the flags, can have changed.
         if word.same_epoch(Word::new(epoch, state)) {
             return self.publish(locked, word.generation());
         }
+        // The window begins anew before the word names the new epoch, so that an outcome of the new visit never finds the
+        // samples of an earlier one.
         let mut generation = word.generation();
         if matches!(state, State::Closed | State::MetricsOnly) {
             generation = self.window.begin(epoch, locked.machine.config(), now);
@@ -66,6 +69,7 @@ impl Inner {
         if state == State::Open {
             cold.set_opening(locked.machine.deadline(), locked.machine.wait(), locked.machine.cause());
         }
+        // Until `begin_visit`, a rejection without the lock cannot be counted: it could belong to either visit.
         cold.ledger.end_visit();
         self.publish(locked, generation);
         locked.counters_mut().begin_visit(cold.ledger.begin_visit());
@@ -79,6 +83,7 @@ impl Inner {
             locked.counters_mut().trips += 1;
         }
         let heard = self.listeners().is_some_and(|listeners| listeners.want(Interest::CHANGES));
+        // The change is allocated only if it is needed: for a listener, or as the last trip of a snapshot.
         if !opened && !heard {
             return;
         }

@@ -173,6 +173,7 @@ pub trait CircuitProtected {
 }
 
 fn is_healthy(breaker: &CircuitBreaker) -> bool {
+    // Half-open is not healthy: only a few calls are admitted.
     match breaker.state() {
         State::Closed | State::Disabled | State::MetricsOnly => true,
         State::Open | State::HalfOpen | State::ForcedOpen => false,

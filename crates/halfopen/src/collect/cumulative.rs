@@ -76,6 +76,7 @@ impl Cumulative {
         let just_gone = |named: &Named| named.seen + 1 == self.round;
         let left = self.names.iter().filter(|(_, named)| just_gone(named)).map(|(name, _)| Arc::clone(name));
         let left: Vec<_> = left.collect();
+        // The rounds in which removed names were last seen; the smallest belong to those removed longest ago.
         let gone = self.names.values().map(|named| named.seen).filter(|&seen| seen != self.round);
         let mut gone: Vec<u64> = gone.collect();
         let room = GONE.max(self.names.len() - gone.len());

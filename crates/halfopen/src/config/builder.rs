@@ -118,6 +118,7 @@ impl CircuitBreakerConfigBuilder {
     /// Returns a [`ConfigError`] with every invalid value, each with its field and its valid range.
     pub fn build(self) -> Result<CircuitBreakerConfig, ConfigError> {
         let window = self.window_or_default();
+        // All parts are checked before the first problem is returned, so that a user fixes them in one pass.
         let mut problems = Problems::default();
         trip::judge(&self.trip, window, &mut problems);
         window.judge(&mut problems);

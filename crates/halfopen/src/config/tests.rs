@@ -19,7 +19,7 @@ fn problems(builder: CircuitBreakerConfigBuilder) -> Vec<String> {
     error.problems().iter().map(ToString::to_string).collect()
 }
 
-fn told_of(rule: Trip) -> Vec<String> {
+fn problems_of(rule: Trip) -> Vec<String> {
     problems(builder().trip(rule))
 }
 
@@ -210,16 +210,16 @@ fn a_lone_problem_is_one_sentence() {
 fn a_share_that_is_none_is_an_error() {
     for (share, written) in [(f64::NAN, "NaN"), (-0.5, "-0.5"), (f64::INFINITY, "inf"), (1e300, "1e300")] {
         let sentence = format!("threshold is {written}, must be above 0 and at most 1");
-        assert_eq!(told_of(Trip::failure_rate(share)), [format!("`trip.failure_rate`: {sentence}")]);
+        assert_eq!(problems_of(Trip::failure_rate(share)), [format!("`trip.failure_rate`: {sentence}")]);
         let slow = Trip::slow_call_rate(share, seconds(1));
-        assert_eq!(told_of(slow), [format!("`trip.slow_call_rate`: {sentence}")]);
+        assert_eq!(problems_of(slow), [format!("`trip.slow_call_rate`: {sentence}")]);
         assert_eq!(
             problems(builder().half_open(HalfOpen::new().failure_rate(share))),
             [format!("`half_open.failure_rate` is {written}, must be above 0 and at most 1")]
         );
     }
     assert_eq!(
-        told_of(Trip::failure_rate(1e-10)),
+        problems_of(Trip::failure_rate(1e-10)),
         ["`trip.failure_rate`: threshold is 1e-10, must be from 0.000000001 \
           (the smallest share that is not rounded to 0) to 1"]
     );
@@ -228,10 +228,10 @@ fn a_share_that_is_none_is_an_error() {
 #[test]
 fn counts_begin_at_one() {
     assert_eq!(
-        told_of(Trip::consecutive_failures(0)),
+        problems_of(Trip::consecutive_failures(0)),
         ["`trip.consecutive_failures` is 0, must be at least 1"]
     );
-    assert_eq!(told_of(Trip::failure_count(0)), ["`trip.failure_count` is 0, must be at least 1"]);
+    assert_eq!(problems_of(Trip::failure_count(0)), ["`trip.failure_count` is 0, must be at least 1"]);
     let none = HalfOpen::new().max_calls(0).success_threshold(0);
     assert_eq!(
         problems(builder().half_open(none)),
@@ -251,7 +251,7 @@ fn a_minimum_must_be_one_the_window_can_reach() {
         ["`trip.failure_rate`: minimum_calls is 20, must be from 1 to 10, the calls that `window` holds"]
     );
     assert_eq!(
-        told_of(Trip::slow_call_rate(0.5, seconds(1)).minimum_calls(0)),
+        problems_of(Trip::slow_call_rate(0.5, seconds(1)).minimum_calls(0)),
         ["`trip.slow_call_rate`: minimum_calls is 0, must be at least 1"]
     );
 }
@@ -259,11 +259,11 @@ fn a_minimum_must_be_one_the_window_can_reach() {
 #[test]
 fn a_minimum_on_a_rule_that_is_no_rate_is_an_error() {
     assert_eq!(
-        told_of(Trip::consecutive_failures(3).minimum_calls(10)),
+        problems_of(Trip::consecutive_failures(3).minimum_calls(10)),
         ["`trip.consecutive_failures`: minimum_calls is 10, must be left out: only a rate waits for calls"]
     );
     assert_eq!(
-        told_of(Trip::failure_count(3).minimum_calls(10)),
+        problems_of(Trip::failure_count(3).minimum_calls(10)),
         ["`trip.failure_count`: minimum_calls is 10, must be left out: only a rate waits for calls"]
     );
 }
@@ -277,14 +277,14 @@ fn slow_calls_have_one_rule_and_take_some_time() {
           a breaker has one count of slow calls"]
     );
     assert_eq!(
-        told_of(Trip::slow_call_rate(0.5, Duration::ZERO)),
+        problems_of(Trip::slow_call_rate(0.5, Duration::ZERO)),
         ["`trip.slow_call_rate`: slow_after is 0s, must be longer than 0s, or every call is slow"]
     );
 }
 
 #[test]
 fn a_window_holds_something_and_has_its_own_buckets() {
-    let told = |window| problems(builder().window(window));
+    let problems = |window| problems(builder().window(window));
     assert_eq!(
         problems(Window::last_calls(1_000_001)),
         ["`window.last_calls` is 1000001, must be from 1 to 1000000"]
@@ -318,7 +318,7 @@ fn a_window_holds_something_and_has_its_own_buckets() {
 
 #[test]
 fn waits_grow_and_are_some_time() {
-    let told = |backoff| problems(builder().backoff(backoff));
+    let problems = |backoff| problems(builder().backoff(backoff));
     for (multiplier, written) in [(0.5, "0.5"), (1_001.0, "1001"), (f64::NAN, "NaN"), (f64::INFINITY, "inf")]
     {
         assert_eq!(

@@ -140,6 +140,7 @@ fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stati
     error.source()
 }
 
+// A transparent wrapper around a rejection returns the rejection's source, which is its `NotMade`.
 fn as_rejected<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Rejected> {
     error.downcast_ref::<Rejected>().or_else(|| error.downcast_ref::<NotMade>().map(Rejected::of_source))
 }

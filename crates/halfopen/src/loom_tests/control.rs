@@ -1,4 +1,4 @@
-//! The operator's switch, while calls are admitted and end.
+//! The controls, while calls are admitted and end.
 
 use super::breaker;
 use super::race::race;
@@ -6,10 +6,10 @@ use crate::breaker::CircuitBreaker;
 use crate::reason::RejectReason;
 use crate::word::State;
 
-/// A call that is admitted and fails while an operator overrides the breaker: the operator's word stands,
-/// and the call is counted once, as one of the visit before, as a late one, or as refused.
+/// A call that is admitted and fails while an operator overrides the breaker: the override remains,
+/// and the call is counted once, in the previous visit, as late, or as rejected.
 ///
-/// Fails if `Machine::trip` asks neither for the epoch nor for the state.
+/// Fails if `Machine::trip` checks neither the epoch nor the state.
 #[test]
 fn the_word_of_an_operator_stands() {
     let overrides: [(fn(&CircuitBreaker), State); 3] = [

@@ -1,4 +1,4 @@
-//! The queue of changes, and those who come and go while it is told.
+//! The queue of changes, and listeners that come and go while it is delivered.
 
 use std::sync::Arc as StdArc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -12,11 +12,11 @@ use crate::breaker::CircuitBreaker;
 use crate::observe::Event;
 use crate::word::State;
 
-/// Changes made by two threads are told one at a time, in the order of their sequence, each once.
+/// Changes by two threads are delivered one at a time, in the order of their sequence, each once.
 ///
-/// Fails if the queue's `draining` is cleared in a step of its own after the last event, or ignored.
+/// Fails if the queue's `draining` is cleared in a separate step after the last event, or ignored.
 #[test]
-fn changes_are_told_in_order() {
+fn changes_are_delivered_in_order() {
     race(|start| {
         let (breaker, _hands) = breaker(1);
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -34,9 +34,9 @@ fn changes_are_told_in_order() {
     });
 }
 
-/// Two who subscribe at once are both there, and hear the changes that are made from then on.
+/// Two listeners that subscribe concurrently are both added, and receive the changes that follow.
 ///
-/// Fails if `adopt` takes the list in one step and puts the longer one in its place in another.
+/// Fails if `adopt` reads the list in one step and replaces it in another.
 #[test]
 fn of_two_concurrent_subscriptions_none_is_lost() {
     race(|start| {
@@ -55,9 +55,9 @@ fn of_two_concurrent_subscriptions_none_is_lost() {
     });
 }
 
-/// A listener that goes while events flow hears each at most once, and the others all.
+/// A listener that is removed while events are delivered receives each at most once; the others receive all.
 ///
-/// Fails if `note` takes a list with one listener left for an empty one.
+/// Fails if `note` treats a list with one remaining listener as empty.
 #[test]
 fn a_subscription_ends_while_events_flow() {
     race(|start| {
@@ -78,10 +78,9 @@ fn a_subscription_ends_while_events_flow() {
     });
 }
 
-/// A change that a listener makes is told when the one it hears has been told, in line with those that
-/// another thread makes.
+/// A change that a listener makes is delivered after the current one, in order with the changes of another thread.
 ///
-/// Fails if `drain` does not look whether somebody is draining (it is told inside the other).
+/// Fails if `drain` does not check whether a thread is draining (the change is delivered inside the callback).
 #[test]
 fn a_listeners_own_change_is_delivered_afterwards() {
     race(|start| {
@@ -106,10 +105,9 @@ fn a_listeners_own_change_is_delivered_afterwards() {
     });
 }
 
-/// Who has subscribed hears what happens from then on, also where another thread tells it with what was
-/// in line before.
+/// A new listener receives the changes that follow, even if another thread delivers them together with earlier ones.
 ///
-/// Fails if `drain` takes the list of listeners once for all it tells.
+/// Fails if `drain` reads the list of listeners only once for all changes.
 #[test]
 fn a_subscriber_receives_the_next_change() {
     race(|start| {
@@ -134,7 +132,7 @@ fn a_subscriber_receives_the_next_change() {
     });
 }
 
-/// Notes that it was woken.
+/// Counts its wake-ups.
 struct Alarm(AtomicU64);
 
 impl Wake for Alarm {
@@ -143,9 +141,9 @@ impl Wake for Alarm {
     }
 }
 
-/// A receiver that has found nothing is woken by the event that comes, however close they pass.
+/// A receiver that found no event is woken by the next one, even if both happen concurrently.
 ///
-/// Fails if `poll_recv` leaves its waker in another step than it looks in.
+/// Fails if `poll_recv` checks the queue and stores its waker in separate steps.
 #[test]
 fn a_receiver_is_not_left_asleep() {
     race(|start| {

@@ -1,7 +1,7 @@
 //! The races of a whole breaker: one transition per epoch, no probe lost, no event out of order.
 //!
-//! Each model says what it protects; the mutation named with it makes it fail. Those of a window alone
-//! lie beside it.
+//! Each model describes the property that it protects, and names a mutation that makes it fail. The models of a
+//! window alone are in its module.
 
 mod admission;
 mod config;
@@ -20,13 +20,14 @@ use crate::config::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
 
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Opens for a second with so many failures in a row; one probe at a time, which has ten seconds.
+/// A breaker that opens for a second after this many failures in a row, with one probe at a time and a probe timeout
+/// of ten seconds.
 fn breaker(failures: u32) -> (CircuitBreaker, ManualClock) {
     let rule = Trip::consecutive_failures(failures);
     probing(rule, Window::unbounded(), HalfOpen::new())
 }
 
-/// The same with a rule, a window and a half-open policy of its own.
+/// The same with this rule, window and half-open policy.
 fn probing(trip: Trip, window: Window, half_open: HalfOpen) -> (CircuitBreaker, ManualClock) {
     let config = CircuitBreakerConfig::builder()
         .trip(trip)

@@ -1,12 +1,12 @@
-//! The lifetime totals: every permit that ends and every rejection, once.
+//! The lifetime totals: every permit that ends and every rejection is counted once.
 
 use super::breaker;
 use super::race::race;
 use crate::totals::Totals;
 
-/// Calls that two threads end in every way: each is in one total.
+/// Calls that two threads end with every outcome: each is in one total.
 ///
-/// Fails if `Count::add` loads and stores.
+/// Fails if `Count::add` loads and stores separately.
 #[test]
 fn every_end_is_in_one_total() {
     race(|start| {
@@ -30,9 +30,9 @@ fn every_end_is_in_one_total() {
     });
 }
 
-/// Calls of a disabled breaker that end while it is taken into service: each is counted or late.
+/// Calls of a disabled breaker that end while it is enabled: each is counted or late.
 ///
-/// Fails if `end_unrecorded` notes an outcome that it then calls late.
+/// Fails if `end_unrecorded` counts an outcome that it then returns as late.
 #[test]
 fn a_call_of_a_disabled_breaker_is_counted_or_late() {
     race(|start| {
@@ -47,9 +47,9 @@ fn a_call_of_a_disabled_breaker_is_counted_or_late() {
     });
 }
 
-/// Two calls that an open breaker refuses at once: both are counted.
+/// Two calls that an open breaker refuses concurrently: both are counted.
 ///
-/// Fails if `reject_as_of` loads and stores.
+/// Fails if `reject_as_of` loads and stores separately.
 #[test]
 fn two_rejections_are_two() {
     race(|start| {
@@ -63,9 +63,9 @@ fn two_rejections_are_two() {
     });
 }
 
-/// Two failures in metrics-only of which each would have opened: a rule began to hold once.
+/// Two failures in metrics-only, each of which would open the breaker: a rule began to hold once.
 ///
-/// Fails if `note_holding` looks whether one held before it has the lock.
+/// Fails if `note_holding` checks whether a rule held before it takes the lock.
 #[test]
 fn a_rule_begins_to_hold_once() {
     race(|start| {

@@ -136,6 +136,8 @@ impl Shared {
 
     /// Changes the queue, then wakes the reader without holding the lock.
     fn change(&self, f: impl FnOnce(&mut Queue)) {
+        // Taken under the lock in the step that changes the queue: a reader that finds the queue empty has stored its
+        // waker before.
         let waker = self.with(|queue| {
             f(queue);
             queue.waker.take()
@@ -187,7 +189,9 @@ impl Queue {
         self.others.pop_front().is_some() || (for_change && self.changes.pop_front().is_some())
     }
 
+    /// Removes the event that arrived first.
     fn pop(&mut self) -> Option<Event> {
+        // The arrival numbers merge the two queues into one order.
         let arrival =
             |queue: &VecDeque<(u64, Event)>| queue.front().map_or(u64::MAX, |&(arrival, _)| arrival);
         let change_first = arrival(&self.changes) < arrival(&self.others);

@@ -64,6 +64,8 @@ pub(crate) fn evaluate(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally)
             }
         }
         Recovery::Rate { max_calls, threshold_ppb } => {
+            // Measured against all probes of the visit: if the failures so far reach the threshold, no later success
+            // can change that; if they do not reach it even with all remaining probes, no later failure can.
             let all = u64::from(max_calls);
             let remaining = all.saturating_sub(tally.calls());
             let sick = |part: u64| reached(part, all, threshold_ppb);

@@ -79,6 +79,7 @@ impl Registry {
     pub fn subscribe(&self, listener: impl Listener) -> Subscription {
         let subscriber = Listeners::subscriber(Box::new(listener));
         let map = self.0.entries.pin();
+        // Held over the whole loop: a breaker that is created meanwhile gets the listener from `put`, once.
         let mut locked = self.0.locked();
         locked.subscribers.push(Arc::clone(&subscriber));
         for entry in map.values() {

@@ -44,6 +44,7 @@ impl Registry {
         let mut locked = self.0.locked();
         let old = std::mem::replace(&mut locked.rules, rules.rules.clone());
         locked.version += 1;
+        // Compared under the lock, so that a breaker which is created later has the new rules already.
         let differs = |breaker: &CircuitBreaker| Differs {
             config: old.find(breaker.name()) != locked.rules.find(breaker.name()),
             enabled: old.is_enabled(breaker.name()) != locked.rules.is_enabled(breaker.name()),

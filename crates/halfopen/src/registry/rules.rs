@@ -55,6 +55,7 @@ impl<T> ByName<T> {
             return;
         };
         self.prefixes.retain(|(other, _)| other != prefix);
+        // Sorted by length, so that the first match is the longest.
         let place = self.prefixes.partition_point(|(other, _)| other.len() >= prefix.len());
         self.prefixes.insert(place, (prefix.to_owned(), what));
     }

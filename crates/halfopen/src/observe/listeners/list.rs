@@ -137,6 +137,7 @@ impl List {
         for kind in Kind::ALL {
             self.wanting[kind as usize] -= usize::from(subscriber.wants(kind));
         }
+        // Emptied instead of removed, which would move all the following places.
         self.empty += 1;
         if self.empty * 2 > self.places.len() {
             self.compact();
@@ -148,6 +149,8 @@ impl List {
     fn compact(&mut self) {
         self.count_steps(self.places.len());
         self.places.retain(|(_, subscriber)| subscriber.is_some());
+        // Releases the memory of a peak, but keeps room for as many again, so that a list that shrinks and grows does
+        // not reallocate each time.
         self.places.shrink_to(2 * self.places.len());
         self.empty = 0;
     }
@@ -162,6 +165,7 @@ impl List {
         if let Some(copied) = &self.copies[kind as usize] {
             return Arc::clone(copied);
         }
+        // Copied once for all events until the list changes; an `Arc`, so that the caller can release the lock.
         self.count_steps(self.places.len());
         let all = self.places.iter().filter_map(|(_, subscriber)| subscriber.as_ref());
         let copied: Copied = all.filter(|subscriber| subscriber.wants(kind)).cloned().collect();

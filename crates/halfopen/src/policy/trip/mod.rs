@@ -33,6 +33,7 @@ pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
 fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, counts: &Counts) -> Cause {
     let first = cause.reasons.iter().next();
     let reasons = cause.reasons.with(reason);
+    // The discriminants of `TripReason` are in the fixed order.
     if first.is_some_and(|first| first as u8 <= reason as u8) {
         return Cause { reasons, ..cause };
     }

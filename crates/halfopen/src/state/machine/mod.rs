@@ -169,6 +169,7 @@ impl Machine {
 
     /// Stores the wait of the opening that follows if a probe of this epoch is overdue.
     pub(crate) fn plan(&mut self, epoch: u64, wait: u64) {
+        // The first plan of a visit stays, so that all readers see the same wait.
         if epoch == self.epoch && self.state == State::HalfOpen {
             self.outage_mut().probation.planned.get_or_insert(wait);
         }
@@ -218,6 +219,7 @@ impl Machine {
         if epoch != self.epoch {
             return Verdict::Late;
         }
+        // Only a failure that opens the breaker uses its hint (S21).
         let hint = self.outage_mut().probation.take_back(started, end);
         match self.probation().evaluate() {
             Finding::Undecided => {}
@@ -318,6 +320,7 @@ impl Machine {
             let cause = Cause::plain(TripReason::ProbeTimedOut);
             let wait = Wait::Configured { hint: None, planned: self.probation().planned };
             self.open(due, cause, self.probation().counts(), wait, log);
+            // At most one more transition: a new half-open visit has no probe that could be overdue.
             if now >= self.deadline() {
                 self.half_open(log);
             }
@@ -325,10 +328,12 @@ impl Machine {
     }
 
     fn open(&mut self, at: Tick, cause: Cause, counts: Counts, length: Wait, log: &mut Log) {
+        // Openings are forgotten only with time spent in `Closed`, so in other states all of them count.
         let step = if self.state == State::Closed { self.remembered(at) } else { self.openings };
         let (wait, hint) = match length {
             Wait::Given(nanos) => (nanos, None),
             Wait::Configured { hint, planned } => {
+                // The jitter follows from the epoch that this opening is about to begin, as in `View`.
                 let usual = self.config.wait(planned, step, self.seed, self.epoch + 1);
                 let hint = hint.map(|hint| hint.min(self.config.hint_max_nanos()));
                 let longer = hint.filter(|&hint| hint > usual);
@@ -336,6 +341,7 @@ impl Machine {
             }
         };
         self.openings = step.saturating_add(1);
+        // First, because it resets the deadline.
         self.enter(State::Open, at, cause, counts, log);
         let outage = self.outage_mut();
         outage.wait = wait;
@@ -351,6 +357,7 @@ impl Machine {
     }
 
     fn half_open_at(&mut self, at: Tick, cause: Cause, log: &mut Log) {
+        // The visit takes the configuration that is current now and keeps it to its end (S30).
         let fresh = Probation::new(&self.config);
         let outage = self.outage_mut();
         outage.probation = fresh;
@@ -359,6 +366,7 @@ impl Machine {
     }
 
     fn close(&mut self, now: Tick, cause: Cause, log: &mut Log) {
+        // With `forget_after`, openings are forgotten one by one in `remembered` instead.
         if self.config.forget_after().is_none() {
             self.openings = 0;
         }
@@ -371,6 +379,7 @@ impl Machine {
         self.epoch += 1;
         self.since = at;
         if let Some(outage) = &mut self.outage {
+            // Only an open breaker has a deadline; `open` sets it afterwards.
             outage.deadline = Tick::NEVER;
             if to != State::HalfOpen {
                 outage.probation.end();

@@ -170,6 +170,7 @@ impl Machine {
             since: opening.deadline,
             counts: Some(Counts::default()),
             remaining: Some(0),
+            // The next opening follows two epochs later: this half-open visit comes in between.
             wait: self.config.wait(None, opening.step.saturating_add(1), self.seed, opening.epoch + 2),
             hint: None,
             moved: true,
