@@ -126,7 +126,7 @@ impl<T, E> Classify<T, E> for ErrorsFail {
 /// Returns a classifier for which `Ok` is a success and `Err` a failure, except that a rejection by an inner breaker
 /// is ignored.
 ///
-/// Intended for calls that go through another breaker: its rejection is no new evidence about the
+/// Intended for calls that go through another breaker: its rejection adds no evidence about the
 /// dependency. It is found as by [`rejection`].
 ///
 /// # Examples

@@ -44,7 +44,7 @@ impl TripReason {
     }
 }
 
-/// Why a half-open breaker admits the share that it does.
+/// The reason of a change of the share that a half-open breaker admits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -71,7 +71,7 @@ pub enum RejectReason {
     Open,
     /// The circuit breaker is half-open and all the probes that it allows are in flight.
     HalfOpenSaturated,
-    /// The circuit breaker is half-open and admits a growing share of the calls, to which this one does not belong.
+    /// The circuit breaker is half-open and admits a growing share of the calls, which does not include this call.
     HalfOpenRamp,
     /// An operator has forced the circuit breaker open.
     ForcedOpen,

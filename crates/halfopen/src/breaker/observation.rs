@@ -33,7 +33,7 @@ impl CircuitBreaker {
     /// To ask whether a call would be admitted, use [`is_permitting`](Self::is_permitting).
     #[inline]
     pub fn is_closed(&self) -> bool {
-        // Time alone makes no state `Closed`, so the clock is not read.
+        // No state becomes `Closed` by time alone, so the clock need not be read.
         self.0.word.load().state() == State::Closed
     }
 

@@ -57,7 +57,7 @@ impl Inner {
         if word.same_epoch(Word::new(epoch, state)) {
             return self.publish(locked, word.generation());
         }
-        // The window begins anew before the word names the new epoch, so that an outcome of the new visit never finds the
+        // The window restarts before the word names the new epoch, so that an outcome of the new visit never finds the
         // samples of an earlier one.
         let mut generation = word.generation();
         if matches!(state, State::Closed | State::MetricsOnly) {

@@ -35,8 +35,8 @@ impl Tick {
         Tick(self.0.saturating_add(nanos))
     }
 
-    /// The end of a wait that begins now. An end that the clock cannot show is its last moment, so that a wait
-    /// which begins late in the clock's 584 years ends as well.
+    /// Returns the end of a wait that begins now, clamped to the last instant of the clock, so that a wait which begins
+    /// late in the clock's 584 years ends as well.
     pub(crate) fn end_of_wait(self, nanos: u64) -> Tick {
         Tick::of(self.0.saturating_add(nanos))
     }

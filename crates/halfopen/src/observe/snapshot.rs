@@ -61,10 +61,10 @@ pub struct Probes {
     /// The time until the first probe in flight is overdue; [`None`] without a probe in flight.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub due_in: Option<Duration>,
-    /// The time until the ramp admits every call, zero from then on; [`None`] while the first probes are awaited.
+    /// The time until the ramp admits every call, zero from then on; [`None`] before the first verdict.
     ///
-    /// In a ramp no limit holds but its share: `limit` is the number of calls that are judged together, and
-    /// `successes` and `failures` are those of the verdict under way.
+    /// In a ramp, calls are limited only by its share: `limit` is the number of calls on which a verdict is decided, and
+    /// `successes` and `failures` are those since the last verdict.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub ramp_left: Option<Duration>,
 }
@@ -115,8 +115,8 @@ pub struct Snapshot {
     /// [`hint_max`](crate::CircuitBreakerConfigBuilder::hint_max); [`None`] in every state but open.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
     pub hint: Option<Duration>,
-    /// The share of the calls that pass, from 0 to 1: 1 where all calls pass, 0 where at most probes do, and a
-    /// growing share in the [`ramp`](crate::HalfOpen::ramp) of a half-open breaker.
+    /// The share of the calls that is admitted, from 0 to 1: 1 if all calls are admitted, 0 if at most probes are, and
+    /// a growing share in the [`ramp`](crate::HalfOpen::ramp) of a half-open breaker.
     pub share: f64,
     /// Why the breaker opened; [`None`] in every state but open and half-open.
     pub cause: Option<TripCause>,

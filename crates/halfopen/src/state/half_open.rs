@@ -197,7 +197,7 @@ impl Probation {
     }
 
     pub(super) fn evaluate(&self) -> Finding {
-        // Without outcomes there is no evidence, although a rate over zero calls would count as passed.
+        // Probes that were all ignored or abandoned leave the visit undecided (S23).
         if self.tally.calls() == 0 {
             return Finding::Undecided;
         }
