@@ -142,6 +142,9 @@ pub(crate) fn answers(
 
 /// S16: without calls a rate is none.
 fn rates(view: &View) -> (Option<f64>, Option<f64>) {
-    let of = |part: u64| (view.counts.calls > 0).then(|| part as f64 / view.counts.calls as f64);
-    (of(view.counts.failures), of(view.counts.slow))
+    let counts = &view.counts;
+    let of = |part: u64, calls: u64| (calls > 0).then(|| part as f64 / calls as f64);
+    // S32: overdue calls are slow ones.
+    let slow = of(counts.slow + counts.overdue, counts.calls + counts.overdue);
+    (of(counts.failures, counts.calls), slow)
 }

@@ -80,7 +80,24 @@ impl History {
                 **settings = settings.clone().fitted();
             }
         }
+        if self.files_calls() {
+            // A call that is overdue stays so when the clock steps back, which the model does not follow.
+            for step in &mut self.steps {
+                if let Step::Back(by) = *step {
+                    *step = Step::Advance(by);
+                }
+            }
+        }
         self
+    }
+
+    /// Whether calls in flight count at any time.
+    fn files_calls(&self) -> bool {
+        let later = self.steps.iter().filter_map(|step| match step {
+            Step::SetConfig(settings, _) => Some(&**settings),
+            _ => None,
+        });
+        later.chain([&self.build.settings]).any(|settings| settings.overdue_after().is_some())
     }
 }
 
@@ -179,8 +196,8 @@ fn fitting(rule: Rule, window: Window) -> Rule {
     };
     match rule {
         Rule::FailureRate { threshold, minimum } => Rule::FailureRate { threshold, minimum: fit(minimum) },
-        Rule::SlowRate { threshold, slow_after, minimum } => {
-            Rule::SlowRate { threshold, slow_after, minimum: fit(minimum) }
+        Rule::SlowRate { threshold, slow_after, minimum, in_flight } => {
+            Rule::SlowRate { threshold, slow_after, minimum: fit(minimum), in_flight }
         }
         Rule::Consecutive(_) | Rule::FailureCount(_) => rule,
     }
@@ -203,8 +220,14 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
         2 => (1..8_u32).prop_map(Rule::FailureCount),
         4 => (select(RATES.to_vec()), minimum()).prop_map(|(threshold, minimum)| Rule::FailureRate { threshold, minimum }),
     ];
-    let slow = (select(RATES.to_vec()), limit(), minimum())
-        .prop_map(|(threshold, slow_after, minimum)| Rule::SlowRate { threshold, slow_after, minimum });
+    let slow = (select(RATES.to_vec()), limit(), minimum(), weighted(0.5)).prop_map(
+        |(threshold, slow_after, minimum, in_flight)| Rule::SlowRate {
+            threshold,
+            slow_after,
+            minimum,
+            in_flight,
+        },
+    );
     (vec(plain, 0..4), option::weighted(0.5, slow)).prop_map(|(mut rules, slow)| {
         rules.extend(slow);
         rules

@@ -25,7 +25,9 @@ fn histories_reach_all_there_is() {
     assert!(missed.is_empty(), "hardly ever reached: {missed:?}; seen: {seen:#?}");
 }
 
-const EXPECTED: [&str; 44] = [
+const EXPECTED: [&str; 46] = [
+    "opened by calls in flight",
+    "would trip by calls in flight",
     "a ramp begins",
     "rejected: HalfOpenRamp",
     "Closed to Open",
@@ -78,6 +80,9 @@ fn queued(queued: &Queued) -> Vec<String> {
             let mut seen = vec![format!("{:?} to {:?}", change.from, change.to)];
             seen.extend(change.reasons.iter().map(|reason| format!("because {reason:?}")));
             seen.push(format!("for {} reasons", change.reasons.len()));
+            if change.to == crate::reference::State::Open && change.counts.overdue > 0 {
+                seen.push("opened by calls in flight".into());
+            }
             let by_a_rule =
                 change.from == crate::reference::State::Closed && change.counts.consecutive_successes > 0;
             if by_a_rule && change.to == crate::reference::State::Open {
@@ -85,8 +90,11 @@ fn queued(queued: &Queued) -> Vec<String> {
             }
             seen
         }
-        Queued::WouldTrip { reasons, .. } => {
-            reasons.iter().map(|reason| format!("would trip because {reason:?}")).collect()
+        Queued::WouldTrip { reasons, counts } => {
+            let mut seen: Vec<_> =
+                reasons.iter().map(|reason| format!("would trip because {reason:?}")).collect();
+            seen.extend((counts.overdue > 0).then(|| "would trip by calls in flight".into()));
+            seen
         }
         Queued::Ramps => vec!["a ramp begins".into()],
         Queued::Reset => vec!["reset".into()],

@@ -116,7 +116,7 @@ fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
 #[test]
 fn a_new_rule_is_evaluated_on_earlier_samples() {
     let rate = Rule::FailureRate { threshold: 0.5, minimum: Some(20) };
-    let slow = Rule::SlowRate { threshold: 0.5, slow_after: MS, minimum: Some(20) };
+    let slow = Rule::SlowRate { threshold: 0.5, slow_after: MS, minimum: Some(20), in_flight: false };
     for window in [
         Window::Last { bucket: MS, buckets: 3 },
         Window::Tumbling(5 * MS),

@@ -32,8 +32,9 @@ fn trip(rule: Rule) -> halfopen::Trip {
         Rule::Consecutive(n) => (halfopen::Trip::consecutive_failures(n), None),
         Rule::FailureCount(n) => (halfopen::Trip::failure_count(n), None),
         Rule::FailureRate { threshold, minimum } => (halfopen::Trip::failure_rate(threshold), minimum),
-        Rule::SlowRate { threshold, slow_after, minimum } => {
-            (halfopen::Trip::slow_call_rate(threshold, Duration::from_nanos(slow_after)), minimum)
+        Rule::SlowRate { threshold, slow_after, minimum, in_flight } => {
+            let slow = halfopen::Trip::slow_call_rate(threshold, Duration::from_nanos(slow_after));
+            (slow.in_flight(in_flight), minimum)
         }
     };
     match minimum {
@@ -144,6 +145,7 @@ pub(crate) fn counts(counts: &halfopen::Counts) -> Counts {
         failures: counts.failures,
         successes: counts.successes,
         slow: counts.slow,
+        overdue: counts.overdue,
         consecutive_failures: counts.consecutive_failures,
         consecutive_successes: counts.consecutive_successes,
     }

@@ -146,9 +146,12 @@ fn rule(trip: &vector::Trip, window: Window) -> Rule {
         vector::Trip::FailureRate { threshold, minimum_calls } => {
             Rule::FailureRate { threshold, minimum: minimum(minimum_calls) }
         }
-        vector::Trip::SlowCallRate { threshold, slow_after_ms, minimum_calls } => {
-            Rule::SlowRate { threshold, slow_after: slow_after_ms * MS, minimum: minimum(minimum_calls) }
-        }
+        vector::Trip::SlowCallRate { threshold, slow_after_ms, minimum_calls } => Rule::SlowRate {
+            threshold,
+            slow_after: slow_after_ms * MS,
+            minimum: minimum(minimum_calls),
+            in_flight: false,
+        },
     }
 }
 

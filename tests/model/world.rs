@@ -11,7 +11,7 @@ use halfopen::{
 
 use crate::compare::{self, Heard, Log};
 use crate::history::{Build, Step};
-use crate::reference::{self, Finish, Nanos, State};
+use crate::reference::{self, Finish, Nanos};
 use crate::translate::{breaker_settings, nanos, own_rule, own_rule_of_the_model, rejection};
 
 pub(crate) struct World {
@@ -161,7 +161,7 @@ impl World {
             _ => {}
         }
         let permit = adapter::acquire_if_closed(&self.breaker);
-        same("acquire_if_closed()", self.model.view().state == State::Closed, permit.is_some())?;
+        same("acquire_if_closed()", self.model.is_closed_to_a_call(), permit.is_some())?;
         Ok(permit.map_or_else(|| self.breaker.try_acquire_owned(), Ok))
     }
 

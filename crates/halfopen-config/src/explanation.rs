@@ -107,7 +107,11 @@ impl Explaining<'_> {
         let known: Vec<_> = rules.iter().filter_map(|rule| Some((rule_kind(rule.kind())?, rule))).collect();
         let paths = Trip::paths(&known.iter().map(|(kind, _)| *kind).collect::<Vec<_>>());
         for ((_, rule), path) in known.into_iter().zip(paths) {
-            self.rule(&format!("trip.{path}"), rule.kind());
+            let path = format!("trip.{path}");
+            self.rule(&path, rule.kind());
+            if rule.counts_in_flight() {
+                self.add(&format!("{path}.in_flight"), true);
+            }
         }
     }
 

@@ -16,6 +16,9 @@ pub struct Counts {
     pub successes: u64,
     /// Calls that took `slow_after` or longer, both successes and failures; zero without a slow-call rule.
     pub slow: u64,
+    /// Calls in flight that have taken `slow_after` already, where a slow-call rule counts them
+    /// ([`Trip::in_flight`](crate::Trip::in_flight)); they are not among `calls` and `slow`.
+    pub overdue: u64,
     /// Failures since the last success; they do not expire with a sliding window.
     pub consecutive_failures: u64,
     /// Successes since the last failure.
@@ -28,9 +31,10 @@ impl Counts {
         rate(self.failures, self.calls)
     }
 
-    /// Returns the share of the calls that were slow, from 0 to 1, or [`None`] if there are no calls.
+    /// Returns the share of the calls that were slow, overdue ones in flight included, from 0 to 1; [`None`] without
+    /// calls.
     pub fn slow_call_rate(&self) -> Option<f64> {
-        rate(self.slow, self.calls)
+        rate(self.slow.saturating_add(self.overdue), self.calls.saturating_add(self.overdue))
     }
 }
 

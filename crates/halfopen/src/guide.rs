@@ -95,6 +95,7 @@
 //! | a few calls a minute | [`failure_rate`](crate::Trip::failure_rate) over [`last_calls`](crate::Window::last_calls) | ten seconds contain too few calls |
 //! | a dependency that is either up or down | [`consecutive_failures`](crate::Trip::consecutive_failures) | it is the fastest; but a single success resets it, so 80 % errors may never open it |
 //! | a dependency that becomes slow before it fails | add [`slow_call_rate`](crate::Trip::slow_call_rate) | slow answers occupy your own resources |
+//! | a dependency that hangs | [`slow_call_rate(..).in_flight(true)`](crate::Trip::in_flight) | a call that hangs counts before it ends |
 //! | a rule of your own | [`ready_to_trip`](crate::CircuitBreakerBuilder::ready_to_trip) | it receives all counts |
 //!
 //! - **Threshold**: clearly above the error rate of normal operation. If the service is still worth calling with 30 % errors, the

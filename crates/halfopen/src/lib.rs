@@ -90,6 +90,7 @@ mod collect;
 mod config;
 mod counts;
 mod error;
+mod evidence;
 pub mod guide;
 #[cfg(all(test, loom))]
 mod loom_tests;

@@ -64,16 +64,17 @@ impl std::fmt::Display for State {
 /// The state as every call reads it: which state, since which epoch, and what a call must bring.
 ///
 /// ```text
-///   63                                  8 7   6   5   4   3 2       0
-///  ┌─────────────────────────────────────┬───┬───┬───┬───┬─┬─────────┐
-///  │ epoch (56 bits)                     │ 1 │ C │ W │ T │G│  state  │
-///  └─────────────────────────────────────┴───┴───┴───┴───┴─┴─────────┘
+///   63                           11 10   8 7   6   5   4   3 2       0
+///  ┌───────────────────────────────┬──────┬───┬───┬───┬───┬─┬─────────┐
+///  │ epoch (53 bits)               │ turn │ 1 │ C │ W │ T │G│  state  │
+///  └───────────────────────────────┴──────┴───┴───┴───┴───┴─┴─────────┘
 ///    T: a call must be timed    W: every outcome must be weighed
 ///    C: its window asks for the time of every outcome
 ///    G: the generation of the window that belongs to this epoch
+///    turn: calls are filed while they are in flight, in the ring of this turn; 0: they are not
 /// ```
 ///
-/// 56 bits of epoch last 228 years at ten million transitions a second. The bit that is always set
+/// 53 bits of epoch last 28 years at ten million transitions a second. The bit that is always set
 /// leaves zero for the permit that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(NonZeroU64);
@@ -84,7 +85,9 @@ const TIMED: u64 = 1 << 4;
 const WEIGHED: u64 = 1 << 5;
 const CLOCKED: u64 = 1 << 6;
 const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a set bit is not zero");
-const EPOCH_SHIFT: u32 = 8;
+const TURN_SHIFT: u32 = 8;
+const TURN: u64 = 0b111 << TURN_SHIFT;
+const EPOCH_SHIFT: u32 = 11;
 
 impl Word {
     pub(crate) fn new(epoch: u64, state: State) -> Word {
@@ -115,6 +118,11 @@ impl Word {
 
     pub(crate) fn with_clocked(self, clocked: bool) -> Word {
         self.with(CLOCKED, clocked)
+    }
+
+    /// Of a visit whose calls are filed in the ring of this turn, or with 0 are not filed.
+    pub(crate) fn with_turn(self, turn: u8) -> Word {
+        Word::of(self.bits() & !TURN | u64::from(turn) << TURN_SHIFT & TURN)
     }
 
     fn with(self, bit: u64, on: bool) -> Word {
@@ -158,16 +166,28 @@ impl Word {
         self.bits() & CLOCKED != 0
     }
 
-    /// Closed, with no time to be read at the end of a call and no rule that must be asked every time.
+    /// The turn of the ring in which calls are filed; 0 if they are not.
+    #[inline]
+    pub(crate) fn turn(self) -> u8 {
+        ((self.bits() & TURN) >> TURN_SHIFT) as u8
+    }
+
+    /// Whether calls are filed while they are in flight.
+    #[inline]
+    pub(crate) fn is_filed(self) -> bool {
+        self.bits() & TURN != 0
+    }
+
+    /// Closed, with no time to be read at the end of a call, no rule that must be asked every time, and no calls filed.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
-        self.bits() & (STATE | TIMED | WEIGHED | CLOCKED) == 0
+        self.bits() & (STATE | TIMED | WEIGHED | CLOCKED | TURN) == 0
     }
 
     /// Closed, where the permitted path asks nothing more.
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
-        self.bits() & STATE == 0
+        self.bits() & (STATE | TURN) == 0
     }
 
     #[inline]
@@ -222,11 +242,17 @@ mod tests {
             State::Disabled,
             State::MetricsOnly,
         ] {
-            let word = Word::new((1 << 56) - 1, state).with_timed(true).with_generation(true);
+            let word = Word::new((1 << 53) - 1, state).with_timed(true).with_generation(true);
             assert_eq!(word.state(), state);
-            assert_eq!(word.epoch(), (1 << 56) - 1);
-            assert!(word.timed() && word.generation() && !word.weighed());
+            assert_eq!(word.epoch(), (1 << 53) - 1);
+            assert!(word.timed() && word.generation() && !word.weighed() && !word.is_filed());
             assert_eq!(word.is_closed(), state == State::Closed);
+            for turn in 1..8 {
+                let filed = word.with_turn(7).with_turn(turn);
+                assert_eq!((filed.turn(), filed.epoch(), filed.state()), (turn, word.epoch(), state));
+                assert!(filed.is_filed() && !filed.is_closed() && !filed.is_plain());
+                assert_eq!(filed.with_turn(0), word);
+            }
         }
     }
 

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use super::breaker::{Breaker, Permit, Phase, Ramp, Visit, WHOLE, Wait};
 use super::settings::{Abandoned, Verdict, reaches};
-use super::words::{Counts, Ended, Finish, Nanos, Queued, Reason, Told, Why, in_order};
+use super::words::{Counts, Ended, Finish, Nanos, Queued, Reason, State, Told, Why, in_order};
 
 impl Breaker {
     pub(crate) fn acquire(&mut self) -> Result<Permit, (Why, Option<Nanos>)> {
         self.catch_up();
+        self.settle_wait();
+        self.weigh_overdue();
         self.settle_wait();
         if let Err((why, retry_after)) = self.answer() {
             let moment = self.moment();
@@ -18,7 +20,8 @@ impl Breaker {
             self.count_rejection(why, retry_after);
             return Err((why, retry_after));
         }
-        let mut permit = Permit { epoch: self.epoch, probe: None, acquired: None };
+        let filed = self.file();
+        let mut permit = Permit { epoch: self.epoch, probe: None, acquired: None, filed };
         if self.watched || self.settings.times_calls() {
             permit.acquired = Some(self.now);
         }
@@ -31,6 +34,34 @@ impl Breaker {
             self.next_probe += 1;
         }
         Ok(permit)
+    }
+
+    /// Whether a call finds it closed.
+    pub(crate) fn is_closed_to_a_call(&self) -> bool {
+        let mut asked = self.clone();
+        asked.catch_up();
+        asked.settle_wait();
+        asked.weigh_overdue();
+        asked.state() == State::Closed
+    }
+
+    /// S32: an admission finds out that calls in flight have become overdue.
+    fn weigh_overdue(&mut self) {
+        let counts = self.counts();
+        if counts.overdue == 0 {
+            return;
+        }
+        let slow = self.settings.fired(&counts, None).contains(&Reason::SlowCallRate);
+        let reasons = BTreeSet::from([Reason::SlowCallRate]);
+        match &mut self.phase {
+            Phase::Closed(_) if slow => self.open(self.moment(), &reasons, Wait::Usual),
+            Phase::MetricsOnly { holding, .. } if slow && !*holding => {
+                *holding = true;
+                self.totals.would_trip += 1;
+                self.queued.push(Queued::WouldTrip { reasons: in_order(&reasons), counts });
+            }
+            _ => {}
+        }
     }
 
     /// A rejection is counted and told, whoever turned the answer into one.
@@ -89,6 +120,7 @@ impl Breaker {
         if let (Phase::HalfOpen(visit), Some(probe)) = (&mut self.phase, permit.probe) {
             visit.probes.remove(&probe);
         }
+        self.leave(permit.filed);
         let failure = ended == Ended::Failure;
         let recorded = failure || ended == Ended::Success;
         let slow = recorded && self.settings.is_slow(took);
@@ -134,11 +166,12 @@ impl Breaker {
 
     /// S10: the rules are asked after every recorded outcome.
     fn record(&mut self, failure: bool, slow: bool, wait: Wait) {
-        let (now, moment) = (self.now, self.moment());
+        let (now, moment, overdue) = (self.now, self.moment(), self.overdue());
         match &mut self.phase {
             Phase::Closed(memory) => {
                 let (rolls, counts) = (memory.record(failure, slow, now), memory.counts(now));
                 self.told.extend(rolls.then_some(Told::Rolled { counts }));
+                let counts = Counts { overdue, ..counts };
                 let fired = self.settings.fired(&counts, self.custom);
                 if !fired.is_empty() {
                     self.open(moment, &fired, wait);
@@ -147,6 +180,7 @@ impl Breaker {
             Phase::MetricsOnly { memory, holding } => {
                 let (rolls, counts) = (memory.record(failure, slow, now), memory.counts(now));
                 self.told.extend(rolls.then_some(Told::Rolled { counts }));
+                let counts = Counts { overdue, ..counts };
                 let fired = self.settings.fired(&counts, self.custom);
                 if !fired.is_empty() && !*holding {
                     self.totals.would_trip += 1;

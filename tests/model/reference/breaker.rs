@@ -30,6 +30,27 @@ pub(crate) struct Breaker {
     /// Probes that ended and decided nothing.
     pub(super) slots_back: usize,
     pub(super) next_probe: u64,
+    /// The calls in flight of this visit (S32).
+    pub(super) ring: Option<Ring>,
+    rings: u64,
+}
+
+/// S32: when each call was admitted that is in flight and counts.
+#[derive(Clone, Debug)]
+pub(super) struct Ring {
+    number: u64,
+    limit: Nanos,
+    entered: BTreeMap<u64, Nanos>,
+    next: u64,
+}
+
+impl Ring {
+    /// S32: a bucket is overdue when the last call that it could hold is.
+    fn overdue(&self, now: Nanos) -> u64 {
+        let width = self.limit.div_ceil(8).max(1_000);
+        let due = |entered: &Nanos| (entered / width + 1) * width + self.limit <= now;
+        self.entered.values().filter(|entered| due(entered)).count() as u64
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -105,6 +126,8 @@ pub(crate) struct Permit {
     pub(super) epoch: u64,
     pub(super) probe: Option<u64>,
     pub(super) acquired: Option<Nanos>,
+    /// The ring in which the call is filed, and its place there.
+    pub(super) filed: Option<(u64, u64)>,
 }
 
 impl Permit {
@@ -130,7 +153,7 @@ pub(super) enum Wait {
 impl Breaker {
     pub(crate) fn new(settings: Settings, custom: Option<fn(&Counts) -> bool>, watched: bool) -> Self {
         let phase = Phase::Closed(Memory::new(settings.window, 0));
-        Self {
+        let mut breaker = Self {
             settings,
             custom,
             watched,
@@ -148,7 +171,46 @@ impl Breaker {
             told: Vec::new(),
             slots_back: 0,
             next_probe: 0,
+            ring: None,
+            rings: 0,
+        };
+        breaker.provide_ring();
+        breaker
+    }
+
+    /// S32: calls of this visit are filed by the limit of the rule; those of another limit are not.
+    pub(super) fn provide_ring(&mut self) {
+        let counts = matches!(self.phase, Phase::Closed(_) | Phase::MetricsOnly { .. });
+        let Some(limit) = self.settings.overdue_after().filter(|_| counts) else { return };
+        if self.ring.as_ref().is_none_or(|ring| ring.limit != limit) {
+            self.rings += 1;
+            self.ring = Some(Ring { number: self.rings, limit, entered: BTreeMap::new(), next: 0 });
         }
+    }
+
+    /// Files a call that is admitted now, where calls count.
+    pub(super) fn file(&mut self) -> Option<(u64, u64)> {
+        let counts = matches!(self.phase, Phase::Closed(_) | Phase::MetricsOnly { .. });
+        if !counts || self.settings.overdue_after().is_none() {
+            return None;
+        }
+        let (now, ring) = (self.now, self.ring.as_mut()?);
+        ring.entered.insert(ring.next, now);
+        ring.next += 1;
+        Some((ring.number, ring.next - 1))
+    }
+
+    pub(super) fn leave(&mut self, filed: Option<(u64, u64)>) {
+        let ring = self.ring.as_mut().filter(|ring| filed.is_some_and(|(number, _)| number == ring.number));
+        if let (Some((_, place)), Some(ring)) = (filed, ring) {
+            ring.entered.remove(&place);
+        }
+    }
+
+    /// S32: the calls in flight that are overdue, if they count.
+    pub(super) fn overdue(&self) -> u64 {
+        let counts = self.settings.overdue_after().is_some();
+        self.ring.as_ref().filter(|_| counts).map_or(0, |ring| ring.overdue(self.now))
     }
 
     /// The clock's word, which may be earlier than the last (S26: every difference then counts as none).
@@ -191,7 +253,9 @@ impl Breaker {
     /// The counts of the phase as it stands.
     pub(super) fn counts(&self) -> Counts {
         match &self.phase {
-            Phase::Closed(memory) | Phase::MetricsOnly { memory, .. } => memory.counts(self.now),
+            Phase::Closed(memory) | Phase::MetricsOnly { memory, .. } => {
+                Counts { overdue: self.overdue(), ..memory.counts(self.now) }
+            }
             Phase::Open { counts, .. } => *counts,
             Phase::HalfOpen(visit) => visit.counts,
             Phase::ForcedOpen | Phase::Disabled { .. } => Counts::default(),
@@ -204,6 +268,8 @@ impl Breaker {
         self.phase = phase;
         self.since = at;
         self.epoch += 1;
+        self.ring = None;
+        self.provide_ring();
         self.rejected = 0;
         let change = Change { from, to: self.state(), reasons: in_order(reasons), counts, at };
         if change.to == State::Open {

@@ -89,6 +89,7 @@ impl Breaker {
             memory.reshape(settings.window, moment);
         }
         self.settings = settings;
+        self.provide_ring();
         self.queued.push(Queued::ConfigChanged);
     }
 }

@@ -1,4 +1,4 @@
-//! A plain, slow breaker: a transcription of the rules S1-S31, written to be read beside them.
+//! A plain, slow breaker: a transcription of the rules S1-S32, written to be read beside them.
 //!
 //! It shares no code with the crate. Time is a number of nanoseconds that the test moves; one thread uses it; every
 //! sample of a window is kept and counted anew at each question.

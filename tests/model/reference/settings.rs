@@ -27,7 +27,7 @@ pub(crate) enum Rule {
     Consecutive(u32),
     FailureCount(u32),
     FailureRate { threshold: f64, minimum: Option<u32> },
-    SlowRate { threshold: f64, slow_after: Nanos, minimum: Option<u32> },
+    SlowRate { threshold: f64, slow_after: Nanos, minimum: Option<u32>, in_flight: bool },
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -91,7 +91,9 @@ impl Settings {
                     (Reason::FailureRate, self.rate_holds(counts.failures, counts.calls, threshold, minimum))
                 }
                 Rule::SlowRate { threshold, minimum, .. } => {
-                    (Reason::SlowCallRate, self.rate_holds(counts.slow, counts.calls, threshold, minimum))
+                    // S32: overdue calls are slow ones.
+                    let (slow, calls) = (counts.slow + counts.overdue, counts.calls + counts.overdue);
+                    (Reason::SlowCallRate, self.rate_holds(slow, calls, threshold, minimum))
                 }
             };
             if holds {
@@ -117,6 +119,17 @@ impl Settings {
         self.rules.iter().find_map(|rule| match *rule {
             Rule::SlowRate { threshold, slow_after, .. } => Some((threshold, slow_after)),
             Rule::Consecutive(_) | Rule::FailureCount(_) | Rule::FailureRate { .. } => None,
+        })
+    }
+
+    /// S32: from when on a call in flight is overdue, if the slow-call rule counts it.
+    pub(crate) fn overdue_after(&self) -> Option<Nanos> {
+        self.rules.iter().find_map(|rule| match *rule {
+            Rule::SlowRate { slow_after, in_flight: true, .. } => Some(slow_after),
+            Rule::Consecutive(_)
+            | Rule::FailureCount(_)
+            | Rule::FailureRate { .. }
+            | Rule::SlowRate { in_flight: false, .. } => None,
         })
     }
 

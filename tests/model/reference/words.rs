@@ -65,6 +65,7 @@ pub(crate) struct Counts {
     pub(crate) failures: u64,
     pub(crate) successes: u64,
     pub(crate) slow: u64,
+    pub(crate) overdue: u64,
     pub(crate) consecutive_failures: u64,
     pub(crate) consecutive_successes: u64,
 }

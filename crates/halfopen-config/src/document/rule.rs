@@ -22,6 +22,8 @@ pub struct Rule {
     pub slow_after: Option<Located<Period>>,
     /// Of a rate: how many calls there must be.
     pub minimum_calls: Option<Located<u32>>,
+    /// Of the slow-call rate: whether calls in flight count from the time on from which they are slow.
+    pub in_flight: Option<Located<bool>>,
 }
 
 /// The rules there are.
@@ -98,7 +100,15 @@ impl fmt::Display for RuleKind {
 
 impl Rule {
     pub(crate) fn new(kind: RuleKind) -> Rule {
-        Rule { kind, off: false, failures: None, threshold: None, slow_after: None, minimum_calls: None }
+        Rule {
+            kind,
+            off: false,
+            failures: None,
+            threshold: None,
+            slow_after: None,
+            minimum_calls: None,
+            in_flight: None,
+        }
     }
 
     pub(super) fn read(kind: RuleKind, node: &Node, reader: &mut Reader<'_>) -> Rule {
@@ -125,6 +135,9 @@ impl Rule {
             self.slow_after = fields.take("slow_after", reader, Period::read);
         }
         self.minimum_calls = fields.take("minimum_calls", reader, scalar::positive);
+        if self.kind == RuleKind::SlowCallRate {
+            self.in_flight = fields.take("in_flight", reader, scalar::boolean);
+        }
         fields.finish(reader);
     }
 
@@ -142,6 +155,9 @@ impl Rule {
         if upper.slow_after.is_some() {
             self.slow_after.clone_from(&upper.slow_after);
         }
+        if upper.in_flight.is_some() {
+            self.in_flight.clone_from(&upper.in_flight);
+        }
     }
 
     pub(super) fn visit(&self, path: &mut Path, visit: &mut dyn FnMut(&str, &Origin)) {
@@ -152,6 +168,7 @@ impl Rule {
             ("threshold", self.threshold.as_ref().map(Located::origin)),
             ("slow_after", self.slow_after.as_ref().map(Located::origin)),
             ("minimum_calls", self.minimum_calls.as_ref().map(Located::origin)),
+            ("in_flight", self.in_flight.as_ref().map(Located::origin)),
         ];
         for (key, origin) in parts {
             if let Some(origin) = origin {
@@ -164,7 +181,8 @@ impl Rule {
     pub(crate) fn origin(&self) -> Option<&Origin> {
         let slow_after = self.slow_after.as_ref().map(Located::origin);
         let counts = self.failures.as_ref().or(self.minimum_calls.as_ref()).map(Located::origin);
-        self.threshold.as_ref().map(Located::origin).or(slow_after).or(counts)
+        let in_flight = self.in_flight.as_ref().map(Located::origin);
+        self.threshold.as_ref().map(Located::origin).or(slow_after).or(counts).or(in_flight)
     }
 }
 
@@ -194,6 +212,9 @@ impl Serialize for Rule {
         }
         if let Some(minimum) = &self.minimum_calls {
             map.serialize_entry("minimum_calls", minimum)?;
+        }
+        if let Some(in_flight) = &self.in_flight {
+            map.serialize_entry("in_flight", in_flight)?;
         }
         map.end()
     }

@@ -120,7 +120,10 @@ fn rule(rule: &Rule, trip: &Trip, subject: &str, problems: &mut Vec<Problem>) ->
             Some(halfopen::Trip::failure_rate(value(&rule.threshold).unwrap_or(THRESHOLD)))
         }
         RuleKind::SlowCallRate => match (value(&rule.threshold), value(&rule.slow_after)) {
-            (Some(threshold), Some(after)) => Some(halfopen::Trip::slow_call_rate(threshold, after.0)),
+            (Some(threshold), Some(after)) => {
+                let in_flight = value(&rule.in_flight).unwrap_or(false);
+                Some(halfopen::Trip::slow_call_rate(threshold, after.0).in_flight(in_flight))
+            }
             // What could not be read is told, and is not missing.
             _ if trip.unclear => None,
             (threshold, _) => {

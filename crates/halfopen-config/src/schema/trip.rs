@@ -55,6 +55,10 @@ fn rules(generator: &mut SchemaGenerator) -> Value {
             "threshold": share("From which share of slow calls on it opens, above 0 and at most 1."),
             "slow_after": slow_after,
             "minimum_calls": calls(),
+            "in_flight": {
+                "description": "Whether a call in flight counts as slow from that time on, and not only at its end; false if nothing is said.",
+                "type": "boolean",
+            },
         })),
     })
 }

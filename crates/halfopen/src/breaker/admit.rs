@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::breaker::{CircuitBreaker, Inner, OwnedPermit, Permit, Ticket};
+use crate::clock::{Moment, Tick};
 use crate::error::{Refusal, Rejected};
 use crate::observe::{Event, Interest, Kind, Listeners};
 use crate::reason::{Cause, RejectReason};
@@ -56,13 +57,31 @@ impl CircuitBreaker {
     #[inline]
     pub(crate) fn acquire_if_closed(&self) -> Option<OwnedPermit> {
         let word = self.inner().word.load();
-        if word.is_closed() { Some(OwnedPermit::new(self.clone(), self.ticket(word))) } else { None }
+        if word.is_closed() {
+            return Some(OwnedPermit::new(self.clone(), self.ticket(word)));
+        }
+        self.acquire_if_closed_slow(word)
+    }
+
+    /// Where calls are filed, a closed breaker asks of them first.
+    #[cold]
+    #[inline(never)]
+    fn acquire_if_closed_slow(&self, word: Word) -> Option<OwnedPermit> {
+        if word.state() != State::Closed {
+            return None;
+        }
+        let moment = Moment::of(&self.inner().clock);
+        self.weigh_overdue(word, &moment);
+        let word = self.inner().word.load();
+        let closed = word.state() == State::Closed;
+        closed.then(|| OwnedPermit::new(self.clone(), self.file(word, moment.get())))
     }
 
     /// See [`adapter::acquire_if_permitted`](crate::adapter::acquire_if_permitted).
     pub(crate) fn acquire_if_permitted(&self) -> Option<OwnedPermit> {
         let word = self.inner().word.load();
         let ticket = match word.state() {
+            State::Closed | State::MetricsOnly if word.is_filed() => self.admit_filed(|_| ()).ok()?,
             State::Closed | State::Disabled | State::MetricsOnly => self.ticket(word),
             State::Open | State::HalfOpen | State::ForcedOpen => self.admit_locked(|_| ()).ok()?,
         };
@@ -131,15 +150,36 @@ impl CircuitBreaker {
     }
 
     fn admit_slow(&self, word: Word) -> Result<Ticket, Refusal> {
-        match word.state() {
+        let answer = match word.state() {
+            State::Closed | State::MetricsOnly if word.is_filed() => self.admit_filed(Ledger::reject),
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(self.ticket(word)),
-            State::Open | State::HalfOpen | State::ForcedOpen => {}
-        }
-        let answer = self.admit_locked(Ledger::reject);
+            State::Open | State::HalfOpen | State::ForcedOpen => self.admit_locked(Ledger::reject),
+        };
         if let (Err(refusal), Some(listeners)) = (&answer, self.inner().listeners()) {
             self.notify_refusal(listeners, *refusal);
         }
         answer
+    }
+
+    /// Admits a call that is filed while it is in flight, unless the calls that are overdue open the breaker.
+    fn admit_filed(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
+        let inner = self.inner();
+        let moment = Moment::of(&inner.clock);
+        self.weigh_overdue(inner.word.load(), &moment);
+        let word = inner.word.load();
+        match word.state() {
+            State::Closed | State::MetricsOnly if word.is_filed() => Ok(self.file(word, moment.get())),
+            State::Closed | State::Disabled | State::MetricsOnly => Ok(self.ticket(word)),
+            State::Open | State::HalfOpen | State::ForcedOpen => self.admit_locked(count),
+        }
+    }
+
+    /// A call whose visit has gone, or that finds no place, is not filed: it counts at its end alone.
+    fn file(&self, word: Word, now: Tick) -> Ticket {
+        match self.inner().cold().in_flight(word).and_then(|ring| ring.enter(now)) {
+            Some(entered) => Ticket::timed(word, entered),
+            None => Ticket::timed(word.with_turn(0), now),
+        }
     }
 
     /// Lets the machine decide, under the transition lock.

@@ -1,12 +1,15 @@
+use std::ops::Deref;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::clock::Tick;
+use crate::evidence::InFlight;
 use crate::observe::Listeners;
 use crate::policy::trip::CustomRule;
 use crate::reason::Cause;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, Shared};
 use crate::text::is_printable;
 use crate::totals::{Ledger, Timing};
+use crate::word::Word;
 
 /// Rarely used state, allocated lazily and kept off the cache lines that the fast path reads.
 ///
@@ -23,6 +26,8 @@ pub(crate) struct Cold {
     wait: AtomicU64,
     /// Why the breaker opened: the reasons, and the numbers that belong to them.
     cause: [AtomicU64; 2],
+    /// The calls in flight of the visit under way, where a rule counts them; allocated for the first such visit.
+    in_flight: OnceLock<Shared<InFlight>>,
     /// Allocated for the first text that a classifier returns; most classifiers never return one.
     last_error: OnceLock<RwLock<LastError>>,
 }
@@ -45,8 +50,28 @@ impl Cold {
             deadline: AtomicU64::new(u64::MAX),
             wait: AtomicU64::new(0),
             cause: [AtomicU64::new(0), AtomicU64::new(0)],
+            in_flight: OnceLock::new(),
             last_error: OnceLock::new(),
         }
+    }
+
+    /// The ring in which the calls that were admitted with this word are filed, if it is still there.
+    pub(crate) fn in_flight(&self, word: Word) -> Option<impl Deref<Target = Arc<InFlight>> + use<>> {
+        let ring = self.in_flight.get()?.load();
+        ring.holds(word).then_some(ring)
+    }
+
+    /// Provides a ring for the calls of this epoch, and returns its turn: the one there is, if the limit is the same.
+    pub(crate) fn file_in_flight(&self, epoch: u64, limit: u64) -> u8 {
+        let first = || Shared::new(InFlight::new(epoch, 1, limit));
+        let shared = self.in_flight.get_or_init(first);
+        let ring = shared.load();
+        if ring.is_for(epoch, limit) {
+            return ring.turn();
+        }
+        let turn = if ring.is_of_epoch(epoch) { ring.turn() % LAST_TURN + 1 } else { 1 };
+        shared.store(Arc::new(InFlight::new(epoch, turn, limit)));
+        turn
     }
 
     /// Returns the list of listeners, allocated on first use.
@@ -99,6 +124,10 @@ impl Cold {
         if kept.epoch == epoch { kept.text.clone() } else { None }
     }
 }
+
+/// Turns go from 1 to this, in the three bits of a word. So a call that is in flight while its limit is changed seven
+/// times would leave a ring that it is not in.
+const LAST_TURN: u8 = 7;
 
 /// The maximum length of a failure's text, in characters.
 const LONGEST: usize = 256;

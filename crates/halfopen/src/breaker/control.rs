@@ -53,7 +53,7 @@ impl CircuitBreaker {
         // Before the lock, because it may call the user's function. A given wait needs no plan.
         let plan = if wait.is_none() { self.plan_by_hand(now) } else { None };
         self.transition(now, |locked, log, now| {
-            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            let counts = self.inner().counts(&Moment::at(&self.inner().clock, now));
             // Transitions that are already due come first: the plan is for the visit that they lead to.
             locked.machine.catch_up_wait(now, log);
             let planned = plan.filter(|plan| plan.epoch == locked.machine.epoch()).map(|plan| plan.wait);
@@ -111,7 +111,7 @@ impl CircuitBreaker {
             if enabled != locked.is_disabled_by_rule() || (!enabled && has_override) {
                 return false;
             }
-            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            let counts = self.inner().counts(&Moment::at(&self.inner().clock, now));
             let state = if enabled { State::Closed } else { State::Disabled };
             locked.machine.force(state, counts, now, log);
             locked.set_disabled_by_rule(!enabled);
@@ -125,7 +125,7 @@ impl CircuitBreaker {
     pub fn reset(&self) {
         let now = self.inner().clock.now();
         self.transition(now, |locked, log, now| {
-            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            let counts = self.inner().counts(&Moment::at(&self.inner().clock, now));
             locked.machine.reset(counts, now, log);
             locked.set_disabled_by_rule(false);
         });
@@ -134,7 +134,7 @@ impl CircuitBreaker {
     fn force(&self, state: State) {
         let now = self.inner().clock.now();
         self.transition(now, |locked, log, now| {
-            let counts = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
+            let counts = self.inner().counts(&Moment::at(&self.inner().clock, now));
             locked.machine.force(state, counts, now, log);
             locked.set_disabled_by_rule(false);
         });

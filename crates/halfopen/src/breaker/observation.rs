@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::{CircuitBreaker, Inner, Locked};
 use crate::clock::Moment;
-use crate::counts::share;
+use crate::counts::{Counts, share};
 use crate::observe::{Snapshot, TripCause};
 use crate::state::View;
 use crate::sync::lock;
 use crate::totals::Totals;
-use crate::word::State;
+use crate::word::{State, Word};
 
 impl CircuitBreaker {
     /// Returns the state that an admission would find now: an open breaker whose wait is over is half-open.
@@ -99,7 +99,7 @@ impl CircuitBreaker {
         Snapshot {
             name: Arc::clone(&self.0.name),
             state: view.state,
-            counts: view.counts.unwrap_or_else(|| self.0.window.counts(&Moment::at(&self.0.clock, now))),
+            counts: view.counts.unwrap_or_else(|| self.0.counts(&Moment::at(&self.0.clock, now))),
             retry_after: view.remaining.map(Duration::from_nanos),
             rejected: if view.moved { 0 } else { totals.rejected.saturating_sub(rejected_before) },
             reopenings: view.reopenings,
@@ -121,6 +121,20 @@ impl CircuitBreaker {
 }
 
 impl Inner {
+    /// What the window holds, and the calls in flight that are overdue.
+    pub(crate) fn counts(&self, moment: &Moment<'_>) -> Counts {
+        let overdue = self.overdue(self.word.load(), moment);
+        Counts { overdue, ..self.window.counts(moment) }
+    }
+
+    /// The calls in flight of this visit that are overdue, if a rule counts them.
+    pub(crate) fn overdue(&self, word: Word, moment: &Moment<'_>) -> u64 {
+        if !word.is_filed() {
+            return 0;
+        }
+        self.cold().in_flight(word).map_or(0, |ring| ring.overdue(moment.get()))
+    }
+
     fn totals(&self, locked: &Locked) -> Totals {
         let (successes, failures, slow) = self.window.totals();
         let mut totals = Totals { successes, failures, slow, ..Totals::default() };

@@ -112,12 +112,20 @@ impl Inner {
             // Allocated here, so that no call on the fast path has to.
             self.cold();
         }
+        let turn = match (machine.state(), config.overdue_after_nanos()) {
+            (State::Closed | State::MetricsOnly, Some(limit)) => {
+                self.cold().file_in_flight(machine.epoch(), limit)
+            }
+            (State::Closed | State::MetricsOnly, None)
+            | (State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => 0,
+        };
         let weighed = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
         let word = Word::new(machine.epoch(), machine.state())
             .with_generation(generation)
             .with_timed(timed)
             .with_weighed(weighed)
-            .with_clocked(config.needs_clock());
+            .with_clocked(config.needs_clock())
+            .with_turn(turn);
         self.word.publish(word);
     }
 

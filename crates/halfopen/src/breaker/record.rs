@@ -13,7 +13,7 @@ use crate::policy::trip::CustomRule;
 use crate::reason::{Cause, TripReason};
 use crate::state::{HalfOpenEnd, Verdict, Wait};
 use crate::window::{Added, Kind, Recorded};
-use crate::word::State;
+use crate::word::{State, Word};
 
 impl CircuitBreaker {
     /// Ends a permit.
@@ -93,6 +93,9 @@ impl CircuitBreaker {
 
     #[inline(never)]
     fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>, moment: &Moment<'_>) {
+        if ticket.word.is_filed() {
+            self.leave(ticket);
+        }
         let age = ticket.started().map(|started| moment.get().since(started));
         let took = took.or(age);
         let (ended, hint) = self.judge(ending, age);
@@ -154,7 +157,10 @@ impl CircuitBreaker {
     ) -> Ended {
         let inner = self.inner();
         match inner.window.record(inner.word(), ticket.word, call, moment) {
-            Recorded::Quiet => ended,
+            Recorded::Quiet => {
+                self.weigh_quiet_outcome(ticket, moment);
+                ended
+            }
             Recorded::Late => Ended::Late,
             Recorded::Counts(counts) => {
                 self.weigh(ticket, &counts, hint, moment);
@@ -250,20 +256,84 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn weigh(&self, ticket: Ticket, counts: &Counts, hint: Option<u64>, moment: &Moment<'_>) {
+        let overdue = self.inner().overdue(self.word_now(ticket), moment);
+        let counts = &Counts { overdue, ..*counts };
         let fired = self.ask_rules(counts);
         match (ticket.word.state(), fired) {
-            (State::MetricsOnly, fired) => self.note_holding(ticket, fired, counts),
-            (State::Closed, Some(cause)) => {
-                let now = moment.get();
-                let planned = self.plan_after_calls(counts, hint, now);
-                let planned = planned.filter(|plan| plan.epoch == ticket.word.epoch()).map(|plan| plan.wait);
-                let wait = Wait::Configured { hint, planned };
-                self.transition(now, |locked, log, now| {
-                    locked.machine.trip(ticket.word.epoch(), cause, *counts, wait, now, log);
-                });
-            }
+            (State::MetricsOnly, fired) => self.note_holding(ticket.word, fired, counts),
+            (State::Closed, Some(cause)) => self.open_by_rules(ticket.word, cause, counts, hint, moment),
             (State::Closed | State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => {}
         }
+    }
+
+    /// The word of the visit in which a call was admitted, with the ring that it has by now.
+    fn word_now(&self, ticket: Ticket) -> Word {
+        let word = self.inner().word().load();
+        if word.same_epoch(ticket.word) { word } else { ticket.word }
+    }
+
+    /// An outcome on which no rule could fire by what the window holds: the calls in flight may make the difference.
+    fn weigh_quiet_outcome(&self, ticket: Ticket, moment: &Moment<'_>) {
+        let word = self.word_now(ticket);
+        if word.state() == State::MetricsOnly && word.is_filed() {
+            let (fired, counts) = self.fired_in_flight(word, moment);
+            self.note_holding(word, fired, &counts);
+        } else {
+            self.weigh_overdue(word, moment);
+        }
+    }
+
+    fn fired_in_flight(&self, word: Word, moment: &Moment<'_>) -> (Option<Cause>, Counts) {
+        let inner = self.inner();
+        let overdue = inner.overdue(word, moment);
+        let counts = Counts { overdue, ..inner.window.counts(moment) };
+        let fired = inner.window.with_config(|config| trip::fired_in_flight(config.rules(), &counts));
+        (fired, counts)
+    }
+
+    /// Asks the one rule that can hold without an outcome: calls in flight have become overdue (S32).
+    pub(crate) fn weigh_overdue(&self, word: Word, moment: &Moment<'_>) {
+        if self.inner().overdue(word, moment) == 0 {
+            return;
+        }
+        let (fired, counts) = self.fired_in_flight(word, moment);
+        match (word.state(), fired) {
+            (State::MetricsOnly, Some(cause)) => self.note_holding(word, Some(cause), &counts),
+            (State::Closed, Some(cause)) => self.open_by_rules(word, cause, &counts, None, moment),
+            (
+                State::Closed
+                | State::Open
+                | State::HalfOpen
+                | State::ForcedOpen
+                | State::Disabled
+                | State::MetricsOnly,
+                _,
+            ) => {}
+        }
+    }
+
+    fn leave(&self, ticket: Ticket) {
+        let ring = self.inner().cold().in_flight(ticket.word);
+        if let (Some(ring), Some(entered)) = (ring, ticket.started()) {
+            ring.leave(entered);
+        }
+    }
+
+    fn open_by_rules(
+        &self,
+        word: Word,
+        cause: Cause,
+        counts: &Counts,
+        hint: Option<u64>,
+        moment: &Moment<'_>,
+    ) {
+        let now = moment.get();
+        let planned = self.plan_after_calls(counts, hint, now);
+        let planned = planned.filter(|plan| plan.epoch == word.epoch()).map(|plan| plan.wait);
+        let wait = Wait::Configured { hint, planned };
+        self.transition(now, |locked, log, now| {
+            locked.machine.trip(word.epoch(), cause, *counts, wait, now, log);
+        });
     }
 
     fn ask_rules(&self, counts: &Counts) -> Option<Cause> {
@@ -274,10 +344,10 @@ impl CircuitBreaker {
     }
 
     /// Metrics-only: told once when a rule begins to hold, and again only after none did.
-    fn note_holding(&self, ticket: Ticket, fired: Option<Cause>, counts: &Counts) {
+    fn note_holding(&self, word: Word, fired: Option<Cause>, counts: &Counts) {
         let inner = self.inner();
         let mut locked = inner.locked();
-        if locked.machine.epoch() != ticket.word.epoch() {
+        if locked.machine.epoch() != word.epoch() {
             return;
         }
         let counters = locked.counters_mut();

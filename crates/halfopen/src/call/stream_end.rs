@@ -130,7 +130,8 @@ impl CircuitBreaker {
         let word = self.inner().word().load();
         if visit == Some(word.epoch()) {
             // As a call of this visit. If the visit ends in between, the window counts the outcome as late.
-            return self.end(Ticket::timed(word, started), ending, took);
+            // It is no call in flight: that was over with its first data.
+            return self.end(Ticket::timed(word.with_turn(0), started), ending, took);
         }
         self.count(Ended::Late, false, took, &Moment::of(&self.inner().clock));
     }

@@ -27,7 +27,7 @@ use crate::clock::nanos;
 /// let config: CircuitBreakerConfig = serde_json::from_str(r#"{
 ///     "trip": [
 ///         { "failure_rate": { "threshold": 0.5, "minimum_calls": 10 } },
-///         { "slow_call_rate": { "threshold": 0.8, "slow_after": "500ms" } },
+///         { "slow_call_rate": { "threshold": 0.8, "slow_after": "500ms", "in_flight": true } },
 ///         { "consecutive_failures": 20 },
 ///         { "failure_count": 100 }
 ///     ],
@@ -98,6 +98,7 @@ pub(super) struct Parts {
 struct Slow {
     threshold_ppb: u32,
     after_nanos: u64,
+    in_flight: bool,
 }
 
 impl CircuitBreakerConfig {
@@ -189,8 +190,8 @@ impl CircuitBreakerConfig {
 
 fn slow(rule: &Rule) -> Option<Slow> {
     match *rule {
-        Rule::SlowCallRate { threshold_ppb, slow_after_nanos, .. } => {
-            Some(Slow { threshold_ppb, after_nanos: slow_after_nanos })
+        Rule::SlowCallRate { threshold_ppb, slow_after_nanos, in_flight, .. } => {
+            Some(Slow { threshold_ppb, after_nanos: slow_after_nanos, in_flight })
         }
         Rule::ConsecutiveFailures(_) | Rule::FailureCount(_) | Rule::FailureRate { .. } => None,
     }
@@ -224,6 +225,11 @@ impl CircuitBreakerConfig {
 
     pub(crate) fn slow_after_nanos(&self) -> Option<u64> {
         self.0.slow.map(|slow| slow.after_nanos)
+    }
+
+    /// The nanoseconds from which on a call in flight is overdue, if a rule counts it.
+    pub(crate) fn overdue_after_nanos(&self) -> Option<u64> {
+        self.0.slow.filter(|slow| slow.in_flight).map(|slow| slow.after_nanos)
     }
 
     pub(crate) fn forget_after(&self) -> Option<u64> {

@@ -32,6 +32,7 @@ pub struct Trip {
     kind: TripKind,
     /// The minimum that was set explicitly; the default depends on the window (S11).
     minimum_calls: Option<u32>,
+    in_flight: bool,
 }
 
 /// The kind of a [`Trip`], with its numbers.
@@ -72,7 +73,7 @@ pub(crate) enum Rule {
     ConsecutiveFailures(u32),
     FailureCount(u32),
     FailureRate { threshold_ppb: u32, minimum_calls: u32 },
-    SlowCallRate { threshold_ppb: u32, slow_after_nanos: u64, minimum_calls: u32 },
+    SlowCallRate { threshold_ppb: u32, slow_after_nanos: u64, minimum_calls: u32, in_flight: bool },
 }
 
 /// The default of `minimum_calls`.
@@ -84,14 +85,14 @@ impl Trip {
     /// A success ends the run, and so does the end of a tumbling window's interval; time alone does not. A breaker that
     /// has only such rules reads no clock while it is closed.
     pub fn consecutive_failures(n: u32) -> Trip {
-        Trip { kind: TripKind::ConsecutiveFailures { failures: n }, minimum_calls: None }
+        Trip { kind: TripKind::ConsecutiveFailures { failures: n }, minimum_calls: None, in_flight: false }
     }
 
     /// Creates a rule that opens the breaker at `n` failures in the window, from 1.
     ///
     /// A number above the size of a count window is never reached.
     pub fn failure_count(n: u32) -> Trip {
-        Trip { kind: TripKind::FailureCount { failures: n }, minimum_calls: None }
+        Trip { kind: TripKind::FailureCount { failures: n }, minimum_calls: None, in_flight: false }
     }
 
     /// Creates a rule that opens the breaker when the share of failed calls in the window is `threshold` or more.
@@ -100,7 +101,11 @@ impl Trip {
     /// 25 reach 0.28, and 2 of 3 reach `2.0 / 3.0`. The rule is evaluated from 5 calls on, or from the size of a
     /// smaller count window; [`minimum_calls`](Self::minimum_calls) sets another number.
     pub fn failure_rate(threshold: f64) -> Trip {
-        Trip { kind: TripKind::FailureRate { threshold, minimum_calls: MINIMUM_CALLS }, minimum_calls: None }
+        Trip {
+            kind: TripKind::FailureRate { threshold, minimum_calls: MINIMUM_CALLS },
+            minimum_calls: None,
+            in_flight: false,
+        }
     }
 
     /// Creates a rule that opens the breaker when the share of calls in the window that took `slow_after` or longer is
@@ -111,7 +116,7 @@ impl Trip {
     /// have only one such rule.
     pub fn slow_call_rate(threshold: f64, slow_after: Duration) -> Trip {
         let kind = TripKind::SlowCallRate { threshold, slow_after, minimum_calls: MINIMUM_CALLS };
-        Trip { kind, minimum_calls: None }
+        Trip { kind, minimum_calls: None, in_flight: false }
     }
 
     /// Sets the number of calls in the window from which a rate is evaluated: at least 1, and at most the size of a
@@ -120,6 +125,35 @@ impl Trip {
     /// On a rule that is not a rate this is an error.
     pub fn minimum_calls(self, n: u32) -> Trip {
         Trip { minimum_calls: Some(n), ..self }.waiting_for(n)
+    }
+
+    /// Sets whether a slow-call rate counts a call as slow from the moment when it has been in flight for `slow_after`,
+    /// and not again at its end; false if not set.
+    ///
+    /// Without it a dependency that hangs opens the breaker only when its callers give up. With it the rule is
+    /// also evaluated at every admission, on the calls in the window and those in flight that are overdue
+    /// ([`Counts::overdue`](crate::Counts::overdue)), and an admission that finds it to hold opens the breaker. A call is
+    /// found overdue at most an eighth of `slow_after` late. Each call then costs two more atomic operations, on words
+    /// that all threads share.
+    ///
+    /// On a rule that is not a slow-call rate this is an error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::Trip;
+    /// use std::time::Duration;
+    ///
+    /// let hangs = Trip::slow_call_rate(0.5, Duration::from_secs(2)).in_flight(true);
+    /// assert!(hangs.counts_in_flight());
+    /// ```
+    pub fn in_flight(self, on: bool) -> Trip {
+        Trip { in_flight: on, ..self }
+    }
+
+    /// Returns whether a slow-call rate counts overdue calls while they are in flight: [`in_flight`](Self::in_flight).
+    pub fn counts_in_flight(&self) -> bool {
+        self.in_flight
     }
 
     /// Returns the kind of the rule, with its numbers.
@@ -162,6 +196,7 @@ impl Trip {
                 threshold_ppb: ratio::parts_per_billion(threshold),
                 slow_after_nanos: nanos(slow_after),
                 minimum_calls,
+                in_flight: self.in_flight,
             },
         }
     }
@@ -186,13 +221,16 @@ impl Trip {
 /// Two rules are equal if their effective numbers are, whether set or default.
 impl PartialEq for Trip {
     fn eq(&self, other: &Trip) -> bool {
-        self.kind == other.kind && self.stray_minimum() == other.stray_minimum()
+        self.kind == other.kind
+            && self.in_flight == other.in_flight
+            && self.stray_minimum() == other.stray_minimum()
     }
 }
 
 impl fmt::Debug for Trip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.kind.fmt(f)
+        self.kind.fmt(f)?;
+        if self.in_flight { f.write_str(" in flight") } else { Ok(()) }
     }
 }
 
@@ -212,6 +250,14 @@ pub(super) fn judge(rules: &[Trip], window: Window, problems: &mut Problems) {
 }
 
 fn judge_one(rule: &Trip, window: Window, problems: &mut Problems) {
+    if rule.in_flight && !rule.is_slow_call_rate() {
+        let field = match rule.kind {
+            TripKind::ConsecutiveFailures { .. } => "trip.consecutive_failures.in_flight",
+            TripKind::FailureCount { .. } => "trip.failure_count.in_flight",
+            TripKind::FailureRate { .. } | TripKind::SlowCallRate { .. } => "trip.failure_rate.in_flight",
+        };
+        problems.add(field, true, "left out: only a slow-call rate counts calls in flight");
+    }
     match rule.kind {
         TripKind::ConsecutiveFailures { failures } => {
             problems.at_least_one("trip.consecutive_failures", failures);

@@ -212,3 +212,43 @@ fn the_end_of_a_probes_stream_moves_no_later_visit() {
         assert_eq!((snapshot.totals.failures + snapshot.totals.late, snapshot.totals.rejected), (1, 0));
     });
 }
+
+/// Two admissions that find a call overdue: the breaker opens once, and at least one of them is rejected; the other may
+/// be admitted while the first counts.
+///
+/// Fails if `trip` does not ask for the epoch.
+#[test]
+fn a_call_that_hangs_opens_once() {
+    race(|start| {
+        let slow = Trip::slow_call_rate(0.5, Duration::from_secs(1)).minimum_calls(1).in_flight(true);
+        let (breaker, hands) = probing(slow, Window::last_calls(1), HalfOpen::new());
+        let hangs = breaker.try_acquire_owned().unwrap();
+        hands.advance(Duration::from_secs(3));
+        let (one, other) = (breaker.clone(), breaker.clone());
+        let (here, there) =
+            start.two(move || one.try_acquire().is_err(), move || other.try_acquire().is_err());
+        let rejected = u64::from(here) + u64::from(there);
+        hangs.success();
+        let snapshot = breaker.snapshot();
+        let totals = snapshot.totals;
+        assert_eq!((snapshot.state, totals.trips, totals.rejected), (State::Open, 1, rejected));
+        assert!(rejected >= 1 && totals.successes == 0);
+    });
+}
+
+/// A call that hangs ends while another is admitted: it counts as overdue or as slow, and opens the breaker either way.
+///
+/// Fails if a call leaves its ring after it is recorded and the ring is not read again.
+#[test]
+fn a_call_that_ends_late_is_not_lost() {
+    race(|start| {
+        let slow = Trip::slow_call_rate(0.5, Duration::from_secs(1)).minimum_calls(1).in_flight(true);
+        let (breaker, hands) = probing(slow, Window::last_calls(1), HalfOpen::new());
+        let hangs = breaker.try_acquire_owned().unwrap();
+        hands.advance(Duration::from_secs(3));
+        let other = breaker.clone();
+        let (_, ()) = start.two(move || other.try_acquire_owned().ok(), || hangs.success());
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.state, snapshot.totals.trips), (State::Open, 1));
+    });
+}

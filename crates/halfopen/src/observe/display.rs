@@ -41,8 +41,12 @@ impl Snapshot {
         let Some(rate) = counts.failure_rate() else { return write!(f, ", {none}") };
         write!(f, ", {} of {calls} {what}{plural} failed ({}%)", counts.failures, Percent(rate * 100.0))?;
         match counts.slow {
+            0 => {}
+            slow => write!(f, ", {slow} slow")?,
+        }
+        match counts.overdue {
             0 => Ok(()),
-            slow => write!(f, ", {slow} slow"),
+            overdue => write!(f, ", {overdue} overdue"),
         }
     }
 }

@@ -212,6 +212,7 @@ impl Probation {
             failures: all.failures,
             successes: all.successes,
             slow: all.slow,
+            overdue: 0,
             consecutive_failures: self.run.failures,
             consecutive_successes: self.run.successes,
         }

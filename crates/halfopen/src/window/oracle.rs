@@ -125,6 +125,7 @@ impl Oracle {
             failures: self.sum.failures,
             successes: self.sum.calls - self.sum.failures,
             slow: self.sum.slow,
+            overdue: 0,
             consecutive_failures: self.failures_in_a_row,
             consecutive_successes: self.successes_in_a_row,
         }

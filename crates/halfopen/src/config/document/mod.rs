@@ -65,6 +65,8 @@ pub(super) struct SlowCallRate {
     slow_after: Text,
     #[serde(default)]
     minimum_calls: Option<u32>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    in_flight: bool,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -167,8 +169,8 @@ impl From<Trip> for super::Trip {
             Trip::FailureRate(FailureRate { threshold, minimum_calls }) => {
                 (super::Trip::failure_rate(threshold.unwrap_or(THRESHOLD)), minimum_calls)
             }
-            Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls }) => {
-                (super::Trip::slow_call_rate(threshold, slow_after.0), minimum_calls)
+            Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls, in_flight }) => {
+                (super::Trip::slow_call_rate(threshold, slow_after.0).in_flight(in_flight), minimum_calls)
             }
         };
         minimum_calls.map_or(rule, |calls| rule.minimum_calls(calls))
@@ -186,7 +188,8 @@ impl From<super::Trip> for Trip {
             }),
             TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => {
                 let (slow_after, minimum_calls) = (Text(slow_after), Some(minimum_calls));
-                Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls })
+                let in_flight = rule.counts_in_flight();
+                Trip::SlowCallRate(SlowCallRate { threshold, slow_after, minimum_calls, in_flight })
             }
         }
     }

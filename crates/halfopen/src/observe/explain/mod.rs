@@ -227,13 +227,24 @@ impl Explanation<'_> {
         let Counts { calls, failures, slow, .. } = self.snapshot.counts;
         let sample = Sample { form: self.config.form(), calls };
         if calls == 0 {
-            return write!(f, "{sample}.");
+            write!(f, "{sample}.")?;
+            return self.overdue(f);
         }
         write!(f, "{sample}, {failures} failed")?;
         if self.config.slow_after_nanos().is_some() {
             write!(f, " and {slow} {} slow", if slow == 1 { "was" } else { "were" })?;
         }
-        f.write_char('.')
+        f.write_char('.')?;
+        self.overdue(f)
+    }
+
+    /// The calls in flight that count as slow.
+    fn overdue(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (overdue, limit) = (self.snapshot.counts.overdue, self.config.overdue_after_nanos());
+        let (1.., Some(limit)) = (overdue, limit) else { return Ok(()) };
+        let (calls, limit) =
+            (Many(overdue, "call in flight has", "calls in flight have"), Duration::from_nanos(limit));
+        write!(f, " {calls} taken {} already.", HumanDuration(limit))
     }
 
     fn can_open(&self) -> bool {
@@ -356,8 +367,9 @@ impl fmt::Display for Limit<'_> {
                 let now = Rate { part: counts.failures, calls: counts.calls, minimum_calls };
                 write!(f, "when {} of the calls fail {now}", percent(threshold_ppb))
             }
-            Rule::SlowCallRate { threshold_ppb, slow_after_nanos, minimum_calls } => {
-                let now = Rate { part: counts.slow, calls: counts.calls, minimum_calls };
+            Rule::SlowCallRate { threshold_ppb, slow_after_nanos, minimum_calls, .. } => {
+                let (part, calls) = (counts.slow + counts.overdue, counts.calls + counts.overdue);
+                let now = Rate { part, calls, minimum_calls };
                 let limit = HumanDuration(Duration::from_nanos(slow_after_nanos));
                 write!(f, "when {} of the calls take {limit} or longer {now}", percent(threshold_ppb))
             }

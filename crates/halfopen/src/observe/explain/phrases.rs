@@ -154,12 +154,17 @@ impl Why<'_> {
                 write!(f, "{} failed", Share(self.counts.failure_rate(), calls))
             }
             TripReason::SlowCallRate => {
+                let calls = calls + self.counts.overdue;
                 write!(
                     f,
                     "{} {} slow",
                     Share(self.counts.slow_call_rate(), calls),
                     if calls == 1 { "was" } else { "were" }
-                )
+                )?;
+                match self.counts.overdue {
+                    0 => Ok(()),
+                    overdue => write!(f, ", {overdue} of them still in flight"),
+                }
             }
             TripReason::Custom => {
                 let calls = Many(calls, "call", "calls");

@@ -13,7 +13,12 @@ fn a_rate_needs_calls_and_its_minimum() {
 #[test]
 fn a_rate_is_reached_below_its_minimum() {
     let failed = Rule::FailureRate { threshold_ppb: 500_000_000, minimum_calls: 100 };
-    let slow = Rule::SlowCallRate { threshold_ppb: 500_000_000, slow_after_nanos: 1, minimum_calls: 100 };
+    let slow = Rule::SlowCallRate {
+        threshold_ppb: 500_000_000,
+        slow_after_nanos: 1,
+        minimum_calls: 100,
+        in_flight: false,
+    };
     let of = |calls, failures, slow| Counts { calls, failures, slow, ..Counts::default() };
     for (rule, half, third) in [(failed, of(2, 1, 0), of(3, 1, 0)), (slow, of(2, 0, 1), of(3, 0, 1))] {
         assert!(reaches_a_rate(&[rule], &half), "{rule:?}");

@@ -10,10 +10,21 @@ pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
     let mut cause = Cause::default();
     for rule in rules {
         if let Some((reason, part, threshold)) = holds(rule, counts) {
-            cause = merge(cause, reason, part, threshold, counts);
+            let overdue = if reason == TripReason::SlowCallRate { counts.overdue } else { 0 };
+            cause = merge(cause, reason, part, threshold, counts.calls.saturating_add(overdue));
         }
     }
     (!cause.reasons.is_empty()).then_some(cause)
+}
+
+/// Returns the cause if the slow-call rule counts calls in flight and holds for these counts. No other rule can begin to
+/// hold without an outcome (S32).
+pub(crate) fn fired_in_flight(rules: &[Rule], counts: &Counts) -> Option<Cause> {
+    let rule = rules.iter().find(|rule| match rule {
+        Rule::SlowCallRate { in_flight, .. } => *in_flight,
+        Rule::ConsecutiveFailures(_) | Rule::FailureCount(_) | Rule::FailureRate { .. } => false,
+    });
+    fired(std::slice::from_ref(rule?), counts)
 }
 
 /// Returns whether a rate rule would hold for these counts, regardless of its `minimum_calls`.
@@ -22,6 +33,7 @@ pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
         Rule::FailureRate { threshold_ppb, .. } => {
             counts.failures > 0 && reached(counts.failures, counts.calls, threshold_ppb)
         }
+        // The window asks, which knows of no call in flight: those are weighed beside it.
         Rule::SlowCallRate { threshold_ppb, .. } => {
             counts.slow > 0 && reached(counts.slow, counts.calls, threshold_ppb)
         }
@@ -30,19 +42,19 @@ pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
 }
 
 /// Adds a reason. The numbers of the cause are those of the reason that comes first in the fixed order.
-fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, counts: &Counts) -> Cause {
+fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, calls: u64) -> Cause {
     let first = cause.reasons.iter().next();
     let reasons = cause.reasons.with(reason);
     // The discriminants of `TripReason` are in the fixed order.
     if first.is_some_and(|first| first as u8 <= reason as u8) {
         return Cause { reasons, ..cause };
     }
-    Cause { reasons, threshold, part: narrow(part), calls: narrow(counts.calls) }
+    Cause { reasons, threshold, part: narrow(part), calls: narrow(calls) }
 }
 
 /// Adds the user's custom rule to a cause.
 pub(crate) fn with_custom(cause: Option<Cause>, counts: &Counts) -> Cause {
-    merge(cause.unwrap_or_default(), TripReason::Custom, counts.failures, 0, counts)
+    merge(cause.unwrap_or_default(), TripReason::Custom, counts.failures, 0, counts.calls)
 }
 
 /// Saturates at `u32::MAX`, because the numbers are used only for messages.
@@ -60,7 +72,8 @@ fn holds(rule: &Rule, counts: &Counts) -> Option<(TripReason, u64, u32)> {
             rate(counts.failures, counts.calls, threshold_ppb, minimum_calls, TripReason::FailureRate)
         }
         Rule::SlowCallRate { threshold_ppb, minimum_calls, .. } => {
-            rate(counts.slow, counts.calls, threshold_ppb, minimum_calls, TripReason::SlowCallRate)
+            let (slow, calls) = (counts.slow + counts.overdue, counts.calls + counts.overdue);
+            rate(slow, calls, threshold_ppb, minimum_calls, TripReason::SlowCallRate)
         }
     }
 }
