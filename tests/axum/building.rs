@@ -20,7 +20,7 @@ fn error_of(routes: Vec<(&'static str, Route)>) -> String {
 #[test]
 fn two_routes_with_one_pattern_are_refused() {
     let error = error_of(vec![("/a/{id}", Route::breaker("a")), ("/a/{id}", Route::breaker("b"))]);
-    assert_eq!(error, "`routes.pattern` is `/a/{id}`, must be a pattern that no other route has");
+    assert_eq!(error, "`routes.pattern` is `/a/{id}`, but must be a pattern that no other route has");
 }
 
 #[test]
@@ -32,10 +32,10 @@ fn every_problem_is_reported_with_its_route() {
         ("/tasks", Route::breaker("tasks").rate_limit(Quota::calls(0).per(Duration::from_secs(60)))),
     ]);
     for problem in [
-        "`routes.pattern` is `query`, must be a path of axum that starts with `/`",
+        "`routes.pattern` is `query`, but must be a path of axum that starts with `/`",
         "must be in the syntax of axum 0.8: `{*rest}` instead of `*rest`",
-        "`max_concurrent_calls` is 0 (route `/tools`), must be ",
-        "`rate_limit.calls` is 0 (route `/tasks`), must be at least 1",
+        "`max_concurrent_calls` is 0 (route `/tools`), but must be ",
+        "`rate_limit.calls` is 0 (route `/tasks`), but must be at least 1",
     ] {
         assert!(error.contains(problem), "{problem:?} is not in {error:?}");
     }

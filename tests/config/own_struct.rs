@@ -116,7 +116,7 @@ fn a_flattened_configuration_lies_among_the_users_own_keys() {
 fn an_invalid_value_names_its_field_and_range() {
     let wrong = [
         ("half_open: { max_calls: 0 }", "half_open = { max_calls = 0 }", "`half_open.max_calls` is 0"),
-        ("window: { last_calls: 0 }", "window = { last_calls = 0 }", "`window.last_calls` is 0, must be"),
+        ("window: { last_calls: 0 }", "window = { last_calls = 0 }", "`window.last_calls` is 0, but must be"),
         (
             "open: { backoff: { jitter: 1.5 } }",
             "open = { backoff = { jitter = 1.5 } }",

@@ -98,7 +98,7 @@ fn a_bad_number_is_shown_with_its_range() {
     let error = live().update("payments", Overrides::new().set("half_open.max_calls", 0)).unwrap_err();
     assert_eq!(
         error.problems()[0].to_string(),
-        "error: `payments.half_open.max_calls` is 0, must be at least 1\n \
+        "error: `payments.half_open.max_calls` is 0, but must be at least 1\n \
          --> the program, half_open.max_calls\n  |\n1 | half_open.max_calls = 0\n  |                       ^"
     );
 }

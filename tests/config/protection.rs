@@ -120,14 +120,14 @@ fn contradictions_of_limits_are_warned_of() {
             "bulkhead_config: { queue_timeout: 1 }",
             "`breakers.x.bulkhead_config.queue_timeout` has no effect: no `max_concurrent_calls` is set",
         ),
-        ("call_timeout: 0s", "`breakers.x.call_timeout` is \"0s\", must be longer than 0s"),
+        ("call_timeout: 0s", "`breakers.x.call_timeout` is \"0s\", but must be longer than 0s"),
         (
             "rate_limit: { calls: 5 }",
             "`breakers.x.rate_limit` has no `per`, must have both `calls` and `per`",
         ),
         (
             "rate_limit: { calls: 50000000, per: 1 }",
-            "`breakers.x.rate_limit.calls` is 50000000 per 1s, must be at most one call in 100ns",
+            "`breakers.x.rate_limit.calls` is 50000000 per 1s, but must be at most one call in 100ns",
         ),
     ] {
         assert_eq!(messages(keys), [expected], "{keys}");
@@ -156,7 +156,7 @@ fn routes_are_checked_with_the_document() {
     for (routes, expected) in [
         (
             "{ api: { breaker: x } }",
-            "`routes.api` is \"api\", must be a path such as \"/api/{id}\", which starts with `/`",
+            "`routes.api` is \"api\", but must be a path such as \"/api/{id}\", which starts with `/`",
         ),
         (
             "{ /a: { max_concurrent_calls: 5 } }",

@@ -71,7 +71,7 @@ fn what_belongs_to_somebody_else_is_left_alone() {
 fn a_bad_value_is_an_error_that_shows_the_variable() {
     assert_eq!(
         first_error("HALFOPEN_PAYMENTS__OPEN__DURATION", "6").to_string(),
-        "error: `payments.open.duration` is 6, must be a duration such as 30s, 500ms or 1m30s\n \
+        "error: `payments.open.duration` is 6, but must be a duration such as 30s, 500ms or 1m30s\n \
          --> environment variable HALFOPEN_PAYMENTS__OPEN__DURATION\n  |\n\
          1 | HALFOPEN_PAYMENTS__OPEN__DURATION=6\n  |                                   ^\n  \
          = 6 has no unit; write `6s` for seconds"

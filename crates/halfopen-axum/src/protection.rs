@@ -109,7 +109,7 @@ impl RouteProtection {
     ///     .unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "`routes.pattern` is `/query/:id`, must be in the syntax of axum 0.8: `{id}` instead of `:id`",
+    ///     "`routes.pattern` is `/query/:id`, but must be in the syntax of axum 0.8: `{id}` instead of `:id`",
     /// );
     /// ```
     pub fn build(self) -> Result<RouteProtectionLayer, ConfigError> {

@@ -75,7 +75,7 @@ impl<G: Group> Slot for G {
 /// let mut reader = Reader::new(Layer::Entry, Path::new(&["pool"]), &mut problems);
 /// let pool = Pool::read(&parse(Format::Yaml, &source).unwrap(), &mut reader);
 /// assert_eq!(pool.size.unwrap().value, 5);
-/// assert_eq!(problems[0].message(), "`pool.idle` is 30, must be a duration such as 30s, 500ms or 1m30s");
+/// assert_eq!(problems[0].message(), "`pool.idle` is 30, but must be a duration such as 30s, 500ms or 1m30s");
 /// ```
 #[macro_export]
 macro_rules! group {

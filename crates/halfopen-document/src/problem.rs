@@ -26,13 +26,13 @@ pub enum Severity {
 /// use halfopen_document::{Problem, Source, SourceKind, Span};
 ///
 /// let source = Source::new(SourceKind::File, "pool.yaml", "size: 0");
-/// let problem = Problem::error("pool.size", "`pool.size` is 0, must be at least 1")
+/// let problem = Problem::error("pool.size", "`pool.size` is 0, but must be at least 1")
 ///     .at(Span::new(&source, 6, 7))
 ///     .help("without a pool, leave it out");
 /// assert_eq!(
 ///     problem.to_string(),
 ///     "\
-/// error: `pool.size` is 0, must be at least 1
+/// error: `pool.size` is 0, but must be at least 1
 ///  --> pool.yaml:1:7
 ///   |
 /// 1 | size: 0

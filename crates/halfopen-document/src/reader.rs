@@ -104,7 +104,7 @@ impl<'p> Reader<'p> {
 
     /// Reports that a value is not of the expected kind, and returns [`None`].
     ///
-    /// `expected` completes the sentence "`open.duration` is 30, must be ..".
+    /// `expected` completes the sentence "`open.duration` is 30, but must be ..".
     pub fn mismatch<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
         self.mismatch_because(node, expected, None)
     }
@@ -117,7 +117,7 @@ impl<'p> Reader<'p> {
             _ => format!("is {}", node.described()),
         };
         let subject = subject(path);
-        let problem = Problem::error(path, format!("{subject} {found}, must be {expected}"));
+        let problem = Problem::error(path, format!("{subject} {found}, but must be {expected}"));
         let problem = problem.at(node.span.clone());
         self.report(match advice {
             Some(advice) => problem.help(advice),

@@ -226,7 +226,7 @@ impl Loader {
 ///
 /// let problems = lint("b.yaml", Format::Yaml, "breakers:\n  a: { open: { duration: 30 } }\n  b: { trip: [] }\n");
 /// assert_eq!(problems[0].severity(), Severity::Error);
-/// assert_eq!(problems[0].message(), "`breakers.a.open.duration` is 30, must be a duration such as 30s, 500ms or 1m30s");
+/// assert_eq!(problems[0].message(), "`breakers.a.open.duration` is 30, but must be a duration such as 30s, 500ms or 1m30s");
 /// assert_eq!(problems[0].advice(), Some("30 has no unit; write `30s` for seconds"));
 /// assert_eq!(problems[1].severity(), Severity::Warning);
 /// ```

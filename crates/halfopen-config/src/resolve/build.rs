@@ -65,7 +65,7 @@ fn of_the_core(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Pro
     let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
     // The core speaks to who writes Rust.
     let range = problem.range().replace("`Abandoned::Failure`", "`failure`");
-    let message = format!("`{path}` is {}, must be {range}", problem.value());
+    let message = format!("`{path}` is {}, but must be {range}", problem.value());
     let told = Problem::error(path, message);
     told.at_origin(origin)
 }
@@ -157,7 +157,7 @@ fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option
     if let [first, origin, ..] = named.as_slice() {
         let path = format!("{subject}.window");
         let (first, second) = (key_of_window(first), key_of_window(origin));
-        let message = format!("`{path}` is both `{first}` and `{second}`, must be one of them");
+        let message = format!("`{path}` is both `{first}` and `{second}`, but must be one of them");
         let problem = Problem::error(path, message);
         problems.push(problem.at_origin(*origin));
         return None;

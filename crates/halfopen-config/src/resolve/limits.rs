@@ -53,7 +53,7 @@ fn of_rate(rate: &RateLimit, path: &str) -> Vec<Problem> {
 fn out_of_range(error: &halfopen::ConfigError, path: &str, origin: Option<&Origin>) -> Vec<Problem> {
     let problems = error.problems().iter().map(|problem| {
         let path = format!("{path}.{}", problem.field());
-        let message = format!("`{path}` is {}, must be {}", problem.value(), problem.range());
+        let message = format!("`{path}` is {}, but must be {}", problem.value(), problem.range());
         let problem = Problem::error(path, message);
         problem.at_origin(origin)
     });

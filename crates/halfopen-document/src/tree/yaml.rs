@@ -87,7 +87,7 @@ fn problem(source: &Arc<Source>, error: &Error) -> Problem {
             unreadable(Format::Yaml, span, "alias expansion exceeds the limit of 20,000 nodes")
         }
         Error::MultipleDocuments { .. } => {
-            unreadable(Format::Yaml, span, "a second document begins, must be one in a file")
+            unreadable(Format::Yaml, span, "a second document begins, but must be one in a file")
         }
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             unreadable(Format::Yaml, span, "recursive alias")
@@ -104,7 +104,7 @@ fn problem(source: &Arc<Source>, error: &Error) -> Problem {
 /// Rephrases the messages of the parser that presume knowledge of its grammar.
 fn plainly(why: &str) -> &str {
     match why {
-        _ if why.starts_with("tabs disallowed") => "a tab indents this line, must be spaces",
+        _ if why.starts_with("tabs disallowed") => "a tab indents this line, but must be spaces",
         "while parsing a block mapping, did not find expected key" => {
             "this does not stand under the keys around it, or one of them lacks its colon"
         }

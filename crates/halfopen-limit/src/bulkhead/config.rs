@@ -15,7 +15,7 @@ use super::occupancy::Limits;
 /// assert_eq!(config.max_concurrent_calls(), 20);
 ///
 /// let error = BulkheadConfig::builder().max_concurrent_calls(0).build().unwrap_err();
-/// assert_eq!(error.to_string(), "`max_concurrent_calls` is 0, must be at least 1");
+/// assert_eq!(error.to_string(), "`max_concurrent_calls` is 0, but must be at least 1");
 /// # Ok::<(), halfopen::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,14 +139,14 @@ mod tests {
         .unwrap_err();
         assert_eq!(
             error.to_string(),
-            "2 problems: `max_concurrent_calls` is 0, must be at least 1; `max_wait` is 0s, must be longer than 0s"
+            "2 problems: `max_concurrent_calls` is 0, but must be at least 1; `max_wait` is 0s, but must be longer than 0s"
         );
     }
 
     #[test]
     fn the_one_number_must_be_set() {
         let error = BulkheadConfig::builder().build().unwrap_err();
-        assert_eq!(error.to_string(), "`max_concurrent_calls` is not set, must be at least 1");
+        assert_eq!(error.to_string(), "`max_concurrent_calls` is not set, but must be at least 1");
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::nanos;
 /// assert_eq!(quota.max_burst(), 100);
 ///
 /// let error = Quota::calls(0).per(Duration::from_secs(60)).build().unwrap_err();
-/// assert_eq!(error.to_string(), "`calls` is 0, must be at least 1");
+/// assert_eq!(error.to_string(), "`calls` is 0, but must be at least 1");
 /// # Ok::<(), halfopen::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,19 +182,22 @@ mod tests {
 
     #[test]
     fn errors_name_field_value_and_range() {
-        assert_eq!(error(Quota::calls(1).per(Duration::ZERO).build()), "`per` is 0s, must be longer than 0s");
-        assert_eq!(error(Quota::calls(1).per(MINUTE).burst(0)), "`burst` is 0, must be at least 1");
+        assert_eq!(
+            error(Quota::calls(1).per(Duration::ZERO).build()),
+            "`per` is 0s, but must be longer than 0s"
+        );
+        assert_eq!(error(Quota::calls(1).per(MINUTE).burst(0)), "`burst` is 0, but must be at least 1");
         assert_eq!(
             error(Quota::calls(11_000_000).per(Duration::from_secs(1)).build()),
-            "`calls` is 11000000 per 1s, must be at most one call in 100ns"
+            "`calls` is 11000000 per 1s, but must be at most one call in 100ns"
         );
         assert_eq!(
             error(Quota::calls(1).per(Duration::MAX).build()),
-            "`burst` is 1, must be so many calls that they come back within 146 years"
+            "`burst` is 1, but must be so many calls that they come back within 146 years"
         );
         assert_eq!(
             error(Quota::calls(0).per(Duration::ZERO).build()),
-            "2 problems: `calls` is 0, must be at least 1; `per` is 0s, must be longer than 0s"
+            "2 problems: `calls` is 0, but must be at least 1; `per` is 0s, but must be longer than 0s"
         );
     }
 }

@@ -408,6 +408,6 @@ mod keyed {
     fn a_limiter_without_room_is_an_error() {
         let quota = Quota::calls(1).per(SECOND).build().unwrap();
         let error = KeyedRateLimiter::builder("tools", quota).max_keys(0).build().unwrap_err();
-        assert_eq!(error.to_string(), "`max_keys` is 0, must be at least 1");
+        assert_eq!(error.to_string(), "`max_keys` is 0, but must be at least 1");
     }
 }

@@ -23,7 +23,7 @@ use super::duration;
 /// assert_eq!(fields, ["trip.failure_rate.threshold", "half_open.max_calls"]);
 /// assert_eq!(
 ///     error.problems()[0].to_string(),
-///     "`trip.failure_rate`: threshold is 0, must be above 0 and at most 1",
+///     "`trip.failure_rate`: threshold is 0, but must be above 0 and at most 1",
 /// );
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl ConfigProblem {
     /// use halfopen::ConfigProblem;
     ///
     /// let problem = ConfigProblem::new("max_calls", 0, "at least 1");
-    /// assert_eq!(problem.to_string(), "`max_calls` is 0, must be at least 1");
+    /// assert_eq!(problem.to_string(), "`max_calls` is 0, but must be at least 1");
     /// ```
     pub fn new(field: &'static str, value: impl fmt::Display, range: impl Into<String>) -> ConfigProblem {
         ConfigProblem { field, value: value.to_string(), range: range.into() }
@@ -109,9 +109,9 @@ impl fmt::Display for ConfigProblem {
         match field.rsplit_once('.') {
             // A rule can be present several times, so its path is separate from the name of its number.
             Some((part, number)) if part.contains('.') => {
-                write!(f, "`{part}`: {number} is {value}, must be {range}")
+                write!(f, "`{part}`: {number} is {value}, but must be {range}")
             }
-            _ => write!(f, "`{field}` is {value}, must be {range}"),
+            _ => write!(f, "`{field}` is {value}, but must be {range}"),
         }
     }
 }

@@ -189,9 +189,9 @@ fn all_problems_are_reported_together() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "3 problems: `trip.failure_rate`: threshold is 1.5, must be above 0 and at most 1; \
-         `window.last_calls` is 0, must be from 1 to 1000000; \
-         `backoff.jitter` is 1, must be from 0 to below 1"
+        "3 problems: `trip.failure_rate`: threshold is 1.5, but must be above 0 and at most 1; \
+         `window.last_calls` is 0, but must be from 1 to 1000000; \
+         `backoff.jitter` is 1, but must be from 0 to below 1"
     );
     let first = &error.problems()[0];
     assert_eq!(
@@ -203,24 +203,24 @@ fn all_problems_are_reported_together() {
 #[test]
 fn a_lone_problem_is_one_sentence() {
     let error = builder().trip(Trip::failure_rate(0.0)).build().unwrap_err();
-    assert_eq!(error.to_string(), "`trip.failure_rate`: threshold is 0, must be above 0 and at most 1");
+    assert_eq!(error.to_string(), "`trip.failure_rate`: threshold is 0, but must be above 0 and at most 1");
 }
 
 #[test]
 fn a_share_that_is_none_is_an_error() {
     for (share, written) in [(f64::NAN, "NaN"), (-0.5, "-0.5"), (f64::INFINITY, "inf"), (1e300, "1e300")] {
-        let sentence = format!("threshold is {written}, must be above 0 and at most 1");
+        let sentence = format!("threshold is {written}, but must be above 0 and at most 1");
         assert_eq!(problems_of(Trip::failure_rate(share)), [format!("`trip.failure_rate`: {sentence}")]);
         let slow = Trip::slow_call_rate(share, seconds(1));
         assert_eq!(problems_of(slow), [format!("`trip.slow_call_rate`: {sentence}")]);
         assert_eq!(
             problems(builder().half_open(HalfOpen::new().failure_rate(share))),
-            [format!("`half_open.failure_rate` is {written}, must be above 0 and at most 1")]
+            [format!("`half_open.failure_rate` is {written}, but must be above 0 and at most 1")]
         );
     }
     assert_eq!(
         problems_of(Trip::failure_rate(1e-10)),
-        ["`trip.failure_rate`: threshold is 1e-10, must be from 0.000000001 \
+        ["`trip.failure_rate`: threshold is 1e-10, but must be from 0.000000001 \
           (the smallest share that is not rounded to 0) to 1"]
     );
 }
@@ -229,15 +229,15 @@ fn a_share_that_is_none_is_an_error() {
 fn counts_begin_at_one() {
     assert_eq!(
         problems_of(Trip::consecutive_failures(0)),
-        ["`trip.consecutive_failures` is 0, must be at least 1"]
+        ["`trip.consecutive_failures` is 0, but must be at least 1"]
     );
-    assert_eq!(problems_of(Trip::failure_count(0)), ["`trip.failure_count` is 0, must be at least 1"]);
+    assert_eq!(problems_of(Trip::failure_count(0)), ["`trip.failure_count` is 0, but must be at least 1"]);
     let none = HalfOpen::new().max_calls(0).success_threshold(0);
     assert_eq!(
         problems(builder().half_open(none)),
         [
-            "`half_open.max_calls` is 0, must be at least 1",
-            "`half_open.success_threshold` is 0, must be at least 1"
+            "`half_open.max_calls` is 0, but must be at least 1",
+            "`half_open.success_threshold` is 0, but must be at least 1"
         ]
     );
 }
@@ -248,11 +248,11 @@ fn a_minimum_must_be_one_the_window_can_reach() {
     assert!(twenty.clone().window(Window::last_calls(20)).build().is_ok());
     assert_eq!(
         problems(twenty.window(Window::last_calls(10))),
-        ["`trip.failure_rate`: minimum_calls is 20, must be from 1 to 10, the calls that `window` holds"]
+        ["`trip.failure_rate`: minimum_calls is 20, but must be from 1 to 10, the calls that `window` holds"]
     );
     assert_eq!(
         problems_of(Trip::slow_call_rate(0.5, seconds(1)).minimum_calls(0)),
-        ["`trip.slow_call_rate`: minimum_calls is 0, must be at least 1"]
+        ["`trip.slow_call_rate`: minimum_calls is 0, but must be at least 1"]
     );
 }
 
@@ -260,11 +260,13 @@ fn a_minimum_must_be_one_the_window_can_reach() {
 fn a_minimum_on_a_rule_that_is_no_rate_is_an_error() {
     assert_eq!(
         problems_of(Trip::consecutive_failures(3).minimum_calls(10)),
-        ["`trip.consecutive_failures`: minimum_calls is 10, must be left out: only a rate waits for calls"]
+        [
+            "`trip.consecutive_failures`: minimum_calls is 10, but must be left out: only a rate waits for calls"
+        ]
     );
     assert_eq!(
         problems_of(Trip::failure_count(3).minimum_calls(10)),
-        ["`trip.failure_count`: minimum_calls is 10, must be left out: only a rate waits for calls"]
+        ["`trip.failure_count`: minimum_calls is 10, but must be left out: only a rate waits for calls"]
     );
 }
 
@@ -273,12 +275,12 @@ fn slow_calls_have_one_rule_and_take_some_time() {
     let slow = Trip::slow_call_rate(0.5, seconds(1));
     assert_eq!(
         problems(builder().trip(slow).trip(slow)),
-        ["`trip.slow_call_rate` is given 2 times, must be given once at most: \
+        ["`trip.slow_call_rate` is given 2 times, but must be given once at most: \
           a breaker has one count of slow calls"]
     );
     assert_eq!(
         problems_of(Trip::slow_call_rate(0.5, Duration::ZERO)),
-        ["`trip.slow_call_rate`: slow_after is 0s, must be longer than 0s, or every call is slow"]
+        ["`trip.slow_call_rate`: slow_after is 0s, but must be longer than 0s, or every call is slow"]
     );
 }
 
@@ -287,22 +289,22 @@ fn a_window_holds_something_and_has_its_own_buckets() {
     let problems = |window| problems(builder().window(window));
     assert_eq!(
         problems(Window::last_calls(1_000_001)),
-        ["`window.last_calls` is 1000001, must be from 1 to 1000000"]
+        ["`window.last_calls` is 1000001, but must be from 1 to 1000000"]
     );
-    assert_eq!(problems(Window::last(Duration::ZERO)), ["`window.last` is 0s, must be longer than 0s"]);
+    assert_eq!(problems(Window::last(Duration::ZERO)), ["`window.last` is 0s, but must be longer than 0s"]);
     assert_eq!(
         problems(Window::tumbling(Duration::ZERO)),
-        ["`window.tumbling` is 0s, must be longer than 0s"]
+        ["`window.tumbling` is 0s, but must be longer than 0s"]
     );
     for buckets in [0, 1_001] {
         assert_eq!(
             problems(Window::last(seconds(1)).buckets(buckets)),
-            [format!("`window.buckets` is {buckets}, must be from 1 to 1000")]
+            [format!("`window.buckets` is {buckets}, but must be from 1 to 1000")]
         );
     }
     assert_eq!(
         problems(Window::last(Duration::from_nanos(7)).buckets(8)),
-        ["`window.buckets` is 8, must be from 1 to 7, the nanoseconds of the window"]
+        ["`window.buckets` is 8, but must be from 1 to 7, the nanoseconds of the window"]
     );
     for (window, name) in [
         (Window::last_calls(100), "a window of the last 100 calls"),
@@ -311,7 +313,9 @@ fn a_window_holds_something_and_has_its_own_buckets() {
     ] {
         assert_eq!(
             problems(window.buckets(5)),
-            [format!("`window.buckets` is 5 on {name}, must be left out: only `Window::last` has buckets")]
+            [format!(
+                "`window.buckets` is 5 on {name}, but must be left out: only `Window::last` has buckets"
+            )]
         );
     }
 }
@@ -323,45 +327,48 @@ fn waits_grow_and_are_some_time() {
     {
         assert_eq!(
             problems(Backoff::exponential(multiplier)),
-            [format!("`backoff.multiplier` is {written}, must be from 1 to 1000")]
+            [format!("`backoff.multiplier` is {written}, but must be from 1 to 1000")]
         );
     }
     for (jitter, written) in [(1.0, "1"), (-0.1, "-0.1"), (f64::NAN, "NaN")] {
-        let sentence = format!("`backoff.jitter` is {written}, must be from 0 to below 1");
+        let sentence = format!("`backoff.jitter` is {written}, but must be from 0 to below 1");
         assert_eq!(problems(Backoff::none().jitter(jitter)), [sentence]);
     }
     assert_eq!(
         problems(Backoff::delays([])),
-        ["`backoff.delays` is empty, must be a list of one delay or more"]
+        ["`backoff.delays` is empty, but must be a list of one delay or more"]
     );
     assert_eq!(
         problems(Backoff::delays([seconds(1), Duration::ZERO])),
-        ["`backoff.delays` is 0s at place 2, must be longer than 0s everywhere"]
+        ["`backoff.delays` is 0s at place 2, but must be longer than 0s everywhere"]
     );
     assert_eq!(
         problems(Backoff::none().max(Duration::ZERO).forget_after(Duration::ZERO)),
         [
-            "`backoff.max` is 0s, must be longer than 0s",
-            "`backoff.forget_after` is 0s, must be longer than 0s"
+            "`backoff.max` is 0s, but must be longer than 0s",
+            "`backoff.forget_after` is 0s, but must be longer than 0s"
         ]
     );
 }
 
 #[test]
 fn times_are_longer_than_zero_and_verdicts_alone() {
-    assert_eq!(problems(builder().hint_max(Duration::ZERO)), ["`hint_max` is 0s, must be longer than 0s"]);
+    assert_eq!(
+        problems(builder().hint_max(Duration::ZERO)),
+        ["`hint_max` is 0s, but must be longer than 0s"]
+    );
     assert_eq!(
         problems(builder().half_open(HalfOpen::new().probe_timeout(Duration::ZERO))),
-        ["`half_open.probe_timeout` is 0s, must be longer than 0s"]
+        ["`half_open.probe_timeout` is 0s, but must be longer than 0s"]
     );
     assert_eq!(
         problems(builder().abandoned(Abandoned::FailureAfter(Duration::ZERO))),
-        ["`abandoned.failure_after` is 0s, must be longer than 0s; \
+        ["`abandoned.failure_after` is 0s, but must be longer than 0s; \
           for every abandoned call use `Abandoned::Failure`"]
     );
     assert_eq!(
         problems(builder().half_open(HalfOpen::new().failure_rate(0.5).max_failures(0))),
-        ["`half_open.failure_rate` is set beside `max_failures`, must be set alone: \
+        ["`half_open.failure_rate` is set beside `max_failures`, but must be set alone: \
           a rate decides, or counts do"]
     );
 }
@@ -451,7 +458,7 @@ mod documents {
         assert!(read(r#"{ "trip": { "minimum_calls": 9 } }"#).trip().contains(&rate));
         assert_eq!(
             refused(r#"{ "trip": { "failure_count": 5, "failure_count": 6 } }"#),
-            "`trip` has a rule twice, must be a list: a map has each rule once"
+            "`trip` has a rule twice, but must be a list: a map has each rule once"
         );
         assert_eq!(
             refused(r#"{ "trip": 5 }"#),
@@ -464,12 +471,12 @@ mod documents {
     fn what_cannot_hold_is_refused_with_its_field() {
         assert_eq!(
             refused(r#"{ "trip": [{ "failure_rate": { "threshold": 0 } }], "open": { "hint_max": "0s" } }"#),
-            "2 problems: `trip.failure_rate`: threshold is 0, must be above 0 and at most 1; \
-             `hint_max` is 0s, must be longer than 0s"
+            "2 problems: `trip.failure_rate`: threshold is 0, but must be above 0 and at most 1; \
+             `hint_max` is 0s, but must be longer than 0s"
         );
         assert_eq!(
             refused(r#"{ "open": { "backoff": { "multiplier": 2, "delays": ["1s"] } } }"#),
-            "`backoff.delays` is set together with `multiplier`, must be set alone: \
+            "`backoff.delays` is set together with `multiplier`, but must be set alone: \
              the waits are either listed or grow"
         );
     }

@@ -206,7 +206,7 @@ impl TryFrom<Backoff> for super::Backoff {
             (Some(multiplier), None) => super::Backoff::exponential(multiplier),
             (None, Some(delays)) => super::Backoff::delays(delays.into_iter().map(|delay| delay.0)),
             (Some(_), Some(_)) => {
-                return Err("`backoff.delays` is set together with `multiplier`, must be set alone: \
+                return Err("`backoff.delays` is set together with `multiplier`, but must be set alone: \
                             the waits are either listed or grow");
             }
         };

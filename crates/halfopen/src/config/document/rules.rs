@@ -109,7 +109,7 @@ impl<'de> Visitor<'de> for Reader {
         while let Some(name) = map.next_key::<Name>()? {
             if names.contains(&name) {
                 return Err(A::Error::custom(
-                    "`trip` has a rule twice, must be a list: a map has each rule once",
+                    "`trip` has a rule twice, but must be a list: a map has each rule once",
                 ));
             }
             names.push(name);

@@ -46,7 +46,7 @@ impl Forms {
     fn one(self) -> Result<config::Window, String> {
         let unbounded = match self.unbounded {
             Some(true) => Some(config::Window::unbounded()),
-            Some(false) => return Err("`window.unbounded` is false, must be true".into()),
+            Some(false) => return Err("`window.unbounded` is false, but must be true".into()),
             None => None,
         };
         let forms = [
@@ -59,7 +59,7 @@ impl Forms {
         match (written.next(), written.next()) {
             (Some((_, window)), None) => Ok(window),
             (Some((first, _)), Some((second, _))) => {
-                Err(format!("`window` is both `{first}` and `{second}`, must be one of them"))
+                Err(format!("`window` is both `{first}` and `{second}`, but must be one of them"))
             }
             (None, _) => Ok(Last::default().window()),
         }
