@@ -1,12 +1,12 @@
 //! The test that a user writes first: fail until the breaker opens, go to the probe, close it.
 
-use halfopen::{CircuitBreaker, Clock, State};
+use halfopen::{CircuitBreaker, State};
+use test_support::breaker::on_manual_clock;
 
 #[test]
 fn the_natural_test_holds_with_every_jitter() {
     for seed in 0..200 {
-        let (clock, hands) = Clock::manual();
-        let breaker = CircuitBreaker::builder("payments").clock(clock).seed(seed).build();
+        let (breaker, hands) = on_manual_clock(CircuitBreaker::builder("payments").seed(seed));
 
         while breaker.state() == State::Closed {
             let _ = breaker.call_blocking(|| Err::<(), _>("connection refused"));
@@ -24,8 +24,7 @@ fn the_natural_test_holds_with_every_jitter() {
 #[test]
 fn less_than_the_wait_leads_to_no_probe() {
     for seed in 0..200 {
-        let (clock, hands) = Clock::manual();
-        let breaker = CircuitBreaker::builder("payments").clock(clock).seed(seed).build();
+        let (breaker, hands) = on_manual_clock(CircuitBreaker::builder("payments").seed(seed));
         while breaker.state() == State::Closed {
             let _ = breaker.call_blocking(|| Err::<(), _>("connection refused"));
         }

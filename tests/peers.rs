@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use halfopen::{
-    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event, HalfOpen, ManualClock,
+    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Event, HalfOpen, ManualClock,
     OwnedPermit, RejectReason, State, Trip, Window,
 };
 
@@ -465,9 +465,7 @@ fn one_failure_opens() -> CircuitBreakerConfigBuilder {
 }
 
 fn breaker(config: CircuitBreakerConfigBuilder) -> (CircuitBreaker, ManualClock) {
-    let (clock, hands) = Clock::manual();
-    let config = config.build().expect("a valid config");
-    (CircuitBreaker::builder("peers").config(config).clock(clock).build(), hands)
+    test_support::breaker::clocked("peers", config.build().expect("a valid config"))
 }
 
 fn permit(breaker: &CircuitBreaker) -> OwnedPermit {

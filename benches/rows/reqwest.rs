@@ -1,6 +1,3 @@
-#[path = "../../tests/support/middleware.rs"]
-mod middleware;
-
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
@@ -15,8 +12,8 @@ use crate::configs;
 use crate::harness::{Case, measure};
 use crate::table::Group;
 
-use middleware::Answers;
-pub(crate) use middleware::Empty;
+use test_support::middleware::Answers;
+pub(crate) use test_support::middleware::Empty;
 
 /// A request through a reqwest client whose answer needs no network, with a breaker before it.
 pub(crate) fn group() -> Group {

@@ -4,8 +4,8 @@ use halfopen::Outcome;
 use halfopen_metrics::{CircuitBreakerMetrics, names};
 
 use crate::page::Page;
-use crate::registry::{SECOND, fail, registry};
 use crate::world::Exporter;
+use test_support::registry::{SECOND, fail, registry};
 
 #[test]
 fn a_duration_falls_into_its_bucket() {

@@ -1,8 +1,8 @@
 use halfopen_metrics::{CircuitBreakerMetrics, names};
 
-use crate::registry::{SECOND, fail, registry, succeed};
 use crate::totals::calls;
 use crate::world::Exporter;
+use test_support::registry::{SECOND, fail, registry, succeed};
 
 #[test]
 fn the_series_of_an_evicted_breaker_go_away_and_the_others_stay() {

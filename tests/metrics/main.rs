@@ -8,7 +8,5 @@ mod layout;
 mod outage;
 mod page;
 mod queries;
-#[path = "../support/registry.rs"]
-mod registry;
 mod totals;
 mod world;

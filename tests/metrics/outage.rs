@@ -7,8 +7,8 @@ use halfopen_metrics::CircuitBreakerMetrics;
 use tokio::net::TcpListener;
 
 use crate::page::Page;
-use crate::registry::{SECOND, fail, registry, succeed};
 use crate::world::Exporter;
+use test_support::registry::{SECOND, fail, registry, succeed};
 
 /// A page on which everything is that there can be, fetched from a server over HTTP.
 pub(crate) fn scraped() -> &'static Page {

@@ -2,8 +2,8 @@ use halfopen::{CircuitBreaker, CircuitBreakerConfig, Outcome, State, Trip};
 use halfopen_metrics::{CircuitBreakerMetrics, names};
 
 use crate::page::Page;
-use crate::registry::{SECOND, eventful, fail, registry, succeed};
 use crate::world::Exporter;
+use test_support::registry::{SECOND, eventful, fail, registry, succeed};
 
 #[test]
 fn every_outcome_is_counted_once() {

@@ -13,6 +13,7 @@ use halfopen::{
     Abandoned, Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, Event,
     HalfOpen, ManualClock, State, Trip, Window,
 };
+use test_support::breaker::{clocked, on_manual_clock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -282,9 +283,9 @@ fn a_breaker_starts_in_the_state_it_was_given() {
     for state in
         [State::Closed, State::Open, State::HalfOpen, State::ForcedOpen, State::Disabled, State::MetricsOnly]
     {
-        let (clock, _hands) = Clock::manual();
         let config = no_wait().open_duration(SECOND).build().unwrap();
-        let breaker = CircuitBreaker::builder("edges").config(config).clock(clock).start_in(state).build();
+        let (breaker, _hands) =
+            on_manual_clock(CircuitBreaker::builder("edges").config(config).start_in(state));
         assert_eq!(breaker.state(), state);
     }
 }
@@ -310,7 +311,6 @@ fn a_subscriber_hears_what_comes_and_nothing_after_it_left() {
 // ---- helpers ------------------------------------------------------------------------------------
 
 fn jittered(seed: u64, max: Duration) -> (CircuitBreaker, ManualClock) {
-    let (clock, hands) = Clock::manual();
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(1))
         .open_duration(SECOND)
@@ -318,7 +318,7 @@ fn jittered(seed: u64, max: Duration) -> (CircuitBreaker, ManualClock) {
         .half_open(HalfOpen::new().probe_timeout(SECOND))
         .build()
         .expect("a valid config");
-    (CircuitBreaker::builder("edges").config(config).clock(clock).seed(seed).build(), hands)
+    on_manual_clock(CircuitBreaker::builder("edges").config(config).seed(seed))
 }
 
 fn no_wait() -> CircuitBreakerConfigBuilder {
@@ -326,9 +326,7 @@ fn no_wait() -> CircuitBreakerConfigBuilder {
 }
 
 fn build(config: CircuitBreakerConfigBuilder) -> (CircuitBreaker, ManualClock) {
-    let (clock, hands) = Clock::manual();
-    let config = config.build().expect("a valid config");
-    (CircuitBreaker::builder("edges").config(config).clock(clock).build(), hands)
+    clocked("edges", config.build().expect("a valid config"))
 }
 
 fn succeed(breaker: &CircuitBreaker) {

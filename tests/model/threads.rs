@@ -11,8 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use halfopen::{
-    CircuitBreaker, CircuitBreakerConfig, Clock, Event, ManualClock, Outcome, OwnedPermit, Snapshot, Trip,
-    Window,
+    CircuitBreaker, CircuitBreakerConfig, Event, ManualClock, Outcome, OwnedPermit, Snapshot, Trip, Window,
 };
 
 const THREADS: usize = 6;
@@ -337,6 +336,5 @@ fn config(window: Window, trip: Trip) -> CircuitBreakerConfig {
 }
 
 fn built(config: CircuitBreakerConfig) -> (CircuitBreaker, ManualClock) {
-    let (clock, hands) = Clock::manual();
-    (CircuitBreaker::builder("threads").config(config).clock(clock).build(), hands)
+    test_support::breaker::clocked("threads", config)
 }

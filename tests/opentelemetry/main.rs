@@ -3,14 +3,12 @@
 
 mod collected;
 mod limits;
-#[path = "../support/registry.rs"]
-mod registry;
 
 use halfopen::State;
 use opentelemetry_sdk::metrics::Temporality;
 
 use collected::Collector;
-use registry::{SECOND, eventful, registry, succeed};
+use test_support::registry::{SECOND, eventful, registry, succeed};
 
 #[test]
 fn every_outcome_is_reported() {
@@ -143,8 +141,8 @@ fn a_registry_observed_twice_is_reported_once() {
 
 #[test]
 fn registries_on_one_meter_are_reported_together() {
-    let (registry, _hands) = registry::registry();
-    let (other, _other_hands) = registry::registry();
+    let (registry, _hands) = test_support::registry::registry();
+    let (other, _other_hands) = test_support::registry::registry();
     let collector = Collector::new(&registry, Temporality::Cumulative);
     collector.observe(&other);
     registry.get_or_create("a");

@@ -1,12 +1,12 @@
-//! What stands around a middleware whose cost is counted.
+//! Middleware around one whose cost is counted.
 
 use async_trait::async_trait;
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next, Result};
 
-/// What every middleware costs.
-pub(crate) struct Empty;
+/// A middleware that does nothing: the cost of every middleware.
+pub struct Empty;
 
 #[async_trait]
 impl Middleware for Empty {
@@ -20,8 +20,8 @@ impl Middleware for Empty {
     }
 }
 
-/// Answers at once, instead of the network.
-pub(crate) struct Answers;
+/// A middleware that answers immediately, in place of the network.
+pub struct Answers;
 
 #[async_trait]
 impl Middleware for Answers {

@@ -1,13 +1,11 @@
-//! What the tests of exporters look at: breakers by name on a clock that the test moves.
-
-use std::time::Duration;
+//! A registry on a manual clock, for tests of exporters.
 
 use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Registry, Trip};
 
-pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub use crate::breaker::SECOND;
 
-/// A registry whose breakers open after two failures in a row for ten seconds, and are idle after sixty.
-pub(crate) fn registry() -> (Registry, ManualClock) {
+/// Builds a registry whose breakers open for ten seconds after two failures in a row, and are idle after sixty.
+pub fn registry() -> (Registry, ManualClock) {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(2))
         .backoff(Backoff::none())
@@ -19,9 +17,9 @@ pub(crate) fn registry() -> (Registry, ManualClock) {
     (builder.build(), hands)
 }
 
-/// A breaker to which everything has happened that ends a call: seven successes, two failures that
-/// opened it, and one each ignored, abandoned and late.
-pub(crate) fn eventful(registry: &Registry, name: &str) -> CircuitBreaker {
+/// Creates a breaker with calls of every outcome: seven successes, two failures that opened it, and one call each
+/// ignored, abandoned and late.
+pub fn eventful(registry: &Registry, name: &str) -> CircuitBreaker {
     let breaker = registry.get_or_create(name);
     let late = breaker.try_acquire_owned().unwrap();
     succeed(&breaker, 7);
@@ -32,13 +30,15 @@ pub(crate) fn eventful(registry: &Registry, name: &str) -> CircuitBreaker {
     breaker
 }
 
-pub(crate) fn succeed(breaker: &CircuitBreaker, calls: u32) {
+/// Records successful calls.
+pub fn succeed(breaker: &CircuitBreaker, calls: u32) {
     for _ in 0..calls {
         breaker.try_acquire().unwrap().success();
     }
 }
 
-pub(crate) fn fail(breaker: &CircuitBreaker, calls: u32) {
+/// Records failed calls.
+pub fn fail(breaker: &CircuitBreaker, calls: u32) {
     for _ in 0..calls {
         breaker.try_acquire().unwrap().failure();
     }

@@ -12,8 +12,8 @@ use tower::discover::ServiceList;
 use tower::load::Constant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::inner::{Do, Done};
 use crate::world::{WAIT, World};
+use test_support::service::{Do, Done};
 
 #[tokio::test(start_paused = true)]
 async fn a_balancer_leaves_an_open_endpoint_alone_until_it_comes_back() {

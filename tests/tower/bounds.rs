@@ -10,8 +10,8 @@ use halfopen::{CircuitBreakerError, Outcome, OwnedPermit};
 use halfopen_tower::{CircuitBreakerLayer, CircuitBreakerService};
 use tower::{Layer, Service, service_fn};
 
-use crate::inner::Inner;
 use crate::world::{World, finish, poll};
+use test_support::service::Inner;
 
 /// Neither `Clone` nor `Send` nor `Sync` nor `'static`; nor are its response and its error.
 struct Borrowing<'a> {
@@ -81,7 +81,7 @@ fn what_the_inner_service_is_the_outer_one_stays() {
     passes_threads(&waiting.layer(world.journal.service()));
 
     assert!(crate::world::poll_ready(&mut service).is_ready());
-    passes_threads(&service.call(crate::inner::Do::Hang));
+    passes_threads(&service.call(test_support::service::Do::Hang));
 }
 
 #[test]

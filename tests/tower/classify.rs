@@ -16,8 +16,8 @@ use halfopen_tower::{BoxError, CircuitBreakerLayer};
 use tower::load_shed::error::Overloaded;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::inner::{Do, Done};
 use crate::world::{WAIT, World, finish};
+use test_support::service::{Do, Done};
 
 /// Fails each call with a new error.
 struct Fails<E>(fn() -> E);

@@ -7,9 +7,9 @@ use std::task::Poll;
 use halfopen::State;
 use tower::Service;
 
-use crate::inner::{Broken, Do, Done, Readiness};
 use crate::modes::{Mode, holds};
 use crate::world::{World, call, finish, poll, poll_ready};
+use test_support::service::{Broken, Do, Done, Readiness};
 
 holds!([
     it_needs_no_runtime,

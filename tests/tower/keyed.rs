@@ -7,9 +7,9 @@ use halfopen::{CircuitBreakerConfig, CircuitBreakerError, Outcome, Registry, Sta
 use halfopen_tower::CircuitBreakerLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::inner::{Do, Readiness};
 use crate::modes::{Mode, PerKey};
 use crate::world::{World, call, finish, poll_ready};
+use test_support::service::{Do, Readiness};
 
 struct ToHost(&'static str);
 

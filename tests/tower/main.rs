@@ -8,8 +8,6 @@ mod bounds;
 mod classify;
 mod contract;
 mod http;
-#[path = "../support/inner.rs"]
-mod inner;
 mod keyed;
 mod meanwhile;
 mod modes;

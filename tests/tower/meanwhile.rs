@@ -3,9 +3,9 @@
 use halfopen::{CircuitBreaker, CircuitBreakerConfig, State};
 use tower::Service;
 
-use crate::inner::{Do, Done};
 use crate::modes::{Mode, holds};
 use crate::world::{PROBE_TIMEOUT, WAIT, World, call, finish, poll, poll_ready};
+use test_support::service::{Do, Done};
 
 holds!([
     an_operator_who_admits_all_between_ready_and_call_is_obeyed,

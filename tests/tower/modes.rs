@@ -9,8 +9,8 @@ use halfopen_tower::{
 };
 use tower::{Layer, Service};
 
-use crate::inner::{Broken, Do, Done, Inner};
 use crate::world::World;
+use test_support::service::{Broken, Do, Done, Inner};
 
 /// Makes a test of each claim (a function that is generic in its mode) in each of the modes.
 macro_rules! holds {

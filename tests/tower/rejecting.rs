@@ -8,9 +8,9 @@ use halfopen::{RejectReason, State};
 use halfopen_tower::CircuitBreakerLayer;
 use tower::{Layer, Service, service_fn};
 
-use crate::inner::{Do, Done, Readiness};
 use crate::modes::{Mode, holds};
 use crate::world::{WAIT, World, call, finish, poll_ready};
+use test_support::service::{Do, Done, Readiness};
 
 holds!([
     a_rejection_needs_no_runtime,

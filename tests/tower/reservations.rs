@@ -12,10 +12,10 @@ use halfopen_tower::{BoxError, CircuitBreakerLayer};
 use tower::limit::ConcurrencyLimit;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::inner::{Do, Done, Readiness};
 use crate::modes::{Mode, PerKey, holds, only};
 use crate::waiter::Waiter;
 use crate::world::{WAIT, World, call, finish, poll_ready};
+use test_support::service::{Do, Done, Readiness};
 
 holds!([
     a_rejected_clone_gives_its_place_back,

@@ -4,9 +4,9 @@
 use halfopen::{CircuitBreaker, HalfOpen, State};
 use tower::Service;
 
-use crate::inner::Do;
 use crate::waiter::{ALMOST, Waiter, Waiting, pass};
 use crate::world::{PROBE_TIMEOUT, WAIT, World, finish};
+use test_support::service::Do;
 
 /// Half-open with its one probe out, and a second service that waits for it.
 fn saturated() -> (World, <Waiting as Service<Do>>::Future, Waiter) {

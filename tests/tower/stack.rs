@@ -12,9 +12,9 @@ use tower::load_shed::LoadShed;
 use tower::load_shed::error::Overloaded;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
-use crate::inner::{Do, Done, Readiness};
 use crate::modes::{Mode, WaitWhileOpen};
 use crate::world::{World, call, finish, in_runtime, poll_ready};
+use test_support::service::{Do, Done, Readiness};
 
 #[test]
 fn a_load_shed_outside_sheds_what_waits_while_open() {

@@ -11,9 +11,9 @@ use tower::retry::{Policy, RetryLayer};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::inner::{Broken, Do, Done, Readiness};
 use crate::modes::{Mode, holds};
 use crate::world::{World, call, finish, poll_ready};
+use test_support::service::{Broken, Do, Done, Readiness};
 
 holds!([
     it_may_be_boxed_and_cloned,

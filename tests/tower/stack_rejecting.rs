@@ -6,10 +6,10 @@ use tower::load_shed::LoadShed;
 use tower::retry::RetryLayer;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::inner::{Do, Done};
 use crate::modes::{Mode, holds};
 use crate::stack_modes::UnlessRejected;
 use crate::world::{World, call, finish, in_runtime};
+use test_support::service::{Do, Done};
 
 holds!([
     a_buffer_outlives_an_open_circuit,

@@ -9,9 +9,9 @@ use tower::timeout::Timeout;
 use tower::timeout::error::Elapsed;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::inner::{Do, Done};
 use crate::modes::{Mode, holds, only};
 use crate::world::{World, in_runtime};
+use test_support::service::{Do, Done};
 
 const LIMIT: Duration = Duration::from_secs(1);
 

@@ -10,10 +10,10 @@ use std::time::Duration;
 use halfopen::{CircuitBreaker, State};
 use tower::{Service, ServiceExt};
 
-use crate::inner::{Do, Done, Readiness};
 use crate::modes::{Mode, WaitWhileOpen};
 use crate::waiter::{ALMOST, Waiter, pass};
 use crate::world::{WAIT, World, call, finish};
+use test_support::service::{Do, Done, Readiness};
 
 fn open() -> World {
     let world = World::new();

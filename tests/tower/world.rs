@@ -6,13 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use halfopen::{
-    Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, Clock, ManualClock,
-};
+use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ManualClock};
 use halfopen::{Totals, Trip};
+use test_support::breaker::clocked;
 use tower::Service;
 
-use crate::inner::{Do, Done, Journal};
+use test_support::service::{Do, Done, Journal};
 
 pub(crate) const WAIT: Duration = Duration::from_secs(10);
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,14 +31,13 @@ impl World {
     pub(crate) fn with(
         change: impl FnOnce(CircuitBreakerConfigBuilder) -> CircuitBreakerConfigBuilder,
     ) -> Self {
-        let (clock, hands) = Clock::manual();
         let config = CircuitBreakerConfig::builder()
             .trip(Trip::consecutive_failures(3))
             .open_duration(WAIT)
             .backoff(Backoff::none());
         let config = change(config).build().unwrap();
-        let breaker = CircuitBreaker::builder("inner").config(config).clock(clock).build();
-        World { breaker, clock: hands, journal: Journal::default() }
+        let (breaker, clock) = clocked("inner", config);
+        World { breaker, clock, journal: Journal::default() }
     }
 
     /// Open, and the wait is over: the next call is a probe.

@@ -10,6 +10,7 @@ use halfopen::{
     Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock, Outcome, Registry, Trip, Window,
 };
 use halfopen_tracing::TracingListener;
+use test_support::breaker::on_manual_clock;
 use tracing::Level;
 
 use collector::{Heard, listen};
@@ -227,9 +228,7 @@ fn breaker() -> (CircuitBreaker, ManualClock) {
         .backoff(Backoff::exponential(2.0))
         .build()
         .unwrap();
-    let (clock, hands) = Clock::manual();
-    let listener = TracingListener::new();
-    (CircuitBreaker::builder("payments").config(config).clock(clock).listener(listener).build(), hands)
+    on_manual_clock(CircuitBreaker::builder("payments").config(config).listener(TracingListener::new()))
 }
 
 fn fail(breaker: &CircuitBreaker, calls: u32) {

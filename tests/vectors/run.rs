@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use halfopen::{CircuitBreaker, Clock, ManualClock, Outcome, OwnedPermit, State};
+use halfopen::{CircuitBreaker, ManualClock, Outcome, OwnedPermit, State};
+use test_support::breaker::clocked;
 
 use crate::config::config_of;
 use crate::vector::{Answer, Expect, Said, Step, Vector};
@@ -17,10 +18,8 @@ struct Scene {
 
 /// Says which step disagrees, what was expected there and what came.
 pub(crate) fn run(vector: &Vector) -> Result<(), String> {
-    let (clock, hand) = Clock::manual();
-    let breaker =
-        CircuitBreaker::builder(vector.id.as_str()).config(config_of(&vector.config)).clock(clock).build();
-    let mut scene = Scene { breaker, clock: hand, calls: HashMap::new() };
+    let (breaker, clock) = clocked(&vector.id, config_of(&vector.config));
+    let mut scene = Scene { breaker, clock, calls: HashMap::new() };
     for (number, step) in vector.steps.iter().enumerate() {
         scene.take(step).map_err(|why| format!("step {number}: {why}; {:?}", scene.breaker.snapshot()))?;
     }

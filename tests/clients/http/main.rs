@@ -1,15 +1,12 @@
 //! `halfopen-http` over hyper-util's client and a real hyper server on a loopback port.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "../../support/clocked.rs"]
-mod clocked;
 mod grpc;
 mod plain;
 mod server;
 mod uploads;
 
 use bytes::Bytes;
-use clocked::{SECOND, about_to_probe, clocked, ended};
 use halfopen::{CircuitBreaker, CircuitBreakerConfig, HalfOpen, ManualClock, Trip};
 use halfopen_http::{ClassifyHead, TypedErrors, WatchedBody, WatchedCall, grpc_timeout};
 use http::{Request, Response};
@@ -19,6 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
 use server::Server;
+use test_support::breaker::{SECOND, about_to_probe, clocked, ended};
 
 type Answer = Result<Response<WatchedBody<Incoming>>, Error>;
 

@@ -7,8 +7,6 @@
 #[allow(dead_code, reason = "shared with the benches, which look at more")]
 #[path = "../../../benches/alloc.rs"]
 mod alloc;
-#[path = "../../support/middleware.rs"]
-mod middleware;
 
 use futures_util::FutureExt;
 use halfopen::{CircuitBreaker, Registry};
@@ -16,7 +14,7 @@ use halfopen_reqwest::CircuitBreakerMiddleware;
 use reqwest::{Method, Request};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware};
 
-use middleware::{Answers, Empty};
+use test_support::middleware::{Answers, Empty};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Watched = alloc::Watched;

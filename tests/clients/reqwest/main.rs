@@ -5,8 +5,6 @@
 
 mod body;
 mod cancel;
-#[path = "../../support/clocked.rs"]
-mod clocked;
 mod errors;
 mod keys;
 mod order;

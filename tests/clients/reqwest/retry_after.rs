@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halfopen::{Backoff, CircuitBreaker, Clock, State, Trip};
+use halfopen::{Backoff, State, Trip};
 use halfopen_reqwest::CircuitBreakerMiddleware;
 
 use crate::server::Server;
@@ -30,7 +30,6 @@ async fn a_hint_never_shortens_the_wait_and_is_capped() {
         [("0", SECOND), ("3600", 30 * SECOND), ("Fri, 31 Dec 9999 23:59:59 GMT", 30 * SECOND)]
     {
         let asked = asked.replace(' ', "%20");
-        let (clock, _hands) = Clock::manual();
         let config = halfopen::CircuitBreakerConfig::builder()
             .trip(Trip::consecutive_failures(1))
             .open_duration(SECOND)
@@ -38,7 +37,7 @@ async fn a_hint_never_shortens_the_wait_and_is_capped() {
             .hint_max(Duration::from_secs(30))
             .build()
             .unwrap();
-        let breaker = CircuitBreaker::builder("peer").config(config).clock(clock).build();
+        let (breaker, _hands) = test_support::breaker::clocked("peer", config);
         let client = stack().with(CircuitBreakerMiddleware::new(breaker.clone())).build();
 
         client.get(url(&server, &format!("/busy/{asked}"))).send().await.unwrap();

@@ -15,9 +15,9 @@ use reqwest_retry::policies::ExponentialBackoff;
 use reqwest_retry::{Jitter, RetryTransientMiddleware};
 use tokio::net::TcpListener;
 
-pub(crate) use crate::clocked::{SECOND, ended};
-use crate::clocked::{about_to_probe, clocked};
 use crate::server::Server;
+pub(crate) use test_support::breaker::{SECOND, ended};
+use test_support::breaker::{about_to_probe, clocked};
 
 /// A client with a breaker in it.
 pub(crate) struct Guarded {

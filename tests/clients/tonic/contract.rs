@@ -15,8 +15,8 @@ use http_body_util::Empty;
 use tower::util::BoxCloneService;
 use tower::{Layer, Service};
 
-use crate::scripted::{Do, Inner, Journal, Readiness};
 use crate::{SECOND, Scene};
+use test_support::service::{Do, Inner, Journal, Readiness};
 
 type Answer = Response<Empty<Bytes>>;
 type Judged = Result<Response<WatchedBody<Empty<Bytes>>>, BoxError>;

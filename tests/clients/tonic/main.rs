@@ -6,8 +6,6 @@ mod allocations;
 mod answers;
 mod balance;
 mod client;
-#[path = "../../support/clocked.rs"]
-mod clocked;
 mod connect;
 mod contract;
 mod deadline;
@@ -18,9 +16,6 @@ mod own_doing;
 mod peer;
 mod probe;
 mod rejected;
-#[path = "../../support/inner.rs"]
-#[expect(dead_code, reason = "the layer for any service asks for more of it")]
-mod scripted;
 mod serve;
 mod shop;
 mod streams;
@@ -37,7 +32,6 @@ mod proto {
     include!("proto/inventory.rs");
 }
 
-use clocked::{SECOND, about_to_probe, clocked, ended};
 use halfopen::{
     Backoff, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ManualClock, Trip,
 };
@@ -45,6 +39,7 @@ use halfopen_tonic::{GrpcCircuitBreakerLayer, GrpcCircuitBreakerService};
 use http::Uri;
 use proto::inventory_client::InventoryClient;
 use proto::{Article, Stock};
+use test_support::breaker::{SECOND, about_to_probe, clocked, ended};
 use tonic::transport::Channel;
 use tower::Layer;
 

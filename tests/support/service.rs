@@ -1,4 +1,4 @@
-//! An inner service that does what each request says and writes down what was asked of it.
+//! An inner service that performs the request, and a journal of the polls and calls of all its clones.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -10,45 +10,57 @@ use std::task::{Context, Poll};
 use halfopen::Rejected;
 use tower::Service;
 
-/// What the inner service shall do with this call.
+/// A request: the behaviour of its call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Do {
+pub enum Do {
+    /// Returns [`Done`].
     Succeed,
+    /// Returns [`Broken::InCall`].
     Fail,
+    /// Never completes.
     Hang,
+    /// Panics in `call`.
     PanicInCall,
+    /// Panics when the future is polled.
     PanicInFuture,
 }
 
-/// The inner service's response.
+/// The response of the inner service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Done;
+pub struct Done;
 
-/// The inner service's error; `Refused` is what a test's `on_rejected` makes.
+/// The error of the inner service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Broken {
+pub enum Broken {
+    /// A call has failed.
     InCall,
+    /// `poll_ready` has failed.
     InPollReady,
+    /// A test's `on_rejected` has answered.
     Refused(Rejected),
 }
 
+/// The behaviour of `poll_ready`.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Readiness {
+pub enum Readiness {
+    /// Ready.
     #[default]
     Ready,
+    /// Pending forever.
     Stuck,
+    /// Fails.
     Broken,
 }
 
-/// Panics if it is called on an instance that was not polled ready.
-pub(crate) struct Inner {
+/// The inner service. Panics if an instance is called that was not polled ready.
+pub struct Inner {
     journal: Journal,
     ready: bool,
 }
 
-/// What the instances of one inner service, all clones together, were asked.
+/// The polls and calls of an inner service and all its clones.
 #[derive(Clone, Default)]
-pub(crate) struct Journal(Arc<Entries>);
+pub struct Journal(Arc<Entries>);
 
 #[derive(Default)]
 struct Entries {
@@ -60,30 +72,34 @@ struct Entries {
 }
 
 impl Journal {
-    pub(crate) fn service(&self) -> Inner {
+    /// Creates an instance of the service.
+    pub fn service(&self) -> Inner {
         self.0.instances.fetch_add(1, Ordering::SeqCst);
         Inner { journal: self.clone(), ready: false }
     }
 
-    pub(crate) fn polls(&self) -> usize {
+    /// Returns the number of polls for readiness.
+    pub fn polls(&self) -> usize {
         self.0.polls.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn calls(&self) -> usize {
+    /// Returns the number of calls.
+    pub fn calls(&self) -> usize {
         self.0.calls.load(Ordering::SeqCst)
     }
 
-    /// How many instances are ready and not yet called.
-    pub(crate) fn reserved(&self) -> usize {
+    /// Returns the number of instances that are ready and not called yet.
+    pub fn reserved(&self) -> usize {
         self.0.reserved.load(Ordering::SeqCst)
     }
 
-    /// How many instances were ever made.
-    pub(crate) fn instances(&self) -> usize {
+    /// Returns the number of instances that were created.
+    pub fn instances(&self) -> usize {
         self.0.instances.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn become_(&self, readiness: Readiness) {
+    /// Sets the readiness of all instances.
+    pub fn become_(&self, readiness: Readiness) {
         *self.0.readiness.lock().unwrap() = readiness;
     }
 }
@@ -113,12 +129,12 @@ impl Service<Do> for Inner {
         assert!(self.ready, "called on an instance that was not polled ready");
         self.release();
         self.journal.0.calls.fetch_add(1, Ordering::SeqCst);
-        assert_ne!(request, Do::PanicInCall, "as the request said");
+        assert_ne!(request, Do::PanicInCall, "as requested");
         Box::pin(poll_fn(move |_| match request {
             Do::Succeed => Poll::Ready(Ok(Done)),
             Do::Fail => Poll::Ready(Err(Broken::InCall)),
             Do::Hang => Poll::Pending,
-            Do::PanicInCall | Do::PanicInFuture => panic!("as the request said"),
+            Do::PanicInCall | Do::PanicInFuture => panic!("as requested"),
         }))
     }
 }
