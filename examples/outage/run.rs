@@ -198,7 +198,8 @@ fn opening_words(options: &Options, uri: &Uri, script: &Script) -> String {
         Library::Tonic => "tonic",
     };
     format!(
-        "two {library} clients, {} requests/s each, seed {}, {length:.0} s in {:.0} s: {uri}",
+        "two {library} clients, one bare, one protected by a breaker: {} requests/s each,\n\
+         seed {}, {length:.0} s in {:.0} s: {uri}",
         options.rate,
         options.seed,
         length / options.speed(),

@@ -1,4 +1,4 @@
-//! The parts of a [`ProtectionLayer`]: the limits, the breaker and the timeout of a [`Protection`], looked up for
+//! The parts of a [`ProtectionLayer`]: the limits, the breaker and the timeout of a [`Protection`](halfopen_limit::Protection), looked up for
 //! each call.
 
 mod admission;
