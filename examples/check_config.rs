@@ -1,8 +1,8 @@
-//! Reads a document of circuit breakers and says what is wrong with it, as a person would want to hear.
+//! Reads a document of circuit breakers and prints its errors, each with the place and a suggestion.
 //!
 //! `cargo run --example check_config --features config -- examples/config/breakers.yaml`
 //!
-//! With `--explain NAME` it says of every value of a breaker where it came from. The exit status is 0 if
+//! With `--explain NAME` it prints the origin of every value of a breaker. The exit status is 0 if
 //! the document can be used, 1 if it cannot, 2 if there was nothing to check.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "saying it is what it is for")]
 

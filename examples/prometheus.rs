@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
 /// The dependencies without which this service cannot do anything: open, they make it unready. A
-/// breaker is not among them unless somebody puts it here: an open one alone is no reason to take every
+/// breaker is not among them unless it is added here: an open one alone is no reason to take every
 /// instance of a service out of the balancer.
 const NEEDED: [&str; 1] = ["payments"];
 

@@ -1,7 +1,7 @@
 //! Run it: cargo run --example reqwest_client --features reqwest
 //!
 //! A reqwest client calls two servers of one shop. Search falls ill for a while: its breaker opens, the
-//! requests to it end at once, and a probe finds it well again. Prices is never touched by any of it.
+//! requests to it end immediately, and a probe finds it well again. Prices is never touched by any of it.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

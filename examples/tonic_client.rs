@@ -1,7 +1,7 @@
 //! Run it: cargo run --example tonic_client --features tonic
 //!
 //! A generated client behind a breaker. The server restarts for a while: three calls find that out, the
-//! others are told at once, and the first call after the wait closes the breaker.
+//! others are rejected immediately, and the first call after the wait closes the breaker.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -1,7 +1,7 @@
 //! Run it: cargo run --example tower_stack
 //!
 //! Retry outside, the breaker in the middle, a timeout inside: every attempt asks the breaker, a hang
-//! becomes a failure, and while the breaker is open a call ends at once and is not tried again.
+//! becomes a failure, and while the breaker is open a call ends immediately and is not tried again.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -34,7 +34,7 @@ pub(crate) struct Account {
     pub(crate) chapters: Vec<Chapter>,
 }
 
-/// The requests from the beginning of an outage to that of the next.
+/// The requests from the start of an outage to the start of the next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chapter {
     pub(crate) arrived: u64,

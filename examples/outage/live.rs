@@ -19,7 +19,7 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// None if the output is no terminal, or one on which the picture has no room.
+    /// Returns [`None`] if the output is not a terminal, or a terminal that is too small.
     pub(crate) fn new(output: Output) -> Option<Self> {
         let (columns, rows) = output.size()?;
         let fits = rows >= LEAST_ROWS && columns >= LEAST_COLUMNS;

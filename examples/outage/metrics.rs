@@ -15,7 +15,7 @@ use tower::BoxError;
 ///
 /// # Errors
 ///
-/// When nobody can listen there.
+/// If the address cannot be bound.
 pub(crate) async fn serve(address: SocketAddr, breaker: CircuitBreaker) -> Result<SocketAddr, BoxError> {
     let listener = TcpListener::bind(address).await;
     let listener =
@@ -37,7 +37,7 @@ pub(crate) async fn serve(address: SocketAddr, breaker: CircuitBreaker) -> Resul
     };
     let pages = Router::new().route("/metrics", get(page)).route("/circuit-breakers", get(breakers));
     let address = listener.local_addr()?;
-    // It ends with the program: there is nobody to hand an error to.
+    // It ends with the program, so that an error has no receiver.
     drop(tokio::spawn(axum::serve(listener, pages).into_future()));
     Ok(address)
 }

@@ -32,7 +32,7 @@ impl Output {
         Palette::new(self.is_terminal())
     }
 
-    /// Writes all of it at once: a picture in pieces would flicker.
+    /// Writes the frame with a single call: several writes would flicker.
     pub(crate) fn write(self, text: &str) -> io::Result<()> {
         match self {
             Self::Stdout => write_all(io::stdout().lock(), text),

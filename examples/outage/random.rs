@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// A small seeded generator (splitmix64): the same seed tells the same story on every machine.
+/// A small seeded generator (splitmix64): a seed gives the same run on every machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 
@@ -19,7 +19,7 @@ impl Dice {
 
     /// Uniform in 0..1.
     pub(crate) fn unit(&mut self) -> f64 {
-        // The upper 53 bits are what an f64 can hold exactly.
+        // An f64 represents the upper 53 bits exactly.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 

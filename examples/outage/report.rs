@@ -57,7 +57,7 @@ pub(crate) struct OutageReport {
     pub(crate) name: String,
     pub(crate) from: f64,
     pub(crate) to: f64,
-    /// From the beginning of this outage to that of the next.
+    /// From the start of this outage to the start of the next.
     pub(crate) bare: ChapterReport,
     pub(crate) protected: ChapterReport,
     /// Of the protected client; the bare one detects nothing.

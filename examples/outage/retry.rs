@@ -50,7 +50,7 @@ impl Policy<HttpRequest, Response<Body>, BoxError> for TryAgain {
 }
 
 impl TryAgain {
-    /// A rejection is an answer: whoever tries again at once has not understood it.
+    /// A rejection is final: an immediate retry would be rejected again.
     fn is_worth_another(&self, result: &Result<Response<Body>, BoxError>) -> bool {
         if result.as_ref().is_err_and(|error| rejection(error.as_ref()).is_some()) {
             return false;

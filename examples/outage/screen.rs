@@ -19,7 +19,7 @@ pub(crate) enum Screen {
 }
 
 impl Screen {
-    /// With `json` the timeline goes to stderr, and only if somebody looks at it there.
+    /// With `json` the timeline goes to stderr, and only if that is a terminal.
     pub(crate) fn new(json: bool) -> Self {
         match (json, Output::Stderr.is_terminal()) {
             (false, _) => Self::on(Output::Stdout),

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::request::Sender;
 
-/// What arrived at the server, by who sent it: the check on what the clients say they sent.
+/// The requests that arrived at the server, by client. They verify the figures of the clients.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     all: [AtomicU64; Sender::COUNT],

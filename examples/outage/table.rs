@@ -33,7 +33,7 @@ fn title(report: &Report) -> String {
     format!("{stopped} {:.0} s of seed {}", report.ran_for_seconds, report.seed)
 }
 
-/// The effect of the breaker: what it saved, and what it cost.
+/// The effect of the breaker: its savings and its cost.
 fn in_short(report: &Report) -> String {
     let (bare, protected) = (&report.bare, &report.protected);
     let sent = match (bare.sent_to_sick_server, protected.sent_to_sick_server) {

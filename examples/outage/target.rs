@@ -14,7 +14,7 @@ use crate::request::{self, Sender};
 use crate::script::Script;
 use crate::server::SickServer;
 
-/// How long we try to reach a server of somebody else.
+/// The time limit for reaching an external server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Who is called: our own server, not started yet, or somebody else's.

@@ -42,7 +42,7 @@ fn every_metric_is_shown_somewhere() {
     let selectors = asked.flat_map(|asked| Query::parse(&asked.expression).selectors);
     let shown: BTreeSet<_> = selectors.map(|selector| selector.metric).collect();
     let missed: Vec<_> = scraped().samples.iter().filter(|sample| !shown.contains(&sample.name)).collect();
-    assert!(missed.is_empty(), "nobody looks at {missed:?}");
+    assert!(missed.is_empty(), "no panel and no rule uses {missed:?}");
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::on_reject::Boxed;
 /// [`Protection`](halfopen_limit::Protection), each call by those that it has then.
 ///
 /// All services that the layer makes, and all their clones, share them. The order is that of the protection: rate
-/// limit, bulkhead, breaker, timeout, call. What a call waits for, and that a full bulkhead is no error of
-/// `poll_ready`, is as for [`BulkheadLayer`](crate::BulkheadLayer).
+/// limit, bulkhead, breaker, timeout, call. Calls wait as with a [`BulkheadLayer`](crate::BulkheadLayer), and a full
+/// bulkhead is not an error of `poll_ready`.
 ///
 /// Errors are a [`BoxError`](crate::BoxError): a [`Rejected`](halfopen::Rejected), a
 /// [`CallTimedOut`](super::CallTimedOut), which is a failure, or the inner service's own.
