@@ -77,8 +77,8 @@ fn metadata() -> Value {
 const ROOMS: [(u8, &[&str]); 8] = [
     (0, &["sync", "panics", "text", "serde_seconds", "outcome", "word", "counts", "reason"]),
     (1, &["clock", "report", "totals", "error", "classify", "config"]),
-    (2, &["window", "evidence"]),
-    (3, &["policy", "state"]),
+    (2, &["policy", "window", "evidence"]),
+    (3, &["state"]),
     (4, &["observe"]),
     (5, &["breaker"]),
     (6, &["call", "registry", "collect"]),

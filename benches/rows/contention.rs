@@ -36,10 +36,24 @@ fn direct_cases(callers: usize) -> Vec<Crowd<'static>> {
         let breaker = configs::warm(&config);
         cases.push(threads(name, callers, breaker, |it, n| it.call_blocking(|| answer(n)).is_ok()));
     }
-    let mixed = configs::warm(&configs::count());
-    cases.push(threads("halfopen, count 100, 1 % fail", callers, mixed, |it, n| {
-        it.call_blocking(|| if n % 100 == 7 { Err(Failed) } else { answer(n) }).is_ok() || n % 100 == 7
-    }));
+    let mixed = || configs::warm(&configs::count());
+    cases.extend([
+        threads("halfopen, count 100, 1 % fail", callers, mixed(), |it, n| {
+            it.call_blocking(|| fails(n, 100)).is_ok() != (n % 100 == 7)
+        }),
+        threads("halfopen, count 100, 10 % fail", callers, mixed(), |it, n| {
+            it.call_blocking(|| fails(n, 10)).is_ok() != (n % 10 == 7)
+        }),
+        threads("halfopen, default, 10 % fail", callers, configs::warm(&Default::default()), |it, n| {
+            it.call_blocking(|| fails(n, 10)).is_ok() != (n % 10 == 7)
+        }),
+        threads("recloser 1.4, count 100, 10 % fail", callers, peers::recloser(), |it, n| {
+            it.call(|| fails(n, 10)).is_ok() != (n % 10 == 7)
+        }),
+        threads("mutex ring, 10 % fail", callers, MutexRing::new(), |it, n| {
+            it.call(|| fails(n, 10)).is_some_and(|result| result.is_ok() != (n % 10 == 7))
+        }),
+    ]);
     cases.extend([
         threads("recloser 1.4, count 100", callers, peers::recloser(), |it, n| it.call(|| answer(n)).is_ok()),
         threads("failsafe 1.3, consecutive 5", callers, peers::failsafe_consecutive(), |it, n| {
@@ -48,6 +62,11 @@ fn direct_cases(callers: usize) -> Vec<Crowd<'static>> {
         threads("mutex ring", callers, MutexRing::new(), |it, n| it.call(|| answer(n)).is_some()),
     ]);
     cases
+}
+
+/// One call in so many fails.
+fn fails(n: u64, every: u64) -> Result<u64, Failed> {
+    if n % every == 7 { Err(Failed) } else { answer(n) }
 }
 
 fn tower_cases(callers: usize) -> Vec<Crowd<'static>> {

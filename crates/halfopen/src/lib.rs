@@ -47,7 +47,7 @@
 //!   outage does not affect the recovery.
 //! - A probe is never lost: a dropped, cancelled or panicking call releases its slot, and one that
 //!   hangs is overdue after `probe_timeout`.
-//! - An admitted call takes no lock and allocates nothing, and no user code runs under a lock.
+//! - A successful call takes no lock and allocates nothing, and no user code runs under a lock.
 //!
 //! # Overview
 //!

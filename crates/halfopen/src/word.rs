@@ -66,11 +66,10 @@ impl std::fmt::Display for State {
 /// ```text
 ///   63                           11 10   8 7   6   5   4   3 2       0
 ///  ┌───────────────────────────────┬──────┬───┬───┬───┬───┬─┬─────────┐
-///  │ epoch (53 bits)               │ turn │ 1 │ C │ W │ T │G│  state  │
+///  │ epoch (53 bits)               │ turn │ 1 │ C │ W │ T │ │  state  │
 ///  └───────────────────────────────┴──────┴───┴───┴───┴───┴─┴─────────┘
 ///    T: a call must be timed    W: every outcome must be weighed
 ///    C: its window asks for the time of every outcome
-///    G: the generation of the window that belongs to this epoch
 ///    turn: calls are filed while they are in flight, in the ring of this turn; 0: they are not
 /// ```
 ///
@@ -80,7 +79,6 @@ impl std::fmt::Display for State {
 pub(crate) struct Word(NonZeroU64);
 
 const STATE: u64 = 0b111;
-const GENERATION: u64 = 1 << 3;
 const TIMED: u64 = 1 << 4;
 const WEIGHED: u64 = 1 << 5;
 const CLOCKED: u64 = 1 << 6;
@@ -102,10 +100,6 @@ impl Word {
     #[inline]
     fn bits(self) -> u64 {
         self.0.get()
-    }
-
-    pub(crate) fn with_generation(self, odd: bool) -> Word {
-        self.with(GENERATION, odd)
     }
 
     pub(crate) fn with_timed(self, timed: bool) -> Word {
@@ -147,11 +141,6 @@ impl Word {
     }
 
     #[inline]
-    pub(crate) fn generation(self) -> bool {
-        self.bits() & GENERATION != 0
-    }
-
-    #[inline]
     pub(crate) fn timed(self) -> bool {
         self.bits() & TIMED != 0
     }
@@ -188,6 +177,17 @@ impl Word {
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
         self.bits() & (STATE | TURN) == 0
+    }
+
+    /// The bits of an epoch alone, as a window stores them.
+    pub(crate) fn visit(epoch: u64) -> u64 {
+        epoch << EPOCH_SHIFT
+    }
+
+    /// Whether this word has the epoch of those bits, whatever else is in the lower ones.
+    #[inline]
+    pub(crate) fn is_in_visit(self, visit: u64) -> bool {
+        (self.bits() ^ visit) >> EPOCH_SHIFT == 0
     }
 
     #[inline]
@@ -242,10 +242,10 @@ mod tests {
             State::Disabled,
             State::MetricsOnly,
         ] {
-            let word = Word::new((1 << 53) - 1, state).with_timed(true).with_generation(true);
+            let word = Word::new((1 << 53) - 1, state).with_timed(true);
             assert_eq!(word.state(), state);
             assert_eq!(word.epoch(), (1 << 53) - 1);
-            assert!(word.timed() && word.generation() && !word.weighed() && !word.is_filed());
+            assert!(word.timed() && !word.weighed() && !word.is_filed());
             assert_eq!(word.is_closed(), state == State::Closed);
             for turn in 1..8 {
                 let filed = word.with_turn(7).with_turn(turn);
@@ -261,6 +261,8 @@ mod tests {
         let word = Word::new(7, State::Closed);
         assert!(word.same_epoch(word.with_timed(true).with_weighed(true)));
         assert!(!word.same_epoch(Word::new(8, State::Closed)));
+        assert!(word.with_timed(true).is_in_visit(Word::visit(7) | 1));
+        assert!(!word.is_in_visit(Word::visit(8)));
     }
 
     #[test]
@@ -275,8 +277,8 @@ mod tests {
     #[test]
     fn a_flag_that_is_set_twice_is_set() {
         let word = Word::new(1, State::Closed);
-        let set = word.with_timed(true).with_weighed(true).with_generation(true);
-        assert_eq!(set.with_timed(true).with_weighed(true).with_generation(true), set);
-        assert_eq!(set.with_timed(false).with_weighed(false).with_generation(false), word);
+        let set = word.with_timed(true).with_weighed(true);
+        assert_eq!(set.with_timed(true).with_weighed(true), set);
+        assert_eq!(set.with_timed(false).with_weighed(false), word);
     }
 }

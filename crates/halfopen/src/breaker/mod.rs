@@ -179,9 +179,8 @@ impl CircuitBreaker {
             locked.machine.catch_up(now, log);
             // The window changes before the word does: a call that loads the new flags must find the window to which
             // they belong.
-            let generation = self.0.window.reconfigure(&config, &moment);
-            let clocked = config.needs_clock();
-            self.0.word.publish(self.0.word.load().with_generation(generation).with_clocked(clocked));
+            self.0.window.reconfigure(&config, &moment);
+            self.0.word.publish(self.0.word.load().with_clocked(config.needs_clock()));
             locked.machine.set_config(config, log)
         });
     }

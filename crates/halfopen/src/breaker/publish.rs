@@ -55,13 +55,12 @@ impl Inner {
         let word = self.word.load();
         // No new visit: only the configuration, and with it the flags, can have changed.
         if word.same_epoch(Word::new(epoch, state)) {
-            return self.publish(locked, word.generation());
+            return self.publish(locked);
         }
         // The window restarts before the word names the new epoch, so that an outcome of the new visit never finds the
         // samples of an earlier one.
-        let mut generation = word.generation();
         if matches!(state, State::Closed | State::MetricsOnly) {
-            generation = self.window.begin(epoch, locked.machine.config(), now);
+            self.window.begin(epoch, locked.machine.config(), now);
         }
         let cold = self.cold();
         // Only for an opening: while the word is still `Open`, a concurrent rejection must find the wait that is
@@ -71,7 +70,7 @@ impl Inner {
         }
         // Until `begin_visit`, a rejection without the lock cannot be counted: it could belong to either visit.
         cold.ledger.end_visit();
-        self.publish(locked, generation);
+        self.publish(locked);
         locked.counters_mut().begin_visit(cold.ledger.begin_visit());
     }
 
@@ -104,7 +103,7 @@ impl Inner {
         }
     }
 
-    fn publish(&self, locked: &Locked, generation: bool) {
+    fn publish(&self, locked: &Locked) {
         let machine = &locked.machine;
         let config = machine.config();
         let timed = config.needs_timing() || self.want_calls();
@@ -121,7 +120,6 @@ impl Inner {
         };
         let weighed = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
         let word = Word::new(machine.epoch(), machine.state())
-            .with_generation(generation)
             .with_timed(timed)
             .with_weighed(weighed)
             .with_clocked(config.needs_clock())
@@ -132,6 +130,6 @@ impl Inner {
     /// Publishes the same state with up-to-date flags, after the listeners or their interests have changed.
     pub(crate) fn republish(&self) {
         let locked = lock(&self.locked);
-        self.publish(&locked, self.word.load().generation());
+        self.publish(&locked);
     }
 }

@@ -40,7 +40,7 @@ impl CircuitBreaker {
         match (ending, took) {
             (Ending::Success, None) if ticket.word.is_plain() => {
                 let inner = self.inner();
-                inner.window.add_plain(inner.word(), ticket.word, None)
+                inner.window.add_success(inner.word(), ticket.word, None)
             }
             _ => Added::NotWritten,
         }
@@ -49,15 +49,15 @@ impl CircuitBreaker {
     fn end_slowly(&self, ticket: Ticket, ending: Ending, took: Option<u64>, added: Added) {
         match (added, ending, took) {
             (Added::Quietly, ..) => {}
-            (Added::ToWeigh, ..) => self.weigh_success(ticket, &Moment::of(&self.inner().clock)),
-            (Added::NotWritten, Ending::Success, None) => self.end_success(ticket),
-            (Added::NotWritten, ..) => {
+            (Added::ToEvaluate, ..) => self.evaluate_success(ticket, &Moment::of(&self.inner().clock)),
+            (Added::Contended | Added::NotWritten, Ending::Success, None) => self.end_success(ticket),
+            (Added::Contended | Added::NotWritten, ..) => {
                 self.end_otherwise(ticket, ending, took, &Moment::of(&self.inner().clock));
             }
         }
     }
 
-    /// A success that is counted by the time at which it ends, or that takes a step of the window.
+    /// A success that is counted by the time at which it ends, or that takes the lock of the window.
     #[inline(never)]
     fn end_success(&self, ticket: Ticket) {
         let inner = self.inner();
@@ -72,23 +72,45 @@ impl CircuitBreaker {
         if took.is_some_and(|took| inner.window.is_slow(took)) {
             return self.end_otherwise(ticket, Ending::Success, None, &moment);
         }
-        match inner.window.add_plain(inner.word(), ticket.word, Some(now)) {
+        match inner.window.add_success(inner.word(), ticket.word, Some(now)) {
             Added::Quietly => {}
-            Added::ToWeigh => self.weigh_success(ticket, &moment),
-            Added::NotWritten => return self.end_otherwise(ticket, Ending::Success, None, &moment),
+            Added::ToEvaluate => self.evaluate_success(ticket, &moment),
+            Added::Contended | Added::NotWritten => {
+                return self.end_otherwise(ticket, Ending::Success, None, &moment);
+            }
         }
         if let Some(took) = took {
             inner.timing().time(took);
         }
     }
 
-    /// Weighs a plain success against the trouble before it, until no further success can change anything.
+    /// Evaluates the rules for a plain success that is written.
     #[inline(never)]
-    fn weigh_success(&self, ticket: Ticket, moment: &Moment<'_>) {
-        let window = &self.inner().window;
-        window.settle_trouble(moment, trip::reaches_a_rate);
-        let counts = window.counts(moment);
-        self.weigh(ticket, &counts, None, moment);
+    fn evaluate_success(&self, ticket: Ticket, moment: &Moment<'_>) {
+        let recorded = self.inner().window.evaluate(moment);
+        self.act_on(ticket, recorded, None, moment);
+    }
+
+    /// Does what an outcome has led to; returns false if it was late.
+    fn act_on(&self, ticket: Ticket, recorded: Recorded, hint: Option<u64>, moment: &Moment<'_>) -> bool {
+        match recorded {
+            Recorded::Late => false,
+            Recorded::Quiet => {
+                self.weigh_quiet_outcome(ticket, moment);
+                true
+            }
+            // Nothing else is to be asked: metrics-only must also learn that no rule holds any more, and calls in flight
+            // may make the difference.
+            Recorded::Counts(_, None)
+                if self.inner().custom().is_empty() && self.word_now(ticket).is_closed() =>
+            {
+                true
+            }
+            Recorded::Counts(counts, fired) => {
+                self.trip_if_any(ticket, &counts, fired, hint, moment);
+                true
+            }
+        }
     }
 
     #[inline(never)]
@@ -156,17 +178,8 @@ impl CircuitBreaker {
         moment: &Moment<'_>,
     ) -> Ended {
         let inner = self.inner();
-        match inner.window.record(inner.word(), ticket.word, call, moment) {
-            Recorded::Quiet => {
-                self.weigh_quiet_outcome(ticket, moment);
-                ended
-            }
-            Recorded::Late => Ended::Late,
-            Recorded::Counts(counts) => {
-                self.weigh(ticket, &counts, hint, moment);
-                ended
-            }
-        }
+        let recorded = inner.window.record(inner.word(), ticket.word, call, moment);
+        if self.act_on(ticket, recorded, hint, moment) { ended } else { Ended::Late }
     }
 
     /// An outcome that no window wants: it counts in the totals if its visit still goes on.
@@ -252,13 +265,25 @@ impl CircuitBreaker {
 
     // ---- rules --------------------------------------------------------------------------------
 
-    /// Asks the rules about the counts that an outcome has led to (S9, S10).
+    /// Opens the breaker, or reports that it would open, if a rule holds for these counts (S9, S10).
     #[cold]
     #[inline(never)]
-    fn weigh(&self, ticket: Ticket, counts: &Counts, hint: Option<u64>, moment: &Moment<'_>) {
+    fn trip_if_any(
+        &self,
+        ticket: Ticket,
+        counts: &Counts,
+        fired: Option<Cause>,
+        hint: Option<u64>,
+        moment: &Moment<'_>,
+    ) {
         let overdue = self.inner().overdue(self.word_now(ticket), moment);
         let counts = &Counts { overdue, ..*counts };
-        let fired = self.ask_rules(counts);
+        let fired = match overdue {
+            0 => fired,
+            // The window knows of no call in flight.
+            _ => self.inner().window.with_config(|config| trip::fired(config.rules(), counts)),
+        };
+        let fired = self.with_own_rules(counts, fired);
         match (ticket.word.state(), fired) {
             (State::MetricsOnly, fired) => self.note_holding(ticket.word, fired, counts),
             (State::Closed, Some(cause)) => self.open_by_rules(ticket.word, cause, counts, hint, moment),
@@ -336,9 +361,9 @@ impl CircuitBreaker {
         });
     }
 
-    fn ask_rules(&self, counts: &Counts) -> Option<Cause> {
+    /// Adds the breaker's own rules to those of the configuration.
+    fn with_own_rules(&self, counts: &Counts, fired: Option<Cause>) -> Option<Cause> {
         let inner = self.inner();
-        let fired = inner.window.with_config(|config| trip::fired(config.rules(), counts));
         let holds = |rule: &CustomRule| caught(inner, || rule(counts)).unwrap_or(false);
         if inner.custom().iter().any(holds) { Some(trip::with_custom(fired, counts)) } else { fired }
     }

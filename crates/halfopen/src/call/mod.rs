@@ -169,7 +169,11 @@ impl CircuitBreaker {
     where
         F: FnOnce() -> Result<T, E>,
     {
-        self.call_blocking_with(operation, &ErrorsFail)
+        let permit = self.try_acquire()?;
+        let result = operation();
+        // As in `call`: no classifier of the user's is asked, so no panic need be caught.
+        permit.record(ErrorsFail.classify(&result));
+        result.map_err(CircuitBreakerError::Inner)
     }
 
     /// Like [`call_blocking`](Self::call_blocking), with a named, shared or `dyn` classifier.

@@ -24,7 +24,7 @@ fn an_epoch_has_one_transition() {
 /// A result of Closed that ends while the breaker closes again: in no count of the later visit, and
 /// opening none.
 ///
-/// Fails if `Machine::trip` does not ask for the epoch, or if `record_step` does not for its frame's.
+/// Fails if `Machine::trip` does not ask for the epoch, or if `record_slow` does not.
 #[test]
 fn a_result_of_before_is_late() {
     race(|start| {
@@ -43,7 +43,7 @@ fn a_result_of_before_is_late() {
 
 /// The same for a success, which is counted without a step: neither window nor run of the later visit.
 ///
-/// Fails if `add_plain` reads the stripe after the state.
+/// Fails if `add_success` loads the stripe after the state.
 #[test]
 fn a_success_of_before_is_late() {
     race(|start| {

@@ -9,8 +9,7 @@ use crate::word::State;
 
 /// A swapped configuration and a running call: the call is counted once, the new numbers hold.
 ///
-/// Fails if the frame before is not kept until the head is turned (the call waits for ever), or if
-/// `record_step` takes a swap of the head that failed for one that succeeded.
+/// Fails if `set_form` empties the sums.
 #[test]
 fn a_configuration_is_swapped_under_a_call() {
     race(|start| {
@@ -47,8 +46,7 @@ fn a_sample_survives_new_rules() {
 
 /// Rules that come while calls run: the next outcome asks them about all that lies in the window.
 ///
-/// Fails if `change_rules` does not `suspect` what lies there, or if a success that is a step does not look
-/// for trouble.
+/// Fails if `reconfigure` does not arm the window.
 #[test]
 fn new_rules_are_asked_of_what_lies_in_the_window() {
     for window in [Window::unbounded(), Window::last(2 * WAIT).buckets(2), Window::last_calls(4)] {

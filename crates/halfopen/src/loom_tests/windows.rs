@@ -7,7 +7,7 @@ use crate::config::{HalfOpen, Trip, Window};
 /// A success that brings the calls up to the minimum and a failure, at once: one of them opens.
 ///
 /// Fails without the fence (outside the models: the sequentially consistent accesses) between the
-/// write of a success and its look for anything to weigh it against.
+/// write of a success and its load of `visit`.
 #[test]
 fn a_success_that_completes_the_minimum_opens() {
     let rolling = Window::last(2 * WAIT).buckets(2);
@@ -26,8 +26,7 @@ fn a_success_that_completes_the_minimum_opens() {
 /// Two failures at once, the first of their bucket, after one in the bucket before: whoever rolls the
 /// window on, all three are in it for the one that completes them.
 ///
-/// Fails if a roll is not applied by those who find it under way, or if the step is weighed by the sums
-/// before it.
+/// Fails if the rules are evaluated over the sums before the failure.
 #[test]
 fn of_two_failures_in_a_new_bucket_one_opens() {
     race(|start| {
@@ -46,7 +45,7 @@ fn of_two_failures_in_a_new_bucket_one_opens() {
 /// A success and a failure in a count window that is full: it holds its size and the failure, and the
 /// failure slides out in time.
 ///
-/// Fails if a helper who comes late adds to a sum once more.
+/// Fails if `Ring::counts` does not leave out what has left the window.
 #[test]
 fn a_full_count_window_keeps_its_size() {
     race(|start| {

@@ -1,124 +1,115 @@
-//! What a breaker remembers of the calls it has let through.
+//! What a breaker remembers of the calls that it has permitted.
 //!
-//! A window is lock-free and exact: its steps have an order ([`head`]), and every reader sees the
-//! sums of a whole number of them. A plain success in a window without trouble is not even a step:
-//! it is counted in a stripe ([`plain`]) and changes nothing else.
+//! A plain success (a success that was not slow) takes no lock: it is one compare-and-swap of a
+//! [`StripedCounter`]. Everything else (a failure, a slow call, a bucket that begins, a new visit, a
+//! look at the counts) takes the short lock around [`Samples`]. Under it nothing allocates but the first
+//! mark of a visit, no user code runs and no clock is read.
+//!
+//! # Sums that only grow
+//!
+//! Successes, failures and slow calls are counted since the breaker was built, and a window is a
+//! difference of two such sums. So a success need not know which window it belongs to, a window full of
+//! successes is not written to at all, and the lifetime totals come for free.
+//!
+//! # A success and a failure that pass each other
+//!
+//! A success writes its stripe, then loads `visit`; a failure stores `ARMED` in `visit`, then
+//! sums the stripes. All four are sequentially consistent, so at least one of the two sees the other, and
+//! evaluates the rules over both (S9). `ARMED` stays set until no number of further successes can make
+//! a rule fire.
+//!
+//! Runs need no such care: a failure compares the sum of the successes with the sum at the failure before
+//! it. If they are equal the run goes on, else a success has ended it.
+//!
+//! # Outcomes of earlier visits
+//!
+//! [`Window::begin`] stores the new epoch in `visit` and then advances every stripe. A success that
+//! loaded its stripe before the advance fails its compare-and-swap; one that loads it after the
+//! advance sees the new epoch, which is not that of its permit. Only then are the sums taken at which the
+//! visit begins. Everything else compares the epochs under the lock.
 
-mod frame;
-mod head;
-mod marks;
+mod buckets;
 #[cfg(all(test, not(loom)))]
 mod oracle;
-mod plain;
 mod record;
 mod ring;
-mod step;
-mod sums;
-mod trouble;
-mod visit;
+mod samples;
+mod striped;
 
+#[cfg(all(test, not(loom)))]
+mod fast_path_tests;
 #[cfg(all(test, loom))]
 mod loom_tests;
 #[cfg(all(test, not(loom)))]
-mod quiet_tests;
-#[cfg(all(test, not(loom)))]
 mod tests;
 
-use frame::Frame;
-use head::Head;
-use plain::Plain;
-use sums::{AtomicSums, Sums};
+use samples::Samples;
+use striped::StripedCounter;
 
-pub(crate) use head::Kind;
+pub(crate) use record::{Added, Kind, Recorded};
 
 use crate::clock::{Moment, Tick};
 use crate::config::CircuitBreakerConfig;
 use crate::counts::Counts;
-use crate::sync::{AtomicU64, Ordering, Shared};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::totals::{Timing, Totals};
+use crate::word::Word;
 
-/// The window of the visit that records into it, and the totals of all visits.
+/// The window of the current visit, and the totals of all visits.
 #[derive(Debug)]
 pub(crate) struct Window {
-    head: AtomicU64,
-    /// When the current bucket is over; `u64::MAX` where there are no buckets.
+    /// The epoch of the visit as in a [`Word`], and in the lowest bit [`ARMED`]. Written under the lock only.
+    visit: AtomicU64,
+    /// When the current bucket is over; [`Tick::NEVER`] where there are no buckets. Written under the lock only.
     edge: AtomicU64,
-    /// The step since which plain successes must be weighed, as they may make a rule fire; zero if none can.
-    trouble: AtomicU64,
-    /// From how many nanoseconds on a call is slow; `u64::MAX` where no rule asks.
+    /// The nanoseconds from which on a call is slow; `u64::MAX` where no rule asks.
     slow_after: AtomicU64,
-    /// All failures when the run of failures was last broken.
-    run_base: AtomicU64,
-    /// All successes when the run of successes was last broken.
-    streak_base: AtomicU64,
-    sums: AtomicSums,
-    plain: Plain,
-    frame: Shared<Frame>,
+    /// The plain successes.
+    successes: StripedCounter,
+    samples: Mutex<Samples>,
 }
 
-/// What became of an outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Recorded {
-    /// Its visit was over: nothing was written.
-    Late,
-    /// It is written, and no rule could fire on it.
-    Quiet,
-    /// It is written; the rules are to be asked about these counts.
-    Counts(Counts),
-}
-
-/// What became of a plain success on the short way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Added {
-    /// It is written, and no rule could fire on it.
-    Quietly,
-    /// It is written; the rules are to be asked.
-    ToWeigh,
-    /// Nothing is written: the long way is to be taken.
-    NotWritten,
-}
+/// While set, a success evaluates the rules: an outcome before it has made that a success can make one fire.
+const ARMED: u64 = 1;
 
 impl Window {
     pub(crate) fn new(epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> Window {
-        let frame = Frame::new(epoch, false, config.clone(), now, &Sums::default(), 0, None);
+        let samples = Samples::new(config.clone(), now);
         Window {
-            head: AtomicU64::new(Head::first(true).0),
-            edge: AtomicU64::new(frame.edge().0),
-            trouble: AtomicU64::new(0),
+            visit: AtomicU64::new(Word::visit(epoch)),
+            edge: AtomicU64::new(samples.edge().0),
             slow_after: AtomicU64::new(slow_after(config)),
-            run_base: AtomicU64::new(0),
-            streak_base: AtomicU64::new(0),
-            sums: AtomicSums::new(),
-            plain: Plain::new(),
-            frame: Shared::new(frame),
+            successes: StripedCounter::new(),
+            samples: Mutex::new(samples),
         }
     }
 
     /// The configuration in force.
     pub(crate) fn config(&self) -> CircuitBreakerConfig {
-        self.frame.load().config.clone()
+        lock(&self.samples).config().clone()
     }
 
     /// Asks the configuration in force, without a copy.
     pub(crate) fn with_config<T>(&self, ask: impl FnOnce(&CircuitBreakerConfig) -> T) -> T {
-        ask(&self.frame.load().config)
+        ask(lock(&self.samples).config())
     }
 
     /// All successes, failures and slow calls that windows have recorded.
     pub(crate) fn totals(&self) -> (u64, u64, u64) {
-        let sums = self.sums.glance();
-        (sums.successes + self.plain.successes(), sums.failures, sums.slow)
+        let samples = lock(&self.samples);
+        let sums = samples.sums(self.successes.sum());
+        (sums.successes, sums.failures, sums.slow)
     }
 
-    /// Where this thread adds up how long its calls took, if threads that met were given places apart.
+    /// Where this thread adds up how long its calls took, if contending threads were given stripes.
     #[inline]
     pub(crate) fn timing(&self) -> Option<&Timing> {
-        self.plain.timing()
+        self.successes.timing()
     }
 
-    /// What was added up there.
+    /// Adds what was added up there.
     pub(crate) fn add_timing_to(&self, totals: &mut Totals) {
-        self.plain.add_timing_to(totals);
+        self.successes.add_timing_to(totals);
     }
 
     /// Whether a call that took this long is slow.
@@ -128,60 +119,85 @@ impl Window {
         limit != u64::MAX && took >= limit
     }
 
-    #[inline]
-    fn load(&self) -> Head {
-        Head(self.head.load(Ordering::Acquire))
-    }
-
-    fn swap(&self, head: Head, next: Head) -> bool {
-        self.head.compare_exchange(head.0, next.0, Ordering::SeqCst, Ordering::Acquire).is_ok()
-    }
-
-    /// What lies in the window at this moment.
+    /// The counts of the window at this moment.
     pub(crate) fn counts(&self, moment: &Moment<'_>) -> Counts {
+        let (samples, now) = self.lock_at(moment);
+        samples.counts(&samples.sums(self.successes.sum()), now)
+    }
+
+    /// Begins a visit with an empty window, anchored at `now`. The caller publishes the new epoch after it.
+    pub(crate) fn begin(&self, epoch: u64, config: &CircuitBreakerConfig, now: Tick) {
+        let mut samples = lock(&self.samples);
+        // Before the advance of the stripes, which releases it: a success that loads its stripe after that
+        // sees that its visit is over.
+        self.visit.store(Word::visit(epoch), Ordering::Relaxed);
+        samples.forget_advances(self.successes.invalidate());
+        samples.begin(config.clone(), now, self.successes.sum());
+        self.configured(&samples);
+    }
+
+    /// Puts another configuration in force within a visit: the samples stay if the geometry does, the runs in
+    /// any case, and the rules are evaluated at the next outcome, whatever it is (S30).
+    pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) {
+        let now = moment.get();
+        let mut samples = lock(&self.samples);
+        if samples.config().form() == config.form() {
+            samples.set_rules(config.clone());
+            // What lies in the window was recorded under rules that a success may not have had to evaluate.
+            self.arm();
+        } else {
+            // A run that an interval has ended must not outlive it.
+            samples.roll(now, self.successes.sum());
+            samples.set_form(config.clone(), now, self.successes.sum());
+        }
+        self.configured(&samples);
+    }
+
+    fn configured(&self, samples: &Samples) {
+        self.slow_after.store(slow_after(samples.config()), Ordering::Relaxed);
+        self.move_edge(samples);
+    }
+
+    /// Release: a success that sees the new edge is counted after the sums at which its bucket begins.
+    fn move_edge(&self, samples: &Samples) {
+        self.edge.store(samples.edge().0, Ordering::Release);
+    }
+
+    /// The lock, and the time where the window needs it.
+    ///
+    /// The clock is read before the lock is taken, because it may be the user's own code.
+    fn lock_at(&self, moment: &Moment<'_>) -> (MutexGuard<'_, Samples>, Tick) {
         loop {
-            let head = self.load();
-            let loaded = self.frame.load();
-            let Some(frame) = loaded.of(head) else { continue };
-            let Some(sums) = self.finish(head, frame) else { continue };
-            let run = sums.failures.saturating_sub(self.run_base.load(Ordering::Acquire));
-            let unmoved = || self.load() == head;
-            let counts = frame.counts(head, &sums, || self.plain.sum(), || moment.get(), unmoved);
-            let Some(counts) = counts else { continue };
-            // A success that has passed the last failure comes before it, as it does not end its run.
-            let streak = if run == 0 { self.streak(&sums) } else { 0 };
-            if self.load() != head {
-                continue;
+            let asked = self.edge.load(Ordering::Relaxed) != Tick::NEVER.0;
+            let now = if asked { moment.get() } else { Tick::default() };
+            let samples = lock(&self.samples);
+            // A change of the configuration may have come in between.
+            if asked || samples.edge() == Tick::NEVER {
+                return (samples, now);
             }
-            let restarted = frame.tumbles()
-                && frame.marks().is_some_and(|marks| marks.index(moment.get()) > marks.current());
-            if restarted {
-                return counts;
-            }
-            return Counts { consecutive_failures: run, consecutive_successes: streak, ..counts };
         }
     }
 
-    fn streak(&self, sums: &Sums) -> u64 {
-        let base = self.streak_base.load(Ordering::Acquire);
-        self.successes(sums).saturating_sub(base)
+    /// Lets successes evaluate the rules. To be called under the lock, before the stripes are summed.
+    ///
+    /// Sequentially consistent, with the write of a success and its load of `visit`: a success that is not in
+    /// the sum sees it.
+    fn arm(&self) {
+        let visit = self.visit.load(Ordering::Relaxed);
+        if visit & ARMED == 0 {
+            self.visit.store(visit | ARMED, Ordering::SeqCst);
+        }
+        crate::sync::model_fence();
     }
 
-    /// All successes; in `sums` are those that were steps.
-    fn successes(&self, sums: &Sums) -> u64 {
-        sums.successes.wrapping_add(self.plain.sum())
+    /// Lets successes pass without evaluation. To be called under the lock.
+    fn disarm(&self) {
+        // Relaxed: a success that still sees it armed evaluates once more.
+        self.visit.store(self.visit.load(Ordering::Relaxed) & !ARMED, Ordering::Relaxed);
     }
 
-    /// All outcomes; in `sums` are those that were steps.
-    fn recorded(&self, sums: &Sums) -> u64 {
-        sums.recorded().wrapping_add(self.plain.sum())
-    }
-}
-
-/// Raises a number that only grows; mostly it stands there already.
-fn raise(word: &AtomicU64, value: u64) {
-    if word.load(Ordering::Acquire) < value {
-        word.fetch_max(value, Ordering::AcqRel);
+    fn is_armed(&self) -> bool {
+        self.visit.load(Ordering::Relaxed) & ARMED != 0
     }
 }
 

@@ -1,40 +1,91 @@
-//! How an outcome comes into a window: in a stripe if it is a plain success and all is calm, else as a step.
+//! How an outcome gets into a window: in a stripe if it is a plain success, else under the lock.
 
-use super::frame::{Frame, Store};
-use super::head::{Head, Kind, Step};
-use super::sums::Sums;
-use super::{Added, Recorded, Window};
+use super::Window;
 use crate::clock::{Moment, Tick};
 use crate::counts::Counts;
-use crate::sync::Ordering;
+use crate::policy::trip;
+use crate::reason::Cause;
+use crate::sync::{Ordering, lock};
 use crate::word::{StateWord, Word};
 
-impl Window {
-    /// Counts a plain success on the shortest way, `now` where the window is one over time;
-    /// `NotWritten` if it is not that simple.
+/// An outcome that counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) failure: bool,
+    pub(crate) slow: bool,
+}
+
+impl Kind {
+    /// A success that was not slow.
     #[inline]
-    pub(crate) fn add_plain(&self, state: &StateWord, ticket: Word, now: Option<Tick>) -> Added {
-        // In the order of `record_plain`, for the same reasons.
-        let stripe = self.plain.mine();
+    pub(crate) fn is_plain(self) -> bool {
+        !self.failure && !self.slow
+    }
+}
+
+/// The result of recording an outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// Its visit was over: nothing was written.
+    Late,
+    /// It is written, and no rule can fire on it.
+    Quiet,
+    /// It is written; these are the counts with it, and the rules that hold for them.
+    Counts(Counts, Option<Cause>),
+}
+
+/// The result of recording a plain success on the fast path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Added {
+    /// It is written, and no rule can fire on it.
+    Quietly,
+    /// It is written; the rules are to be evaluated.
+    ToEvaluate,
+    /// Nothing is written, as another thread wrote the same stripe: [`Window::record`] tries again.
+    Contended,
+    /// Nothing is written: the slow path is to be taken.
+    NotWritten,
+}
+
+impl Window {
+    /// Fast path of [`record`](Self::record) for a plain success; `now` is asked for where the window is one over
+    /// time.
+    #[inline]
+    pub(crate) fn add_success(&self, state: &StateWord, ticket: Word, now: Option<Tick>) -> Added {
+        // The stripe first: what ends this visit advances every stripe before it takes its sums, so if the swap
+        // succeeds, what is loaded in between still held. Acquire, with that advance.
+        let stripe = self.successes.local();
         let seen = stripe.load(Ordering::Acquire);
-        let head = self.load();
-        let simple = state.load() == ticket
-            && head.is_calm_in(ticket.generation())
+        let is_current = state.load() == ticket
+            && ticket.is_in_visit(self.visit.load(Ordering::Relaxed))
+            // Acquire, with the store in `move_edge`: the write below is not in the sums of the roll before.
             && now.is_none_or(|now| now.0 < self.edge.load(Ordering::Acquire));
-        if !simple {
+        if !is_current {
             return Added::NotWritten;
         }
+        // Sequentially consistent, as is the load below: see `arm`.
         let next = seen.wrapping_add(1);
         if stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_err() {
-            self.plain.contended();
-            return Added::NotWritten;
+            return Added::Contended;
         }
-        // After the write: a failure that did not see it must be seen here.
         crate::sync::model_fence();
-        if self.trouble() == 0 { Added::Quietly } else { Added::ToWeigh }
+        if self.visit.load(Ordering::SeqCst) & super::ARMED == 0 { Added::Quietly } else { Added::ToEvaluate }
     }
 
-    /// Writes an outcome of the visit that gave `ticket`, if that visit still goes on.
+    /// Gives contending threads stripes of their own.
+    ///
+    /// Under the lock, so that the stripes are there before a visit begins, which advances them, or are made
+    /// after it, and then whoever sees them sees the visit.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn contended_slow(&self) {
+        if !self.successes.is_split() {
+            let _samples = lock(&self.samples);
+            self.successes.split();
+        }
+    }
+
+    /// Records an outcome of the visit that gave `ticket`, if that visit still goes on.
     #[inline]
     pub(crate) fn record(
         &self,
@@ -43,118 +94,64 @@ impl Window {
         kind: Kind,
         moment: &Moment<'_>,
     ) -> Recorded {
-        if kind.is_plain() {
-            if let Some(recorded) = self.record_plain(state, ticket, moment) {
-                return recorded;
-            }
-        }
-        self.record_step(state, ticket, kind, moment)
-    }
-
-    /// A plain success in a calm window: one stripe, nothing else. None if it must be a step.
-    #[inline]
-    fn record_plain(&self, state: &StateWord, ticket: Word, moment: &Moment<'_>) -> Option<Recorded> {
-        loop {
-            // The stripe first: whatever ends this visit moves every stripe on before it is done, so
-            // if the swap below succeeds, what was read in between still held.
-            let stripe = self.plain.mine();
-            let seen = stripe.load(Ordering::Acquire);
-            let head = self.load();
+        while kind.is_plain() {
+            // The flags of the word may have changed since the permit was given.
             let word = state.load();
-            if !word.same_epoch(ticket) {
-                return Some(Recorded::Late);
+            if !word.same_epoch(ticket) || word.weighed() {
+                break;
             }
-            if !head.is_calm_in(word.generation()) {
-                return None;
+            let over_time = self.edge.load(Ordering::Relaxed) != Tick::NEVER.0;
+            match self.add_success(state, word, over_time.then(|| moment.get())) {
+                Added::Quietly => return Recorded::Quiet,
+                Added::ToEvaluate => return self.evaluate(moment),
+                Added::Contended => self.contended_slow(),
+                Added::NotWritten => break,
             }
-            let edge = self.edge.load(Ordering::Acquire);
-            if edge != u64::MAX && moment.get().0 >= edge {
-                return None;
-            }
-            let next = seen.wrapping_add(1);
-            if stripe.compare_exchange(seen, next, Ordering::SeqCst, Ordering::Relaxed).is_ok() {
-                return Some(self.look_around(word, moment));
-            }
-            self.plain.contended();
         }
+        self.record_slow(state, ticket, kind, moment)
     }
 
-    /// A plain success is written: is there anything it must be weighed against?
-    #[inline]
-    fn look_around(&self, word: Word, moment: &Moment<'_>) -> Recorded {
-        // As in `add_plain`.
-        crate::sync::model_fence();
-        let weighed = self.trouble() != 0 || word.weighed();
-        if weighed { Recorded::Counts(self.counts(moment)) } else { Recorded::Quiet }
-    }
-
-    /// Any outcome, as a step of the head.
+    /// Evaluates the rules for a success that is written, and disarms if no success after it can make one fire.
     #[cold]
     #[inline(never)]
-    fn record_step(&self, state: &StateWord, ticket: Word, kind: Kind, moment: &Moment<'_>) -> Recorded {
-        loop {
-            let head = self.load();
-            let loaded = self.frame.load();
-            let word = state.load();
-            if !word.same_epoch(ticket) {
-                return Recorded::Late;
-            }
-            let Some(frame) = loaded.of(head) else { continue };
-            if frame.epoch() != ticket.epoch() {
-                return Recorded::Late;
-            }
-            let Some(before) = self.finish(head, frame) else { continue };
-            if self.roll(head, frame, &before, moment) {
-                continue;
-            }
-            let run = before.failures.saturating_sub(self.run_base.load(Ordering::Acquire));
-            let after = before.with(kind);
-            let next = head.next(Step::Record(kind), &after, !kind.failure);
-            if self.swap(head, next) {
-                // If the head has moved on already, somebody else has applied it.
-                let _ = self.finish(next, frame);
-                if kind.is_plain() && !word.weighed() && !self.is_to_be_weighed(frame, &before) {
-                    return Recorded::Quiet;
-                }
-                if !kind.is_plain() || !head.calm() {
-                    self.note_trouble(frame, next, &after);
-                }
-                return Recorded::Counts(self.weigh(frame, next, kind, &after, run, moment));
-            }
+    pub(crate) fn evaluate(&self, moment: &Moment<'_>) -> Recorded {
+        let (samples, now) = self.lock_at(moment);
+        let sums = samples.sums(self.successes.sum());
+        let counts = samples.counts(&sums, now);
+        if samples.is_settled(&sums, now, &counts) {
+            self.disarm();
         }
+        Recorded::Counts(counts, trip::fired(samples.config().rules(), &counts))
     }
 
-    /// The counts right after an outcome that has been made a step.
-    fn weigh(
-        &self,
-        frame: &Frame,
-        head: Head,
-        kind: Kind,
-        after: &Sums,
-        run: u64,
-        moment: &Moment<'_>,
-    ) -> Counts {
-        let counts = self.counts_after(frame, head, after, moment);
-        Counts {
-            consecutive_failures: if kind.failure { run + 1 } else { 0 },
-            consecutive_successes: if kind.failure { 0 } else { self.streak(after) },
-            ..counts
+    #[cold]
+    #[inline(never)]
+    fn record_slow(&self, state: &StateWord, ticket: Word, kind: Kind, moment: &Moment<'_>) -> Recorded {
+        let (mut samples, now) = self.lock_at(moment);
+        let word = state.load();
+        let is_current = word.same_epoch(ticket) && ticket.is_in_visit(self.visit.load(Ordering::Relaxed));
+        if !is_current {
+            return Recorded::Late;
         }
-    }
-
-    fn counts_after(&self, frame: &Frame, head: Head, after: &Sums, moment: &Moment<'_>) -> Counts {
-        loop {
-            let unmoved = || self.load() == head;
-            if let Some(counts) = frame.counts(head, after, || self.plain.sum(), || moment.get(), unmoved) {
-                return counts;
-            }
-            match frame.store {
-                // Others have gone on, and what has slid out since is counted out: a look at all there is
-                // now holds this outcome too.
-                Store::Ring(..) => return self.counts(moment),
-                // Somebody is rolling the window on: with help it is done, whatever keeps them.
-                Store::Marks(_) => self.help(),
-            }
+        if now >= samples.edge() {
+            samples.roll(now, self.successes.sum());
+            self.move_edge(&samples);
+            moment.note_roll();
         }
+        if kind.is_plain() {
+            // A release, as on the fast path: successes after it in this stripe are after what begins it.
+            self.successes.local().fetch_add(1, Ordering::AcqRel);
+            if !self.is_armed() && !word.weighed() {
+                return Recorded::Quiet;
+            }
+        } else if samples.arms() {
+            self.arm();
+        }
+        let sums = samples.add(kind, self.successes.sum());
+        let counts = samples.counts(&sums, now);
+        if self.is_armed() && samples.is_settled(&sums, now, &counts) {
+            self.disarm();
+        }
+        Recorded::Counts(counts, trip::fired(samples.config().rules(), &counts))
     }
 }

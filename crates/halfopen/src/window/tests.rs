@@ -1,6 +1,4 @@
-//! The lock-free windows against the plain arithmetic they stand for.
-
-use std::sync::Arc;
+//! The windows against the plain arithmetic that they stand for.
 
 use super::oracle::Oracle;
 use super::*;
@@ -47,13 +45,12 @@ impl Bench {
 
     fn begin(&mut self, window: crate::Window) {
         self.epoch += 1;
-        let odd = self.window.begin(self.epoch, &config(window), self.now);
-        self.state.publish(Word::new(self.epoch, State::Closed).with_generation(odd));
+        self.window.begin(self.epoch, &config(window), self.now);
+        self.state.publish(Word::new(self.epoch, State::Closed));
     }
 
     fn reconfigure(&mut self, window: crate::Window) {
-        let odd = self.window.reconfigure(&config(window), &Moment::at(&self.clock, self.now));
-        self.state.publish(Word::new(self.epoch, State::Closed).with_generation(odd));
+        self.window.reconfigure(&config(window), &Moment::at(&self.clock, self.now));
     }
 }
 
@@ -120,7 +117,9 @@ fn any_history_gives_the_counts_of_the_plain_arithmetic() {
                     let kind = Kind { failure: random.below(calm) == 1, slow: random.below(9) == 0 };
                     let expected = oracle.record(kind.failure, kind.slow, bench.now);
                     match bench.record(kind) {
-                        Recorded::Counts(counts) => assert_eq!(counts, expected, "seed {seed} step {step}"),
+                        Recorded::Counts(counts, _) => {
+                            assert_eq!(counts, expected, "seed {seed} step {step}");
+                        }
                         Recorded::Quiet => assert!(kind.is_plain()),
                         Recorded::Late => panic!("seed {seed} step {step}: not late"),
                     }
@@ -151,17 +150,6 @@ fn an_outcome_of_an_earlier_visit_is_written_nowhere() {
 }
 
 #[test]
-fn until_a_visit_has_its_first_step_the_head_belongs_to_the_one_before() {
-    let bench = Bench::new(crate::Window::last_calls(3));
-    let (before, head) = (Arc::clone(&bench.window.frame.load()), bench.window.load());
-    assert!(before.of(head.turned()).is_none(), "nothing follows yet");
-    let next = before.widened(before.config.clone(), &Sums::default());
-    let both = Arc::new(Frame { previous: Some(Arc::clone(&before)), ..next });
-    assert!(Arc::ptr_eq(both.of(head).expect("the one before"), &before));
-    assert!(Arc::ptr_eq(both.of(head.turned()).expect("the next"), &both));
-}
-
-#[test]
 fn a_call_is_slow_from_the_limit_on_and_never_where_no_rule_asks() {
     const SECOND: u64 = 1_000_000_000;
     let never = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(3)).build().expect("valid");
@@ -186,10 +174,10 @@ fn a_call_is_slow_from_the_limit_on_and_never_where_no_rule_asks() {
 }
 
 #[test]
-fn time_is_added_up_apart_once_threads_have_met() {
+fn time_is_added_up_apart_once_there_are_stripes() {
     let bench = Bench::new(crate::Window::unbounded());
     assert!(bench.window.timing().is_none());
-    bench.window.plain.contended();
+    bench.window.contended_slow();
     bench.window.timing().expect("there are stripes now").time(5);
     let mut totals = Totals::default();
     bench.window.add_timing_to(&mut totals);
@@ -202,11 +190,11 @@ fn a_full_healthy_window_is_not_written_to() {
     for _ in 0..4 {
         bench.record(SUCCESS);
     }
-    let head = bench.window.load();
+    let samples = lock(&bench.window.samples);
     for _ in 0..1000 {
-        assert_eq!(bench.record(SUCCESS), Recorded::Quiet);
+        assert_eq!(bench.record(SUCCESS), Recorded::Quiet, "and takes no lock");
     }
-    assert_eq!(bench.window.load(), head);
+    drop(samples);
     assert_eq!(bench.window.totals(), (1004, 0, 0));
 }
 

@@ -1,4 +1,4 @@
-//! Plain successes: counted in stripes, so that threads do not wait for each other's cache lines.
+//! A counter in stripes, so that threads do not wait for each other's cache lines.
 
 #[cfg(not(loom))]
 use std::sync::OnceLock;
@@ -6,17 +6,15 @@ use std::sync::OnceLock;
 use crate::sync::{AtomicU64, Ordering};
 use crate::totals::{Timing, Totals};
 
-/// How many plain successes there have been, all told.
+/// The plain successes so far, and the advances of the stripes that were no success.
 ///
-/// One word until two threads are seen to contend for it; from then on one for each of a few
-/// stripes, a cache line apart.
+/// One word until two threads contend for it; from then on one for each of a few stripes, a cache line
+/// apart.
 #[derive(Debug)]
-pub(super) struct Plain {
+pub(super) struct StripedCounter {
     first: AtomicU64,
     #[cfg(not(loom))]
     more: OnceLock<Box<Stripes>>,
-    /// Bumps that were no success: see [`bump`](Self::bump).
-    bumps: AtomicU64,
 }
 
 /// Behind one thin pointer, because most breakers never have any.
@@ -35,35 +33,34 @@ struct Stripe {
 #[cfg(not(loom))]
 impl Stripes {
     #[inline]
-    fn mine(&self) -> &Stripe {
+    fn local(&self) -> &Stripe {
         &self.0[thread::index() & (self.0.len() - 1)]
     }
 }
 
-impl Plain {
-    pub(super) fn new() -> Plain {
-        Plain {
+impl StripedCounter {
+    pub(super) fn new() -> StripedCounter {
+        StripedCounter {
             first: AtomicU64::new(0),
             #[cfg(not(loom))]
             more: OnceLock::new(),
-            bumps: AtomicU64::new(0),
         }
     }
 
-    /// The word this thread counts in.
+    /// The stripe of this thread.
     #[cfg(not(loom))]
     #[inline]
-    pub(super) fn mine(&self) -> &AtomicU64 {
+    pub(super) fn local(&self) -> &AtomicU64 {
         match self.more.get() {
             None => &self.first,
-            Some(stripes) => &stripes.mine().successes,
+            Some(stripes) => &stripes.local().successes,
         }
     }
 
-    /// Where this thread adds up how long its calls took, once threads go apart.
+    /// Where this thread adds up how long its calls took, once there are stripes.
     #[cfg(not(loom))]
     pub(super) fn timing(&self) -> Option<&Timing> {
-        self.more.get().map(|stripes| &stripes.mine().timing)
+        self.more.get().map(|stripes| &stripes.local().timing)
     }
 
     #[cfg(loom)]
@@ -84,14 +81,13 @@ impl Plain {
     pub(super) fn add_timing_to(&self, _: &mut Totals) {}
 
     #[cfg(loom)]
-    pub(super) fn mine(&self) -> &AtomicU64 {
+    pub(super) fn local(&self) -> &AtomicU64 {
         &self.first
     }
 
-    /// Two threads met: from now on they go apart.
+    /// Gives threads stripes of their own from now on.
     #[cfg(not(loom))]
-    #[cold]
-    pub(super) fn contended(&self) {
+    pub(super) fn split(&self) {
         self.more.get_or_init(|| {
             let cpus = std::thread::available_parallelism().map_or(2, usize::from);
             let count = cpus.next_power_of_two().clamp(2, MOST_STRIPES);
@@ -100,7 +96,14 @@ impl Plain {
     }
 
     #[cfg(loom)]
-    pub(super) fn contended(&self) {}
+    pub(super) fn split(&self) {}
+
+    pub(super) fn is_split(&self) -> bool {
+        #[cfg(not(loom))]
+        return self.more.get().is_some();
+        #[cfg(loom)]
+        return true;
+    }
 
     #[cfg(not(loom))]
     fn all(&self) -> impl Iterator<Item = &AtomicU64> {
@@ -113,27 +116,22 @@ impl Plain {
         std::iter::once(&self.first)
     }
 
-    /// All successes and bumps so far: what windows are measured in.
+    /// The sum of all stripes.
     ///
-    /// Sequentially consistent, as the write of a success is: of a success and a failure that pass
-    /// each other, at least one sees the other and weighs both.
+    /// Sequentially consistent, as the write of a success is: see `Window::arm`. A success that is written
+    /// during the sum may be in it or not, all before are.
     pub(super) fn sum(&self) -> u64 {
         self.all().fold(0, |sum, stripe| sum.wrapping_add(stripe.load(Ordering::SeqCst)))
     }
 
-    /// The successes alone.
-    pub(super) fn successes(&self) -> u64 {
-        // Bumps first: each is noted before it is made.
-        let bumps = self.bumps.load(Ordering::Acquire);
-        self.sum().saturating_sub(bumps)
-    }
-
-    /// Moves every word on, so that no success prepared for the window before can still be written.
-    pub(super) fn bump(&self) {
-        for stripe in self.all() {
-            self.bumps.fetch_add(1, Ordering::AcqRel);
-            stripe.fetch_add(1, Ordering::SeqCst);
-        }
+    /// Advances every stripe by one, so that no success prepared before can be written; returns how many there are.
+    pub(super) fn invalidate(&self) -> u64 {
+        // A release, with the load of a stripe in `Window::add_success`.
+        let advance = |stripes, stripe: &AtomicU64| {
+            stripe.fetch_add(1, Ordering::AcqRel);
+            stripes + 1
+        };
+        self.all().fold(0, advance)
     }
 }
 
@@ -159,5 +157,5 @@ mod thread {
 }
 
 #[cfg(all(test, not(loom)))]
-#[path = "plain_tests.rs"]
+#[path = "striped_tests.rs"]
 mod tests;

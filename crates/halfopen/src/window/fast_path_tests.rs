@@ -1,0 +1,242 @@
+//! What a healthy window does not do: no lock for a plain success, and no evaluation where no rule can fire. A
+//! window that does either counts right, and slowly.
+
+use super::*;
+use crate::clock::Clock;
+use crate::config::Trip;
+use crate::word::{State, StateWord, Word};
+
+const SUCCESS: Kind = Kind { failure: false, slow: false };
+const SLOW: Kind = Kind { failure: false, slow: true };
+const FAILURE: Kind = Kind { failure: true, slow: false };
+
+struct Bench {
+    clock: Clock,
+    state: StateWord,
+    window: Window,
+}
+
+impl Bench {
+    fn new(window: crate::Window, rule: Trip) -> Bench {
+        let config =
+            CircuitBreakerConfig::builder().trip(rule).window(window).build().expect("a valid window");
+        Bench {
+            clock: Clock::system(),
+            state: StateWord::new(Word::new(1, State::Closed)),
+            window: Window::new(1, &config, Tick(0)),
+        }
+    }
+
+    fn record(&self, kind: Kind, now: u64) -> Recorded {
+        let moment = Moment::at(&self.clock, Tick(now));
+        self.window.record(&self.state, Word::new(1, State::Closed), kind, &moment)
+    }
+
+    fn times(&self, times: u32, kind: Kind, now: u64) {
+        (0..times).for_each(|_| {
+            self.record(kind, now);
+        });
+    }
+
+    fn counts(&self, now: u64) -> (u64, u64) {
+        let counts = self.window.counts(&Moment::at(&self.clock, Tick(now)));
+        (counts.calls, counts.failures)
+    }
+}
+
+fn nanos(n: u64) -> std::time::Duration {
+    std::time::Duration::from_nanos(n)
+}
+
+/// Ten nanoseconds in two buckets.
+fn short() -> crate::Window {
+    crate::Window::last(nanos(10)).buckets(2)
+}
+
+fn rate() -> Trip {
+    Trip::failure_rate(0.5).minimum_calls(2)
+}
+
+#[test]
+fn a_plain_success_in_the_current_bucket_takes_no_lock() {
+    let last_three = crate::Window::last_calls(3);
+    for window in [short(), crate::Window::tumbling(nanos(10)), crate::Window::unbounded(), last_three] {
+        let bench = Bench::new(window, rate());
+        let samples = lock(&bench.window.samples);
+        for now in [0, 1, 4] {
+            assert_eq!(bench.record(SUCCESS, now), Recorded::Quiet);
+        }
+        drop(samples);
+        assert_eq!(bench.counts(4), (3, 0), "{window:?}");
+    }
+}
+
+#[test]
+fn a_success_after_a_failure_that_cannot_fire_takes_no_lock() {
+    let bench = Bench::new(crate::Window::last_calls(4), rate());
+    bench.times(4, SUCCESS, 0);
+    bench.record(FAILURE, 0);
+    let samples = lock(&bench.window.samples);
+    assert_eq!(bench.record(SUCCESS, 0), Recorded::Quiet, "though it ends a run of failures");
+    drop(samples);
+    let counts = bench.window.counts(&Moment::at(&bench.clock, Tick(0)));
+    assert_eq!((counts.consecutive_failures, counts.consecutive_successes), (0, 1));
+}
+
+#[test]
+fn on_the_fast_path_a_success_is_written_in_its_own_bucket_or_nowhere() {
+    let bench = Bench::new(short(), rate());
+    let ticket = bench.state.load();
+    let add = |ticket, now| bench.window.add_success(&bench.state, ticket, Some(Tick(now)));
+    assert_eq!((add(ticket, 0), add(ticket, 4)), (Added::Quietly, Added::Quietly));
+    assert_eq!(add(ticket, 5), Added::NotWritten, "its bucket is over");
+    assert_eq!(add(Word::new(2, State::Closed), 4), Added::NotWritten, "of another visit");
+    bench.state.publish(ticket.with_timed(true));
+    assert_eq!(add(ticket, 4), Added::NotWritten, "the flags have changed");
+    bench.state.publish(ticket);
+    assert_eq!(bench.counts(4), (2, 0));
+    bench.times(3, FAILURE, 4);
+    assert_eq!(add(ticket, 4), Added::ToEvaluate);
+    assert_eq!(bench.counts(4), (6, 3));
+}
+
+#[test]
+fn a_success_of_the_visit_before_is_written_nowhere() {
+    let bench = Bench::new(short(), rate());
+    let ticket = bench.state.load();
+    let config = bench.window.config();
+    // The window begins before the word is published.
+    bench.window.begin(2, &config, Tick(0));
+    let added = bench.window.add_success(&bench.state, ticket, Some(Tick(0)));
+    assert_eq!((added, bench.counts(0)), (Added::NotWritten, (0, 0)));
+}
+
+#[test]
+fn after_a_roll_successes_take_no_lock_up_to_the_next_edge() {
+    let bench = Bench::new(short(), rate());
+    bench.record(SUCCESS, 0);
+    bench.record(SUCCESS, 5);
+    let samples = lock(&bench.window.samples);
+    for now in [6, 9] {
+        assert_eq!(bench.record(SUCCESS, now), Recorded::Quiet);
+    }
+    drop(samples);
+    bench.record(SUCCESS, 10);
+    assert_eq!(bench.window.edge.load(Ordering::Relaxed), 15, "it has rolled");
+    assert_eq!(bench.counts(10), (4, 0));
+}
+
+impl Bench {
+    /// Whether the success just made, or one more, lets those after it pass.
+    fn is_settled(&self, now: u64) -> bool {
+        self.window.evaluate(&Moment::at(&self.clock, Tick(now)));
+        !self.window.is_armed()
+    }
+}
+
+#[test]
+fn a_success_is_weighed_after_a_failure_until_none_can_fire() {
+    for window in [short(), crate::Window::last_calls(5), crate::Window::unbounded()] {
+        let bench = Bench::new(window, Trip::failure_rate(0.5).minimum_calls(4));
+        bench.record(FAILURE, 0);
+        bench.record(SUCCESS, 3);
+        assert!(!bench.is_settled(3), "one of two");
+        assert!(matches!(bench.record(SUCCESS, 4), Recorded::Counts(..)));
+        assert!(bench.is_settled(4), "one of three, and it can only become less");
+        assert_eq!(bench.record(SUCCESS, 4), Recorded::Quiet);
+    }
+}
+
+#[test]
+fn successes_that_leave_before_the_failures_do_not_settle_them() {
+    let bench = Bench::new(short(), rate());
+    bench.times(90, SUCCESS, 0);
+    bench.times(3, FAILURE, 5);
+    bench.times(1, SUCCESS, 5);
+    assert!(!bench.is_settled(5), "three of four, once the first bucket has left");
+    bench.times(4, SUCCESS, 9);
+    assert!(bench.is_settled(9), "three of eight, and it can only become less");
+    let bench = Bench::new(short(), rate());
+    bench.times(3, FAILURE, 0);
+    bench.times(1, SUCCESS, 5);
+    assert!(!bench.is_settled(5), "none of one, and three of four with the bucket before it");
+    let bench = Bench::new(crate::Window::last(nanos(15)).buckets(3), rate());
+    bench.times(90, SUCCESS, 0);
+    bench.times(3, FAILURE, 5);
+    bench.times(1, SUCCESS, 10);
+    assert!(!bench.is_settled(10), "few of all there are, and three of four once the first bucket has left");
+}
+
+#[test]
+fn among_the_last_calls_no_success_is_weighed_once_the_minimum_is_reached() {
+    let bench = Bench::new(crate::Window::last_calls(8), Trip::failure_rate(0.5).minimum_calls(4));
+    bench.times(2, FAILURE, 0);
+    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(..)));
+    assert!(!bench.is_settled(0), "two of three, and the next call makes them count");
+    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(..)));
+    assert!(bench.is_settled(0), "two of four: it has been asked");
+    bench.times(3, FAILURE, 0);
+    for _ in 0..20 {
+        assert_eq!(bench.record(SUCCESS, 0), Recorded::Quiet);
+    }
+}
+
+#[test]
+fn a_slow_success_is_weighed_with_the_plain_one_after_it() {
+    let slow = Trip::slow_call_rate(0.5, nanos(1)).minimum_calls(2);
+    let bench = Bench::new(crate::Window::unbounded(), slow);
+    bench.record(SLOW, 0);
+    let Recorded::Counts(counts, _) = bench.record(SUCCESS, 0) else { panic!("one of two was slow") };
+    assert_eq!((counts.calls, counts.slow), (2, 1));
+}
+
+#[test]
+fn where_no_rule_looks_at_a_rate_no_success_is_weighed() {
+    let bench = Bench::new(crate::Window::unbounded(), Trip::consecutive_failures(9));
+    bench.record(FAILURE, 0);
+    bench.record(SUCCESS, 0);
+    assert_eq!(bench.record(SUCCESS, 0), Recorded::Quiet);
+}
+
+#[test]
+fn slow_calls_that_a_rule_asks_for_from_now_on_are_counted() {
+    let config =
+        |rule| CircuitBreakerConfig::builder().trip(rule).window(short()).build().expect("a valid window");
+    let slow = config(Trip::slow_call_rate(0.5, nanos(1)).minimum_calls(2));
+    let bench = Bench::new(short(), rate());
+    let moment = Moment::at(&bench.clock, Tick(1));
+    bench.record(FAILURE, 1);
+    bench.window.reconfigure(&slow, &moment);
+    assert_eq!(bench.window.config(), slow);
+    let Recorded::Counts(counts, fired) = bench.record(SLOW, 1) else { panic!("a slow call is evaluated") };
+    assert_eq!((counts.calls, counts.failures, counts.slow), (2, 1, 1), "and the samples stay");
+    assert!(fired.is_some());
+}
+
+/// They were not asked by a success where the new rules, for all that is to come, weigh none.
+#[test]
+fn new_rules_are_asked_at_the_next_outcome_whatever_it_is() {
+    let rules = [Trip::failure_count(1), Trip::failure_rate(0.25).minimum_calls(1)];
+    for window in [crate::Window::unbounded(), crate::Window::last_calls(4), short()] {
+        for rule in rules {
+            let bench = Bench::new(window, Trip::failure_count(9));
+            bench.record(FAILURE, 0);
+            let config = CircuitBreakerConfig::builder().trip(rule).window(window).build();
+            let moment = Moment::at(&bench.clock, Tick(0));
+            bench.window.reconfigure(&config.expect("a valid window"), &moment);
+            assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(..)), "{window:?}");
+        }
+    }
+}
+
+#[test]
+fn a_window_that_never_rolls_asks_for_no_time() {
+    for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
+        let bench = Bench::new(window, rate());
+        let clock = Clock::from_fn(|| unreachable!("the time is asked for"));
+        let record = |kind| bench.window.record(&bench.state, bench.state.load(), kind, &Moment::of(&clock));
+        record(FAILURE);
+        record(SUCCESS);
+        assert_eq!(bench.window.counts(&Moment::of(&clock)).calls, 2, "{window:?}");
+    }
+}
