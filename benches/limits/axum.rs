@@ -63,7 +63,9 @@ impl<S: Service<R>, R> Service<R> for DoesNothing<S> {
     }
 }
 
-fn case(name: &str, mut app: Router) -> Case {
+fn case(name: &str, app: Router) -> Case {
+    // As `axum::serve` does: a router without it builds its layers for each request.
+    let mut app = app.with_state(());
     Case::new(name, move |calls| {
         for _ in 0..calls {
             black_box(one(&mut app));

@@ -9,6 +9,7 @@ mod layers;
 mod metrics;
 mod protection;
 mod rate;
+mod storm;
 
 use proptest::test_runner::{Config, TestRunner};
 

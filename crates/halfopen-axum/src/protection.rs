@@ -55,11 +55,14 @@ use crate::{Route, RouteProtectionService};
 /// ```
 #[derive(Clone)]
 #[must_use = "a layer does nothing until it is given to a router"]
-pub struct RouteProtection {
+// One pointer: a router that has no state yet clones its layers for each request.
+pub struct RouteProtection(Arc<Plan>);
+
+struct Plan {
     registry: Registry,
     routes: Vec<(Arc<str>, Route)>,
     /// Of all services and clones, so that they share their limits: a router asks for a service per route.
-    built: Arc<OnceLock<RouteProtectionLayer>>,
+    built: OnceLock<RouteProtectionLayer>,
 }
 
 /// Protects routes of an axum [`Router`](axum::Router): built by [`RouteProtection`], for
@@ -81,14 +84,14 @@ type ByPattern = HashMap<Arc<str>, Arc<Protected>>;
 impl RouteProtection {
     /// A protection whose breakers are of this registry.
     pub fn new(registry: Registry) -> RouteProtection {
-        RouteProtection { registry, routes: Vec::new(), built: Arc::default() }
+        RouteProtection::planned(registry, Vec::new())
     }
 
     /// Adds the route with this pattern.
-    pub fn route(mut self, pattern: impl Into<Arc<str>>, route: Route) -> RouteProtection {
-        self.routes.push((pattern.into(), route));
-        self.built = Arc::default();
-        self
+    pub fn route(self, pattern: impl Into<Arc<str>>, route: Route) -> RouteProtection {
+        let (registry, mut routes) = self.into_parts();
+        routes.push((pattern.into(), route));
+        RouteProtection::planned(registry, routes)
     }
 
     /// Builds the layer, and the breakers of its routes that the registry does not have yet.
@@ -113,16 +116,28 @@ impl RouteProtection {
     /// );
     /// ```
     pub fn build(self) -> Result<RouteProtectionLayer, ConfigError> {
-        let registry = self.registry.clone();
+        let registry = self.0.registry.clone();
         let layer = RouteProtectionLayer(Arc::new(Routes { registry, by_pattern: RwLock::default() }));
         layer.set_routes(self)?;
         Ok(layer)
     }
 
+    fn planned(registry: Registry, routes: Vec<(Arc<str>, Route)>) -> RouteProtection {
+        RouteProtection(Arc::new(Plan { registry, routes, built: OnceLock::new() }))
+    }
+
+    fn into_parts(self) -> (Registry, Vec<(Arc<str>, Route)>) {
+        match Arc::try_unwrap(self.0) {
+            Ok(Plan { registry, routes, .. }) => (registry, routes),
+            Err(shared) => (shared.registry.clone(), shared.routes.clone()),
+        }
+    }
+
     fn protected(self) -> Result<HashMap<Arc<str>, Protected>, ConfigError> {
         let mut problems = Vec::new();
-        let mut by_pattern: HashMap<Arc<str>, Protected> = HashMap::with_capacity(self.routes.len());
-        for (pattern, route) in self.routes {
+        let (_, routes) = self.into_parts();
+        let mut by_pattern: HashMap<Arc<str>, Protected> = HashMap::with_capacity(routes.len());
+        for (pattern, route) in routes {
             let taken =
                 || by_pattern.contains_key(&pattern).then(|| "a pattern that no other route has".into());
             if let Some(range) = pattern::problem(&pattern).or_else(taken) {
@@ -216,7 +231,7 @@ impl<S> Layer<S> for RouteProtection {
     type Service = RouteProtectionService<S>;
 
     fn layer(&self, inner: S) -> RouteProtectionService<S> {
-        let built = self.built.get_or_init(|| match self.clone().build() {
+        let built = self.0.built.get_or_init(|| match self.clone().build() {
             Ok(layer) => layer,
             Err(error) => panic!("the protection of the routes is invalid: {error}"),
         });
@@ -234,7 +249,7 @@ impl<S> Layer<S> for RouteProtectionLayer {
 
 impl fmt::Debug for RouteProtection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RouteProtection").field("routes", &self.routes).finish_non_exhaustive()
+        f.debug_struct("RouteProtection").field("routes", &self.0.routes).finish_non_exhaustive()
     }
 }
 
