@@ -85,9 +85,10 @@ impl Expected {
         let grpc = matches!(head, Head::InTrailers(_));
         Expected {
             head,
-            otherwise: GrpcCode::from_headers(headers).unwrap_or(GrpcCode::Unknown),
+            // Looked up for gRPC alone: a header costs more than all else that is read here.
+            otherwise: grpc.then(|| GrpcCode::from_headers(headers)).flatten().unwrap_or(GrpcCode::Unknown),
             missing: if bodiless { 0 } else { response.body().size_hint().lower() },
-            web: WebTrailers::of(headers).filter(|_| grpc).map(Box::new),
+            web: grpc.then(|| WebTrailers::of(headers)).flatten().map(Box::new),
         }
     }
 }
