@@ -93,7 +93,7 @@ async fn protections_survive_a_document_that_never_rests() {
     let config = |round: u32| {
         let pool = ["one", "two"][(round % 2) as usize];
         let limits = ProtectionConfig::new().bulkhead(pool, slots(1 + round % 4));
-        if round % 3 == 0 { ProtectionConfig::new() } else { limits }
+        if round.is_multiple_of(3) { ProtectionConfig::new() } else { limits }
     };
     let protections = Protections::new(&Registry::new(), move |_| config(1));
     let shared = protections.clone();

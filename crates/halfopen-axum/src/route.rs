@@ -243,19 +243,21 @@ impl Protected {
         if self.breaker != before.breaker {
             return;
         }
-        if let (Some(now), Some(was)) = (&mut self.bulkhead, &before.bulkhead) {
-            if now.is_own && was.is_own {
-                was.limit.set_config(now.limit.config());
-                now.limit = was.limit.clone();
-            }
+        if let (Some(now), Some(was)) = (&mut self.bulkhead, &before.bulkhead)
+            && now.is_own
+            && was.is_own
+        {
+            was.limit.set_config(now.limit.config());
+            now.limit = was.limit.clone();
         }
-        if let (Some(now), Some(was)) = (&mut self.rate_limiter, &before.rate_limiter) {
-            if now.is_own && was.is_own {
-                if was.limit.quota() != now.limit.quota() {
-                    was.limit.set_quota(now.limit.quota());
-                }
-                now.limit = was.limit.clone();
+        if let (Some(now), Some(was)) = (&mut self.rate_limiter, &before.rate_limiter)
+            && now.is_own
+            && was.is_own
+        {
+            if was.limit.quota() != now.limit.quota() {
+                was.limit.set_quota(now.limit.quota());
             }
+            now.limit = was.limit.clone();
         }
     }
 

@@ -16,8 +16,8 @@ use crate::{Bulkhead, BulkheadPermit, RateLimiter};
 /// calls.
 ///
 /// Cheap to clone; every clone is the same. A configuration that changes while the program runs keeps one per name
-/// and replaces its [`limits`](Self::limits); adapters ask it for each call. A call passes what is there in this
-/// order:
+/// and replaces its [`limits`](Self::limits); adapters read them for each call. A call passes those that are set, in
+/// this order:
 ///
 /// 1. The breaker, asked only: while it rejects calls, no limit is used up by them.
 /// 2. The rate limit, then the bulkhead; where they have a wait, the call waits.

@@ -1,5 +1,5 @@
-//! The parts of a [`ProtectionLayer`]: the limits, the breaker and the timeout of a [`Protection`](halfopen_limit::Protection), looked up for
-//! each call.
+//! The parts of a [`ProtectionLayer`]: the limits, the breaker and the timeout of a
+//! [`Protection`](halfopen_limit::Protection), looked up for each call.
 
 mod admission;
 mod layer;

@@ -8,6 +8,7 @@ use crate::document::Bulkhead;
 use crate::{Configuration, Settings};
 
 /// Returns the settings whose numbers a pool has: those of the first name that has any.
+#[cfg(feature = "limit")]
 pub(crate) fn owner<'c>(configuration: &'c Configuration, pool: &str) -> Option<&'c Settings> {
     configuration.all().find(|settings| name_of(settings) == Some(pool) && has_numbers(settings))
 }

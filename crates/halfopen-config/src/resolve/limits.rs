@@ -1,4 +1,4 @@
-//! The limits of a section: what is wrong or doubtful with them, and their numbers.
+//! The errors and the warnings about the limits of a section.
 
 use std::time::Duration;
 

@@ -237,16 +237,16 @@ impl KeyedRateLimiter {
         }
     }
 
-    /// Returns the key as it is kept: a long one as its beginning and a hash of all of it.
+    /// Returns the key as it is kept: a long one as a prefix and a hash of the whole.
     fn bounded<'a>(&self, key: &'a str) -> Cow<'a, str> {
         if key.len() <= LONGEST_KEY { Cow::Borrowed(key) } else { Cow::Owned(self.shorten_slow(key)) }
     }
 
     #[cold]
     fn shorten_slow(&self, key: &str) -> String {
-        let beginning: String = key.chars().take(LONGEST_KEY / 8).collect();
+        let prefix: String = key.chars().take(LONGEST_KEY / 8).collect();
         let hashes = [self.0.keys.hash_one(key), self.0.long_keys.hash_one(key)];
-        format!("{beginning}..{:016x}{:016x}", hashes[0], hashes[1])
+        format!("{prefix}..{:016x}{:016x}", hashes[0], hashes[1])
     }
 
     fn quota_of_bounded(&self, key: &str) -> Quota {

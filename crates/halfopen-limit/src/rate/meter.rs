@@ -253,8 +253,8 @@ impl Meter {
             }
             None => {
                 // The time was freed ahead of a turn that is still to come, so the arrival time is ahead
-                // of the clock since then and every call has only added to it. Less than the time that was
-                // freed is left where a cost was cut to what a word holds.
+                // of the clock since then and every call has only added to it. It is less than the freed
+                // time only where a cost was saturated.
                 let give_back = |arrival: u64| Some(arrival.saturating_sub(freed));
                 let given = self.arrival.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give_back);
                 debug_assert!(given.is_ok(), "giving back is never refused");
