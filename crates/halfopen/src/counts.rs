@@ -16,8 +16,8 @@ pub struct Counts {
     pub successes: u64,
     /// Calls that took `slow_after` or longer, both successes and failures; zero without a slow-call rule.
     pub slow: u64,
-    /// Calls in flight that have taken `slow_after` already, where a slow-call rule counts them
-    /// ([`Trip::in_flight`](crate::Trip::in_flight)); they are not among `calls` and `slow`.
+    /// Calls in flight that have already taken `slow_after`, if a slow-call rule counts them
+    /// ([`Trip::in_flight`](crate::Trip::in_flight)). They are not included in `calls` and `slow`.
     pub overdue: u64,
     /// Failures since the last success; they do not expire with a sliding window.
     pub consecutive_failures: u64,
@@ -31,8 +31,8 @@ impl Counts {
         rate(self.failures, self.calls)
     }
 
-    /// Returns the share of the calls that were slow, overdue ones in flight included, from 0 to 1; [`None`] without
-    /// calls.
+    /// Returns the share of the calls that were slow, from 0 to 1, including overdue ones in flight, or [`None`] if there
+    /// are no calls.
     pub fn slow_call_rate(&self) -> Option<f64> {
         rate(self.slow.saturating_add(self.overdue), self.calls.saturating_add(self.overdue))
     }

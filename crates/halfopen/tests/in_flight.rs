@@ -10,7 +10,7 @@ use halfopen::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-/// An eighth of `slow_after`: calls that were admitted within one become overdue together.
+/// An eighth of `slow_after`: calls that are admitted within it become overdue together.
 const BUCKET: Duration = Duration::from_millis(1_000);
 const SLOW_AFTER: Duration = Duration::from_secs(8);
 
@@ -110,7 +110,7 @@ fn metrics_only_reports_a_hang_once() {
 }
 
 #[test]
-fn another_limit_begins_with_no_call_filed() {
+fn another_limit_starts_without_calls() {
     let (breaker, hands) = breaker(true);
     let hanging = admit(&breaker, 10);
     breaker.set_config(config(true, SECOND));
@@ -126,7 +126,7 @@ fn another_limit_begins_with_no_call_filed() {
 }
 
 #[test]
-fn probes_and_streams_are_not_filed() {
+fn probes_and_streams_are_not_in_flight() {
     let (breaker, hands) = breaker(true);
     breaker.trip();
     hands.advance(SECOND);
@@ -138,13 +138,13 @@ fn probes_and_streams_are_not_filed() {
 }
 
 #[test]
-fn a_person_reads_of_calls_that_hang() {
+fn explain_shows_calls_that_hang() {
     let (breaker, hands) = breaker(true);
     let _hanging = admit(&breaker, 2);
     succeed(&breaker, 6);
     hands.advance(SLOW_AFTER + BUCKET);
     let text = breaker.explain();
-    assert!(text.contains("2 calls in flight have taken 8s already."), "{text}");
+    assert!(text.contains("2 calls in flight have already taken 8s."), "{text}");
     assert!(text.contains("when 50% of the calls take 8s or longer (now 25%)"), "{text}");
     assert!(breaker.snapshot().to_string().ends_with(", 2 overdue"), "{}", breaker.snapshot());
 

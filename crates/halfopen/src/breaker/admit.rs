@@ -63,7 +63,7 @@ impl CircuitBreaker {
         self.acquire_if_closed_slow(word)
     }
 
-    /// Where calls are filed, a closed breaker asks of them first.
+    /// Returns a permit if a closed breaker that counts calls in flight is still closed after it has evaluated them.
     #[cold]
     #[inline(never)]
     fn acquire_if_closed_slow(&self, word: Word) -> Option<OwnedPermit> {
@@ -161,7 +161,7 @@ impl CircuitBreaker {
         answer
     }
 
-    /// Admits a call that is filed while it is in flight, unless the calls that are overdue open the breaker.
+    /// Admits a call and counts it while it is in flight, unless the overdue calls open the breaker.
     fn admit_filed(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let inner = self.inner();
         let moment = Moment::of(&inner.clock);
@@ -174,7 +174,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// A call whose visit has gone, or that finds no place, is not filed: it counts at its end alone.
+    /// Counts the call as in flight. If its visit has ended or its bucket is full, it counts only at its end.
     fn file(&self, word: Word, now: Tick) -> Ticket {
         match self.inner().cold().in_flight(word).and_then(|ring| ring.enter(now)) {
             Some(entered) => Ticket::timed(word, entered),

@@ -26,7 +26,7 @@ pub(crate) struct Cold {
     wait: AtomicU64,
     /// Why the breaker opened: the reasons, and the numbers that belong to them.
     cause: [AtomicU64; 2],
-    /// The calls in flight of the visit under way, where a rule counts them; allocated for the first such visit.
+    /// The calls in flight of the current visit, if a rule counts them; allocated for the first such visit.
     in_flight: OnceLock<Shared<InFlight>>,
     /// Allocated for the first text that a classifier returns; most classifiers never return one.
     last_error: OnceLock<RwLock<LastError>>,
@@ -55,13 +55,14 @@ impl Cold {
         }
     }
 
-    /// The ring in which the calls that were admitted with this word are filed, if it is still there.
+    /// Returns the ring that counts the calls which were admitted with this word, if it has not been replaced.
     pub(crate) fn in_flight(&self, word: Word) -> Option<impl Deref<Target = Arc<InFlight>> + use<>> {
         let ring = self.in_flight.get()?.load();
         ring.holds(word).then_some(ring)
     }
 
-    /// Provides a ring for the calls of this epoch, and returns its turn: the one there is, if the limit is the same.
+    /// Provides a ring for the calls of this epoch, and returns its turn. The current ring is kept if its epoch and limit
+    /// are the same.
     pub(crate) fn file_in_flight(&self, epoch: u64, limit: u64) -> u8 {
         let first = || Shared::new(InFlight::new(epoch, 1, limit));
         let shared = self.in_flight.get_or_init(first);
@@ -125,8 +126,8 @@ impl Cold {
     }
 }
 
-/// Turns go from 1 to this, in the three bits of a word. So a call that is in flight while its limit is changed seven
-/// times would leave a ring that it is not in.
+/// The last turn; turns start at 1 and fit into three bits of a word. A call that is in flight while its limit is changed
+/// seven times would be subtracted from a ring that does not count it.
 const LAST_TURN: u8 = 7;
 
 /// The maximum length of a failure's text, in characters.

@@ -121,13 +121,13 @@ impl CircuitBreaker {
 }
 
 impl Inner {
-    /// What the window holds, and the calls in flight that are overdue.
+    /// Returns the counts of the window and the number of overdue calls in flight.
     pub(crate) fn counts(&self, moment: &Moment<'_>) -> Counts {
         let overdue = self.overdue(self.word.load(), moment);
         Counts { overdue, ..self.window.counts(moment) }
     }
 
-    /// The calls in flight of this visit that are overdue, if a rule counts them.
+    /// Returns the number of overdue calls in flight of this visit, or zero if no rule counts them.
     pub(crate) fn overdue(&self, word: Word, moment: &Moment<'_>) -> u64 {
         if !word.is_filed() {
             return 0;

@@ -130,7 +130,7 @@ impl CircuitBreaker {
         let word = self.inner().word().load();
         if visit == Some(word.epoch()) {
             // As a call of this visit. If the visit ends in between, the window counts the outcome as late.
-            // It is no call in flight: that was over with its first data.
+            // Not counted as in flight, which ended with the first data.
             return self.end(Ticket::timed(word.with_turn(0), started), ending, took);
         }
         self.count(Ended::Late, false, took, &Moment::of(&self.inner().clock));

@@ -227,7 +227,7 @@ impl CircuitBreakerConfig {
         self.0.slow.map(|slow| slow.after_nanos)
     }
 
-    /// The nanoseconds from which on a call in flight is overdue, if a rule counts it.
+    /// Returns the nanoseconds after which a call in flight is overdue, if a rule counts calls in flight.
     pub(crate) fn overdue_after_nanos(&self) -> Option<u64> {
         self.0.slow.filter(|slow| slow.in_flight).map(|slow| slow.after_nanos)
     }

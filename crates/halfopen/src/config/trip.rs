@@ -127,13 +127,13 @@ impl Trip {
         Trip { minimum_calls: Some(n), ..self }.waiting_for(n)
     }
 
-    /// Sets whether a slow-call rate counts a call as slow from the moment when it has been in flight for `slow_after`,
-    /// and not again at its end; false if not set.
+    /// Sets whether a slow-call rate counts a call as slow as soon as it has been in flight for `slow_after`, and not
+    /// again at its end. The default is false.
     ///
-    /// Without it a dependency that hangs opens the breaker only when its callers give up. With it the rule is
-    /// also evaluated at every admission, on the calls in the window and those in flight that are overdue
-    /// ([`Counts::overdue`](crate::Counts::overdue)), and an admission that finds it to hold opens the breaker. A call is
-    /// found overdue at most an eighth of `slow_after` late. Each call then costs two more atomic operations, on words
+    /// Without this option, a dependency that hangs opens the breaker only when its callers give up. With it, the rule is
+    /// also evaluated at every admission, on the calls in the window and the overdue calls in flight
+    /// ([`Counts::overdue`](crate::Counts::overdue)), and an admission at which it holds opens the breaker. A call
+    /// becomes overdue at most an eighth of `slow_after` late. Each call costs two more atomic operations, on words
     /// that all threads share.
     ///
     /// On a rule that is not a slow-call rate this is an error.

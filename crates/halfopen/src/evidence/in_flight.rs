@@ -2,48 +2,50 @@ use crate::clock::Tick;
 use crate::sync::{AtomicU64, Ordering};
 use crate::word::Word;
 
-/// The calls in flight of one visit, by when they were admitted, and how many of them are overdue (S32).
+/// The calls in flight of one visit, by the time of their admission, and the number of overdue ones (S32).
 ///
 /// ```text
 ///   slot: │ bucket (44 bits)                           │ calls (20 bits) │
 /// ```
 ///
-/// Calls are filed by buckets of an eighth of the limit. A bucket whose calls have all been out for the limit is
-/// emptied into the number of the overdue ones, before its slot is needed again. A call leaves the place that holds
-/// it: its slot, or, if that has been emptied, the number of the overdue ones.
+/// Calls are counted in buckets of an eighth of the limit. When all calls of a bucket have been in flight for the limit,
+/// they are moved to the number of overdue calls, before the slot is needed again. A call that ends is subtracted where
+/// it is counted: in its slot or, if that has been emptied, in the number of overdue calls.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     epoch: u64,
     turn: u8,
-    /// A call is overdue when it has been out for so many nanoseconds.
+    /// The nanoseconds in flight after which a call is overdue.
     limit: u64,
+    /// The nanoseconds of a bucket.
     width: u64,
     slots: [AtomicU64; SLOTS as usize],
-    /// In two's complement: a call may leave before the rest of its bucket has arrived.
+    /// In two's complement, as a call can be subtracted before the rest of its bucket is added.
     overdue: AtomicU64,
-    /// No bucket is overdue before this moment.
+    /// The instant before which no bucket becomes overdue, so that most admissions need not examine the slots.
     quiet_until: AtomicU64,
 }
 
-// A bucket is overdue when its last call is, so that its slot is free for the bucket `SLOTS` later.
+// At least `BUCKETS_PER_LIMIT + 1`: a bucket is overdue when its last call is, and its slot must then be free for the
+// bucket that is `SLOTS` later.
 #[cfg(not(loom))]
 const SLOTS: u64 = 16;
 #[cfg(not(loom))]
 const BUCKETS_PER_LIMIT: u64 = 8;
-// Fewer, because each is one more word that the models look at.
+// Fewer under loom, because each slot is another atomic that the models explore.
 #[cfg(loom)]
 const SLOTS: u64 = 2;
 #[cfg(loom)]
 const BUCKETS_PER_LIMIT: u64 = 1;
 
-/// So that the number of a bucket comes back no sooner than after half a year.
+/// The minimum width of a bucket in nanoseconds, with which the 44-bit number of a bucket repeats after half a year.
 const SHORTEST_BUCKET: u64 = 1_000;
 
 const CALLS_BITS: u32 = 20;
 const MOST_CALLS: u64 = (1 << CALLS_BITS) - 1;
 const BUCKETS: u64 = 1 << (64 - CALLS_BITS);
 
-/// A slot's bucket, and its calls.
+/// The contents of a slot: the number of its bucket, and the calls of that bucket.
 #[derive(Clone, Copy)]
 struct Slot {
     bucket: u64,
@@ -59,14 +61,15 @@ impl Slot {
         self.bucket << CALLS_BITS | self.calls
     }
 
-    /// How many buckets this one is before that: modulo their number, so a later one is a great many before.
+    /// Returns the distance from this bucket to `bucket`, modulo [`BUCKETS`]. If this bucket is the later one, the
+    /// distance is more than half of that.
     fn before(self, bucket: u64) -> u64 {
         bucket.wrapping_sub(self.bucket) % BUCKETS
     }
 }
 
 impl InFlight {
-    /// For the calls of one epoch; `turn` tells rings of the same epoch apart.
+    /// Creates a ring for the calls of one epoch; `turn` distinguishes rings of the same epoch.
     pub(crate) fn new(epoch: u64, turn: u8, limit: u64) -> InFlight {
         InFlight {
             epoch,
@@ -83,7 +86,7 @@ impl InFlight {
         self.turn
     }
 
-    /// Whether calls of this epoch and limit are filed here.
+    /// Returns whether this ring counts calls of this epoch with this limit.
     pub(crate) fn is_for(&self, epoch: u64, limit: u64) -> bool {
         self.epoch == epoch && self.limit == limit
     }
@@ -92,15 +95,16 @@ impl InFlight {
         self.epoch == epoch
     }
 
-    /// Whether a call that was admitted with this word is filed here.
+    /// Returns whether a call that was admitted with this word is counted here.
     pub(crate) fn holds(&self, word: Word) -> bool {
         word.epoch() == self.epoch && word.turn() == self.turn
     }
 
-    /// Files a call; returns the moment by which it leaves, or [`None`] if a million others of its moment are in flight.
+    /// Counts a call, and returns the instant to pass to [`leave`](Self::leave), or [`None`] if its bucket is full with a
+    /// million calls.
     ///
-    /// The moment is another than `now` only where the clock has stepped back, or the thread was stopped, for as long
-    /// as the limit: then it is that of the bucket which has the slot by now.
+    /// The instant differs from `now` only if the clock has stepped back, or the thread was preempted, for longer than
+    /// the limit: the slot then belongs to a later bucket, in which the call is counted.
     pub(crate) fn enter(&self, now: Tick) -> Option<Tick> {
         let bucket = now.0 / self.width;
         let place = self.place(bucket);
@@ -118,8 +122,8 @@ impl InFlight {
                 (false, true) => Slot { calls: slot.calls + 1, ..slot },
                 (false, false) => Slot { bucket: bucket % BUCKETS, calls: 1 },
             };
-            // Relaxed here and below: each call is counted by the order of the changes of one word, and nothing else
-            // is read by it.
+            // Relaxed here and below: the modification order of a single word counts each call exactly once, and the
+            // words publish no other data.
             if place.compare_exchange_weak(word, next.word(), Ordering::Relaxed, Ordering::Relaxed).is_err() {
                 continue;
             }
@@ -134,7 +138,7 @@ impl InFlight {
         }
     }
 
-    /// Takes a call out that was filed at `entered`.
+    /// Subtracts a call that was counted at `entered`.
     pub(crate) fn leave(&self, entered: Tick) {
         let bucket = entered.0 / self.width;
         let place = self.place(bucket);
@@ -152,13 +156,14 @@ impl InFlight {
         }
     }
 
-    /// How many calls have been in flight for the limit or longer: counted as soon as all calls of their bucket have.
+    /// Returns the number of calls that have been in flight for the limit or longer. The calls of a bucket are included
+    /// when all of them have.
     pub(crate) fn overdue(&self, now: Tick) -> u64 {
         if now.0 >= self.quiet_until.load(Ordering::Relaxed) {
             self.collect_overdue(now);
         }
         match self.overdue.load(Ordering::Relaxed) {
-            // Less than none.
+            // Negative.
             early if early > u64::MAX / 2 => 0,
             overdue => overdue,
         }
@@ -166,7 +171,7 @@ impl InFlight {
 
     #[cold]
     fn collect_overdue(&self, now: Tick) {
-        // A call that enters from here on is due no sooner.
+        // A call that is admitted from now on is not overdue before this.
         let mut quiet_until = now.0.saturating_add(self.limit);
         for place in &self.slots {
             loop {
@@ -193,7 +198,7 @@ impl InFlight {
         self.quiet_until.store(quiet_until, Ordering::Relaxed);
     }
 
-    /// When the last call of a bucket is overdue.
+    /// Returns the instant at which the last call of a bucket is overdue.
     fn due(&self, slot: Slot, now: Tick) -> u64 {
         let bucket = now.0 / self.width;
         let ahead = slot.before(bucket);
@@ -249,7 +254,7 @@ mod tests {
             ring.enter(Tick(bucket * WIDTH));
         }
         let now = Tick(99 * WIDTH);
-        assert_eq!(ring.overdue(now), 91, "those of buckets 0 to 90");
+        assert_eq!(ring.overdue(now), 91, "the calls of buckets 0 to 90");
         for bucket in 0..100 {
             ring.leave(Tick(bucket * WIDTH));
         }
@@ -257,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_ring_is_looked_through_once_in_a_limit() {
+    fn an_idle_ring_is_examined_once_per_limit() {
         let ring = ring();
         assert_eq!(ring.overdue(Tick(0)), 0);
         assert_eq!(ring.quiet_until.load(Ordering::Relaxed), LIMIT);
@@ -272,7 +277,7 @@ mod tests {
         let late = Tick(40 * WIDTH);
         ring.enter(late);
         let early = ring.enter(Tick(24 * WIDTH)).unwrap();
-        assert_eq!(early, late, "filed where the slot stands");
+        assert_eq!(early, late, "counted in the bucket of the slot");
         assert_eq!(ring.overdue(Tick(41 * WIDTH + LIMIT)), 2);
         ring.leave(early);
         ring.leave(late);
@@ -304,9 +309,9 @@ mod loom_tests {
 
     use super::*;
 
-    /// A call that ends while its bucket is found to be overdue: it is not overdue any more, whoever is first.
+    /// A call that ends while its bucket becomes overdue: it is no longer counted, in either order.
     ///
-    /// Fails if `leave` reads the slot and writes it in two steps, or if a bucket is emptied by a store.
+    /// Fails if `leave` loads and stores the slot separately, or if a bucket is emptied by a store.
     #[test]
     fn a_call_leaves_once() {
         loom::model(|| {
@@ -322,9 +327,9 @@ mod loom_tests {
         });
     }
 
-    /// A call that enters a slot whose calls are overdue, while another thread empties it: none is lost.
+    /// A call that is counted in a slot with overdue calls, while another thread empties it: no call is lost.
     ///
-    /// Fails if `enter` does not pass the calls on that it finds in its slot.
+    /// Fails if `enter` does not add the calls of the earlier bucket to the overdue ones.
     #[test]
     fn a_slot_that_is_used_again_keeps_its_calls() {
         loom::model(|| {

@@ -1,4 +1,4 @@
-//! What is known of a dependency beside the outcomes in a window.
+//! Evidence about a dependency in addition to the outcomes in a window.
 
 mod in_flight;
 

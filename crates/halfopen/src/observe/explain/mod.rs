@@ -238,13 +238,13 @@ impl Explanation<'_> {
         self.overdue(f)
     }
 
-    /// The calls in flight that count as slow.
+    /// Writes the number of overdue calls in flight, which count as slow.
     fn overdue(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (overdue, limit) = (self.snapshot.counts.overdue, self.config.overdue_after_nanos());
         let (1.., Some(limit)) = (overdue, limit) else { return Ok(()) };
         let (calls, limit) =
             (Many(overdue, "call in flight has", "calls in flight have"), Duration::from_nanos(limit));
-        write!(f, " {calls} taken {} already.", HumanDuration(limit))
+        write!(f, " {calls} already taken {}.", HumanDuration(limit))
     }
 
     fn can_open(&self) -> bool {

@@ -17,7 +17,7 @@ pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
     (!cause.reasons.is_empty()).then_some(cause)
 }
 
-/// Returns the cause if the slow-call rule counts calls in flight and holds for these counts. No other rule can begin to
+/// Returns the cause if the slow-call rule counts calls in flight and holds for these counts. No other rule can start to
 /// hold without an outcome (S32).
 pub(crate) fn fired_in_flight(rules: &[Rule], counts: &Counts) -> Option<Cause> {
     let rule = rules.iter().find(|rule| match rule {
@@ -33,7 +33,7 @@ pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
         Rule::FailureRate { threshold_ppb, .. } => {
             counts.failures > 0 && reached(counts.failures, counts.calls, threshold_ppb)
         }
-        // The window asks, which knows of no call in flight: those are weighed beside it.
+        // Called by the window, which does not count calls in flight; they are evaluated separately.
         Rule::SlowCallRate { threshold_ppb, .. } => {
             counts.slow > 0 && reached(counts.slow, counts.calls, threshold_ppb)
         }
