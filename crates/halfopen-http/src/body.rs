@@ -117,6 +117,7 @@ impl<B> WatchedBody<B> {
         }
         let note = self.watch.as_ref().map(|watch| Panicked(&watch.panicked));
         let answer = question(&self.inner);
+        // Reached only without a panic, so that the guard does not set its flag.
         std::mem::forget(note);
         answer
     }
@@ -147,6 +148,8 @@ where
         let mut this = self.project();
         // Taken out of `self`, so that a drop after a panic below does not record the call again.
         let Some(mut watch) = this.watch.take() else { return this.inner.poll_frame(context) };
+        // A reader that drops the body while it waits for a frame has not received the whole body. One that drops it
+        // between two frames has seen enough.
         watch.waiting = true;
         let (frame, ended) = watch.call.poll_with(|| {
             let frame = this.inner.as_mut().poll_frame(context);
@@ -218,13 +221,16 @@ impl Watch {
     }
 
     fn ended(&mut self, trailers: Option<&HeaderMap>) {
+        // gRPC-Web sends its trailers as the last data of the body.
         let web = self.expected.web.take();
         let trailers = trailers.or_else(|| web.as_ref()?.trailers());
         let outcome = match self.expected.head {
             Head::Decided(outcome) => outcome,
+            // The body ended before the length that its head has declared: it is truncated.
             Head::IfBodyEnds if self.expected.missing > 0 => Outcome::Failure,
             Head::IfBodyEnds => Outcome::Success,
             Head::InTrailers(rules) => {
+                // Trailers that could not be read are no evidence of a failure.
                 let unread = web.as_ref().is_some_and(|web| web.is_lost());
                 let otherwise = if unread { GrpcCode::Ok } else { self.expected.otherwise };
                 let code = trailers.and_then(GrpcCode::from_headers).unwrap_or(otherwise);
@@ -242,6 +248,7 @@ impl Watch {
         match self.expected.head {
             Head::Decided(outcome) => self.call.conclude(outcome, None),
             Head::IfBodyEnds if !self.waiting => self.call.conclude(Outcome::Success, None),
+            // The status of a stream that the reader leaves is never received, and its data arrived.
             Head::InTrailers(_) if self.data_seen => self.call.conclude(Outcome::Ignored, None),
             Head::IfBodyEnds | Head::InTrailers(_) => self.call.abandon(),
         }

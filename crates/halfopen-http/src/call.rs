@@ -301,6 +301,7 @@ fn hint_of<B, E, C: Classify<Response<B>, E>>(
 
 impl Drop for WatchedCall {
     fn drop(&mut self) {
+        // A caller that drops the call at its own deadline has measured a timeout, which is a failure of the callee.
         if self.timed_out() {
             self.conclude(Outcome::Failure, None);
         } else {
