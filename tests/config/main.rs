@@ -11,5 +11,6 @@ mod partial;
 mod protection;
 mod reenter;
 mod round;
+mod sections;
 mod seeds;
 mod variables;

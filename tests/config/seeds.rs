@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use halfopen::{BackoffKind, CircuitBreakerConfig, Trip, Window};
-use halfopen_config::{Configuration, Format, Loader};
+use halfopen_config::{Configuration, Format, HealthCheck, Loader};
 
 fn load(keys: &str) -> Configuration {
     let text = format!("breakers: {{ x: {{ {keys} }} }}");
@@ -29,7 +29,7 @@ fn a_document_of_one_breaker_in_flat_keys_loads_as_it_stands() {
     let bulkhead = &settings.section().bulkhead_config;
     assert_eq!(bulkhead.max_concurrent_calls.as_ref().unwrap().value, 20);
     assert_eq!(
-        settings.section().health_check_config.health_check_timeout.as_ref().unwrap().value.to_string(),
+        settings.get::<HealthCheck>().unwrap().health_check_timeout.as_ref().unwrap().value.to_string(),
         "5s"
     );
     let [warning] = loaded.warnings() else { panic!("{:?}", loaded.warnings()) };

@@ -1,6 +1,6 @@
 //! The templates and environments that come with the crate: documents like any other, under `templates/`.
 
-use halfopen_document::{Format, Located, Source, SourceKind};
+use halfopen_document::{Format, Located, SectionKinds, Source, SourceKind};
 use std::sync::OnceLock;
 
 use crate::document::{BreakerSection, Document};
@@ -18,7 +18,12 @@ fn documents() -> &'static [Document] {
     DOCUMENTS.get_or_init(|| {
         let read = |(name, text): (&str, &str)| {
             // A test holds that nothing is wrong with them.
-            Document::read(&Source::new(SourceKind::Builtin, name, text), Format::Yaml, &mut Vec::new())
+            Document::read(
+                &Source::new(SourceKind::Builtin, name, text),
+                Format::Yaml,
+                &SectionKinds::new(),
+                &mut Vec::new(),
+            )
         };
         FILES.into_iter().map(read).collect()
     })

@@ -1,8 +1,9 @@
-use halfopen_document::Origin;
+use halfopen_document::{Origin, Sections};
 use std::fmt;
 
 use halfopen::{BackoffKind, HalfOpenKind, TripKind, WindowKind, format_duration};
 
+use crate::resolve::Origins;
 use crate::{RuleKind, Settings, Trip};
 
 /// Where each value of a breaker came from.
@@ -37,6 +38,12 @@ impl Explanation {
     /// `trip.0.failure_rate.threshold` and so on.
     pub fn get(&self, path: &str) -> Option<&Explained> {
         self.values.iter().find(|value| value.path == path)
+    }
+
+    pub(crate) fn of_sections(sections: &Sections) -> Explanation {
+        let mut values = Vec::new();
+        add_sections(sections, &Origins::of_sections(sections), &mut values);
+        Explanation { name: "document".to_owned(), values }
     }
 
     pub(crate) fn of(settings: &Settings) -> Explanation {
@@ -214,26 +221,38 @@ impl Explaining<'_> {
             "metadata",
             "bulkhead_config",
             "rate_limit",
-            "health_check_config",
-            "excluded_exceptions",
         ] {
             if let Some(value) = text.get(group) {
-                self.tree(group, value);
+                add_tree(group, value, &self.settings.origins, &mut self.values);
             }
         }
+        add_sections(&section.sections, &self.settings.origins, &mut self.values);
+        if let Some(value) = text.get("excluded_exceptions") {
+            add_tree("excluded_exceptions", value, &self.settings.origins, &mut self.values);
+        }
     }
+}
 
-    fn tree(&mut self, path: &str, value: &serde_json::Value) {
-        match value {
-            serde_json::Value::Object(entries) if self.settings.origins.get(path).is_none() => {
-                for (key, value) in entries {
-                    self.tree(&format!("{path}.{key}"), value);
-                }
-            }
-            serde_json::Value::String(text) => self.add(path, text),
-            _ => self.add(path, value),
-        }
+fn add_sections(sections: &Sections, origins: &Origins, values: &mut Vec<Explained>) {
+    if let Ok(serde_json::Value::Object(sections)) = serde_json::to_value(sections) {
+        sections.iter().for_each(|(key, value)| add_tree(key, value, origins, values));
     }
+}
+
+/// Adds every value that has an origin, however deep it is.
+fn add_tree(path: &str, value: &serde_json::Value, origins: &Origins, values: &mut Vec<Explained>) {
+    let text = match value {
+        serde_json::Value::Object(entries) if origins.get(path).is_none() => {
+            for (key, value) in entries {
+                add_tree(&format!("{path}.{key}"), value, origins, values);
+            }
+            return;
+        }
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let origin = origins.get(path).cloned().unwrap_or(Origin::LIBRARY);
+    values.push(Explained { path: path.to_owned(), value: text, origin });
 }
 
 fn rule_kind(kind: TripKind) -> Option<RuleKind> {

@@ -52,7 +52,8 @@ impl<G: Group> Slot for G {
 ///
 /// `values` are single values, each with its type and a function that reads it; `groups` are groups inside it.
 /// `instead` lists the keys of lower layers that a key replaces. `also` is a function that reads more keys into the
-/// group, and `elsewhere` one that returns advice for an unknown key.
+/// group, and `elsewhere` one that returns advice for an unknown key. `sections` names a field for the
+/// [`Sections`](crate::Sections) of an entry, whose keys stand beside those of the group.
 ///
 /// # Examples
 ///
@@ -85,6 +86,7 @@ macro_rules! group {
         values { $( $(#[$doc:meta])* $key:ident: $type:ty = $read:expr, )* }
         $( groups { $( $(#[$inner_doc:meta])* $inner:ident: $inner_type:ty = $inner_read:expr, )* } )?
         $( instead { $( $one:ident of $($other:ident)+, )* } )?
+        $( sections $sections:ident )?
         $( also $also:expr )?
         $( , elsewhere $elsewhere:expr )?
     ) => {
@@ -100,6 +102,11 @@ macro_rules! group {
                 $(#[$inner_doc])*
                 pub $inner: $inner_type,
             )* )?
+            $(
+                /// The sections of other crates.
+                #[cfg_attr(feature = "schema", schemars(skip))]
+                pub $sections: $crate::Sections,
+            )?
         }
 
         impl $crate::Group for $name {
@@ -112,6 +119,7 @@ macro_rules! group {
                 let mut group = $name {
                     $( $key: fields.take(stringify!($key), reader, $read), )*
                     $( $( $inner: fields.group(stringify!($inner), reader, $inner_read), )* )?
+                    $( $sections: $crate::Sections::read($crate::Scope::Entry, &mut fields, reader), )?
                 };
                 $( $also(&mut group, &mut fields, reader); )?
                 fields.finish_with(reader, |_path, _entry| {
@@ -126,10 +134,12 @@ macro_rules! group {
                 } )* )?
                 $( if upper.$key.is_some() { self.$key.clone_from(&upper.$key); } )*
                 $( $( $crate::Group::overlay(&mut self.$inner, &upper.$inner); )* )?
+                $( self.$sections.overlay(&upper.$sections); )?
             }
 
             fn is_empty(&self) -> bool {
                 true $( && self.$key.is_none() )* $( $( && $crate::Group::is_empty(&self.$inner) )* )?
+                    $( && self.$sections.is_empty() )?
             }
 
             fn visit(
@@ -141,6 +151,7 @@ macro_rules! group {
                     path.within(stringify!($key), |path| visit(path.as_str(), value.origin()));
                 } )*
                 $( $( path.within(stringify!($inner), |path| $crate::Group::visit(&self.$inner, path, visit)); )* )?
+                $( self.$sections.visit(path, visit); )?
             }
         }
 
@@ -160,6 +171,7 @@ macro_rules! group {
                 $( $( if !$crate::Group::is_empty(&self.$inner) {
                     map.serialize_entry(stringify!($inner), &self.$inner)?;
                 } )* )?
+                $( self.$sections.serialize_entries(&mut map)?; )?
                 map.end()
             }
         }

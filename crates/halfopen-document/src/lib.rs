@@ -13,6 +13,7 @@ mod reader;
 pub mod scalar;
 #[cfg(feature = "schema")]
 mod schema;
+mod section;
 mod source;
 pub mod suggest;
 mod tree;
@@ -32,6 +33,7 @@ pub use problem::{DocumentError, Problem, Severity, summary};
 pub use reader::{Fields, Reader};
 #[cfg(feature = "schema")]
 pub use schema::{Seconds, Word};
+pub use section::{Lint, Scope, Section, SectionKind, SectionKinds, Sections};
 pub use source::{Source, SourceKind, Span};
 pub use tree::{Entry, MAX_DEPTH, Node, Value, parse};
 

@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry as Slot;
 
 use crate::display::quoted;
 use crate::suggest;
-use crate::{Entry, Layer, Located, Node, Origin, Path, Problem, Span, Value};
+use crate::{Entry, Layer, Located, Node, Origin, Path, Problem, SectionKinds, Span, Value};
 
 /// How many known keys a message lists.
 const MOST_LISTED: usize = 12;
@@ -39,7 +39,10 @@ pub struct Reader<'p> {
     path: Path,
     problems: &'p mut Vec<Problem>,
     errors: usize,
+    sections: &'p SectionKinds,
 }
+
+static NO_SECTIONS: SectionKinds = SectionKinds::new();
 
 /// The entries of a map that have not been read yet.
 #[derive(Debug)]
@@ -51,7 +54,18 @@ pub struct Fields<'n> {
 impl<'p> Reader<'p> {
     /// Creates a reader of the node at `path`; problems are appended to `problems`.
     pub fn new(layer: Layer, path: Path, problems: &'p mut Vec<Problem>) -> Reader<'p> {
-        Reader { layer, path, problems, errors: 0 }
+        Reader { layer, path, problems, errors: 0, sections: &NO_SECTIONS }
+    }
+
+    /// Sets the sections that are read beside the keys of an entry.
+    #[must_use]
+    pub fn with_sections(self, sections: &'p SectionKinds) -> Reader<'p> {
+        Reader { sections, ..self }
+    }
+
+    /// Returns the sections that are read beside the keys of an entry.
+    pub fn sections(&self) -> &'p SectionKinds {
+        self.sections
     }
 
     /// Returns the path of the node that is being read.

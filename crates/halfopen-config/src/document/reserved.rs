@@ -1,5 +1,10 @@
-//! Parts of a breaker whose engine is not in this crate: read, checked and kept for whoever has it.
-use halfopen_document::{Node, Period, Reader, group, scalar};
+//! Sections that are read and checked, and that nothing in this crate acts on.
+//!
+//! A section of the same key that a loader is given takes their place.
+
+use std::sync::LazyLock;
+
+use halfopen_document::{Lint, Node, Period, Reader, Section, SectionKinds, group, scalar};
 
 group! {
     /// The group `health_check_config`: how the dependency is asked whether it is well. Kept, and not acted on yet.
@@ -16,6 +21,34 @@ group! {
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Word>"))]
         health_check_url: String = scalar::text,
     }
+}
+
+impl Section for HealthCheck {
+    const KEY: &'static str = "health_check_config";
+
+    fn lint(&self, lint: &mut Lint<'_>) {
+        if let (Some(interval), Some(timeout)) = (&self.health_check_interval, &self.health_check_timeout)
+            && timeout.value > interval.value
+        {
+            lint.warn(timeout.origin(), |path| {
+                format!("`{path}` is {}, above the interval of {}: one question is asked while the last is still open", timeout.value, interval.value)
+            });
+        }
+    }
+
+    #[cfg(feature = "schema")]
+    fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        crate::schema::described::<HealthCheck>(
+            generator,
+            "How the dependency is asked whether it is well; kept, and not acted on yet.",
+        )
+    }
+}
+
+/// Returns the sections that every loader knows.
+pub(crate) fn kinds() -> &'static SectionKinds {
+    static KINDS: LazyLock<SectionKinds> = LazyLock::new(|| SectionKinds::new().with::<HealthCheck>());
+    &KINDS
 }
 
 fn above_zero(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {

@@ -1,6 +1,6 @@
 use halfopen_document::{
-    DocumentError, Entry, Fields, Format, Group, Layer, Located, Node, Path, Problem, Reader, Source,
-    SourceKind, Span, Value, parse, scalar, suggest,
+    DocumentError, Entry, Fields, Format, Group, Layer, Located, Node, Path, Problem, Reader, Scope,
+    SectionKinds, Sections, Source, SourceKind, Span, Value, parse, scalar, suggest,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use halfopen::adapter::is_printable;
 use serde::Serialize;
 
-use super::{BreakerSection, Route, foreign, host, limits};
+use super::{BreakerSection, Route, foreign, host, limits, reserved};
 
 /// A document as it is written: what it says of breakers, and where.
 ///
@@ -41,6 +41,10 @@ pub struct Document {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     pub routes: BTreeMap<String, Route>,
+    /// The sections of other crates at the top of the document.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub sections: Sections,
     /// Where each name is written.
     #[serde(skip)]
     names: BTreeMap<String, Span>,
@@ -68,6 +72,7 @@ impl PartialEq for Document {
             && self.environments == other.environments
             && self.breakers == other.breakers
             && self.routes == other.routes
+            && self.sections == other.sections
     }
 }
 
@@ -93,7 +98,12 @@ impl Document {
     /// ```
     pub fn parse(name: &str, format: Format, text: &str) -> Result<Document, DocumentError> {
         let mut problems = Vec::new();
-        let document = Document::read(&Source::new(SourceKind::File, name, text), format, &mut problems);
+        let document = Document::read(
+            &Source::new(SourceKind::File, name, text),
+            format,
+            reserved::kinds(),
+            &mut problems,
+        );
         if problems.iter().any(Problem::is_error) {
             return Err(DocumentError::new(Problem::sorted(problems)));
         }
@@ -101,9 +111,14 @@ impl Document {
     }
 
     /// The same, for what goes on to be judged with the problems found so far.
-    pub(crate) fn read(source: &Arc<Source>, format: Format, problems: &mut Vec<Problem>) -> Document {
+    pub(crate) fn read(
+        source: &Arc<Source>,
+        format: Format,
+        sections: &SectionKinds,
+        problems: &mut Vec<Problem>,
+    ) -> Document {
         match parse(format, source) {
-            Ok(root) => Document::of(&root, problems),
+            Ok(root) => Document::of(&root, sections, problems),
             Err(unreadable) => {
                 problems.extend(unreadable);
                 Document::default()
@@ -116,8 +131,8 @@ impl Document {
         self.names.get(path)
     }
 
-    fn of(root: &Node, problems: &mut Vec<Problem>) -> Document {
-        let mut reader = Reader::new(Layer::Defaults, Path::default(), problems);
+    fn of(root: &Node, sections: &SectionKinds, problems: &mut Vec<Problem>) -> Document {
+        let mut reader = Reader::new(Layer::Defaults, Path::default(), problems).with_sections(sections);
         let is_named = |entries: &[Entry]| entries.iter().any(|entry| entry.key == "name");
         match &root.value {
             Value::Map(entries) if is_named(entries) => Document::of_one(root, &mut reader),
@@ -151,7 +166,9 @@ impl Document {
         });
         document.routes = limits::routes(fields.node("routes"), reader);
         fields.skip(|key| key == "$schema" || key.starts_with("x-"));
-        fields.finish_with(reader, |_, entry| elsewhere(entry));
+        document.sections = Sections::read(Scope::Document, &mut fields, reader);
+        let sections = reader.sections();
+        fields.finish_with(reader, |_, entry| elsewhere(entry, sections));
         document
     }
 
@@ -161,6 +178,7 @@ impl Document {
         let place = root_key(root, "name");
         let name = fields.take("name", reader, name);
         fields.skip(|key| key == "$schema" || key.starts_with("x-"));
+        let sections = Sections::read(Scope::Document, &mut fields, reader);
         let rest = fields.remaining().into_iter().cloned().collect();
         let node = Node { value: Value::Map(rest), span: root.span.clone() };
         let path = name.as_ref().map_or("breaker", |name| name.value.as_str()).to_owned();
@@ -169,7 +187,7 @@ impl Document {
                 reader.within(&path, |reader| BreakerSection::read(&node, reader))
             })
         });
-        let mut document = Document::default();
+        let mut document = Document { sections, ..Document::default() };
         if let Some(name) = name {
             document.names.extend(place.map(|place| (format!("breakers.{}", name.value), place)));
             document.breakers.insert(name.value, section);
@@ -280,9 +298,9 @@ fn root_key(root: &Node, key: &str) -> Option<Span> {
 }
 
 /// Where a key belongs that a document does not have itself.
-fn elsewhere(entry: &Entry) -> Option<String> {
+fn elsewhere(entry: &Entry, sections: &SectionKinds) -> Option<String> {
     let key = &entry.key;
-    let is_of_a_breaker = |key: &str| BreakerSection::keys().any(|known| known == key);
+    let is_of_a_breaker = |key: &str| BreakerSection::keys(sections).any(|known| known == key);
     if is_of_a_breaker(key) {
         return Some(format!(
             "`{key}` belongs to a breaker: write it in `breakers.NAME`, in `defaults`, or put `name: NAME` beside it for a document of one breaker"

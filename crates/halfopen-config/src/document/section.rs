@@ -1,9 +1,11 @@
 use super::{
-    Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, HealthCheck, Last, Metadata, Open,
-    RateLimit, Trip, Window,
+    Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, Last, Metadata, Open, RateLimit, Trip,
+    Window,
 };
 use super::{flat, foreign, metadata, window};
-use halfopen_document::{Entry, Group, Located, Node, Period, Reader, group, scalar, suggest};
+use halfopen_document::{
+    Entry, Group, Located, Node, Period, Reader, Scope, SectionKind, SectionKinds, group, scalar, suggest,
+};
 
 group! {
     /// What is written of one breaker: in `defaults`, a template, an environment, or under its name.
@@ -58,10 +60,8 @@ group! {
         /// How many calls may begin in a period, for the program's protections.
         #[cfg_attr(feature = "schema", schemars(default))]
         rate_limit: RateLimit = RateLimit::read,
-        /// How the dependency is asked whether it is well; kept, and not acted on yet.
-        #[cfg_attr(feature = "schema", schemars(default))]
-        health_check_config: HealthCheck = HealthCheck::read,
     }
+    sections sections
     also flat::read,
     elsewhere home
 }
@@ -116,9 +116,10 @@ fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<String
 }
 
 impl BreakerSection {
-    /// Every key that a breaker may have, those of older documents included.
-    pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
-        BreakerSection::KEYS.iter().chain(flat::KEYS).copied()
+    /// Returns every key of a breaker: its own, those of other libraries, and those of sections.
+    pub(crate) fn keys(sections: &SectionKinds) -> impl Iterator<Item = &'static str> {
+        let sections = sections.of(Scope::Entry).map(SectionKind::key);
+        BreakerSection::KEYS.iter().chain(flat::KEYS).copied().chain(sections)
     }
 
     /// The template it names, as a setting or in its metadata.

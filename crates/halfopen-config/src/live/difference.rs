@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::Configuration;
+use crate::{Configuration, Explanation};
 
 /// What a new document changed.
 ///
@@ -10,6 +10,7 @@ pub struct Difference {
     created: Vec<String>,
     removed: Vec<String>,
     changed: Vec<Changed>,
+    sections: Option<Changed>,
 }
 
 /// A name or beginning whose values changed.
@@ -22,7 +23,10 @@ pub struct Changed {
 impl Difference {
     /// True if nothing changed.
     pub fn is_empty(&self) -> bool {
-        self.created.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+        self.created.is_empty()
+            && self.removed.is_empty()
+            && self.changed.is_empty()
+            && self.sections.is_none()
     }
 
     /// The names and beginnings that are new.
@@ -40,6 +44,11 @@ impl Difference {
         &self.changed
     }
 
+    /// Returns the changed values of sections of the document as a whole.
+    pub fn sections(&self) -> Option<&Changed> {
+        self.sections.as_ref()
+    }
+
     pub(super) fn between(before: &Configuration, after: &Configuration) -> Difference {
         let names =
             |of: &Configuration| of.all().map(|settings| settings.name().to_owned()).collect::<Vec<_>>();
@@ -50,7 +59,8 @@ impl Difference {
         let both = old.iter().filter(|name| new.binary_search(name).is_ok() && *name != "*");
         let changed = both.map(String::as_str).chain(["*"]);
         let changed = changed.filter_map(|name| Changed::between(name, before, after)).collect();
-        Difference { created: only(&new, &old), removed: only(&old, &new), changed }
+        let sections = Changed::of("document", &before.explain_sections(), &after.explain_sections());
+        Difference { created: only(&new, &old), removed: only(&old, &new), changed, sections }
     }
 }
 
@@ -66,7 +76,10 @@ impl Changed {
     }
 
     fn between(name: &str, before: &Configuration, after: &Configuration) -> Option<Changed> {
-        let (old, new) = (before.explain(name), after.explain(name));
+        Changed::of(name, &before.explain(name), &after.explain(name))
+    }
+
+    fn of(name: &str, old: &Explanation, new: &Explanation) -> Option<Changed> {
         let gone = old.values().iter().filter(|value| new.get(value.path()).is_none());
         let gone = gone.map(|value| (value.path().to_owned(), Some(value.value().to_owned()), None));
         let differs = new.values().iter().filter_map(|value| {
@@ -89,7 +102,7 @@ impl fmt::Display for Difference {
             (!names.is_empty()).then(|| format!("{word} {}", names.join(", ")))
         };
         let parts = [list("created", &self.created), list("removed", &self.removed)].into_iter().flatten();
-        let changed = self.changed.iter().map(Changed::to_string);
+        let changed = self.changed.iter().chain(&self.sections).map(Changed::to_string);
         f.write_str(&parts.chain(changed).collect::<Vec<_>>().join("; "))
     }
 }

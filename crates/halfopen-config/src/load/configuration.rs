@@ -1,4 +1,4 @@
-use halfopen_document::Problem;
+use halfopen_document::{Problem, Section, Sections};
 use std::collections::BTreeMap;
 
 use halfopen::{Registry, RegistryBuilder};
@@ -13,6 +13,7 @@ use crate::{Document, Explanation, Settings};
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub(super) document: Document,
+    pub(super) sections: Sections,
     pub(super) settings: BTreeMap<String, Box<Settings>>,
     /// For names that the document does not know.
     pub(super) rest: Settings,
@@ -47,6 +48,17 @@ impl Configuration {
     /// Says of each value of this name where it came from.
     pub fn explain(&self, name: &str) -> Explanation {
         self.settings(name).explain()
+    }
+
+    /// Returns the values of a section of the document as a whole, or [`None`] if neither the document nor a variable
+    /// sets any. The loader must [know](crate::Loader::section) the section.
+    pub fn get<T: Section>(&self) -> Option<&T> {
+        self.sections.get()
+    }
+
+    /// Returns the origin of each value of the sections of the document as a whole.
+    pub fn explain_sections(&self) -> Explanation {
+        Explanation::of_sections(&self.sections)
     }
 
     /// What the document says, as it is written.

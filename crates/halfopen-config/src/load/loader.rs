@@ -1,12 +1,13 @@
 use halfopen_document::{
-    DocumentError, Format, Group, Layer, Located, Origin, Problem, Source, SourceKind, Span, read_file,
+    DocumentError, Format, Group, Layer, Located, Origin, Problem, Scope, Section, SectionKinds, Source,
+    SourceKind, Span, read_file,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{Configuration, Overrides, pools, variables};
 use crate::Document;
-use crate::document::BreakerSection;
+use crate::document::{BreakerSection, reserved_kinds};
 use crate::resolve::{Layers, REST, limits};
 
 /// Puts a [`Configuration`] together: a document, the environment, variables, and the program's own
@@ -37,9 +38,10 @@ use crate::resolve::{Layers, REST, limits};
 /// assert_eq!(configuration.settings("db-orders").template(), Some("database"));
 /// # Ok::<(), halfopen_config::DocumentError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use = "a loader does nothing until it loads"]
 pub struct Loader {
+    sections: SectionKinds,
     document: Option<Given>,
     environment: Option<Located<String>>,
     variables: BTreeMap<String, String>,
@@ -48,6 +50,36 @@ pub struct Loader {
     /// What is wrong with that.
     wrong: Vec<Problem>,
     denies_warnings: bool,
+}
+
+impl Default for Loader {
+    fn default() -> Loader {
+        Loader {
+            sections: reserved_kinds().clone(),
+            document: None,
+            environment: None,
+            variables: BTreeMap::new(),
+            code: BTreeMap::new(),
+            wrong: Vec::new(),
+            denies_warnings: false,
+        }
+    }
+}
+
+/// Returns true for a key that a document has already.
+fn is_taken(scope: Scope, key: &str) -> bool {
+    match scope {
+        Scope::Entry => {
+            BreakerSection::keys(&SectionKinds::new()).chain(["name", "extends"]).any(|known| known == key)
+        }
+        // A document of one breaker has the keys of that beside those of the document.
+        _ => {
+            let of_documents =
+                ["name", "defaults", "templates", "environments", "breakers", "routes", "environment"];
+            let of_breakers = BreakerSection::keys(reserved_kinds());
+            of_breakers.chain(of_documents).any(|known| known == key) || key.starts_with("x-")
+        }
+    }
 }
 
 /// The document, or why there is none.
@@ -61,6 +93,52 @@ impl Loader {
     /// A loader that has nothing yet: every name gets the library's defaults.
     pub fn new() -> Loader {
         Loader::default()
+    }
+
+    /// Adds a section: keys that another crate defines and acts on, of each breaker or of the document as a whole.
+    ///
+    /// It is read, overlaid, explained and checked like the keys of a breaker, from every layer. Its values are
+    /// returned by [`Settings::get`](crate::Settings::get) and [`Configuration::get`]. To be added before values are
+    /// [set](Self::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_config::{Format, Loader};
+    /// use halfopen_document::{Section, group, scalar};
+    ///
+    /// group! {
+    ///     /// The group `pool`.
+    ///     Pool, expected "a pool such as { size: 5 }"
+    ///     values {
+    ///         /// The number of connections.
+    ///         size: u32 = scalar::positive,
+    ///     }
+    /// }
+    ///
+    /// impl Section for Pool {
+    ///     const KEY: &'static str = "pool";
+    /// }
+    ///
+    /// let text = "{ defaults: { pool: { size: 5 } }, breakers: { payments: {}, search: { pool: { size: 8 } } } }";
+    /// let loaded = Loader::new().section::<Pool>().text("b.yaml", Format::Yaml, text).load()?;
+    /// let size = |name| loaded.settings(name).get::<Pool>().unwrap().size.as_ref().unwrap().value;
+    /// assert_eq!((size("payments"), size("search")), (5, 8));
+    /// assert_eq!(loaded.explain("search").get("pool.size").unwrap().origin().path(), "breakers.search.pool.size");
+    /// # Ok::<(), halfopen_config::DocumentError>(())
+    /// ```
+    pub fn section<T: Section>(mut self) -> Loader {
+        let wrong = if is_taken(T::SCOPE, T::KEY) {
+            Some("is a key of this library, but must be another key")
+        } else if !self.code.is_empty() {
+            Some("is added after values were set: call `Loader::section` before `Loader::set`")
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            self.wrong.push(Problem::error(T::KEY, format!("the section `{}` {wrong}", T::KEY)));
+        }
+        Loader { sections: self.sections.with::<T>(), ..self }
     }
 
     /// Takes this document; `name` is what messages call it.
@@ -121,7 +199,7 @@ impl Loader {
     /// is written of that. As in the document, a beginning says nothing of names that stand there themselves.
     pub fn set(mut self, name: impl Into<String>, values: Overrides) -> Loader {
         let name = name.into();
-        let section = values.into_section(&name, &mut self.wrong);
+        let section = values.into_section(&name, &self.sections, &mut self.wrong);
         self.code.entry(name).or_default().overlay(&section);
         self
     }
@@ -170,7 +248,7 @@ impl Loader {
     fn judged(&self, problems: &mut Vec<Problem>) -> Option<Configuration> {
         let document = match &self.document {
             Some(Given::Text { name, format, text }) => {
-                Document::read(&Source::new(SourceKind::File, name, text), *format, problems)
+                Document::read(&Source::new(SourceKind::File, name, text), *format, &self.sections, problems)
             }
             Some(Given::Nothing(problem)) => {
                 problems.push(problem.clone());
@@ -178,7 +256,7 @@ impl Loader {
             }
             None => Document::default(),
         };
-        let variables = variables::read(&self.variables, &document, problems);
+        let variables = variables::read(&self.variables, &document, &self.sections, problems);
         problems.extend_from_slice(&self.wrong);
         let layers = Layers {
             document: &document,
@@ -196,10 +274,18 @@ impl Loader {
         }
         let rest =
             settings.get(REST).map(|rest| (**rest).clone()).or_else(|| layers.settings(REST, problems))?;
-        let configuration = Configuration { document, settings, rest, warnings: Vec::new() };
+        let mut sections = document.sections.clone();
+        sections.overlay(&variables.sections_of_document);
+        sections.lint("", &[&document], problems);
+        let configuration = Configuration { document, sections, settings, rest, warnings: Vec::new() };
         problems.extend(pools::doubts(&configuration));
         problems.extend(limits::routes(&configuration.document));
         Some(configuration)
+    }
+
+    #[cfg(feature = "schema")]
+    pub(crate) fn sections(&self) -> &SectionKinds {
+        &self.sections
     }
 
     /// Whether this is the text it has already.

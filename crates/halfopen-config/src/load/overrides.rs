@@ -1,6 +1,6 @@
 use halfopen_document::{
-    Entry, Format, Group, Layer, MAX_DEPTH, Node, Path, Period, Problem, Reader, Source, SourceKind, Span,
-    Value, parse, quoted, scalar,
+    Entry, Format, Group, Layer, MAX_DEPTH, Node, Path, Period, Problem, Reader, SectionKinds, Source,
+    SourceKind, Span, Value, parse, quoted, scalar,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,12 @@ impl Overrides {
     }
 
     /// What it says of this name, all of it read for its form.
-    pub(crate) fn into_section(self, name: &str, problems: &mut Vec<Problem>) -> BreakerSection {
+    pub(crate) fn into_section(
+        self,
+        name: &str,
+        sections: &SectionKinds,
+        problems: &mut Vec<Problem>,
+    ) -> BreakerSection {
         check_name(name, problems);
         let mut section = BreakerSection::default();
         for (format, text) in self.texts {
@@ -64,7 +69,7 @@ impl Overrides {
                 Ok(node) => {
                     section.overlay(&BreakerSection::read(
                         &node,
-                        &mut Reader::new(Layer::Code, Path::new(&[name]), problems),
+                        &mut Reader::new(Layer::Code, Path::new(&[name]), problems).with_sections(sections),
                     ));
                 }
                 Err(unreadable) => problems.extend(unreadable),
@@ -79,7 +84,7 @@ impl Overrides {
                     let node = nested(&keys, &value, &place);
                     section.overlay(&BreakerSection::read(
                         &node,
-                        &mut Reader::new(Layer::Code, Path::new(&[name]), problems),
+                        &mut Reader::new(Layer::Code, Path::new(&[name]), problems).with_sections(sections),
                     ));
                 }
                 Err(too_deep) => problems.push(too_deep),

@@ -1,7 +1,8 @@
 //! Environment variables: `HALFOPEN_PAYMENTS__OPEN__DURATION=10s`.
 
 use halfopen_document::{
-    Group, Layer, Located, Origin, Path, Problem, Reader, Source, SourceKind, Span, quoted, suggest,
+    Group, Layer, Located, Origin, Path, Problem, Reader, Scope, SectionKind, SectionKinds, Sections, Source,
+    SourceKind, Span, quoted, suggest,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,17 +22,21 @@ pub(super) struct Variables {
     pub(super) environment: Option<Located<String>>,
     pub(super) defaults: BreakerSection,
     pub(super) sections: BTreeMap<String, BreakerSection>,
+    /// Values of the sections of the document as a whole.
+    pub(super) sections_of_document: Sections,
 }
 
 /// What a variable sets values of.
 enum Subject<'d> {
     Defaults,
+    Section(&'d SectionKind),
     Breaker(&'d str),
 }
 
 pub(super) fn read(
     variables: &BTreeMap<String, String>,
     document: &Document,
+    sections: &SectionKinds,
     problems: &mut Vec<Problem>,
 ) -> Variables {
     let names = Names::of(&document.breakers);
@@ -41,7 +46,7 @@ pub(super) fn read(
         let source = Source::new(SourceKind::Variable, variable, format!("{variable}={value}"));
         match names::split(rest) {
             Some((stem, path)) => {
-                let Some(subject) = subject(stem, &names, &source, problems) else { continue };
+                let Some(subject) = subject(stem, &names, sections, &source, problems) else { continue };
                 let place = value_of(&source, value);
                 let keys = keys(&path.to_lowercase(), "__", &source, variable.len() - path.len());
                 let keys = keys.map_err(|too_deep| problems.push(too_deep));
@@ -49,14 +54,19 @@ pub(super) fn read(
                 let node = nested(&keys, value, &place);
                 let (layer, name, section) = match subject {
                     Subject::Defaults => (Layer::Defaults, "defaults", &mut read.defaults),
+                    Subject::Section(kind) => {
+                        let path = Path::new(&[kind.key()]);
+                        let mut reader = Reader::new(Layer::Variable, path, problems);
+                        let section = Sections::read_one(kind, &node, &mut reader);
+                        read.sections_of_document.overlay(&section);
+                        continue;
+                    }
                     Subject::Breaker(name) => {
                         (Layer::Variable, name, read.sections.entry(name.to_owned()).or_default())
                     }
                 };
-                section.overlay(&BreakerSection::read(
-                    &node,
-                    &mut Reader::new(layer, Path::new(&[name]), problems),
-                ));
+                let mut reader = Reader::new(layer, Path::new(&[name]), problems).with_sections(sections);
+                section.overlay(&BreakerSection::read(&node, &mut reader));
             }
             // Set and empty is how a shell unsets what it cannot take away.
             None if variable == ENVIRONMENT && value.is_empty() => {}
@@ -65,7 +75,7 @@ pub(super) fn read(
                 read.environment = Some(Located::new(value.clone(), origin));
             }
             // A name without a key is not for us, whatever else begins like our names.
-            None => problems.extend(slip(rest, &names, &source, problems.len())),
+            None => problems.extend(slip(rest, &names, sections, &source, problems.len())),
         }
     }
     read
@@ -76,11 +86,17 @@ fn value_of(source: &Arc<Source>, value: &str) -> Span {
 }
 
 /// Returns a warning for a variable that is nearly one of ours.
-fn slip(rest: &str, names: &Names<'_>, source: &Arc<Source>, told: usize) -> Option<Problem> {
+fn slip(
+    rest: &str,
+    names: &Names<'_>,
+    sections: &SectionKinds,
+    source: &Arc<Source>,
+    told: usize,
+) -> Option<Problem> {
     let variable = quoted(source.name());
     let is_key = |key: &str| {
         let key = key.to_lowercase();
-        BreakerSection::keys()
+        BreakerSection::keys(sections)
             .any(|known| key.strip_prefix(known).is_some_and(|more| more.is_empty() || more.starts_with('_')))
     };
     let is_name = |stem: &str| stem == DEFAULTS || names.has_folded(stem);
@@ -104,12 +120,24 @@ const LONGEST_STEM: usize = 32;
 fn subject<'d>(
     stem: &str,
     names: &Names<'d>,
+    sections: &'d SectionKinds,
     source: &Arc<Source>,
     problems: &mut Vec<Problem>,
 ) -> Option<Subject<'d>> {
     let meant = names.meant(stem);
+    // A breaker may have the name of a section; its variable has an escaped form of its own.
+    let section = sections.of(Scope::Document).find(|kind| kind.key().to_uppercase() == stem);
+    if let ([], Some(kind)) = (meant.as_slice(), section) {
+        return Some(Subject::Section(kind));
+    }
     let problem = match meant.as_slice() {
         [] if stem == DEFAULTS => return Some(Subject::Defaults),
+        [name] if section.is_some() => ambiguous(
+            source.name(),
+            &format!("the section `{}`", stem.to_lowercase()),
+            &format!("the breaker `{}`", quoted(name)),
+        )
+        .help(format!("for the breaker write `{}`", exact(name))),
         [] => unknown(stem, names, source.name(), problems.len()),
         [name] if stem != DEFAULTS => return Some(Subject::Breaker(name)),
         [name] => ambiguous(source.name(), "the defaults", &format!("the breaker `{}`", quoted(name)))

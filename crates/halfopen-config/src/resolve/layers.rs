@@ -192,5 +192,6 @@ fn taken_together(
     let settings =
         Settings { name: Arc::from(name), section, config, template: None, environment: None, origins };
     lint::lint(&settings, subject, problems);
+    settings.section.sections.lint(subject, &[&settings], problems);
     Some(settings)
 }

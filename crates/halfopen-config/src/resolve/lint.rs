@@ -238,7 +238,7 @@ impl Lint<'_> {
         max.into_iter().chain(wait_unused).chain(hint).collect()
     }
 
-    /// What is kept for others, and asks for something to be done.
+    /// Warns of values that have no effect by themselves.
     fn kept(&self) -> Vec<Problem> {
         let section = &self.settings.section;
         let name = &self.settings.name;
@@ -248,15 +248,6 @@ impl Lint<'_> {
             });
             problem.help(format!("breaker.call_classified(operation, |result| ..) for `{name}`, or a `Classify` for the adapters"))
         });
-        let check = &section.health_check_config;
-        let late = match (&check.health_check_interval, &check.health_check_timeout) {
-            (Some(interval), Some(timeout)) if timeout.value > interval.value => {
-                Some(self.warn("health_check_config.health_check_timeout", |path| {
-                    format!("`{path}` is {}, above the interval of {}: one question is asked while the last is still open", timeout.value, interval.value)
-                }))
-            }
-            _ => None,
-        };
-        excluded.into_iter().chain(late).collect()
+        excluded.into_iter().collect()
     }
 }

@@ -11,4 +11,5 @@ mod settings;
 
 pub(crate) use layers::{Layers, REST};
 pub(crate) use pattern::longest_match;
+pub(crate) use settings::Origins;
 pub use settings::Settings;

@@ -1,4 +1,4 @@
-use halfopen_document::{Group, Origin, Path};
+use halfopen_document::{Group, Origin, Path, Section, Sections};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,6 +42,12 @@ impl Settings {
     /// Everything that is written of it, in any layer: its metadata, and what is kept for others.
     pub fn section(&self) -> &BreakerSection {
         &self.section
+    }
+
+    /// Returns the values of a section, all layers taken together, or [`None`] if no layer sets any. The loader must
+    /// [know](crate::Loader::section) the section.
+    pub fn get<T: Section>(&self) -> Option<&T> {
+        self.section.sections.get()
     }
 
     /// The template whose numbers it has; else what its metadata calls so.
@@ -90,6 +96,14 @@ impl Origins {
     pub(crate) fn of(section: &BreakerSection) -> Origins {
         let mut origins = BTreeMap::new();
         section.visit(&mut Path::default(), &mut |path, origin| {
+            origins.insert(path.to_owned(), origin.clone());
+        });
+        Origins(origins)
+    }
+
+    pub(crate) fn of_sections(sections: &Sections) -> Origins {
+        let mut origins = BTreeMap::new();
+        sections.visit(&mut Path::default(), &mut |path, origin| {
             origins.insert(path.to_owned(), origin.clone());
         });
         Origins(origins)

@@ -8,10 +8,13 @@ mod root;
 mod trip;
 mod values;
 
+use halfopen_document::{Scope, SectionKinds};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
-use schemars::{JsonSchema, Schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
+
+use crate::{Loader, document};
 
 pub(crate) use flat::add_flat_keys;
 pub(crate) use root::{describe_keys, or_other_keys, or_own_notes, or_unbounded};
@@ -31,7 +34,35 @@ pub(crate) use root::{describe_keys, or_other_keys, or_own_notes, or_unbounded};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 pub fn schema() -> String {
-    let mut schema = of::<root::Root>();
+    with_sections(document::reserved_kinds())
+}
+
+impl Loader {
+    /// Returns the JSON Schema of the documents that this loader reads, [sections](Self::section) included.
+    pub fn schema(&self) -> String {
+        with_sections(self.sections())
+    }
+}
+
+fn with_sections(sections: &SectionKinds) -> String {
+    let mut generator = SchemaSettings::draft07().into_generator();
+    let mut of = |scope| -> Vec<(&str, Schema)> {
+        sections.of(scope).map(|kind| (kind.key(), kind.schema(&mut generator))).collect()
+    };
+    let (of_entries, of_documents) = (of(Scope::Entry), of(Scope::Document));
+    let mut schema = generator.into_root_schema_for::<root::Root>();
+    for (definition, sections) in [
+        ("Section", &of_entries),
+        ("Template", &of_entries),
+        ("NamedBreaker", &of_entries),
+        ("NamedBreaker", &of_documents),
+        ("Document", &of_documents),
+    ] {
+        let keys = schema.pointer_mut(&format!("/definitions/{definition}/properties"));
+        let keys = keys.and_then(Value::as_object_mut).expect("a definition of this name with keys");
+        keys.extend(sections.iter().map(|(key, of)| ((*key).to_owned(), of.clone().into())));
+    }
+    RecursiveTransform(never_null).transform(&mut schema);
     let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut);
     // The document itself must say something.
     let groups = definitions
@@ -42,6 +73,11 @@ pub fn schema() -> String {
     let mut text = serde_json::to_string_pretty(&schema).expect("a schema has texts for keys");
     text.push('\n');
     text
+}
+
+/// Returns a reference to the schema of a section, with a description.
+pub(crate) fn described<T: JsonSchema>(generator: &mut SchemaGenerator, description: &str) -> Schema {
+    json_schema!({ "description": description, "allOf": [generator.subschema_for::<T>()] })
 }
 
 fn of<T: JsonSchema>() -> Schema {
