@@ -61,7 +61,7 @@ impl<T> Shared<T> {
     }
 }
 
-/// Loom takes a sequentially consistent access for acquire and release; a fence says it to loom.
+/// A fence for the models only: loom treats a sequentially consistent access as acquire and release.
 #[inline(always)]
 pub(crate) fn model_fence() {
     #[cfg(loom)]

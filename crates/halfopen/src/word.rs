@@ -61,7 +61,7 @@ impl std::fmt::Display for State {
     }
 }
 
-/// The state as every call reads it: which state, since which epoch, and what a call must bring.
+/// The state as every call reads it: the state, its epoch, and the flags that a call must observe.
 ///
 /// ```text
 ///   63                           11 10   8 7   6   5   4   3 2       0

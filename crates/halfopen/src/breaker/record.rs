@@ -1,4 +1,4 @@
-//! What becomes of a permit: the one way out, as admission is the one way in.
+//! Recording: every permit ends here.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// The same for a permit that holds the breaker, and gives it away on the long way.
+    /// Ends a permit that owns its breaker, which the slow path takes by value.
     #[inline(always)]
     pub(crate) fn end_owned(self, ticket: Ticket, ending: Ending, took: Option<u64>) {
         match self.end_quietly(ticket, ending, took) {
@@ -34,7 +34,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// The healthy path: nothing to time, nothing to weigh, nobody to tell.
+    /// The fast path: a success that is not timed, cannot fire a rule and is not reported to listeners.
     #[inline(always)]
     fn end_quietly(&self, ticket: Ticket, ending: Ending, took: Option<u64>) -> Added {
         match (ending, took) {
@@ -57,12 +57,12 @@ impl CircuitBreaker {
         }
     }
 
-    /// A success that is counted by the time at which it ends, or that takes the lock of the window.
+    /// Ends a success that needs the time, or the lock of the window.
     #[inline(never)]
     fn end_success(&self, ticket: Ticket) {
         let inner = self.inner();
         let moment = Moment::of(&inner.clock);
-        // A listener may have come since the call was admitted.
+        // A listener may have subscribed since the call was admitted.
         let needs_time = ticket.word.timed() || ticket.word.clocked();
         if !ticket.word.is_closed() || ticket.word.weighed() || !needs_time || inner.want_calls() {
             return self.end_otherwise(ticket, Ending::Success, None, &moment);
@@ -91,7 +91,7 @@ impl CircuitBreaker {
         self.act_on(ticket, recorded, None, moment);
     }
 
-    /// Does what an outcome has led to; returns false if it was late.
+    /// Evaluates the rules for a recorded outcome; returns false if it was late.
     fn act_on(&self, ticket: Ticket, recorded: Recorded, hint: Option<u64>, moment: &Moment<'_>) -> bool {
         match recorded {
             Recorded::Late => false,
@@ -130,7 +130,7 @@ impl CircuitBreaker {
             }
             State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment).0,
             State::Closed | State::MetricsOnly | State::Disabled => self.end_unrecorded(ticket, ended, slow),
-            // No permit is given there.
+            // These states give no permits.
             State::Open | State::ForcedOpen => Ended::Late,
         };
         if let (Ending::Throttled { .. }, Ended::Failure) = (ending, ended) {
@@ -152,7 +152,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Turns what the caller said into what the breaker counts (S5).
+    /// Maps the reported ending to the outcome that is counted, and its hint (S5).
     fn judge(&self, ending: Ending, age: Option<u64>) -> (Ended, Option<u64>) {
         match ending {
             Ending::Success => (Ended::Success, None),
@@ -182,7 +182,7 @@ impl CircuitBreaker {
         if self.act_on(ticket, recorded, hint, moment) { ended } else { Ended::Late }
     }
 
-    /// An outcome that no window wants: it counts in the totals if its visit still goes on.
+    /// Counts an outcome that no window records in the totals, unless its visit has ended.
     fn end_unrecorded(&self, ticket: Ticket, ended: Ended, slow: bool) -> Ended {
         let inner = self.inner();
         if !inner.word().load().same_epoch(ticket.word) {
@@ -192,7 +192,7 @@ impl CircuitBreaker {
         ended
     }
 
-    /// Ends a permit with a failure, and keeps its text if it is what opened the breaker.
+    /// Ends a permit with a failure, and stores its description if this failure opened the breaker.
     #[inline(never)]
     pub(crate) fn end_failure(
         &self,
@@ -207,7 +207,7 @@ impl CircuitBreaker {
             return;
         }
         let (_, _, cause) = inner.cold().opening();
-        // A call may also fail after an operator, or a probe that does not report, has ended its visit.
+        // The visit may also have been ended by an operator or an overdue probe, before this call failed.
         let by_a_failure = Cause::from_words(cause).reasons.iter().all(|reason| match reason {
             TripReason::Manual | TripReason::ProbeTimedOut => false,
             TripReason::ConsecutiveFailures
@@ -225,7 +225,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Ends a probe; returns what it was counted as, and the epoch of the closed visit that it began.
+    /// Ends a probe; returns its outcome as counted, and the epoch of the closed visit that it began, if any.
     pub(crate) fn end_probe(
         &self,
         ticket: Ticket,
@@ -368,7 +368,7 @@ impl CircuitBreaker {
         if inner.custom().iter().any(holds) { Some(trip::with_custom(fired, counts)) } else { fired }
     }
 
-    /// Metrics-only: told once when a rule begins to hold, and again only after none did.
+    /// Metrics-only: reports once that a rule began to hold, and again only after an outcome at which none held.
     fn note_holding(&self, word: Word, fired: Option<Cause>, counts: &Counts) {
         let inner = self.inner();
         let mut locked = inner.locked();
@@ -390,8 +390,7 @@ impl CircuitBreaker {
 
     // ---- totals -------------------------------------------------------------------------------
 
-    /// A late outcome moves nothing of its own, but it makes the transitions that time has made due
-    /// (S24).
+    /// Counts a late outcome. It causes no transition itself, but makes those that are due by time (S24).
     #[cold]
     fn count_late(&self, moment: &Moment<'_>) {
         let inner = self.inner();
@@ -419,7 +418,7 @@ impl CircuitBreaker {
     }
 }
 
-/// By value, and apart: the healthy path then needs no address of what it holds.
+// Takes the breaker by value, so that the permit can stay in registers on the fast path.
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]

@@ -1,7 +1,7 @@
 use super::samples::Sums;
 use crate::clock::Tick;
 
-/// The sums at which each bucket of a time window began. The window is what has come since its oldest.
+/// The sums at the start of each bucket of a time window. The window is the difference to those of the oldest bucket.
 #[derive(Debug)]
 pub(super) struct Buckets {
     anchor: Tick,
@@ -39,7 +39,7 @@ impl Buckets {
         self.count.into()
     }
 
-    /// The bucket that `now` lies in, the current one or a later one; a step back stays in the current one.
+    /// Returns the bucket of `now`, the current one or a later one. If the clock has stepped back, it is the current one.
     fn index(&self, now: Tick) -> u64 {
         if now < self.edge {
             return self.current;

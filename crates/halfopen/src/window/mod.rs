@@ -1,4 +1,4 @@
-//! What a breaker remembers of the calls that it has permitted.
+//! The window: the recorded outcomes on which rules are evaluated.
 //!
 //! A plain success (a success that was not slow) takes no lock: it is one compare-and-swap of a
 //! [`StripedCounter`]. Everything else (a failure, a slow call, a bucket that begins, a new visit, a
@@ -101,25 +101,25 @@ impl Window {
         (sums.successes, sums.failures, sums.slow)
     }
 
-    /// Where this thread adds up how long its calls took, if contending threads were given stripes.
+    /// Returns the counter to which this thread adds the durations of its calls, if the counters are striped.
     #[inline]
     pub(crate) fn timing(&self) -> Option<&Timing> {
         self.successes.timing()
     }
 
-    /// Adds what was added up there.
+    /// Adds the durations of all stripes to the totals.
     pub(crate) fn add_timing_to(&self, totals: &mut Totals) {
         self.successes.add_timing_to(totals);
     }
 
-    /// Whether a call that took this long is slow.
+    /// Returns whether a call that took this long is slow.
     #[inline]
     pub(crate) fn is_slow(&self, took: u64) -> bool {
         let limit = self.slow_after.load(Ordering::Relaxed);
         limit != u64::MAX && took >= limit
     }
 
-    /// The counts of the window at this moment.
+    /// Returns the counts of the window at this moment.
     pub(crate) fn counts(&self, moment: &Moment<'_>) -> Counts {
         let (samples, now) = self.lock_at(moment);
         samples.counts(&samples.sums(self.successes.sum()), now)
@@ -143,7 +143,7 @@ impl Window {
         let mut samples = lock(&self.samples);
         if samples.config().form() == config.form() {
             samples.set_rules(config.clone());
-            // What lies in the window was recorded under rules that a success may not have had to evaluate.
+            // The window was recorded under other rules, which successes may not have had to evaluate.
             self.arm();
         } else {
             // A run that an interval has ended must not outlive it.

@@ -52,8 +52,8 @@ impl Window {
     /// time.
     #[inline]
     pub(crate) fn add_success(&self, state: &StateWord, ticket: Word, now: Option<Tick>) -> Added {
-        // The stripe first: what ends this visit advances every stripe before it takes its sums, so if the swap
-        // succeeds, what is loaded in between still held. Acquire, with that advance.
+        // The stripe first: the end of this visit advances every stripe before it reads the sums, so if the
+        // compare-and-swap succeeds, the values loaded in between were still valid. Acquire, paired with that advance.
         let stripe = self.successes.local();
         let seen = stripe.load(Ordering::Acquire);
         let is_current = state.load() == ticket
@@ -74,8 +74,8 @@ impl Window {
 
     /// Gives contending threads stripes of their own.
     ///
-    /// Under the lock, so that the stripes are there before a visit begins, which advances them, or are made
-    /// after it, and then whoever sees them sees the visit.
+    /// Under the lock, so that the stripes are created either before a new visit, which advances them, or after it, and
+    /// then a thread that loads them sees the visit.
     #[cold]
     #[inline(never)]
     pub(super) fn contended_slow(&self) {

@@ -7,8 +7,8 @@ use crate::counts::Counts;
 /// The failures and slow calls among the last N outcomes, marked by their place in the sequence of all
 /// outcomes.
 ///
-/// Plain successes write nothing here: they move the window on by being counted. What has left the window
-/// since the last mark is taken out with the next one, so each place is looked at once.
+/// Plain successes write nothing here: counting them advances the window. Marks that have left the window
+/// since the last mark are removed with the next one, so each place is examined only one time.
 #[derive(Debug)]
 pub(super) struct Ring {
     size: u64,
@@ -104,7 +104,7 @@ impl Ring {
         })
     }
 
-    /// The words that these places lie in, each with its bits.
+    /// Returns the words that contain these places, each with their bits.
     fn chunks(&self, places: Range<u64>) -> impl Iterator<Item = (usize, u64)> + use<> {
         let (mask, mut next) = (self.mask(), places.start);
         std::iter::from_fn(move || {

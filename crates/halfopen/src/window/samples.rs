@@ -6,7 +6,7 @@ use crate::config::{CircuitBreakerConfig, Form, Rule};
 use crate::counts::Counts;
 use crate::policy::trip;
 
-/// What a window remembers but its plain successes; one owner at a time, no atomics.
+/// The contents of a window, except its plain successes. Guarded by a lock, so it needs no atomics.
 ///
 /// `plain` is the sum of the stripes wherever it is asked for: the plain successes, and what the stripes were
 /// advanced by without one.
@@ -45,7 +45,7 @@ impl Sums {
         self.successes.wrapping_add(self.failures)
     }
 
-    /// What has come since an earlier moment, without the runs.
+    /// Returns the counts since an earlier moment, without the runs.
     pub(super) fn since(&self, start: &Sums) -> Counts {
         counts(self.successes - start.successes, self.failures - start.failures, self.slow - start.slow)
     }
