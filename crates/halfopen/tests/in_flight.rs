@@ -155,6 +155,19 @@ fn explain_shows_calls_that_hang() {
     assert!(text.contains("because 62.5% of 16 calls were slow, 10 of them still in flight"), "{text}");
 }
 
+#[test]
+fn only_a_slow_call_rate_counts_calls_in_flight() {
+    for (rule, path) in [
+        (Trip::failure_rate(0.5), "`trip.failure_rate`: in_flight"),
+        (Trip::failure_count(5), "`trip.failure_count`: in_flight"),
+        (Trip::consecutive_failures(5), "`trip.consecutive_failures`: in_flight"),
+    ] {
+        let error = CircuitBreakerConfig::builder().trip(rule.in_flight(true)).build().unwrap_err();
+        assert!(error.to_string().starts_with(path), "{error}");
+        assert!(CircuitBreakerConfig::builder().trip(rule.in_flight(false)).build().is_ok());
+    }
+}
+
 fn config(in_flight: bool, slow_after: Duration) -> CircuitBreakerConfig {
     CircuitBreakerConfig::builder()
         .trip(Trip::slow_call_rate(0.5, slow_after).in_flight(in_flight))
