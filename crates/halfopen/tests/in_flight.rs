@@ -75,7 +75,7 @@ fn overdue_calls_count_towards_the_minimum() {
 }
 
 #[test]
-fn calls_of_an_earlier_visit_are_not_overdue_in_this_one() {
+fn calls_of_an_earlier_visit_are_not_overdue() {
     let (breaker, hands) = breaker(true);
     let hanging = admit(&breaker, 10);
     breaker.reset();

@@ -84,7 +84,7 @@ fn a_success_after_a_failure_that_cannot_fire_takes_no_lock() {
 }
 
 #[test]
-fn on_the_fast_path_a_success_is_written_in_its_own_bucket_or_nowhere() {
+fn a_fast_success_is_written_in_its_own_bucket() {
     let bench = Bench::new(short(), rate());
     let ticket = bench.state.load();
     let add = |ticket, now| bench.window.add_success(&bench.state, ticket, Some(Tick(now)));
@@ -168,7 +168,7 @@ fn successes_that_leave_before_the_failures_do_not_settle_them() {
 }
 
 #[test]
-fn among_the_last_calls_no_success_is_weighed_once_the_minimum_is_reached() {
+fn no_success_is_evaluated_above_the_minimum_of_calls() {
     let bench = Bench::new(crate::Window::last_calls(8), Trip::failure_rate(0.5).minimum_calls(4));
     bench.times(2, FAILURE, 0);
     assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(..)));

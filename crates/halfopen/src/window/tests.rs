@@ -150,7 +150,7 @@ fn an_outcome_of_an_earlier_visit_is_written_nowhere() {
 }
 
 #[test]
-fn a_call_is_slow_from_the_limit_on_and_never_where_no_rule_asks() {
+fn a_call_is_slow_from_the_limit_of_a_rule_on() {
     const SECOND: u64 = 1_000_000_000;
     let never = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(3)).build().expect("valid");
     let from_a_second = config(crate::Window::unbounded());
@@ -199,7 +199,7 @@ fn a_full_healthy_window_is_not_written_to() {
 }
 
 #[test]
-fn after_any_number_of_successes_half_a_window_of_failures_is_half_the_rate() {
+fn half_a_window_of_failures_is_a_rate_of_one_half() {
     for healthy in [0, 100, 1_000, 100_000] {
         let bench = Bench::new(crate::Window::last_calls(100));
         for _ in 0..healthy.max(100) {
