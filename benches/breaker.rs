@@ -71,7 +71,7 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
         ("time-window", Box::new(rows::time_window::groups)),
         ("memory", Box::new(|| vec![rows::memory::group()])),
         ("registry", Box::new(|| vec![rows::registry::group()])),
-        ("documents", Box::new(|| vec![rows::documents::group()])),
+        ("documents", Box::new(|| vec![rows::documents::group(), rows::documents::large()])),
         ("reqwest", Box::new(|| vec![rows::reqwest::group()])),
         ("tonic", Box::new(|| vec![rows::tonic::group()])),
         ("loopback", Box::new(rows::loopback::groups)),

@@ -15,7 +15,7 @@ pub enum Severity {
     Error,
 }
 
-/// A problem of a document: what is wrong, where, and what was expected.
+/// A problem of a document: a message with the expected value, and the place.
 ///
 /// Its [`Display`](fmt::Display) is a message, the place, and the line with the value underlined. Lines are separated
 /// by `\n`, without one at the end.
@@ -130,7 +130,7 @@ impl Problem {
         &self.path
     }
 
-    /// Returns the message: what is wrong, and what was expected.
+    /// Returns the message, which includes the expected value or range.
     pub fn message(&self) -> &str {
         &self.message
     }

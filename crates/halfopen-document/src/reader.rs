@@ -78,7 +78,7 @@ impl<'p> Reader<'p> {
         Origin::new(self.layer, self.path.as_str(), span)
     }
 
-    /// Reads what is below a key.
+    /// Reads the value of a key, with the key appended to the path.
     pub fn within<T>(&mut self, key: &str, read: impl FnOnce(&mut Reader<'p>) -> T) -> T {
         let outer = self.path.push(key);
         let value = read(self);

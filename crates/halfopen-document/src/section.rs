@@ -46,7 +46,7 @@ pub trait Section: Group + Clone + PartialEq + fmt::Debug + Serialize + Send + S
     /// Where the key belongs.
     const SCOPE: Scope = Scope::Entry;
 
-    /// Reports what is wrong with the values of all layers taken together.
+    /// Reports problems of the values that all layers together give.
     fn lint(&self, lint: &mut Lint<'_>) {
         let _ = lint;
     }
@@ -191,7 +191,7 @@ impl Sections {
         }
     }
 
-    /// Runs the checks of every section; `context` has what they may ask for with [`Lint::get`].
+    /// Runs the checks of every section; `context` holds the values of [`Lint::get`].
     pub fn lint(&self, subject: &str, context: &[&dyn Any], problems: &mut Vec<Problem>) {
         for section in &self.0 {
             section.lint_any(&mut Lint { subject, sections: self, context, problems });
@@ -238,7 +238,7 @@ impl Sections {
     }
 }
 
-/// What a section is checked with: the other sections beside it, and the context that the loader provides.
+/// The context of a check: the sections beside the checked one, and the values that the loader provides.
 pub struct Lint<'a> {
     subject: &'a str,
     sections: &'a Sections,

@@ -64,7 +64,7 @@ impl Source {
         self.index.get_or_init(|| Index::of(&self.text))
     }
 
-    /// Returns the index of the line in which a byte lies.
+    /// Returns the index of the line that contains a byte.
     fn line_of(&self, at: usize) -> usize {
         self.index().line_starts.partition_point(|start| *start <= at) - 1
     }
