@@ -6,7 +6,7 @@ mod towers;
 
 pub(crate) use floor::{Floor, OpenFloor, Striped};
 pub(crate) use ring::MutexRing;
-pub(crate) use towers::{breaker_two, resilience, seatbelt};
+pub(crate) use towers::{breaker_two, breaker_two_direct, resilience, seatbelt};
 
 use failsafe::backoff::{self, Constant};
 use failsafe::failure_policy::{self, ConsecutiveFailures, SuccessRateOverTimeWindow};

@@ -74,7 +74,7 @@ where
         let it = Arc::clone(&it);
         Box::new(move |calls| {
             for n in 0..calls {
-                assert!(call(&it, black_box(n)), "a healthy call passes");
+                assert!(call(&it, black_box(n)), "every call goes as it must");
             }
         })
     })

@@ -1,5 +1,6 @@
 //! What is measured, a file a question.
 
+pub(crate) mod calls;
 pub(crate) mod claims;
 pub(crate) mod clocks;
 pub(crate) mod closed_direct;
@@ -20,3 +21,4 @@ pub(crate) mod tasks;
 pub(crate) mod time_window;
 pub(crate) mod tonic;
 pub(crate) mod verdict;
+pub(crate) mod waiters;

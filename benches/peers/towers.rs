@@ -10,6 +10,11 @@ use crate::services::Failed;
 
 /// breaker 2: half of the last 100 calls.
 pub(crate) fn breaker_two<S>(inner: S) -> breaker::tower::BreakerService<S> {
+    breaker::tower::BreakerLayer::new(breaker_two_direct()).layer(inner)
+}
+
+/// The same without a stack.
+pub(crate) fn breaker_two_direct() -> breaker::CircuitBreaker {
     let config = breaker::CircuitBreakerConfig::builder()
         .failure_rate_threshold(0.5)
         .sliding_window_size(100)
@@ -18,7 +23,7 @@ pub(crate) fn breaker_two<S>(inner: S) -> breaker::tower::BreakerService<S> {
         .consecutive_failures(u32::MAX)
         .wait_duration(LONG)
         .build();
-    breaker::tower::BreakerLayer::new(breaker::CircuitBreaker::new(config)).layer(inner)
+    breaker::CircuitBreaker::new(config)
 }
 
 /// tower-resilience: half of the last 100 calls.

@@ -21,6 +21,32 @@ pub(crate) fn tower(callers: usize) -> Group {
     rates(&title, callers as u64, &tower_cases(callers), "bare", "limit")
 }
 
+/// Threads on one open breaker, which rejects every call.
+pub(crate) fn open(callers: usize) -> Group {
+    let title = format!("One open breaker, {callers} thread{}, rejected", plural(callers));
+    rates(&title, callers as u64, &open_cases(callers), "recloser 1.4", "recloser 1.4")
+}
+
+fn open_cases(callers: usize) -> Vec<Crowd<'static>> {
+    let opened = || {
+        let breaker = configs::breaker(&configs::count());
+        breaker.open_for(configs::LONG);
+        breaker
+    };
+    let recloser = peers::recloser();
+    let failsafe = peers::failsafe_consecutive();
+    for _ in 0..200 {
+        let _ = recloser.call(|| Err::<u64, _>(Failed));
+        let _ = failsafe.call(|| Err::<u64, _>(Failed));
+    }
+    vec![
+        threads("halfopen, direct", callers, opened(), |it, n| it.call_blocking(|| answer(n)).is_err()),
+        threads("halfopen, check", callers, opened(), |it, _| it.check().is_err()),
+        threads("recloser 1.4", callers, recloser, |it, n| it.call(|| answer(n)).is_err()),
+        threads("failsafe 1.3, consecutive 5", callers, failsafe, |it, n| it.call(|| answer(n)).is_err()),
+    ]
+}
+
 fn plural(callers: usize) -> &'static str {
     if callers == 1 { "" } else { "s" }
 }
@@ -44,7 +70,7 @@ fn direct_cases(callers: usize) -> Vec<Crowd<'static>> {
         threads("halfopen, count 100, 10 % fail", callers, mixed(), |it, n| {
             it.call_blocking(|| fails(n, 10)).is_ok() != (n % 10 == 7)
         }),
-        threads("halfopen, default, 10 % fail", callers, configs::warm(&Default::default()), |it, n| {
+        threads("halfopen, default, 10 % fail", callers, configs::warm(&configs::ours()[3].1), |it, n| {
             it.call_blocking(|| fails(n, 10)).is_ok() != (n % 10 == 7)
         }),
         threads("recloser 1.4, count 100, 10 % fail", callers, peers::recloser(), |it, n| {

@@ -16,6 +16,9 @@ pub(crate) fn group() -> Group {
     configs.push(("halfopen, time 10 buckets", configs::time()));
     for (name, config) in configs {
         group.push(made(name, || configs::breaker(&config)));
+        if let Some((_, make)) = OWN.iter().find(|(of, _)| *of == name) {
+            group.push(made("  with a configuration of its own", || configs::breaker(&make())));
+        }
         group.push(after("  after 100,000 calls, 1 % failed", &config, traffic));
         group.push(after("  after two threads met", &config, meeting));
         group.push(after("  after 1 opening", &config, |breaker| openings(breaker, 1)));
@@ -30,6 +33,10 @@ pub(crate) fn group() -> Group {
     group.push(made("tower-resilience 0.14, in a stack", || peers::resilience(Inner)));
     group
 }
+
+/// What is made anew for a breaker that does not share its configuration.
+const OWN: [(&str, fn() -> CircuitBreakerConfig); 2] =
+    [("halfopen, count 100", configs::count), ("halfopen, time 10 buckets", configs::time)];
 
 /// What making one takes: the value itself, if it is not behind a pointer, and what it allocates.
 fn made<T>(name: &str, make: impl Fn() -> T) -> Row {
