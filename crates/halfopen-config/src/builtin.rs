@@ -1,4 +1,4 @@
-//! The templates and environments that come with the crate: documents like any other, under `templates/`.
+//! The templates and environments that ship with the crate, written as documents under `templates/`.
 
 use halfopen_document::{Format, Located, SectionKinds, Source, SourceKind};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ fn documents() -> &'static [Document] {
     static DOCUMENTS: OnceLock<Vec<Document>> = OnceLock::new();
     DOCUMENTS.get_or_init(|| {
         let read = |(name, text): (&str, &str)| {
-            // A test holds that nothing is wrong with them.
+            // Problems are discarded: a test asserts that these documents have none.
             Document::read(
                 &Source::new(SourceKind::Builtin, name, text),
                 Format::Yaml,
@@ -38,13 +38,13 @@ pub(crate) fn environment(name: &str) -> Option<&'static BreakerSection> {
     documents().iter().find_map(|document| document.environments.get(name))
 }
 
-/// The names of the templates that come with the crate: `ai_provider`, `mcp_server`, `database`,
+/// Returns the names of the templates that ship with the crate: `ai_provider`, `mcp_server`, `database`,
 /// `external_api`, `aggressive`, `conservative` and `grpc`.
 pub fn templates() -> impl Iterator<Item = &'static str> {
     documents().iter().flat_map(|document| document.templates.keys()).map(String::as_str)
 }
 
-/// The names of the environments that come with the crate: `development`, `production` and `staging`.
+/// Returns the names of the environments that ship with the crate: `development`, `production` and `staging`.
 pub fn environments() -> impl Iterator<Item = &'static str> {
     documents().iter().flat_map(|document| document.environments.keys()).map(String::as_str)
 }

@@ -6,9 +6,9 @@ use halfopen::{BackoffKind, HalfOpenKind, TripKind, WindowKind, format_duration}
 use crate::resolve::Origins;
 use crate::{RuleKind, Settings, Trip};
 
-/// Where each value of a breaker came from.
+/// The origin of each value of a breaker.
 ///
-/// Displayed, it is a table: the value's path, the value, and its origin.
+/// Its [`Display`](std::fmt::Display) is a table of paths, values and origins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     name: String,
@@ -24,18 +24,18 @@ pub struct Explained {
 }
 
 impl Explanation {
-    /// The name or pattern that is explained.
+    /// Returns the name or pattern that is explained.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Every value, in the order of the groups.
+    /// Returns every value, in the order of the groups.
     pub fn values(&self) -> &[Explained] {
         &self.values
     }
 
-    /// The value at this path, such as `open.duration`; of a list that has two rules of one kind,
-    /// `trip.0.failure_rate.threshold` and so on.
+    /// Returns the value at this path, such as `open.duration`. The paths of a list with two rules of one kind
+    /// contain an index: `trip.0.failure_rate.threshold`.
     pub fn get(&self, path: &str) -> Option<&Explained> {
         self.values.iter().find(|value| value.path == path)
     }
@@ -59,17 +59,17 @@ impl Explanation {
 }
 
 impl Explained {
-    /// Its path, such as `open.duration`.
+    /// Returns the path of the value, such as `open.duration`.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The value as a document would have it.
+    /// Returns the value as written in a document.
     pub fn value(&self) -> &str {
         &self.value
     }
 
-    /// Who decided.
+    /// Returns the origin of the value.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -100,7 +100,7 @@ impl Explaining<'_> {
         self.values.push(Explained { path: path.to_owned(), value: value.to_string(), origin });
     }
 
-    /// A minimum may come from the key for all rates.
+    /// Adds a minimum, whose origin may be the key for all rates.
     fn minimum(&mut self, path: &str, minimum: u32) {
         let origin =
             self.settings.origins.get(path).or_else(|| self.settings.origins.get("trip.minimum_calls"));
@@ -196,7 +196,7 @@ impl Explaining<'_> {
         }
     }
 
-    /// What need not be there is told where it is.
+    /// Adds the remaining values; optional ones only where they are written.
     fn rest(&mut self) {
         let config = &self.settings.config;
         self.add(

@@ -1,4 +1,4 @@
-//! Loading a document costs steps in proportion to its length, whatever is wrong with it.
+//! The cost of loading a document is linear in its length, for invalid documents too.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use halfopen_document::work;
 
 use crate::{Format, Loader, Overrides};
 
-/// Steps of loading a document and printing what is wrong with it.
+/// Returns the number of steps to load a document and to print its problems.
 fn steps(loader: &Loader) -> usize {
     work::of(|| loader.load().map_or_else(|error| error.to_string().len(), |loaded| loaded.warnings().len()))
 }
@@ -19,7 +19,7 @@ fn breakers(count: usize, each: impl Fn(usize) -> String) -> String {
     format!("{{\"breakers\": {}}}", json((0..count).map(each), ",\n"))
 }
 
-/// Twice the document takes at most little more than twice the steps.
+/// Asserts that twice the document takes hardly more than twice the steps.
 #[track_caller]
 fn is_linear(loader: impl Fn(usize) -> Loader) {
     let (once, twice) = (steps(&loader(200)), steps(&loader(400)));

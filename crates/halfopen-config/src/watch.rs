@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::{Difference, LiveRegistry};
 pub use halfopen_document::watch::{Change, FileWatch, WatchHandle};
 
-/// What has become of a change of the document's file.
+/// The outcome of a change of the document's file.
 #[derive(Debug)]
 pub enum Reload {
     /// The document was applied.
@@ -18,16 +18,16 @@ pub enum Reload {
         /// The warnings of the document, in its order.
         warnings: Vec<Problem>,
     },
-    /// The document is wrong, and the one before stays in force. Reported once; watching goes on.
+    /// The document is invalid, and the previous one stays in force. Reported once; watching goes on.
     Invalid(DocumentError),
-    /// The document cannot be read, and the one before stays in force. Reported once; watching goes on.
+    /// The document cannot be read, and the previous one stays in force. Reported once; watching goes on.
     Unreadable(io::Error),
 }
 
 impl LiveRegistry {
-    /// Looks at the document's file, if it is time to, and applies what is new in it.
+    /// Checks the document's file if its interval has passed, and applies a change.
     ///
-    /// For programs that have a timer of their own; `now` is the time since some moment that stays the same.
+    /// This is for programs with a timer of their own; `now` is the time since a fixed moment.
     ///
     /// # Examples
     ///
@@ -52,10 +52,10 @@ impl LiveRegistry {
         watch.poll(now).map(|change| self.reload(format, change))
     }
 
-    /// Follows the document's file on a thread of its own, which tells what becomes of each change,
-    /// until the [`WatchHandle`] is dropped.
+    /// Follows the document's file on a thread of its own, which reports the outcome of each change, until the
+    /// [`WatchHandle`] is dropped.
     ///
-    /// [`changes`](LiveRegistry::changes) tells of the same changes, and of those made by hand.
+    /// [`changes`](LiveRegistry::changes) receives the same changes, and those made by hand.
     ///
     /// # Examples
     ///
@@ -78,7 +78,7 @@ impl LiveRegistry {
     ///     Reload::Invalid(error) => eprintln!("the document is not applied: {error}"),
     ///     Reload::Unreadable(error) => eprintln!("the document cannot be read: {error}"),
     /// })?;
-    /// // The first it tells is what the file says.
+    /// // The first report is of the file as it is.
     /// assert_eq!(receiver.recv_timeout(Duration::from_secs(60))?, "nothing changed");
     /// drop(watching);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -86,7 +86,7 @@ impl LiveRegistry {
     ///
     /// # Errors
     ///
-    /// If no thread can be had.
+    /// Returns an error if the thread cannot be spawned.
     pub fn follow(
         &self,
         watch: FileWatch,

@@ -1,17 +1,17 @@
 use halfopen_document::{Node, Period, Reader, Value};
 use serde::Serialize;
 
-/// What a call counts as whose caller went away before it ended.
+/// How a call is counted whose caller went away before it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(transform = crate::schema::describe_keys))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Abandoned {
-    /// As nothing.
+    /// Not counted.
     Ignore,
-    /// As a failure.
+    /// Counted as a failure.
     Failure,
-    /// As a failure if it had taken that long, else as nothing.
+    /// Counted as a failure if it had taken at least this long, otherwise not counted.
     FailureAfter(Period),
 }
 

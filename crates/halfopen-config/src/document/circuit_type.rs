@@ -1,19 +1,19 @@
 use halfopen_document::{Node, Reader, Value, suggest};
 use serde::Serialize;
 
-/// The key `circuit_type`, by which older documents say which of their thresholds counts; the other has
-/// no effect, as a flat key or in its group.
+/// The key `circuit_type`, by which older documents select one of their thresholds; the other has no effect, as
+/// a flat key or in its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CircuitType {
-    /// Failures in a row: `failure_threshold`, 5 if nothing is said.
+    /// Consecutive failures: `failure_threshold`, 5 by default.
     CountBased,
-    /// A failure rate over time: `failure_rate_threshold` over `failure_window_seconds`, 0.5 over 60 s if nothing is said.
+    /// A failure rate over time: `failure_rate_threshold` over `failure_window_seconds`, by default 0.5 over 60 s.
     TimeBased,
-    /// A failure rate over calls: `failure_rate_threshold` over `sliding_window_size`, 0.5 over 100 if nothing is said.
+    /// A failure rate over calls: `failure_rate_threshold` over `sliding_window_size`, by default 0.5 over 100 calls.
     PercentageBased,
-    /// Learned thresholds, which nothing here learns yet: it goes by its other keys, and by the library's rule if there are none.
+    /// Learned thresholds, which this library does not implement: the other keys apply, or the default rules if there are no other keys.
     Adaptive,
 }
 
@@ -35,7 +35,7 @@ impl CircuitType {
         reader.mismatch_because(node, expected, near.map(|near| format!("did you mean {near}?")))
     }
 
-    /// Its name in a document.
+    /// Returns the name of the type in a document.
     pub(crate) fn name(self) -> &'static str {
         CircuitType::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
     }

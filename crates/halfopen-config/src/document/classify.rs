@@ -5,7 +5,7 @@ use halfopen::Outcome;
 use halfopen_http::{GrpcClassify, GrpcCode, HttpClassify};
 
 group! {
-    /// The group `classify`: which answers are failures, for the adapters of HTTP and gRPC clients.
+    /// The group `classify`: the answers that are failures, for the adapters of HTTP and gRPC clients.
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     Classify, expected "a `classify` group such as { http: { failures: [429, 5xx] } }"
     values {}
@@ -24,11 +24,11 @@ group! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     HttpRules, expected "sets of statuses such as { failures: [429, 5xx], successes: [501] }"
     values {
-        /// The statuses that are failures; 408, 429 and 5xx but 501 and 505 if nothing is said.
+        /// The statuses that are failures; by default 408, 429 and 5xx except 501 and 505.
         failures: Vec<Located<Statuses>> = statuses,
-        /// The statuses that count for nothing; none if nothing is said. Goes before `failures`.
+        /// The statuses that are not counted; empty by default. Takes precedence over `failures`.
         ignored: Vec<Located<Statuses>> = statuses,
-        /// The statuses that are successes all the same. Goes before `failures` and `ignored`.
+        /// The statuses that are always successes. Takes precedence over `failures` and `ignored`.
         successes: Vec<Located<Statuses>> = statuses,
     }
 }
@@ -38,23 +38,23 @@ group! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     GrpcRules, expected "sets of codes such as { failures: [UNAVAILABLE, DEADLINE_EXCEEDED] }"
     values {
-        /// The codes that are failures; UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, DATA_LOSS and RESOURCE_EXHAUSTED if nothing is said.
+        /// The codes that are failures; by default UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, DATA_LOSS and RESOURCE_EXHAUSTED.
         failures: Vec<Located<Code>> = codes,
-        /// The codes that count for nothing; CANCELLED if nothing is said. Goes before `failures`.
+        /// The codes that are not counted; CANCELLED by default. Takes precedence over `failures`.
         ignored: Vec<Located<Code>> = codes,
     }
 }
 
-/// HTTP statuses in a row, from 100 to 599.
+/// A range of HTTP statuses, within 100 to 599.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statuses(RangeInclusive<u16>);
 
-/// A gRPC code, written as the protocol writes it.
+/// A gRPC code, displayed as in the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code(GrpcCode);
 
 impl Statuses {
-    /// The first and the last.
+    /// Returns the range, from the first status to the last.
     pub fn range(&self) -> RangeInclusive<u16> {
         self.0.clone()
     }
@@ -122,7 +122,7 @@ pub(crate) const CODES: [(&str, GrpcCode); 16] = [
 ];
 
 impl Code {
-    /// The code.
+    /// Returns the code.
     pub fn code(self) -> GrpcCode {
         self.0
     }
@@ -144,7 +144,7 @@ impl Code {
         }
     }
 
-    /// Whether a text is this name, in capitals or not, with `_`, `-` or nothing between its words.
+    /// Returns true if `text` is this name, in any case, with `_`, `-` or nothing between its words.
     fn is(name: &str, text: &str) -> bool {
         let text = text.to_ascii_uppercase();
         let mut rest = text.as_str();
@@ -188,7 +188,7 @@ fn codes(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<Code>>> {
 }
 
 impl HttpRules {
-    /// The rules as the HTTP adapters take them.
+    /// Returns the rules in the form that the HTTP adapters take.
     pub fn rules(&self) -> HttpClassify {
         let none = HttpClassify::all_succeed();
         let rules = if self.failures.is_some() { none } else { HttpClassify::new() };
@@ -204,14 +204,14 @@ impl HttpRules {
             let statuses = set.iter().flat_map(|set| &set.value);
             statuses.fold(rules, |rules, statuses| rule(rules, statuses.value.range(), outcome))
         });
-        // A document decides which statuses fail, and not that a 429 is no throttle.
+        // A document lists the statuses that fail; a 429 among them remains a throttle.
         let fails = rules.failures().any(|failures| failures.contains(&429));
         if fails { rule(rules, 429..=429, Outcome::Throttled) } else { rules }
     }
 }
 
 impl GrpcRules {
-    /// The rules as the gRPC adapters take them.
+    /// Returns the rules in the form that the gRPC adapters take.
     pub fn rules(&self) -> GrpcClassify {
         let none = || GrpcClassify::from_mask(0).expect("no code is a mask");
         let mut rules = if self.failures.is_some() { none() } else { GrpcClassify::new() };

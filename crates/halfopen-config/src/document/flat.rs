@@ -1,14 +1,14 @@
-//! The flat keys of older documents: each says what a key of a group says.
+//! The flat keys of older documents: each is another spelling of a key in a group.
 
 use super::{BreakerSection, RuleKind};
 use halfopen_document::{Fields, Group, Located, Period, Problem, Reader, scalar};
 
-/// The growth that `exponential_backoff: true` means by itself.
+/// The multiplier that `exponential_backoff: true` stands for.
 const MULTIPLIER: f64 = 2.0;
-/// Its limit, in seconds.
+/// The longest wait that goes with it, in seconds.
 const MAX_BACKOFF: u64 = 300;
 
-/// Every key that is read here.
+/// Every flat key that this module reads.
 pub(crate) const KEYS: &[&str] = &[
     "failure_threshold",
     "failure_rate_threshold",
@@ -45,7 +45,7 @@ pub(super) fn read(section: &mut BreakerSection, fields: &mut Fields<'_>, reader
     put(&mut section.metadata.service_category, category, "metadata.service_category", reader);
 }
 
-/// Takes a flat value over, unless the same is said already.
+/// Stores a flat value, or reports an error if its group has the same value already.
 fn put<T>(slot: &mut Option<Located<T>>, flat: Option<Located<T>>, said_by: &str, reader: &mut Reader<'_>) {
     let Some(flat) = flat else { return };
     match slot {
@@ -90,7 +90,7 @@ fn windows(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut R
     put(&mut window.last_calls, calls, "window.last_calls", reader);
     put(&mut window.last.duration, time, "window.last.duration", reader);
     match interval {
-        // Counts that are never cleared.
+        // In gobreaker an interval of 0 never clears the counts.
         Some(never) if never.value.0.is_zero() => {
             put(&mut window.unbounded, Some(never.map(|_| true)), "window.unbounded", reader);
         }
@@ -154,7 +154,7 @@ fn half_open(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut
     let calls = fields.take("half_open_max_calls", reader, scalar::positive);
     put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
     if let Some(calls) = fields.take("max_requests", reader, scalar::positive) {
-        // In gobreaker as many as may be sent must succeed.
+        // In gobreaker every admitted probe must succeed.
         if half_open.success_threshold.is_none() && half_open.failure_rate.is_none() {
             half_open.success_threshold = Some(calls.clone());
         }

@@ -1,8 +1,8 @@
-//! Names of breakers that look like servers, as the per-host breakers of HTTP clients are named.
+//! Names of breakers that look like servers, which must match the names of the per-host breakers of HTTP clients.
 
 use halfopen_http::host_key;
 
-/// Returns the name that a per-host breaker has instead of this one, which no URL leads to.
+/// Returns the per-host name of the server that this name means, if no URL leads to the name itself.
 pub(super) fn per_host_name(name: &str) -> Option<String> {
     let (scheme, server) = match name.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest.split('/').next().unwrap_or_default()),
@@ -15,7 +15,7 @@ pub(super) fn per_host_name(name: &str) -> Option<String> {
     if !is_host(host, scheme.is_some()) {
         return None;
     }
-    // Whoever writes these ports without a scheme means the one whose port it is.
+    // Without a scheme, these ports imply the scheme whose default port they are.
     let scheme = scheme.unwrap_or(match port {
         Some(443) => "https",
         Some(_) | None => "http",
@@ -29,6 +29,7 @@ fn is_host(host: &str, after_scheme: bool) -> bool {
     let labels = || host.strip_suffix('.').unwrap_or(host).split('.');
     let is_label =
         |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    // Without a scheme, a single word is more likely a plain name than a server.
     is_address || labels().all(is_label) && (after_scheme || labels().count() > 1 || host == "localhost")
 }
 

@@ -7,7 +7,7 @@ const KEYS: [&str; 8] =
     ["version", "environment", "template", "description", "tags", "priority", "service_category", "notes"];
 
 group! {
-    /// The group `metadata`: what people say of a breaker, to find it by.
+    /// The group `metadata`: a description of the breaker, by which it can be found.
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     #[cfg_attr(feature = "schema", schemars(transform = crate::schema::or_own_notes))]
     Metadata, expected "a `metadata` group such as { tags: [critical] }"
@@ -30,7 +30,7 @@ group! {
         /// What kind of dependency it is, such as `database` or `ai`.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Word>"))]
         service_category: String = scalar::text,
-        /// Whatever else is worth a note: single values under keys of your own, here or beside `tags`.
+        /// Any other notes: single values under keys of your own, here or beside `tags`.
         #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<String, halfopen_document::Word>>"))]
         notes: BTreeMap<String, String> = notes,
     }
@@ -51,7 +51,7 @@ fn notes(node: &Node, reader: &mut Reader<'_>) -> Option<BTreeMap<String, String
     Some(read.collect())
 }
 
-/// The group, where every key of its author's own is a note.
+/// Reads the group, in which every unknown key is a note.
 pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Metadata {
     let Value::Map(entries) = &node.value else { return Metadata::read(node, reader) };
     let (known, own): (Vec<Entry>, Vec<Entry>) =

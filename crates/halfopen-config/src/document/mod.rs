@@ -1,4 +1,4 @@
-//! What a document says, as it is written: every value with its place, nothing filled in.
+//! A document as written: every value with its place, without defaults.
 
 mod abandoned;
 mod circuit_type;

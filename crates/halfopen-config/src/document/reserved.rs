@@ -1,23 +1,23 @@
-//! Sections that are read and checked, and that nothing in this crate acts on.
+//! Sections that are read and checked, but have no effect in this crate.
 //!
-//! A section of the same key that a loader is given takes their place.
+//! A section with the same key that is added to a loader replaces them.
 
 use std::sync::LazyLock;
 
 use halfopen_document::{Lint, Node, Period, Reader, Section, SectionKinds, group, scalar};
 
 group! {
-    /// The group `health_check_config`: how the dependency is asked whether it is well. Kept, and not acted on yet.
+    /// The group `health_check_config`: an active health check of the dependency. Read, and without effect yet.
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     HealthCheck, expected "a `health_check_config` such as { health_check_interval: 30 }"
     values {
-        /// How long from one question to the next, longer than 0s; a number is seconds.
+        /// The time between two checks, longer than 0s; a number is seconds.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Seconds>"))]
         health_check_interval: Period = above_zero,
-        /// How long an answer may take, longer than 0s; a number is seconds.
+        /// How long a check may take, longer than 0s; a number is seconds.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Seconds>"))]
         health_check_timeout: Period = above_zero,
-        /// Whom to ask.
+        /// The address to check.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Word>"))]
         health_check_url: String = scalar::text,
     }

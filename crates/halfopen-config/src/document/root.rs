@@ -10,30 +10,30 @@ use serde::Serialize;
 
 use super::{BreakerSection, Route, foreign, host, limits, reserved};
 
-/// A document as it is written: what it says of breakers, and where.
+/// A document as written: the settings of breakers, each with its place.
 ///
-/// It is read for its form only. What becomes of it, with templates, environments and the values of
-/// other layers, is a [`Configuration`](crate::Configuration). It can be written with any serializer,
-/// flat keys as the groups they mean. Two are equal if they say the same, wherever it is written.
+/// Only its form has been checked. A [`Configuration`](crate::Configuration) combines it with templates,
+/// environments and the values of other layers. Any serializer can write it; it writes flat keys as the groups
+/// that they stand for. Two documents are equal if their values are, wherever these are written.
 #[derive(Clone, Debug, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields, description = "A document of many breakers.", transform = crate::schema::or_other_keys))]
 #[non_exhaustive]
 pub struct Document {
-    /// What every breaker has, where nothing closer says otherwise.
+    /// The values of every breaker that no closer layer sets.
     #[serde(skip_serializing_if = "Group::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     pub defaults: BreakerSection,
-    /// Numbers under a name of their own, for breakers that say `template`. One that has the name of a
-    /// template shipped with the library takes its place.
+    /// Named sets of values, for breakers that set `template`. One that has the name of a template shipped with
+    /// the library replaces it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     pub templates: BTreeMap<String, Template>,
-    /// What is different in an environment, such as `production`.
+    /// The values that differ in an environment, such as `production`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     pub environments: BTreeMap<String, BreakerSection>,
-    /// Every breaker by its name, or several by what their names begin with and a star: `db-*`. A whole
-    /// name goes before a beginning, a longer beginning before a shorter one.
+    /// The breakers by name, or by a prefix and a star, such as `db-*`. A whole name takes precedence over a
+    /// prefix, and a longer prefix over a shorter one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "schema", schemars(default))]
     pub breakers: BTreeMap<String, BreakerSection>,
@@ -45,20 +45,20 @@ pub struct Document {
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub sections: Sections,
-    /// Where each name is written.
+    /// The place of each name.
     #[serde(skip)]
     names: BTreeMap<String, Span>,
 }
 
-/// A template: what is written of one breaker, and the template it builds on.
+/// A template: the values of one breaker, and the template that it extends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Template {
-    /// The template whose numbers lie below this one's; that one must not extend another.
+    /// The template whose values this one overrides; that one must not extend another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extends: Option<Located<String>>,
-    /// What it says itself.
+    /// The values of the template itself.
     #[serde(flatten)]
     pub section: BreakerSection,
 }
@@ -77,12 +77,12 @@ impl PartialEq for Document {
 }
 
 impl Document {
-    /// Reads a document; `name` is what messages call it, such as the path of the file.
+    /// Parses a document; `name` is its name in messages, such as the path of the file.
     ///
     /// # Errors
     ///
-    /// Everything that is no key, no value of its kind or written twice, all at once. Numbers that make
-    /// no sense are found when the document becomes a [`Configuration`](crate::Configuration).
+    /// Returns all unknown keys, values of the wrong kind and duplicate keys together. Values that are out of
+    /// range are found when the document becomes a [`Configuration`](crate::Configuration).
     ///
     /// # Examples
     ///
@@ -110,7 +110,7 @@ impl Document {
         Ok(document)
     }
 
-    /// The same, for what goes on to be judged with the problems found so far.
+    /// Parses a document, and adds its problems to those found so far.
     pub(crate) fn read(
         source: &Arc<Source>,
         format: Format,
@@ -126,7 +126,7 @@ impl Document {
         }
     }
 
-    /// Where a name is written, by its path, such as `breakers.payments`.
+    /// Returns the place of a name, by its path, such as `breakers.payments`.
     pub(crate) fn span(&self, path: &str) -> Option<&Span> {
         self.names.get(path)
     }
@@ -136,7 +136,8 @@ impl Document {
         let is_named = |entries: &[Entry]| entries.iter().any(|entry| entry.key == "name");
         match &root.value {
             Value::Map(entries) if is_named(entries) => Document::of_one(root, &mut reader),
-            // Half a document that says nothing would release every breaker of a program that follows it.
+            // An empty document is more likely a file half written than intended, and would remove every breaker
+            // of a program that follows it.
             Value::Null => {
                 let nothing = Node { value: Value::Null, span: Span::whole(root.span.source()) };
                 let instead = "write `breakers` with nothing in it if there are none";
@@ -172,7 +173,7 @@ impl Document {
         document
     }
 
-    /// A document of one breaker: its name beside its keys.
+    /// Reads a document of one breaker, which has its name beside its keys.
     fn of_one(root: &Node, reader: &mut Reader<'_>) -> Document {
         let mut fields = reader.fields(root, "the keys of a breaker");
         let place = root_key(root, "name");
@@ -211,7 +212,7 @@ impl Template {
     }
 }
 
-/// A map whose keys are names.
+/// Reads a map whose keys are names.
 fn named<T>(
     node: Option<&Node>,
     key: &'static str,
@@ -282,7 +283,7 @@ pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) 
     Some(name.clone())
 }
 
-/// Warns of a name that looks like a server's and is not how per-host breakers are named.
+/// Warns of a name that looks like a server but differs from the name of its per-host breaker.
 fn warn_of_a_host(node: &Node, reader: &mut Reader<'_>) {
     let Value::Text(name) = &node.value else { return };
     let Some(key) = host::per_host_name(name) else { return };
@@ -297,7 +298,7 @@ fn root_key(root: &Node, key: &str) -> Option<Span> {
     entries.iter().find(|entry| entry.key == key).map(|entry| entry.node.span.clone())
 }
 
-/// Where a key belongs that a document does not have itself.
+/// Returns the place of a key that belongs elsewhere than at the top of a document.
 fn elsewhere(entry: &Entry, sections: &SectionKinds) -> Option<String> {
     let key = &entry.key;
     let is_of_a_breaker = |key: &str| BreakerSection::keys(sections).any(|known| known == key);

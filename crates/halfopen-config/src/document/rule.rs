@@ -6,41 +6,41 @@ use std::fmt;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-/// One rule as far as it is written; what is missing may come from a lower layer.
+/// One rule as written; a lower layer may provide the missing values.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rule {
-    /// Which rule.
+    /// The kind of the rule.
     pub kind: RuleKind,
-    /// Whether it says `off`, which takes away the rule of lower layers.
+    /// Whether the rule is `off`, which removes the rule of lower layers.
     pub off: bool,
-    /// Of a rule that counts failures: how many.
+    /// The number of failures, of a rule that counts them.
     pub failures: Option<Located<u32>>,
-    /// Of a rate: from which share of the calls on.
+    /// The share of the calls from which a rate opens the breaker.
     pub threshold: Option<Located<f64>>,
-    /// Of the slow-call rate: when a call is slow.
+    /// The time from which a call is slow, of the slow-call rate.
     pub slow_after: Option<Located<Period>>,
-    /// Of a rate: how many calls there must be.
+    /// The number of calls that a rate requires.
     pub minimum_calls: Option<Located<u32>>,
-    /// Of the slow-call rate: whether calls in flight count from the time on from which they are slow.
+    /// Whether calls in flight count as soon as they are slow, of the slow-call rate.
     pub in_flight: Option<Located<bool>>,
 }
 
-/// The rules there are.
+/// The kinds of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleKind {
-    /// So many failures, one after the other.
+    /// A number of consecutive failures.
     ConsecutiveFailures,
-    /// So many failures in the window.
+    /// A number of failures in the window.
     FailureCount,
-    /// Such a share of failures in the window.
+    /// A share of failures in the window.
     FailureRate,
-    /// Such a share of slow calls in the window.
+    /// A share of slow calls in the window.
     SlowCallRate,
 }
 
 impl RuleKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [RuleKind; 4] = [
         RuleKind::ConsecutiveFailures,
         RuleKind::FailureCount,
@@ -48,7 +48,7 @@ impl RuleKind {
         RuleKind::SlowCallRate,
     ];
 
-    /// Its key.
+    /// Returns the key of the kind.
     pub fn key(self) -> &'static str {
         match self {
             RuleKind::ConsecutiveFailures => "consecutive_failures",
@@ -65,7 +65,7 @@ impl RuleKind {
         }
     }
 
-    /// For a rate that is written as a number, and a number that is written as something else.
+    /// Returns advice for a rate that is written as a number, and for a count that is not written as one.
     fn advice(self, node: &Node) -> Option<String> {
         if !self.is_rate() {
             return scalar::as_count(node);
@@ -177,7 +177,7 @@ impl Rule {
         }
     }
 
-    /// Where any part of it is written.
+    /// Returns the origin of any value of the rule.
     pub(crate) fn origin(&self) -> Option<&Origin> {
         let slow_after = self.slow_after.as_ref().map(Located::origin);
         let counts = self.failures.as_ref().or(self.minimum_calls.as_ref()).map(Located::origin);
@@ -186,7 +186,7 @@ impl Rule {
     }
 }
 
-/// A rule with its key, as a list has it.
+/// A rule together with its key, as an item of a list.
 pub(super) struct Alone<'a>(pub(super) &'a Rule);
 
 impl Serialize for Alone<'_> {

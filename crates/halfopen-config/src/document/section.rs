@@ -8,50 +8,50 @@ use halfopen_document::{
 };
 
 group! {
-    /// What is written of one breaker: in `defaults`, a template, an environment, or under its name.
+    /// The settings of one breaker: in `defaults`, a template, an environment, or under its name.
     ///
-    /// Everything may be left out; what is missing comes from the layer below.
+    /// Every key is optional; a lower layer provides the missing values.
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     #[cfg_attr(feature = "schema", schemars(rename = "Section", transform = crate::schema::add_flat_keys))]
     BreakerSection, expected "the groups of a breaker such as { open: { duration: 30s } }"
     values {
-        /// The template whose numbers lie below the breaker's own.
+        /// The template whose values the breaker's own values override.
         template: String = scalar::text,
-        /// The environment whose numbers lie between the template's and the breaker's own.
+        /// The environment, whose values override the template's; the breaker's own values override both.
         environment: String = scalar::text,
-        /// False disables the breaker: every call passes and none is counted. A reload never lifts what an operator has set.
+        /// False disables the breaker: every call passes and none is counted. A reload keeps the state that an operator has forced.
         enabled: bool = scalar::boolean,
-        /// What a call counts as whose caller went away before it ended; ignore if nothing is said.
+        /// How a call is counted whose caller went away before it ended; `ignore` by default.
         abandoned: Abandoned = Abandoned::read,
-        /// Whether every call is timed, for the totals; false if nothing is said.
+        /// Whether every call is timed, for the totals; false by default.
         time_calls: bool = scalar::boolean,
-        /// How long the client lets a call take: with it, windows, probes and waits that do not fit it are found. A protection ends calls that take longer; a client of your own has its timeout set in the program.
+        /// The client's timeout, with which windows, probes and waits that do not fit it are reported. A protection ends calls that take longer; a client of your own has its timeout set in the program.
         call_timeout: Period = longer_than_zero,
-        /// How many calls a second are expected, above 0: with it, minimums that cannot be reached are found.
+        /// The expected number of calls per second, above 0, with which minimums that cannot be reached are reported.
         #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         expected_rate: f64 = scalar::rate,
-        /// Which of the two counts, failures in a row or a failure rate, and the window that goes with it.
+        /// The threshold that applies, consecutive failures or a failure rate, and its window.
         circuit_type: CircuitType = CircuitType::read,
-        /// Kept for whoever writes the classifier; names of exceptions say nothing here.
+        /// Kept for the author of a classifier; names of exceptions have no effect here.
         excluded_exceptions: Vec<Located<String>> = exceptions,
     }
     groups {
         /// The rules that open the breaker.
         #[cfg_attr(feature = "schema", schemars(default))]
         trip: Trip = Trip::read,
-        /// What the rules look at.
+        /// The calls that the rules are evaluated over.
         #[cfg_attr(feature = "schema", schemars(default))]
         window: Window = window::read,
         /// How long an open breaker waits.
         #[cfg_attr(feature = "schema", schemars(default))]
         open: Open = Open::read,
-        /// What closes it again.
+        /// The conditions that close the breaker again.
         #[cfg_attr(feature = "schema", schemars(default))]
         half_open: HalfOpen = HalfOpen::read,
-        /// Which answers are failures, for HTTP and gRPC clients.
+        /// The answers that are failures, for HTTP and gRPC clients.
         #[cfg_attr(feature = "schema", schemars(default))]
         classify: Classify = Classify::read,
-        /// What people say of it, to find it by.
+        /// A description of the breaker, by which it can be found.
         #[cfg_attr(feature = "schema", schemars(default))]
         metadata: Metadata = metadata::read,
         /// How many calls may be in flight at a time, for the program's protections.
@@ -66,7 +66,7 @@ group! {
     elsewhere home
 }
 
-/// Where a key belongs that a section at this path does not have itself.
+/// Returns the place of a key that belongs elsewhere than in the section at this path.
 fn home(path: &str, entry: &Entry) -> Option<String> {
     let key = entry.key.as_str();
     const HOMES: [(&str, &[&str]); 10] = [
@@ -122,12 +122,12 @@ impl BreakerSection {
         BreakerSection::KEYS.iter().chain(flat::KEYS).copied().chain(sections)
     }
 
-    /// The template it names, as a setting or in its metadata.
+    /// Returns the template that the section names, as a setting or in its metadata.
     pub(crate) fn template_name(&self) -> Option<&Located<String>> {
         self.template.as_ref().or(self.metadata.template.as_ref())
     }
 
-    /// The environment it names, as a setting or in its metadata.
+    /// Returns the environment that the section names, as a setting or in its metadata.
     pub(crate) fn environment_name(&self) -> Option<&Located<String>> {
         self.environment.as_ref().or(self.metadata.environment.as_ref())
     }

@@ -5,28 +5,28 @@ use serde::{Serialize, Serializer};
 use super::foreign;
 use super::rule::{Alone, Rule, RuleKind};
 
-/// The group `trip`: the rules that open a breaker; any one that holds does.
+/// The group `trip`: the rules that open a breaker; one rule that holds suffices.
 ///
-/// As a map it adds to the rules of lower layers and changes their numbers; `failure_rate: off` takes
-/// a rule away. As a list it stands alone. The library's own rules, a failure rate of 0.5 and a run of 15
-/// failures, hold where no layer names any.
+/// A map adds to the rules of lower layers and overrides their values; `failure_rate: off` removes a rule. A
+/// list replaces the rules of lower layers. The default rules, a failure rate of 0.5 and 15 consecutive
+/// failures, apply if no layer has any rule.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Trip {
     /// The rules, in the order of the document.
     pub rules: Vec<Rule>,
-    /// `trip.minimum_calls`: the minimum of every rate that names none of its own.
+    /// `trip.minimum_calls`: the minimum of every rate that has none of its own.
     pub minimum_calls: Option<Located<u32>>,
-    /// Whether the rules were a list, which takes the place of all rules of lower layers.
+    /// Whether the rules are a list, which replaces all rules of lower layers.
     pub alone: bool,
-    /// Whether something in it could not be read, which is told already: what then seems to be missing is not.
+    /// Whether some value could not be read. That has been reported, so that a value that seems to be missing is not.
     pub(crate) unclear: bool,
 }
 
 const EXPECTED: &str = "trip rules such as { failure_rate: { threshold: 0.5 } }";
 
 impl Trip {
-    /// The rule of this kind, made if there is none.
+    /// Returns the rule of this kind, and adds it if it is absent.
     pub(crate) fn rule_mut(&mut self, kind: RuleKind) -> &mut Rule {
         let place = self.rules.iter().position(|rule| rule.kind == kind).unwrap_or_else(|| {
             self.rules.push(Rule::new(kind));
@@ -35,12 +35,12 @@ impl Trip {
         &mut self.rules[place]
     }
 
-    /// The rules of this kind.
+    /// Returns the rules of this kind.
     pub(crate) fn of(&self, kind: RuleKind) -> impl Iterator<Item = &Rule> {
         self.rules.iter().filter(move |rule| rule.kind == kind)
     }
 
-    /// The path within the group of each rule of these kinds: its key, with its place in the list before it where
+    /// Returns the path within the group of each rule of these kinds: its key, after its index in the list if
     /// another rule has the same key.
     pub(crate) fn paths(kinds: &[RuleKind]) -> Vec<String> {
         let is_alone = |kind| kinds.iter().filter(|other| **other == kind).count() == 1;
@@ -80,7 +80,7 @@ impl Trip {
         let mut same = self.rules.iter_mut().filter(|rule| rule.kind == upper.kind);
         match (same.next(), same.next()) {
             (Some(rule), None) => rule.overlay(upper),
-            // Nobody can say which of several is meant.
+            // With several rules of one kind it is ambiguous which one the upper layer overrides.
             (None, _) | (Some(_), Some(_)) => {
                 self.rules.retain(|rule| rule.kind != upper.kind);
                 self.rules.push(upper.clone());
@@ -88,7 +88,7 @@ impl Trip {
         }
     }
 
-    /// A list has two rules of one kind, or must say that it stands alone.
+    /// Returns true if the rules must be written as a list: two have one kind, or they replace those of lower layers.
     fn is_list(&self) -> bool {
         self.alone || RuleKind::ALL.into_iter().any(|kind| self.of(kind).nth(1).is_some())
     }

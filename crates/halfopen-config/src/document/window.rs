@@ -2,12 +2,12 @@ use super::foreign;
 use halfopen_document::{Group, Located, Node, Period, Reader, Value, group, scalar};
 
 group! {
-    /// The group `window`: what the trip rules look at. The last 10s in 10 buckets if nothing is said.
+    /// The group `window`: the calls that the trip rules are evaluated over; by default those of the last 10s, in 10 buckets.
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     #[cfg_attr(feature = "schema", schemars(transform = crate::schema::or_unbounded))]
     Window, expected "a window such as { last_calls: 100 } or { last: { duration: 10s } }"
     values {
-        /// The last so many calls, from 1 to 1000000.
+        /// The number of the latest calls, from 1 to 1000000.
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000_000)))]
         last_calls: u32 = scalar::positive,
         /// All calls since the last multiple of this time.
@@ -17,7 +17,7 @@ group! {
         unbounded: bool = only_true,
     }
     groups {
-        /// The calls of the last so much time.
+        /// The calls of the latest period.
         #[cfg_attr(feature = "schema", schemars(default))]
         last: Last = Last::read,
     }
@@ -35,16 +35,16 @@ group! {
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     Last, expected "a window of time such as { duration: 10s, buckets: 10 }"
     values {
-        /// How far back the window reaches.
+        /// The length of the window.
         duration: Period = Period::read,
-        /// Into how many parts the time is divided, from 1 to 1000; 10 if nothing is said.
+        /// The number of buckets that divide the window, from 1 to 1000; 10 by default.
         #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
         buckets: u32 = scalar::positive,
     }
     , elsewhere foreign::advice
 }
 
-/// What is not unbounded is some other window, and only that window's key says which.
+/// Reads `unbounded`. `false` is an error, because it does not name the window to use instead.
 fn only_true(node: &Node, reader: &mut Reader<'_>) -> Option<bool> {
     match &node.value {
         Value::Bool(false) => {
@@ -55,7 +55,7 @@ fn only_true(node: &Node, reader: &mut Reader<'_>) -> Option<bool> {
     }
 }
 
-/// The window, which may be the one word `unbounded`.
+/// Reads the window, which may be the single word `unbounded`.
 pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Window {
     match &node.value {
         Value::Text(word) if word == "unbounded" => Window {

@@ -1,4 +1,4 @@
-//! How a new configuration reaches a registry that is in use.
+//! Applies a new configuration to a registry in use.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use halfopen::Registry;
 use super::Difference;
 use crate::{Configuration, Settings};
 
-/// From one configuration to the next.
+/// The step from one configuration to the next.
 #[derive(Debug)]
 pub(super) struct Step {
     after: Arc<Configuration>,
@@ -19,15 +19,15 @@ impl Step {
         Step { difference: Difference::between(before, &after), after }
     }
 
-    /// Returns the configuration that the step leads to.
+    /// Returns the configuration after the step.
     pub(super) fn after(&self) -> &Arc<Configuration> {
         &self.after
     }
 
-    /// Takes the registry over. Its listeners are called, and may do what they like.
+    /// Applies the step to the registry. No lock is held, because the registry's listeners run.
     pub(super) fn apply(&self, registry: &Registry) {
         let removed = self.difference.removed().iter().filter(|name| !name.ends_with('*'));
-        // One whose name a beginning still fits goes on under that, and keeps what it knows.
+        // A breaker that a pattern still matches stays in the registry, with its state.
         for name in removed.filter(|name| self.after.named(name).is_none()) {
             registry.remove(name);
         }
@@ -39,22 +39,22 @@ impl Step {
     }
 
     fn is_new(&self, settings: &Settings) -> bool {
-        // In the order of the names, as everything the configuration tells.
+        // The names are sorted, because the configuration iterates in their order.
         self.difference.created().binary_search_by(|name| name.as_str().cmp(settings.name())).is_ok()
     }
 }
 
-/// Puts everything in that the configuration names.
+/// Creates every breaker of the configuration.
 pub(super) fn fill(registry: &Registry, configuration: &Configuration) {
     registry.replace_rules(&configuration.registry());
     configuration.all().for_each(|settings| put(registry, settings));
-    // A breaker that was there under rules which said the same may have been set to something else.
+    // A breaker may have existed under equal rules, with another `enabled` set by hand.
     for breaker in registry.breakers() {
         breaker.set_enabled(configuration.settings(breaker.name()).is_enabled());
     }
 }
 
-/// Makes the breaker of a name that the document has, or brings the one that is there to it.
+/// Creates the breaker of a name of the document, or configures the existing one.
 fn put(registry: &Registry, settings: &Settings) {
     let (name, config) = (settings.name(), settings.config());
     if settings.is_pattern() {
@@ -62,7 +62,7 @@ fn put(registry: &Registry, settings: &Settings) {
     }
     let breaker = match registry.create(name, config.clone()) {
         Ok(breaker) => breaker,
-        // It was there already, or somebody was faster.
+        // It existed, or another thread has created it.
         Err(_) => registry.get_or_create(name),
     };
     if breaker.config() != *config {

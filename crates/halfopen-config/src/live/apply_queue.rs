@@ -1,8 +1,8 @@
-//! Whose turn it is to bring the registry to what was accepted.
+//! The queue of accepted steps, which one thread applies in order.
 //!
-//! A listener of the registry hears of the changes that a document makes while they are made, and may look
-//! at the configuration or bring the next document: so no lock is held then. What is accepted meanwhile
-//! waits in a queue, which the thread that is at it goes through in order.
+//! A listener of the registry runs while a document is applied, and may read the configuration or apply the
+//! next document: no lock is held while it runs. Steps that are accepted meanwhile wait in the queue for the
+//! thread that is applying.
 
 use halfopen_document::DocumentError;
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ use super::Difference;
 use super::apply::Step;
 use crate::{Configuration, Loader};
 
-/// Gets each configuration, until it returns false.
+/// A callback for each configuration, until it returns false.
 #[derive(Clone)]
 pub(super) struct Follower(Arc<Apply>);
 
@@ -26,7 +26,7 @@ type Apply = dyn Fn(&Arc<Configuration>) -> bool + Send + Sync;
 #[derive(Debug)]
 pub(super) struct ApplyQueue {
     state: Mutex<State>,
-    /// Told when a step has been taken.
+    /// Notified after each step.
     taken: Condvar,
 }
 
@@ -34,11 +34,11 @@ pub(super) struct ApplyQueue {
 pub(super) struct State {
     loader: Loader,
     pub(super) configuration: Arc<Configuration>,
-    /// Who hears what changed; sent to under the lock, so that all hear it in order.
+    /// The receivers of differences. Sends happen under the lock, so that all receivers have one order.
     pub(super) subscribers: Vec<Sender<Difference>>,
     pub(super) followers: Vec<Follower>,
     steps: VecDeque<Step>,
-    /// How many steps were ever accepted, and taken.
+    /// The number of steps that were ever accepted; `done` is the number of those applied.
     accepted: u64,
     done: u64,
     at_it: Option<ThreadId>,
@@ -63,8 +63,8 @@ impl ApplyQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Goes over to what the next loader says, if there is one, or changes nothing. When this returns the
-    /// registry has it, but for a call from inside one of its listeners: then it has it soon after the
+    /// Accepts the configuration of the next loader, if there is one, and applies it before it returns. A call
+    /// from inside one of the registry's listeners returns first, and its step is applied soon after the
     /// listener has returned.
     pub(super) fn go_over(
         &self,
@@ -80,6 +80,7 @@ impl ApplyQueue {
         let (me, mine) = (thread::current().id(), state.accepted);
         while state.done < mine {
             state = match state.at_it {
+                // A listener of the step in progress would wait for itself.
                 Some(other) if other == me => break,
                 Some(_) => self.taken.wait(state).unwrap_or_else(PoisonError::into_inner),
                 None => self.take_all(state, registry),
@@ -88,8 +89,9 @@ impl ApplyQueue {
         Ok((difference, configuration))
     }
 
-    /// Calls every follower without the lock, and forgets those that end.
+    /// Calls every follower without the lock, and removes those that return false.
     fn lead(&self, configuration: &Arc<Configuration>) {
+        // A follower may apply a document itself, which takes the lock.
         let followers = self.lock().followers.clone();
         let ended = followers.into_iter().filter(|follower| !follower.call(configuration));
         let ended: Vec<_> = ended.collect();
@@ -147,7 +149,7 @@ impl State {
         Ok(difference)
     }
 
-    /// Tells those who still receive.
+    /// Sends the difference to the receivers, and removes those that are dropped.
     fn tell(&mut self, difference: &Difference) {
         if !difference.is_empty() {
             self.subscribers.retain(|subscriber| subscriber.send(difference.clone()).is_ok());

@@ -2,9 +2,9 @@ use std::fmt;
 
 use crate::{Configuration, Explanation};
 
-/// What a new document changed.
+/// The difference between two configurations.
 ///
-/// Displayed, it is one line.
+/// Its [`Display`](std::fmt::Display) is one line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
     created: Vec<String>,
@@ -13,7 +13,7 @@ pub struct Difference {
     sections: Option<Changed>,
 }
 
-/// A name or beginning whose values changed.
+/// A name or pattern whose values changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
     name: String,
@@ -21,7 +21,7 @@ pub struct Changed {
 }
 
 impl Difference {
-    /// True if nothing changed.
+    /// Returns true if nothing changed.
     pub fn is_empty(&self) -> bool {
         self.created.is_empty()
             && self.removed.is_empty()
@@ -29,17 +29,18 @@ impl Difference {
             && self.sections.is_none()
     }
 
-    /// The names and beginnings that are new.
+    /// Returns the names and patterns that were added.
     pub fn created(&self) -> &[String] {
         &self.created
     }
 
-    /// The names and beginnings that are gone.
+    /// Returns the names and patterns that were removed.
     pub fn removed(&self) -> &[String] {
         &self.removed
     }
 
-    /// The names and beginnings whose values changed; `*` for names that the document does not know.
+    /// Returns the names and patterns whose values changed; `*` stands for the names that the document does not
+    /// have.
     pub fn changed(&self) -> &[Changed] {
         &self.changed
     }
@@ -65,12 +66,13 @@ impl Difference {
 }
 
 impl Changed {
-    /// The name or beginning.
+    /// Returns the name or pattern.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The path of each value, what it was and what it is; none where it was or is not there.
+    /// Returns the path of each changed value with its old and its new value; [`None`] stands for an absent
+    /// value.
     pub fn values(&self) -> impl Iterator<Item = (&str, Option<&str>, Option<&str>)> {
         self.values.iter().map(|(path, before, after)| (path.as_str(), before.as_deref(), after.as_deref()))
     }

@@ -22,9 +22,9 @@ pub(crate) use protection::{bulkhead, quota};
 
 use crate::{Configuration, Loader, Overrides, Settings};
 
-/// A registry that is filled from a document, and follows it without losing what its breakers know.
+/// A registry that follows a document, and keeps the state of its breakers.
 ///
-/// Cheap to clone; every clone is the same. The breakers are those of [`registry`](Self::registry).
+/// Clones are cheap and share one registry, which [`registry`](Self::registry) returns.
 ///
 /// # Examples
 ///
@@ -53,23 +53,23 @@ pub struct LiveRegistry {
 }
 
 impl LiveRegistry {
-    /// A new registry with a breaker for every name of the document.
+    /// Creates a registry with a breaker for every name of the document.
     ///
     /// # Errors
     ///
-    /// As [`Loader::load`].
+    /// The errors of [`Loader::load`].
     pub fn new(loader: Loader) -> Result<LiveRegistry, DocumentError> {
         LiveRegistry::in_registry(Registry::new(), loader)
     }
 
-    /// The same in a registry that is there already, with its clock, its listeners and its limits.
+    /// Creates the breakers in an existing registry, with its clock, its listeners and its limits.
     ///
-    /// The rules of the document take the place of those it had (as by [`Registry::replace_rules`]): what the
-    /// program wants to say itself it says by [`Loader::set`].
+    /// The rules of the document replace those of the registry (see [`Registry::replace_rules`]). The program
+    /// sets values of its own by [`Loader::set`].
     ///
     /// # Errors
     ///
-    /// As [`Loader::load`].
+    /// The errors of [`Loader::load`].
     pub fn in_registry(registry: Registry, loader: Loader) -> Result<LiveRegistry, DocumentError> {
         let configuration = Arc::new(loader.load()?);
         apply::fill(&registry, &configuration);
@@ -93,31 +93,31 @@ impl LiveRegistry {
         Ok(live)
     }
 
-    /// The registry.
+    /// Returns the registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// What holds now.
+    /// Returns the configuration in force.
     pub fn configuration(&self) -> Arc<Configuration> {
         Arc::clone(&self.turns.lock().configuration)
     }
 
-    /// Takes a new text of the document, and returns what is different. Its warnings are those of
-    /// [`configuration`](Self::configuration).
+    /// Applies a new text of the document, and returns the difference. [`configuration`](Self::configuration)
+    /// returns its warnings.
     ///
-    /// A breaker whose numbers are the same is left alone; one whose numbers changed keeps its state; one
-    /// that is gone leaves the registry, unless a beginning such as `db-*` still fits its name, and whoever
-    /// holds it can go on using it; a new one is made. What an operator has set by hand stays.
-    /// `enabled: false` holds for breakers that come later too, however they come; one whose `enabled` is the
-    /// same as before is left as it is. The same text again is not even read.
+    /// A breaker whose values are the same is not touched; one whose values changed keeps its state. A breaker
+    /// that is removed leaves the registry, unless a pattern such as `db-*` still matches its name; its handles
+    /// stay usable. A new breaker is created. A state that an operator has forced stays. `enabled: false`
+    /// applies to breakers that are created later too; if `enabled` did not change, the breaker's flag is left
+    /// as it is. An unchanged text is not parsed.
     ///
-    /// A listener of the registry may call this, [`update`](Self::update) and every look-up; what it brings is
-    /// applied when the change it was told of is.
+    /// A listener of the registry may call this, [`update`](Self::update) and every look-up. The document that
+    /// it applies is queued behind the one that is being applied.
     ///
     /// # Errors
     ///
-    /// As [`Loader::load`]; nothing is changed then.
+    /// The errors of [`Loader::load`]; nothing is changed then.
     pub fn apply(&self, format: Format, text: &str) -> Result<Difference, DocumentError> {
         self.apply_with_warnings(format, text).map(|(difference, _)| difference)
     }
@@ -133,23 +133,24 @@ impl LiveRegistry {
         Ok((difference, configuration.warnings().to_vec()))
     }
 
-    /// Sets values of one name or beginning while the program runs, checked like those of a document.
+    /// Sets values of a name or pattern at run time, checked like those of a document.
     ///
-    /// They go before the document's, those of later documents included. A name that the document has only
-    /// as a beginning keeps what is said of that, and is one of its own from now on.
+    /// They take precedence over the values of this document and of later ones. A name that only a pattern of
+    /// the document matches keeps the values of the pattern, and has an entry of its own from then on.
     ///
     /// # Errors
     ///
-    /// As [`Loader::load`]; nothing is changed then.
+    /// The errors of [`Loader::load`]; nothing is changed then.
     pub fn update(&self, name: &str, values: Overrides) -> Result<Difference, DocumentError> {
         let next = |loader: &Loader| Some(loader.clone().set(name, values));
         self.turns.go_over(&self.registry, next).map(|(difference, _)| difference)
     }
 
-    /// What changes from now on, a [`Difference`] for each document or update that was applied and changed
-    /// something, in their order, whoever applied it.
+    /// Returns a receiver of later changes: one [`Difference`] for each document or update that changed
+    /// something, in the order of their application, by any thread.
     ///
-    /// Dropping the receiver ends it; what it does not receive is kept for it.
+    /// Dropping the receiver ends the subscription. Differences that it has not received yet are buffered
+    /// without a limit.
     ///
     /// # Examples
     ///
@@ -172,29 +173,31 @@ impl LiveRegistry {
         receiver
     }
 
-    /// Calls `apply` with the configuration that is in force, and again with each that takes its place, after the
-    /// registry has it, until `apply` returns `false`.
+    /// Calls `apply` with the configuration in force, and again with each later one after the registry has it,
+    /// until `apply` returns `false`.
     ///
-    /// For what is made from a document besides its breakers. It is called by the thread that applies the change,
-    /// without a lock.
+    /// This is for objects other than breakers that a program makes from the document. The thread that applies
+    /// the change calls it, without a lock.
     pub fn on_apply(&self, apply: impl Fn(&Arc<Configuration>) -> bool + Send + Sync + 'static) {
         let follower = Follower::new(apply);
         self.turns.lock().followers.push(follower.clone());
         loop {
             let configuration = self.configuration();
-            // A change that was applied meanwhile has called it already, and this call came last.
+            // A change applied meanwhile may have called `apply` before this call did: the last call must have
+            // the configuration in force.
             if !follower.call(&configuration) || Arc::ptr_eq(&configuration, &self.configuration()) {
                 return;
             }
         }
     }
 
-    /// The breaker of this name, made if there is none, and disabled if the document says so.
+    /// Returns the breaker of this name, and creates it if it is absent; it is disabled if the document
+    /// disables it.
     pub fn get_or_create(&self, name: &str) -> CircuitBreaker {
         self.registry.get_or_create(name)
     }
 
-    /// The breakers whose names begin so, if `pattern` ends with a star, or the one of that name.
+    /// Returns the breakers whose names match a pattern such as `db-*`, or the one with this name.
     pub fn matching(&self, pattern: &str) -> Vec<CircuitBreaker> {
         match pattern.strip_suffix('*') {
             Some(beginning) => self.those(|breaker, _| breaker.name().starts_with(beginning)),
@@ -202,22 +205,22 @@ impl LiveRegistry {
         }
     }
 
-    /// The breakers with this tag.
+    /// Returns the breakers with this tag.
     pub fn tagged(&self, tag: &str) -> Vec<CircuitBreaker> {
         self.those(|_, settings| settings.tags().any(|other| other == tag))
     }
 
-    /// The breakers of this environment.
+    /// Returns the breakers of this environment.
     pub fn in_environment(&self, name: &str) -> Vec<CircuitBreaker> {
         self.those(|_, settings| settings.environment() == Some(name))
     }
 
-    /// The breakers made from this template.
+    /// Returns the breakers made from this template.
     pub fn of_template(&self, name: &str) -> Vec<CircuitBreaker> {
         self.those(|_, settings| settings.template() == Some(name))
     }
 
-    /// The breakers that protect this kind of dependency.
+    /// Returns the breakers that protect this kind of dependency.
     pub fn in_category(&self, name: &str) -> Vec<CircuitBreaker> {
         self.those(|_, settings| settings.category() == Some(name))
     }

@@ -109,7 +109,7 @@ pub(crate) fn bulkhead(written: &Bulkhead) -> Option<Result<BulkheadConfig, Conf
     let mut config = BulkheadConfig::builder().max_concurrent_calls(max_concurrent_calls.as_ref()?.value);
     let wait = queue_timeout.as_ref().map(|wait| wait.value.0);
     if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-        // A wait that no call can have is no wait; the document has been warned of it.
+        // A wait that no call can have is no wait; the lint of limits warns of it.
         if max_waiting_calls.as_ref().is_none_or(|waiting| waiting.value > 0) {
             config = config.max_wait(wait);
         }

@@ -6,28 +6,28 @@ use halfopen::{Registry, RegistryBuilder};
 use crate::resolve::longest_match;
 use crate::{Document, Explanation, Settings};
 
-/// What holds for every name: a document with its templates, environments and all other layers.
+/// The values of every name: a document combined with templates, environments and all other layers.
 ///
-/// A configuration that exists can be used; what is doubtful in it is told by
-/// [`warnings`](Self::warnings). [`Loader`](crate::Loader) makes one.
+/// It has no errors; [`warnings`](Self::warnings) returns the doubtful values. A [`Loader`](crate::Loader)
+/// creates it.
 #[derive(Clone, Debug)]
 pub struct Configuration {
     pub(super) document: Document,
     pub(super) sections: Sections,
     pub(super) settings: BTreeMap<String, Box<Settings>>,
-    /// For names that the document does not know.
+    /// The values of names that the document does not have.
     pub(super) rest: Settings,
     pub(super) warnings: Vec<Problem>,
 }
 
 impl Configuration {
-    /// What holds for this name: under the name itself, under the longest beginning that fits, or else
-    /// the defaults.
+    /// Returns the settings of a name: of its own entry, or of the longest pattern that matches it, or the
+    /// defaults.
     pub fn settings(&self, name: &str) -> &Settings {
         self.named(name).unwrap_or(&self.rest)
     }
 
-    /// The same, unless it is what holds where the document names nobody.
+    /// Returns the settings of a name, or [`None`] if only the defaults apply to it.
     pub(crate) fn named(&self, name: &str) -> Option<&Settings> {
         let exact = self.settings.get(name);
         exact
@@ -35,17 +35,17 @@ impl Configuration {
             .map(|found| &**found)
     }
 
-    /// Everything the document names, in the order of the names, beginnings with their star included.
+    /// Returns the settings of every name and pattern of the configuration, in the order of the names.
     pub fn all(&self) -> impl Iterator<Item = &Settings> {
         self.settings.values().map(|settings| &**settings)
     }
 
-    /// What holds where the document names nobody.
+    /// Returns the settings of the names that the document does not have.
     pub fn defaults(&self) -> &Settings {
         &self.rest
     }
 
-    /// Says of each value of this name where it came from.
+    /// Returns the origin of each value of this name.
     pub fn explain(&self, name: &str) -> Explanation {
         self.settings(name).explain()
     }
@@ -61,20 +61,20 @@ impl Configuration {
         Explanation::of_sections(&self.sections)
     }
 
-    /// What the document says, as it is written.
+    /// Returns the document as written.
     pub fn document(&self) -> &Document {
         &self.document
     }
 
-    /// What can be used and is hardly meant, in the order of the document.
+    /// Returns the warnings, in the order of the document: values that are valid but unlikely to be intended.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
     }
 
-    /// A builder of a registry in which every name has its configuration, for what is not in the
-    /// document: a capacity, a clock.
+    /// Returns a builder of a registry in which every name has its configuration, to set for example a capacity
+    /// or a clock.
     ///
-    /// It does not follow the document; [`LiveRegistry`](crate::LiveRegistry) does.
+    /// The registry does not follow the document; that of a [`LiveRegistry`](crate::LiveRegistry) does.
     pub fn registry(&self) -> RegistryBuilder {
         let rest = Registry::builder().default_config(self.rest.config().clone());
         let rest = rest.enabled_for("*", self.rest.is_enabled());

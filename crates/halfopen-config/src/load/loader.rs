@@ -10,8 +10,8 @@ use crate::Document;
 use crate::document::{BreakerSection, reserved_kinds};
 use crate::resolve::{Layers, REST, limits};
 
-/// Puts a [`Configuration`] together: a document, the environment, variables, and the program's own
-/// values, of which each goes before those named before it.
+/// Builds a [`Configuration`] from a document, the environment, variables, and the program's own values, in
+/// ascending precedence.
 ///
 /// # Examples
 ///
@@ -45,9 +45,10 @@ pub struct Loader {
     document: Option<Given>,
     environment: Option<Located<String>>,
     variables: BTreeMap<String, String>,
-    /// What the program says of each name, read when it is said: what is said again and again does not grow.
+    /// The values of each name that the program sets. They are merged when they are set, so that repeated calls
+    /// do not grow the loader.
     code: BTreeMap<String, BreakerSection>,
-    /// What is wrong with that.
+    /// The problems of those values.
     wrong: Vec<Problem>,
     denies_warnings: bool,
 }
@@ -66,13 +67,13 @@ impl Default for Loader {
     }
 }
 
-/// Returns true for a key that a document has already.
+/// Returns true for a key that documents already have.
 fn is_taken(scope: Scope, key: &str) -> bool {
     match scope {
         Scope::Entry => {
             BreakerSection::keys(&SectionKinds::new()).chain(["name", "extends"]).any(|known| known == key)
         }
-        // A document of one breaker has the keys of that beside those of the document.
+        // A document of one breaker has the breaker's keys beside those of the document.
         _ => {
             let of_documents =
                 ["name", "defaults", "templates", "environments", "breakers", "routes", "environment"];
@@ -82,7 +83,7 @@ fn is_taken(scope: Scope, key: &str) -> bool {
     }
 }
 
-/// The document, or why there is none.
+/// The document, or the reason why there is none.
 #[derive(Clone, Debug)]
 enum Given {
     Text { name: String, format: Format, text: String },
@@ -90,16 +91,17 @@ enum Given {
 }
 
 impl Loader {
-    /// A loader that has nothing yet: every name gets the library's defaults.
+    /// Creates an empty loader, with which every name has the library's defaults.
     pub fn new() -> Loader {
         Loader::default()
     }
 
-    /// Adds a section: keys that another crate defines and acts on, of each breaker or of the document as a whole.
+    /// Adds a section: keys that another crate defines and acts on, of each breaker or of the document as a
+    /// whole.
     ///
-    /// It is read, overlaid, explained and checked like the keys of a breaker, from every layer. Its values are
-    /// returned by [`Settings::get`](crate::Settings::get) and [`Configuration::get`]. To be added before values are
-    /// [set](Self::set).
+    /// The section is read, overlaid, explained and checked like the keys of a breaker, from every layer.
+    /// [`Settings::get`](crate::Settings::get) and [`Configuration::get`] return its values. It must be added
+    /// before values are [set](Self::set).
     ///
     /// # Examples
     ///
@@ -141,14 +143,14 @@ impl Loader {
         Loader { sections: self.sections.with::<T>(), ..self }
     }
 
-    /// Takes this document; `name` is what messages call it.
+    /// Uses this text as the document; `name` is its name in messages.
     pub fn text(self, name: impl Into<String>, format: Format, text: impl Into<String>) -> Loader {
         Loader { document: Some(Given::Text { name: name.into(), format, text: text.into() }), ..self }
     }
 
-    /// Takes the document in this file, whose ending says the format: `.yaml`, `.yml`, `.toml` or `.json`.
+    /// Uses the document in this file, whose extension selects the format: `.yaml`, `.yml`, `.toml` or `.json`.
     ///
-    /// It is read now; a file that cannot be read is an error of [`load`](Self::load).
+    /// The file is read immediately; [`load`](Self::load) returns the error of a file that cannot be read.
     pub fn file(self, path: impl AsRef<Path>) -> Loader {
         let name = path.as_ref().display().to_string();
         let given = match (Format::of_path(&path), read_file(&path)) {
@@ -164,9 +166,10 @@ impl Loader {
         Loader { document: Some(given), ..self }
     }
 
-    /// Says in which environment the program runs; breakers that name none of their own get its numbers.
+    /// Sets the environment of the program, whose values apply to breakers that name no environment of their
+    /// own.
     ///
-    /// Goes before the variable `HALFOPEN_ENVIRONMENT` and before `defaults.environment`.
+    /// It takes precedence over the variable `HALFOPEN_ENVIRONMENT` and over `defaults.environment`.
     pub fn environment(self, name: impl Into<String>) -> Loader {
         let name = name.into();
         let source = Source::new(SourceKind::Code, "environment", format!("environment = {name}"));
@@ -175,28 +178,30 @@ impl Loader {
         Loader { environment: Some(Located::new(name, origin)), ..self }
     }
 
-    /// Takes environment variables: `HALFOPEN_PAYMENTS__OPEN__DURATION=10s` sets `open.duration` of
-    /// `payments`, `HALFOPEN_ENVIRONMENT` the environment.
+    /// Adds environment variables: `HALFOPEN_PAYMENTS__OPEN__DURATION=10s` sets `open.duration` of `payments`,
+    /// and `HALFOPEN_ENVIRONMENT` the environment.
     ///
-    /// A name of the document is written in capitals, with `_` for every sign; a beginning such as `db-*`
-    /// without what follows its last letter. A variable without `HALFOPEN_` is left alone, and so is one
-    /// without `__` that does not look like a slip, which is a warning.
+    /// A name of the document is written in capitals, with `_` for every sign; a pattern such as `db-*` is
+    /// written without the signs after its last letter or digit. Variables without `HALFOPEN_` are ignored. So
+    /// is one without `__`, with a warning if it looks like a misspelled one.
     pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Loader {
         self.variables.extend(variables);
         self
     }
 
-    /// Takes the variables of this process, leaving alone those that are no Unicode.
+    /// Adds the environment variables of this process, and ignores those that are not Unicode.
     pub fn process_variables(self) -> Loader {
         let pairs = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         self.variables(pairs)
     }
 
-    /// Sets values of a name or beginning, before everything else; a later value before an earlier one.
+    /// Sets values of a name or pattern, which take precedence over every other layer; a later value takes
+    /// precedence over an earlier one.
     ///
-    /// A name that the document has only as a beginning, such as `db-orders` where it says `db-*`, keeps what
-    /// is written of that. As in the document, a beginning says nothing of names that stand there themselves.
+    /// A name that only a pattern of the document matches, such as `db-orders` for `db-*`, keeps the values of
+    /// the pattern. As in the document, the values of a pattern do not apply to names that have entries of
+    /// their own.
     pub fn set(mut self, name: impl Into<String>, values: Overrides) -> Loader {
         let name = name.into();
         let section = values.into_section(&name, &self.sections, &mut self.wrong);
@@ -204,10 +209,10 @@ impl Loader {
         self
     }
 
-    /// Treats warnings as errors: a document with a value that is hardly meant is not used.
+    /// Treats warnings as errors, so that a document with a doubtful value is rejected.
     ///
-    /// For checks before a deployment, and for programs that would rather not start than start with a slip. It holds
-    /// for every later document of a [`LiveRegistry`](crate::LiveRegistry) as well.
+    /// This is for checks before a deployment, and for programs that must not start with a doubtful value. It
+    /// applies to every later document of a [`LiveRegistry`](crate::LiveRegistry) as well.
     ///
     /// # Examples
     ///
@@ -223,12 +228,12 @@ impl Loader {
         Loader { denies_warnings: true, ..self }
     }
 
-    /// Returns the configuration.
+    /// Builds and returns the configuration.
     ///
     /// # Errors
     ///
-    /// Every problem at once, each with its place; warnings too. Warnings alone are no error, unless they are
-    /// [denied](Self::deny_warnings).
+    /// Returns all problems together, warnings included, each with its place. Warnings alone are no error,
+    /// unless they are [denied](Self::deny_warnings).
     pub fn load(&self) -> Result<Configuration, DocumentError> {
         let mut problems = Vec::new();
         let loaded = self.judged(&mut problems);
@@ -288,12 +293,12 @@ impl Loader {
         &self.sections
     }
 
-    /// Whether this is the text it has already.
+    /// Returns true if the loader has this text already.
     pub(crate) fn says(&self, other: Format, words: &str) -> bool {
         matches!(&self.document, Some(Given::Text { format, text, .. }) if *format == other && text == words)
     }
 
-    /// The loader with another text of the same document.
+    /// Returns the loader with another text of the same document.
     pub(crate) fn with_text(&self, format: Format, text: &str) -> Loader {
         let name = match &self.document {
             Some(Given::Text { name, .. }) => name.as_str(),
@@ -303,7 +308,7 @@ impl Loader {
     }
 }
 
-/// Everything that is wrong or doubtful with a document by itself, in its order.
+/// Returns all errors and warnings of a document by itself, in the order of the document.
 ///
 /// # Examples
 ///
@@ -320,7 +325,8 @@ pub fn lint(name: &str, format: Format, text: &str) -> Vec<Problem> {
     problems(&Loader::new().text(name, format, text))
 }
 
-/// The same for a file, whose ending says the format; one that cannot be read is a problem too.
+/// Returns all errors and warnings of the document in a file, whose extension selects the format; a file that
+/// cannot be read is an error too.
 pub fn lint_file(path: impl AsRef<Path>) -> Vec<Problem> {
     problems(&Loader::new().file(path))
 }

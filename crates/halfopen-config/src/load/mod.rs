@@ -1,4 +1,4 @@
-//! Putting a configuration together: documents, environment variables, what the program says.
+//! Builds a configuration from documents, environment variables and the program's own values.
 
 mod configuration;
 mod loader;

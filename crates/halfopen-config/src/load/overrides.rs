@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::document::{BreakerSection, read_name};
 
-/// Some values of a breaker, said by the program: they go before everything that is written.
+/// Values of a breaker that the program sets, with precedence over every other layer.
 ///
-/// The keys are those of a document, and are checked like those.
+/// The keys are those of a document, and their values are checked like those of a document.
 ///
 /// # Examples
 ///
@@ -33,29 +33,29 @@ pub struct Overrides {
     texts: Vec<(Format, String)>,
 }
 
-/// A value of a [`Overrides`]; durations, numbers, words and truths become one by themselves.
+/// A value of an [`Overrides`], with conversions from durations, numbers, strings and booleans.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverrideValue(String);
 
 impl Overrides {
-    /// Nothing yet.
+    /// Creates an empty set of values.
     pub fn new() -> Overrides {
         Overrides::default()
     }
 
-    /// Sets the value of a key, such as `open.duration`; a list is written with commas.
+    /// Sets the value of a key, such as `open.duration`; commas separate the items of a list.
     pub fn set(mut self, key: impl Into<String>, value: impl Into<OverrideValue>) -> Overrides {
         self.values.push((key.into(), value.into().0));
         self
     }
 
-    /// Adds values as a document has them below a breaker's name.
+    /// Adds values in the form that a document has below a breaker's name.
     pub fn text(mut self, format: Format, text: impl Into<String>) -> Overrides {
         self.texts.push((format, text.into()));
         self
     }
 
-    /// What it says of this name, all of it read for its form.
+    /// Returns the values for this name as a section; only their form is checked.
     pub(crate) fn into_section(
         self,
         name: &str,
@@ -100,11 +100,12 @@ fn check_name(name: &str, problems: &mut Vec<Problem>) {
     read_name(&node, true, &mut Reader::new(Layer::Code, Path::new(&[name]), problems));
 }
 
-/// Returns the keys of a path, each with its place in the source, in which the path begins at `start`.
+/// Returns the keys of a path, each with its place in the source, where the path starts at `start`.
 ///
 /// # Errors
 ///
-/// If there are more than a document may nest: each level is a call of the reader.
+/// Returns an error if there are more keys than the nesting limit of a document, because the reader recurses
+/// into each level.
 pub(super) fn keys(
     path: &str,
     between: &str,
@@ -127,7 +128,7 @@ pub(super) fn keys(
     Ok(parts.collect())
 }
 
-/// A value below keys.
+/// Returns a value nested below keys.
 pub(super) fn nested(keys: &[(String, Span)], value: &str, span: &Span) -> Node {
     let value = Node { value: scalar::plain(value), span: span.clone() };
     keys.iter().rev().fold(value, |node, (key, key_span)| {
@@ -161,7 +162,7 @@ macro_rules! settings {
 settings!(String Period bool i32 i64 u32 u64);
 
 impl From<f64> for OverrideValue {
-    /// With its point, as `1` would be taken for a percentage by a reader.
+    /// With a decimal point, because a reader takes `1` for a percentage.
     fn from(value: f64) -> OverrideValue {
         OverrideValue(format!("{value:?}"))
     }

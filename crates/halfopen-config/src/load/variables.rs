@@ -13,7 +13,7 @@ use crate::document::{BreakerSection, Document};
 
 const PREFIX: &str = "HALFOPEN_";
 const ENVIRONMENT: &str = "HALFOPEN_ENVIRONMENT";
-/// The name's part of a variable that sets a default.
+/// The name part of a variable that sets a default.
 const DEFAULTS: &str = "DEFAULTS";
 
 /// The values that variables set.
@@ -26,7 +26,7 @@ pub(super) struct Variables {
     pub(super) sections_of_document: Sections,
 }
 
-/// What a variable sets values of.
+/// The target of a variable's values.
 enum Subject<'d> {
     Defaults,
     Section(&'d SectionKind),
@@ -68,13 +68,13 @@ pub(super) fn read(
                 let mut reader = Reader::new(layer, Path::new(&[name]), problems).with_sections(sections);
                 section.overlay(&BreakerSection::read(&node, &mut reader));
             }
-            // Set and empty is how a shell unsets what it cannot take away.
+            // A shell that cannot unset an inherited variable sets it to the empty string.
             None if variable == ENVIRONMENT && value.is_empty() => {}
             None if variable == ENVIRONMENT => {
                 let origin = Origin::new(Layer::Variable, ENVIRONMENT, value_of(&source, value));
                 read.environment = Some(Located::new(value.clone(), origin));
             }
-            // A name without a key is not for us, whatever else begins like our names.
+            // A name without a key belongs to another program, even with this prefix.
             None => problems.extend(slip(rest, &names, sections, &source, problems.len())),
         }
     }
@@ -113,10 +113,10 @@ fn slip(
     Some(Problem::warning(source.name(), message).at(Span::new(source, 0, source.name().len())))
 }
 
-/// How many parts of a variable may be a name without its `__`.
+/// The most leading parts of a variable that are tried as a name without its `__`.
 const LONGEST_STEM: usize = 32;
 
-/// Returns what a variable means.
+/// Returns the target and the keys of a variable.
 fn subject<'d>(
     stem: &str,
     names: &Names<'d>,
@@ -125,7 +125,7 @@ fn subject<'d>(
     problems: &mut Vec<Problem>,
 ) -> Option<Subject<'d>> {
     let meant = names.meant(stem);
-    // A breaker may have the name of a section; its variable has an escaped form of its own.
+    // A breaker may have the name of a section; its escaped form is still distinct.
     let section = sections.of(Scope::Document).find(|kind| kind.key().to_uppercase() == stem);
     if let ([], Some(kind)) = (meant.as_slice(), section) {
         return Some(Subject::Section(kind));
@@ -155,7 +155,7 @@ fn subject<'d>(
     None
 }
 
-/// Returns how a variable begins that means this name and no other.
+/// Returns the prefix of a variable that means this name and no other.
 fn exact(name: &str) -> String {
     format!("{PREFIX}{}__", names::escape(name))
 }

@@ -1,4 +1,4 @@
-//! A section with everything said and done becomes the configuration of the core.
+//! Builds the core's configuration from a section whose layers are combined.
 
 use halfopen_document::{Located, Origin, Period, Problem};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::document::{Abandoned, Backoff, BreakerSection, HalfOpen, Rule, RuleKi
 use crate::resolve::limits;
 use crate::resolve::settings::Origins;
 
-/// The library's own threshold of a failure rate.
+/// The default threshold of a failure rate.
 const THRESHOLD: f64 = 0.5;
 
-/// The configuration, or nothing after telling why.
+/// Returns the configuration, or [`None`] after it has reported the reason.
 pub(super) fn build(
     section: &BreakerSection,
     subject: &str,
@@ -58,19 +58,19 @@ fn value<T: Clone>(written: &Option<Located<T>>) -> Option<T> {
     written.as_ref().map(|written| written.value.clone())
 }
 
-/// What the core says of a number, at the place where the number is written.
+/// Returns a problem that the core reports of a value, at the place where the value is written.
 fn of_the_core(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
     let field = field_of(problem.field());
     let origin = origins.near(&field).or_else(|| origins.of_a_rule(&field, problem.value()));
     let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
-    // The core speaks to who writes Rust.
+    // The core's message names a Rust variant, which in a document is a word.
     let range = problem.range().replace("`Abandoned::Failure`", "`failure`");
     let message = format!("`{path}` is {}, but must be {range}", problem.value());
     let told = Problem::error(path, message);
     told.at_origin(origin)
 }
 
-/// The core's name of a field, as a document has it.
+/// Returns the path in a document of the core's name of a field.
 fn field_of(field: &str) -> String {
     match field {
         "window.last" => "window.last.duration".into(),
@@ -101,11 +101,11 @@ fn trip(
     rules.into_iter().fold(builder.no_trip_rules(), CircuitBreakerConfigBuilder::trip)
 }
 
-/// The library's own rules with another minimum.
+/// Returns the default rules with another minimum.
 fn default_rules(minimum: u32) -> Vec<halfopen::Trip> {
     let with_minimum = |rule: &halfopen::Trip| match rule.kind() {
         TripKind::FailureRate { .. } | TripKind::SlowCallRate { .. } => rule.minimum_calls(minimum),
-        // A run and a count wait for no calls, nor do kinds of a newer core that have no name here.
+        // A run and a count have no minimum. Kinds of a newer core are kept as they are.
         _ => *rule,
     };
     CircuitBreakerConfig::default().trip().iter().map(with_minimum).collect()
@@ -124,7 +124,7 @@ fn rule(rule: &Rule, trip: &Trip, subject: &str, problems: &mut Vec<Problem>) ->
                 let in_flight = value(&rule.in_flight).unwrap_or(false);
                 Some(halfopen::Trip::slow_call_rate(threshold, after.0).in_flight(in_flight))
             }
-            // What could not be read is told, and is not missing.
+            // A value that could not be read has been reported, and is not missing.
             _ if trip.unclear => None,
             (threshold, _) => {
                 let missing = if threshold.is_none() { "threshold" } else { "slow_after" };
@@ -180,7 +180,7 @@ fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option
     Some(buckets.map_or(last, |buckets| last.buckets(buckets)))
 }
 
-/// What names a window: its key, or the flat key for it.
+/// Returns the key of a window, or the flat key that stands for it.
 fn key_of_window(origin: &Origin) -> &str {
     let path = origin.path();
     path.strip_suffix(".last.duration").map_or_else(|| origin.key(), |_| "last")
@@ -195,7 +195,7 @@ fn backoff(written: &Backoff, problems: &mut Vec<Problem>) -> halfopen::Backoff 
     }
     let mut backoff = match (&written.delays, value(&written.multiplier)) {
         (Some(delays), _) => halfopen::Backoff::delays(delays.value.iter().map(|delay| delay.value.0)),
-        // No growth, and so no limit to it.
+        // Without growth a limit has no effect.
         (None, Some(1.0) | None) => halfopen::Backoff::none(),
         (None, Some(multiplier)) => halfopen::Backoff::exponential(multiplier),
     };

@@ -1,17 +1,17 @@
-//! `circuit_type`: which of the thresholds counts, and the window that goes with it.
+//! `circuit_type`: selects one of the thresholds, and the window that goes with it.
 
 use crate::document::{BreakerSection, CircuitType, RuleKind};
 use halfopen_document::{Group, Located, Origin, Path, Period, Problem};
 
-/// What the older documents mean where they say nothing.
+/// The defaults of older documents.
 const FAILURES: u32 = 5;
 const THRESHOLD: f64 = 0.5;
 const SECONDS: u64 = 60;
 const CALLS: u32 = 100;
 
-/// Takes the type at its word.
+/// Applies the type to the section.
 ///
-/// Here and not where keys are read: the type may come from another layer than the numbers.
+/// This follows the overlay of all layers, because the type may come from another layer than the values.
 pub(super) fn apply(section: &mut BreakerSection, name: &str, problems: &mut Vec<Problem>) {
     let Some(kind) = section.circuit_type.clone() else { return };
     match kind.value {
@@ -63,7 +63,7 @@ fn rate_over(section: &mut BreakerSection, kind: &Located<CircuitType>, problems
     }
 }
 
-/// Takes a rule away, however it is written.
+/// Removes a rule, in its group or as a flat key.
 fn drop_rule(
     section: &mut BreakerSection,
     dropped: RuleKind,
@@ -79,8 +79,8 @@ fn drop_rule(
     });
 }
 
-/// A type that is said over a lower layer's numbers is meant to take their place; beside it, or over
-/// it, they are hardly meant.
+/// Warns of a value without effect, unless a lower layer sets it: a type is meant to replace the values of
+/// lower layers, while a value beside or above the type is unlikely to be intended.
 fn no_effect(unused: &Origin, kind: &Located<CircuitType>, problems: &mut Vec<Problem>) {
     if unused.layer() < kind.origin().layer() {
         return;

@@ -7,27 +7,27 @@ use crate::resolve::longest_match;
 use crate::resolve::settings::{Origins, Settings};
 use crate::resolve::{build, circuit_type, lint};
 
-/// Everything that has a say, from the document to the program.
+/// All layers of values, from the document to the program.
 pub(crate) struct Layers<'a> {
     pub(crate) document: &'a Document,
     /// The environment the program runs in.
     pub(crate) environment: Option<&'a Located<String>>,
     /// The defaults that environment variables set.
     pub(crate) variable_defaults: &'a BreakerSection,
-    /// What environment variables say of a name or pattern.
+    /// The values that environment variables set for a name or pattern.
     pub(crate) variables: &'a BTreeMap<String, BreakerSection>,
-    /// What the program says.
+    /// The values that the program sets.
     pub(crate) code: &'a BTreeMap<String, BreakerSection>,
 }
 
-/// How many names of the program that the document does not have are compared with those it has.
+/// The number of names set by the program, but absent from the document, that are compared with the document's.
 const MOST_DOUBTED: usize = 100;
 
-/// The name for what holds where the document names nobody.
+/// The name of the settings for names that the document does not have.
 pub(crate) const REST: &str = "*";
 
 impl Layers<'_> {
-    /// What holds for this name or pattern; nothing after telling why it cannot.
+    /// Returns the settings of this name or pattern, or [`None`] after it has reported the reason.
     pub(crate) fn settings(&self, name: &str, problems: &mut Vec<Problem>) -> Option<Settings> {
         let own = self.own(name);
         let template = self.nearest(&own, BreakerSection::template_name);
@@ -43,16 +43,17 @@ impl Layers<'_> {
         });
         own.into_iter().for_each(|upper| section.overlay(upper));
         if named.is_none() {
-            // The document does not have it, and an explanation must.
+            // The breaker's own sections do not name the environment, and an explanation must have its origin.
             section.environment = environment.cloned();
         }
         let settings = self.finish(name, &self.subject(name), section, problems)?;
         Some(Settings { template, environment: chosen, ..settings })
     }
 
-    /// What is said of this name by itself, the lowest first: by the document, variables, the program.
+    /// Returns the sections of this name itself in ascending precedence: the document's, the variables', the
+    /// program's.
     ///
-    /// A name that only the program knows has what the document says of the beginning that fits it.
+    /// A name that only the program sets has the document's section of the pattern that matches it.
     fn own(&self, name: &str) -> Vec<&BreakerSection> {
         let mut own = match self.document.breakers.get(name) {
             Some(section) => vec![section],
@@ -84,7 +85,7 @@ impl Layers<'_> {
         [self.variable_defaults, &self.document.defaults].into_iter().find_map(named)
     }
 
-    /// What messages call a name where nothing is written that they could point to.
+    /// Returns the name in messages of an entry that is written nowhere.
     fn subject(&self, name: &str) -> String {
         let is_written = |name: &&str| self.document.breakers.contains_key(*name);
         match Some(name).filter(is_written).or_else(|| self.pattern(name).filter(is_written)) {
@@ -94,7 +95,7 @@ impl Layers<'_> {
         }
     }
 
-    /// Judges what no breaker may ever use: every template, every environment.
+    /// Checks the templates and environments that no breaker may use.
     pub(crate) fn judge_the_unused(&self, problems: &mut Vec<Problem>) {
         let used = self.used_templates();
         for name in self.document.templates.keys() {
@@ -119,7 +120,7 @@ impl Layers<'_> {
         problems.extend(unknown.filter_map(|name| self.nearly_known(name)));
     }
 
-    /// Returns true for a name that the program alone knows.
+    /// Returns true for a name that only the program sets.
     fn is_unknown(&self, name: &str) -> bool {
         !name.contains('*') && !self.document.breakers.contains_key(name) && self.pattern(name).is_none()
     }
@@ -146,8 +147,8 @@ impl Layers<'_> {
         named.chain(extended).map(|used| used.value.as_str()).collect()
     }
 
-    /// Returns a warning for a template of the document that nothing uses, unless the document has no breakers: then
-    /// it is there for others.
+    /// Returns a warning for a template of the document that no breaker uses, unless the document has no
+    /// breakers: then its templates are for other documents.
     fn unused(&self, name: &str) -> Option<Problem> {
         if self.document.breakers.is_empty() {
             return None;
@@ -164,7 +165,7 @@ impl Layers<'_> {
         section
     }
 
-    /// Takes the layers together, and tells what is wrong at the place of the name if at no other.
+    /// Combines the layers; a problem without a place of its own is reported at the name.
     fn finish(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! What can be used and yet is hardly meant: numbers that cannot be reached, and numbers that
+//! Warnings for valid values that are unlikely to be intended: values that cannot be reached, and values that
 //! contradict each other.
 
 use halfopen_document::{Layer, Located, Origin, Period, Problem};
@@ -26,7 +26,7 @@ pub(super) fn lint(settings: &Settings, subject: &str, problems: &mut Vec<Proble
     problems.extend(limits::doubts(settings));
 }
 
-/// Whether a value is said of this breaker: one that many share has an effect on others.
+/// Returns true if the value is written for this breaker; a shared value has an effect on other breakers.
 fn is_own<T>(written: &Located<T>) -> bool {
     written.origin().layer() > Layer::Environment
 }
@@ -37,7 +37,7 @@ struct Lint<'a> {
 }
 
 impl Lint<'_> {
-    /// A warning about the value at this path, where it is written.
+    /// Returns a warning about the value at this path, at the place where it is written.
     fn warn(&self, path: &str, says: impl FnOnce(&str) -> String) -> Problem {
         let origin = self.settings.origins.near(path);
         let path =
@@ -66,7 +66,7 @@ impl Lint<'_> {
                 let minimum = self.minimum("trip.slow_call_rate.minimum_calls", minimum_calls);
                 minimum.into_iter().chain(self.slow_after(slow_after)).collect()
             }
-            // Failures in a row need no room, and a newer core's kinds have no name in a document yet.
+            // A run has no minimum, and kinds of a newer core cannot be written in a document yet.
             _ => Vec::new(),
         }
     }
@@ -86,13 +86,13 @@ impl Lint<'_> {
         self.room(path, minimum)
     }
 
-    /// Whether a window of time holds so many calls at the stated rate.
+    /// Warns if a window of time is too short for this many calls at the expected rate.
     fn room(&self, path: &str, calls: u32) -> Option<Problem> {
         let rate = self.settings.section.expected_rate.as_ref()?.value;
         let time = match self.settings.config.window().kind() {
             WindowKind::Last { duration, .. } => duration,
             WindowKind::Tumbling { interval } => interval,
-            // Windows of calls take the time they need.
+            // A window of calls spans as much time as its calls take.
             _ => return None,
         };
         let held = (rate * time.as_secs_f64()).floor();
@@ -135,15 +135,17 @@ impl Lint<'_> {
         self.unreachable_window(timeout).into_iter().chain(probe).collect()
     }
 
-    /// Callers that wait for a server that hangs end one call per timeout each: in a shorter window too few end.
+    /// Returns a warning for a window that is too short for a server that hangs: each of its callers ends one
+    /// call per timeout.
     fn unreachable_window(&self, timeout: Duration) -> Option<Problem> {
         let config = &self.settings.config;
         let window = match config.window().kind() {
             WindowKind::Last { duration, .. } => duration,
             WindowKind::Tumbling { interval } => interval,
-            // Windows of calls take the time they need.
+            // A window of calls spans as much time as its calls take.
             _ => return None,
         };
+        // A run of failures is independent of the window.
         let has_run =
             config.trip().iter().any(|rule| matches!(rule.kind(), TripKind::ConsecutiveFailures { .. }));
         (window < timeout && !has_run && !config.trip().is_empty()).then(|| {
@@ -156,7 +158,7 @@ impl Lint<'_> {
         })
     }
 
-    /// A window is written, but every rule counts failures in a row.
+    /// Returns a warning for a window that is written although every rule counts consecutive failures.
     fn window_without_rule(&self) -> Option<Problem> {
         let window = &self.settings.section.window;
         let written =
@@ -172,7 +174,7 @@ impl Lint<'_> {
         })
     }
 
-    /// The breaker itself names a minimum, and has no rate.
+    /// Returns a warning for a minimum of the breaker itself, which has no rate.
     fn minimum_without_rate(&self) -> Option<Problem> {
         let trip = &self.settings.section.trip;
         let is_own = is_own(trip.minimum_calls.as_ref()?);
@@ -185,18 +187,19 @@ impl Lint<'_> {
         })
     }
 
-    /// The breaker itself limits or forgets a growth that it has not.
+    /// Returns warnings for limits of a growth that the breaker does not have.
     fn limits_of_no_growth(&self) -> Vec<Problem> {
         let config = &self.settings.config;
         if !matches!(config.backoff().kind(), BackoffKind::Fixed) {
             return Vec::new();
         }
         let backoff = &self.settings.section.open.backoff;
-        // A multiplier of 1 over a template's limit has switched its growth off.
+        // A multiplier of 1 deliberately switches off the growth of a template, whose limit stays.
         let layer = backoff.multiplier.as_ref().map(|multiplier| multiplier.origin().layer());
         let is_meant = |written: &&Located<Period>| {
             is_own(written) && layer.as_ref().is_none_or(|layer| *layer == written.origin().layer())
         };
+        // A `max` below the longest wait with jitter has an effect without growth too.
         let longest = config.open_duration().as_secs_f64() * (1.0 + config.backoff().jitter_fraction());
         let cuts = |written: &&Located<Period>| written.value.0.as_secs_f64() < longest;
         let limits = [

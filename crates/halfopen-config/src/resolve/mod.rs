@@ -1,4 +1,4 @@
-//! From what is written to what holds: the layers laid over one another, and what they add up to.
+//! Resolves the layers into settings: overlays them, checks the result, and builds the core's configuration.
 
 mod build;
 mod circuit_type;

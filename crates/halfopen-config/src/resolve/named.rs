@@ -1,4 +1,4 @@
-//! What layers call by name: templates and environments, of the document or shipped.
+//! Templates and environments, which layers refer to by name, of the document or shipped.
 
 use super::layers::Layers;
 use super::lint;
@@ -6,11 +6,11 @@ use crate::builtin;
 use crate::document::BreakerSection;
 use halfopen_document::{Group, Located, Problem, quoted, suggest};
 
-/// How many names a list of those that are known has.
+/// The most names that a list of known names has.
 const MOST_NAMED: usize = 20;
 
 impl Layers<'_> {
-    /// Lays a template, and the one it extends, over what is there; its name if there is one.
+    /// Overlays a template, after the one that it extends, and returns its name if it exists.
     pub(super) fn lay_template(
         &self,
         named: &Located<String>,
@@ -20,7 +20,7 @@ impl Layers<'_> {
         let name = named.value.as_str();
         let Some((parent, own)) = self.template(name) else {
             problems.push(self.no_template(named, problems.len()));
-            // A label of somebody's own, in metadata that may hold anything.
+            // Metadata may have any label; it need not be a template.
             return (named.origin().path().contains(".metadata.")).then(|| name.to_owned());
         };
         if let Some(extends) = parent {
@@ -38,7 +38,7 @@ impl Layers<'_> {
         problems: &mut Vec<Problem>,
     ) -> Option<()> {
         let name = extends.value.as_str();
-        // A template that takes the place of a shipped one may build on it.
+        // A template that replaces a shipped one may extend it.
         let found = if name == child { builtin::template(name) } else { self.template(name) };
         let Some((grandparent, parent)) = found else {
             if name == child {
@@ -106,7 +106,7 @@ fn extends_itself(extends: &Located<String>) -> Problem {
     lint::at(Problem::error(path, message), extends.origin())
 }
 
-/// A label in the metadata may be anything; a setting must exist.
+/// Returns a warning for an unknown label in metadata, and an error for an unknown setting.
 fn unknown<'a>(
     what: &str,
     named: &Located<String>,

@@ -8,7 +8,7 @@ use halfopen_http::{GrpcClassify, HttpClassify};
 use crate::Explanation;
 use crate::document::BreakerSection;
 
-/// What holds for one breaker, or for all whose name begins alike: every layer taken together.
+/// The settings of one breaker, or of all that match a pattern, with every layer applied.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(crate) name: Arc<str>,
@@ -19,27 +19,27 @@ pub struct Settings {
     pub(crate) origins: Origins,
 }
 
-/// Where every value that is written comes from, by its path.
+/// The origin of every written value, by its path.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins(BTreeMap<String, Origin>);
 
 impl Settings {
-    /// The name, or the beginning with its star, under which it stands in the document.
+    /// Returns the name or pattern of the entry.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// True if it is for all names that begin alike.
+    /// Returns true if the entry is a pattern.
     pub fn is_pattern(&self) -> bool {
         self.name.ends_with('*')
     }
 
-    /// The numbers the breaker goes by.
+    /// Returns the configuration of the breaker.
     pub fn config(&self) -> &CircuitBreakerConfig {
         &self.config
     }
 
-    /// Everything that is written of it, in any layer: its metadata, and what is kept for others.
+    /// Returns the values of all layers as written, including metadata and values that the core does not use.
     pub fn section(&self) -> &BreakerSection {
         &self.section
     }
@@ -50,43 +50,43 @@ impl Settings {
         self.section.sections.get()
     }
 
-    /// The template whose numbers it has; else what its metadata calls so.
+    /// Returns the template of the breaker, or else the one that its metadata names.
     pub fn template(&self) -> Option<&str> {
         self.template.as_deref()
     }
 
-    /// The environment whose numbers it has; else what its metadata calls so.
+    /// Returns the environment of the breaker, or else the one that its metadata names.
     pub fn environment(&self) -> Option<&str> {
         self.environment.as_deref()
     }
 
-    /// What kind of dependency it protects.
+    /// Returns the kind of the dependency that the breaker protects.
     pub fn category(&self) -> Option<&str> {
         self.section.metadata.service_category.as_ref().map(|category| category.value.as_str())
     }
 
-    /// The words to find it by.
+    /// Returns the tags of the breaker.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         let tags = self.section.metadata.tags.iter().flat_map(|tags| &tags.value);
         tags.map(|tag| tag.value.as_str())
     }
 
-    /// False if the document disables it.
+    /// Returns false if the document disables the breaker.
     pub fn is_enabled(&self) -> bool {
         self.section.enabled.as_ref().is_none_or(|enabled| enabled.value)
     }
 
-    /// Which HTTP answers are failures.
+    /// Returns the HTTP answers that are failures.
     pub fn http(&self) -> HttpClassify {
         self.section.classify.http.rules()
     }
 
-    /// Which gRPC answers are failures.
+    /// Returns the gRPC answers that are failures.
     pub fn grpc(&self) -> GrpcClassify {
         self.section.classify.grpc.rules()
     }
 
-    /// Says of each value where it came from.
+    /// Returns the origin of each value.
     pub fn explain(&self) -> Explanation {
         Explanation::of(self)
     }
@@ -113,7 +113,7 @@ impl Origins {
         self.0.get(path)
     }
 
-    /// Where this value of a rule is written, where the rules are a list that has its kind twice.
+    /// Returns the origin of this value of a rule, where the rules are a list with two rules of its kind.
     pub(crate) fn of_a_rule(&self, path: &str, value: &str) -> Option<&Origin> {
         let rule = path.strip_prefix("trip")?;
         let mut all = self.0.iter().filter(|(path, _)| path.starts_with("trip.") && path.ends_with(rule));
@@ -123,7 +123,7 @@ impl Origins {
         found.map(|(_, origin)| origin)
     }
 
-    /// Where this is written, or what it belongs to or consists of.
+    /// Returns the origin of this path, or of a path above or below it.
     pub(crate) fn near(&self, path: &str) -> Option<&Origin> {
         self.get(path).or_else(|| {
             let minimum = path.ends_with(".minimum_calls").then(|| self.get("trip.minimum_calls")).flatten();

@@ -41,7 +41,7 @@ struct Flat {
     hint_max: Option<Period>,
     /// The same as `open.backoff`.
     backoff: Option<Backoff>,
-    /// True: each wait twice the one before, to 300 s at most, where nothing else is said; false: all the same.
+    /// True: each wait is twice the one before, up to 300 s unless a limit is set. False: all waits are the same.
     exponential_backoff: Option<bool>,
     /// The same as `open.backoff.multiplier`.
     #[schemars(range(min = 1, max = 1000))]
@@ -63,7 +63,7 @@ struct Flat {
     service_category: Option<Word>,
 }
 
-/// Adds them to the schema of a section.
+/// Adds the flat keys to the schema of a section.
 pub(crate) fn add_flat_keys(section: &mut Schema) {
     let mut flat = super::of::<Flat>();
     let keys = flat.get_mut("properties").and_then(Value::as_object_mut).map(std::mem::take);

@@ -1,7 +1,7 @@
-//! The JSON Schema of a document: what editors complete and check by.
+//! The JSON Schema of a document, for completion and checks in editors.
 //!
-//! The keys and their descriptions come from the types that are read; what the types cannot say, such
-//! as the flat keys, is added here.
+//! The types that are read provide the keys and their descriptions; this module adds the rest, such as the flat
+//! keys.
 
 mod flat;
 mod root;
@@ -19,18 +19,18 @@ use crate::{Loader, document};
 pub(crate) use flat::add_flat_keys;
 pub(crate) use root::{describe_keys, or_other_keys, or_own_notes, or_unbounded};
 
-/// The JSON Schema (draft 07) of a document, as text; it is also the file `halfopen.schema.json` of this
-/// crate.
+/// Returns the JSON Schema (draft 07) of a document as text; the file `halfopen.schema.json` of this crate has
+/// the same text.
 ///
-/// It knows keys, kinds of values and their ranges. What depends on other values, such as a minimum
-/// that a window cannot hold, only [`lint`](crate::lint) finds.
+/// The schema has keys, kinds of values and their ranges. Only [`lint`](crate::lint) finds a value that
+/// conflicts with another one, such as a minimum that the window cannot hold.
 ///
 /// # Examples
 ///
 /// ```
 /// let schema: serde_json::Value = serde_json::from_str(&halfopen_config::schema())?;
 /// let wait = &schema["definitions"]["Open"]["properties"]["duration"];
-/// assert_eq!(wait["description"], "The first wait; 2s if nothing is said, and 0s is allowed.");
+/// assert_eq!(wait["description"], "The first wait, 2s by default; 0s is allowed.");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 pub fn schema() -> String {
@@ -64,7 +64,7 @@ fn with_sections(sections: &SectionKinds) -> String {
     }
     RecursiveTransform(never_null).transform(&mut schema);
     let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut);
-    // The document itself must say something.
+    // An empty document is an error.
     let groups = definitions
         .into_iter()
         .flatten()
@@ -86,9 +86,9 @@ fn of<T: JsonSchema>() -> Schema {
     schema
 }
 
-/// What may be left out may not be empty as well: an `open.duration` without a value is a slip.
+/// Forbids null for optional values: an `open.duration` without a value is likely an oversight.
 fn never_null(schema: &mut Schema) {
-    // An empty group is the same as an absent one, which needs no words in an editor.
+    // An empty group is the same as an absent one, which editors need not describe.
     if schema.get("default") == Some(&json!({})) {
         schema.remove("default");
     }
@@ -106,7 +106,7 @@ fn never_null(schema: &mut Schema) {
             let only = only.clone();
             schema.remove("anyOf");
             if only.contains_key("$ref") {
-                // Draft 07 sees nothing beside a `$ref`.
+                // In draft 07 a `$ref` hides its siblings.
                 schema.insert("allOf".into(), json!([only]));
             } else {
                 schema.ensure_object().extend(only);
@@ -115,7 +115,7 @@ fn never_null(schema: &mut Schema) {
     }
 }
 
-/// A group whose keys are all commented out is empty, and fine.
+/// Allows null for a group: all its keys may be commented out.
 fn or_empty(group: &mut Value) {
     let Some(group) = group.as_object_mut() else { return };
     if let Some(Value::Array(forms)) = group.get_mut("anyOf") {

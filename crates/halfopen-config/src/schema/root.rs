@@ -1,4 +1,4 @@
-//! The document as a whole, and the keys that only a few groups let through.
+//! The schema of the document as a whole, and of the keys that only a few groups allow.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::document::{BreakerSection, Document};
 
-/// What a file holds: a document of many breakers, or of one that has its name beside its keys.
+/// A file: a document of many breakers, or of one that has its name beside its keys.
 pub(super) struct Root;
 
 /// A document of one breaker: its name beside its keys.
@@ -16,7 +16,7 @@ pub(super) struct Root;
 #[schemars(deny_unknown_fields, transform = or_other_keys)]
 #[allow(dead_code, reason = "only its schema is wanted")]
 struct NamedBreaker {
-    /// Its name, or what the names of several begin with and a star.
+    /// The name of the breaker, or a pattern of a prefix and a star.
     name: String,
     #[serde(flatten)]
     section: BreakerSection,
@@ -42,7 +42,7 @@ impl JsonSchema for Root {
 /// A character of a name: neither a star nor a control or bidirectional character.
 const NAME: &str = r"[^*\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]";
 
-/// Keys at the top that belong to others: editors, and anchors of the author's own.
+/// Allows keys of other programs at the top, such as those of editors, and the author's own anchors.
 pub(crate) fn or_other_keys(root: &mut Schema) {
     if let Some(keys) = root.get_mut("properties").and_then(Value::as_object_mut) {
         let link = json!({ "description": "Where this schema lies, for editors.", "type": "string" });
@@ -60,13 +60,13 @@ pub(crate) fn or_other_keys(root: &mut Schema) {
     root.insert("patternProperties".into(), json!({ "^x-": true }));
 }
 
-/// Keys of `metadata` that its author made up are notes.
+/// Allows keys of the author's own in `metadata`, which are notes.
 pub(crate) fn or_own_notes(metadata: &mut Schema) {
     let note = Word::json_schema(&mut SchemaGenerator::default());
     metadata.insert("additionalProperties".into(), note.into());
 }
 
-/// `window: unbounded`, in one word.
+/// Allows `window: unbounded`, in one word.
 pub(crate) fn or_unbounded(window: &mut Schema) {
     let description = window.remove("description");
     let group = std::mem::take(window.ensure_object());
@@ -75,7 +75,7 @@ pub(crate) fn or_unbounded(window: &mut Schema) {
     description.map(|text| window.insert("description".into(), text));
 }
 
-/// A value of an enum that is a key says itself what it means.
+/// Adds to each key of an enum the description of its variant.
 pub(crate) fn describe_keys(choice: &mut Schema) {
     let Some(Value::Array(values)) = choice.get_mut("oneOf") else { return };
     for value in values {

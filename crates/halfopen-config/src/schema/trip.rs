@@ -1,4 +1,4 @@
-//! The rules, which are a map or a list, and each may be `off`.
+//! The schema of the rules, which are a map or a list; each may be `off`.
 
 use halfopen_document::Period;
 use std::borrow::Cow;

@@ -1,13 +1,15 @@
-//! The state word: who is let in, in which visit an outcome counts, and what is told of a visit.
+//! The state word: which calls are admitted, in which visit an outcome counts, and which visit a rejection
+//! reports.
 
 use super::race::race;
 use super::{WAIT, breaker};
 use crate::reason::RejectReason;
 use crate::word::State;
 
-/// Two failures of which each would open: one transition, one of them late or both counted.
+/// Two failures, each of which opens the breaker: there is one transition, and the other failure is late or
+/// both are counted.
 ///
-/// Fails if `Machine::trip` asks neither for the epoch nor for the state.
+/// Fails if `Machine::trip` checks neither the epoch nor the state.
 #[test]
 fn an_epoch_has_one_transition() {
     race(|start| {
@@ -21,10 +23,10 @@ fn an_epoch_has_one_transition() {
     });
 }
 
-/// A result of Closed that ends while the breaker closes again: in no count of the later visit, and
-/// opening none.
+/// A result of a closed visit that ends while the breaker closes again is not counted in the later visit, and
+/// does not open it.
 ///
-/// Fails if `Machine::trip` does not ask for the epoch, or if `record_slow` does not.
+/// Fails if `Machine::trip` does not check the epoch, or if `record_slow` does not.
 #[test]
 fn a_result_of_before_is_late() {
     race(|start| {
@@ -41,7 +43,8 @@ fn a_result_of_before_is_late() {
     });
 }
 
-/// The same for a success, which is counted without a step: neither window nor run of the later visit.
+/// A success of an earlier visit, which takes no lock, is counted neither in the window nor in the run of the
+/// later visit.
 ///
 /// Fails if `add_success` loads the stripe after the state.
 #[test]
@@ -57,10 +60,10 @@ fn a_success_of_before_is_late() {
     });
 }
 
-/// A rejection that passes a change of state is counted once, in the visit that refused it.
+/// A rejection during a change of state is counted once, in the visit that rejected it.
 ///
-/// Fails if `refuse_while_open` counts with `reject`, or if the door that needs no lock stands open
-/// while a visit ends (either way a no of the visit before is counted in the next).
+/// Fails if `refuse_while_open` counts with `reject`, or if the path without a lock stays open while a visit
+/// ends (either way a rejection of the earlier visit is counted in the next).
 #[test]
 fn a_rejection_counts_in_the_visit_that_refused_it() {
     race(|start| {
@@ -75,7 +78,7 @@ fn a_rejection_counts_in_the_visit_that_refused_it() {
     });
 }
 
-/// Whoever sees the breaker open sees also until when and why.
+/// A reader that sees the breaker open sees its deadline and its cause too.
 ///
 /// Fails if the word is published before the deadline and the cause, or without releasing them.
 #[test]
@@ -95,10 +98,9 @@ fn a_reader_of_open_sees_its_cause() {
     });
 }
 
-/// A snapshot is of one visit: what it says of the state, the wait, the counts and the last trip
-/// belongs together.
+/// A snapshot is of one visit: its state, wait, counts and last trip belong together.
 ///
-/// Fails if `look` gives the transition lock back between the state and the rest.
+/// Fails if `look` releases the transition lock between the state and the rest.
 #[test]
 fn a_snapshot_is_of_one_visit() {
     race(|start| {

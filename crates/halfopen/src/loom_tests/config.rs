@@ -1,4 +1,4 @@
-//! `set_config`, and what else republishes the word, while calls run.
+//! `set_config`, and other publications of the state word, while calls run.
 
 use super::race::race;
 use super::{WAIT, breaker, probing};
@@ -7,7 +7,7 @@ use crate::config::{CircuitBreakerConfig, HalfOpen, Trip, Window};
 use crate::observe::{Event, Interest, Listener};
 use crate::word::State;
 
-/// A swapped configuration and a running call: the call is counted once, the new numbers hold.
+/// A configuration is swapped under a running call: the call is counted once, and the new values apply.
 ///
 /// Fails if `set_form` empties the sums.
 #[test]
@@ -25,9 +25,9 @@ fn a_configuration_is_swapped_under_a_call() {
     });
 }
 
-/// A swap that keeps the shape of the window keeps its samples, also the one that comes meanwhile.
+/// A swap that keeps the shape of the window keeps its samples, including one that is recorded meanwhile.
 ///
-/// Fails if `reconfigure` makes a new window whatever the shape.
+/// Fails if `reconfigure` always makes a new window.
 #[test]
 fn a_sample_survives_new_rules() {
     for window in [Window::unbounded(), Window::last_calls(4)] {
@@ -44,7 +44,7 @@ fn a_sample_survives_new_rules() {
     }
 }
 
-/// Rules that come while calls run: the next outcome asks them about all that lies in the window.
+/// Rules change while calls run: the next outcome evaluates them over all samples in the window.
 ///
 /// Fails if `reconfigure` does not arm the window.
 #[test]
@@ -68,9 +68,10 @@ fn new_rules_are_asked_of_what_lies_in_the_window() {
     }
 }
 
-/// A half-open visit whose numbers are swapped while its probe ends: judged by those it began with.
+/// The values of a half-open visit are swapped while its probe ends: the visit ends by the values that it
+/// started with.
 ///
-/// Fails if `set_config` gives a visit under way the new numbers.
+/// Fails if `set_config` changes the values of a visit in progress.
 #[test]
 fn a_visit_is_judged_by_the_numbers_it_began_with() {
     race(|start| {
@@ -87,7 +88,7 @@ fn a_visit_is_judged_by_the_numbers_it_began_with() {
     });
 }
 
-/// Listens to every call, so that calls are timed from then on.
+/// A listener for every call, with which calls are timed from then on.
 struct Watcher;
 
 impl Listener for Watcher {
@@ -98,8 +99,8 @@ impl Listener for Watcher {
     }
 }
 
-/// A listener that wants every call comes while an operator acts: neither takes back what the other
-/// has published.
+/// A listener for every call is added while an operator forces a state: neither overwrites the publication of
+/// the other.
 ///
 /// Fails if `republish` changes the flags of a word that it loaded without the lock.
 #[test]

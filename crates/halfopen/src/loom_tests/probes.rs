@@ -1,4 +1,4 @@
-//! Probes: as many as allowed, none lost, none that counts twice, and those that do not report.
+//! Probes: at most as many as allowed, each counted once, and every slot returned.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::config::{HalfOpen, Trip, Window};
 use crate::outcome::Outcome;
 use crate::word::State;
 
-/// A half-open breaker whose one probe is out.
+/// Returns a half-open breaker whose one probe is in flight.
 fn with_a_probe_out() -> (CircuitBreaker, ManualClock, OwnedPermit) {
     let (breaker, hands) = breaker(1);
     breaker.trip();
@@ -22,11 +22,11 @@ fn with_a_probe_out() -> (CircuitBreaker, ManualClock, OwnedPermit) {
     (breaker, hands, probe)
 }
 
-/// Never more probes than allowed, and the slot of a dropped one is given back; who is refused is told
-/// of the visit that goes on, not of the wait that is over.
+/// There are never more probes than allowed, and a dropped probe releases its slot; a rejection reports the
+/// current visit, not the wait that is over.
 ///
-/// Fails if admission looks at the slots in a step of its own before it takes one, or if the deadline
-/// of the wait is overwritten while the word still says open.
+/// Fails if admission checks the slots in a separate step before it takes one, or if the deadline of the wait
+/// is overwritten while the word is still open.
 #[test]
 fn one_probe_at_a_time_and_no_slot_is_lost() {
     race(|start| {
@@ -50,10 +50,10 @@ fn one_probe_at_a_time_and_no_slot_is_lost() {
     });
 }
 
-/// A probe that is overdue and its late success: the breaker opens once, dated when it was due.
+/// An overdue probe and its late success: the breaker opens once, at the time when the probe was due.
 ///
-/// Fails if `settle` does not catch up before it takes a probe back, or if the reopening is dated when
-/// it is noticed.
+/// Fails if `settle` does not catch up before it releases a probe, or if the reopening has the time at which it
+/// is noticed.
 #[test]
 fn an_overdue_probe_reopens_once() {
     race(|start| {
@@ -68,10 +68,10 @@ fn an_overdue_probe_reopens_once() {
     });
 }
 
-/// A probe that is dropped when its time is over: either its slot is free, or the breaker has reopened
-/// and the probe is late.
+/// A probe is dropped when its time is over: either its slot is free, or the breaker has reopened and the probe
+/// is late.
 ///
-/// Fails if `admit` does not catch up before it looks for a slot.
+/// Fails if `admit` does not catch up before it takes a slot.
 #[test]
 fn a_probe_is_given_back_or_overdue() {
     race(|start| {
@@ -89,7 +89,7 @@ fn a_probe_is_given_back_or_overdue() {
     });
 }
 
-/// A probe's permit that is handed to another thread ends once, and its slot is there once.
+/// A probe's permit that moves to another thread ends once, and its slot is released once.
 ///
 /// Fails if `OwnedPermit::end` leaves its ticket in place (its drop ends the call once more).
 #[test]
@@ -104,10 +104,10 @@ fn a_probe_that_is_handed_over_ends_once() {
     });
 }
 
-/// Two calls that come when a probe is overdue and the wait after it is over too: both transitions are
-/// made once, and one of the two is the new probe.
+/// Two calls arrive when a probe is overdue and the wait after it is over too: both transitions happen once,
+/// and one of the two calls is the new probe.
 ///
-/// Fails if admission catches up in a step of its own, on what it saw before.
+/// Fails if admission catches up in a separate step, with the state that it loaded before.
 #[test]
 fn an_overdue_probes_transitions_are_made_once() {
     race(|start| {
@@ -123,9 +123,9 @@ fn an_overdue_probes_transitions_are_made_once() {
     });
 }
 
-/// Two probes that end at once where one decides: the breaker closes once, the other one is late.
+/// Two probes end concurrently where one decides: the breaker closes once, and the other probe is late.
 ///
-/// Fails if `settle` does not ask for the epoch.
+/// Fails if `settle` does not check the epoch.
 #[test]
 fn a_probe_that_comes_after_the_verdict_is_late() {
     race(|start| {
@@ -165,9 +165,9 @@ fn a_credit_admits_one_call() {
     });
 }
 
-/// A call that passes and one that fails, at the full share of a ramp: one decides, and the other is late.
+/// A success and a failure at the full share of a ramp: one decides, and the other is late.
 ///
-/// Fails if `settle` does not ask for the epoch.
+/// Fails if `settle` does not check the epoch.
 #[test]
 fn the_end_of_a_ramp_has_one_verdict() {
     race(|start| {
@@ -186,7 +186,7 @@ fn the_end_of_a_ramp_has_one_verdict() {
 
 const RAMP: Duration = Duration::from_secs(5);
 
-/// A half-open breaker with a ramp to come, whose one probe is out.
+/// Returns a half-open breaker with a ramp, whose one probe is in flight.
 fn with_a_ramp() -> (CircuitBreaker, ManualClock, OwnedPermit) {
     let half_open = HalfOpen::new().ramp(RAMP);
     let (breaker, hands) = probing(Trip::consecutive_failures(1), Window::unbounded(), half_open);
@@ -196,10 +196,10 @@ fn with_a_ramp() -> (CircuitBreaker, ManualClock, OwnedPermit) {
     (breaker, hands, probe)
 }
 
-/// The end of a stream whose probe closed the breaker, beside a reset: it is counted in the visit that the
-/// probe began, or late, and never in the visit after the reset.
+/// The stream of a probe that closed the breaker ends beside a reset: its end is counted in the visit that the
+/// probe started, or late, and never in the visit after the reset.
 ///
-/// Fails if `end_of_stream` asks whether the breaker is closed and not for the epoch.
+/// Fails if `end_of_stream` checks whether the breaker is closed instead of the epoch.
 #[test]
 fn the_end_of_a_probes_stream_moves_no_later_visit() {
     race(|start| {
@@ -216,7 +216,7 @@ fn the_end_of_a_probes_stream_moves_no_later_visit() {
 /// Two admissions that find a call overdue: the breaker opens once, and at least one of them is rejected; the other may
 /// be admitted while the first counts.
 ///
-/// Fails if `trip` does not ask for the epoch.
+/// Fails if `trip` does not check the epoch.
 #[test]
 fn a_call_that_hangs_opens_once() {
     race(|start| {

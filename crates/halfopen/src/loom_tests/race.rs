@@ -1,29 +1,29 @@
-//! How a model is run: with each of its racers on the first thread once.
+//! Runs each model once with each of its racers on the first thread.
 //!
-//! Loom runs the first thread as far as it goes and then looks for what the others could have done before.
-//! Of two accesses to one atomic by one thread it remembers the last, so it does not try a swap before
-//! another thread's load if a load of the swap's own thread comes first, unless that thread is the first.
-//! What a model cannot find with one racer there, it finds with the other.
+//! Loom runs the first thread to its end, and then tries the steps of the others before its steps. Of two
+//! accesses of one atomic by one thread it remembers only the last, so it does not try a swap before another
+//! thread's load if a load of the swap's own thread comes first, unless that thread is the first. An
+//! interleaving that one order misses, the other order reaches.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use loom::thread;
 
-/// Which of the racers is on the first thread.
+/// The racer that is on the first thread.
 #[derive(Clone, Copy)]
 pub(crate) struct Start(usize);
 
-/// Runs a model of two racers, with either on the first thread.
+/// Runs a model of two racers, with each on the first thread once.
 pub(crate) fn race(model: impl Fn(Start) + Clone + Send + Sync + 'static) {
     let executions: Vec<u64> = (0..2).map(|first| executions(Start(first), model.clone())).collect();
-    // Racers that never meet prove nothing; there would be one execution only, whoever is first.
+    // Racers that share no state prove nothing: their model has one execution only.
     assert!(executions.iter().any(|&executions| executions > 1), "the racers never met");
 }
 
-/// Runs a model to its end, and says how many executions it had.
+/// Runs a model to its end, and returns the number of its executions.
 fn executions(start: Start, model: impl Fn(Start) + Send + Sync + 'static) -> u64 {
-    // Of the standard library: loom must not see it, and it counts across executions.
+    // An atomic of the standard library, because loom must not track it, and it counts across executions.
     let counter = Arc::new(AtomicU64::new(0));
     let executions = Arc::clone(&counter);
     loom::model(move || {
@@ -34,7 +34,7 @@ fn executions(start: Start, model: impl Fn(Start) + Send + Sync + 'static) -> u6
 }
 
 impl Start {
-    /// Runs both to their ends; gives what each gave, in this order whoever was first.
+    /// Runs both racers to their ends, and returns their results in this order, whichever started first.
     pub(crate) fn two<A: 'static, B: 'static>(
         self,
         one: impl FnOnce() -> A + 'static,

@@ -1,13 +1,13 @@
-//! Rules that are asked by several threads at once, over each kind of window.
+//! Rules that several threads evaluate concurrently, over each kind of window.
 
 use super::race::race;
 use super::{WAIT, probing};
 use crate::config::{HalfOpen, Trip, Window};
 
-/// A success that brings the calls up to the minimum and a failure, at once: one of them opens.
+/// A success that completes the minimum and a concurrent failure: one of them opens the breaker.
 ///
-/// Fails without the fence (outside the models: the sequentially consistent accesses) between the
-/// write of a success and its load of `visit`.
+/// Fails without the fence (outside the models: the sequentially consistent accesses) between the write of a
+/// success and its load of `visit`.
 #[test]
 fn a_success_that_completes_the_minimum_opens() {
     let rolling = Window::last(2 * WAIT).buckets(2);
@@ -23,8 +23,8 @@ fn a_success_that_completes_the_minimum_opens() {
     }
 }
 
-/// Two failures at once, the first of their bucket, after one in the bucket before: whoever rolls the
-/// window on, all three are in it for the one that completes them.
+/// Two concurrent failures, the first of their bucket, follow one in the previous bucket: in either order of
+/// the roll, the window of the one that completes them has all three.
 ///
 /// Fails if the rules are evaluated over the sums before the failure.
 #[test]
@@ -42,10 +42,10 @@ fn of_two_failures_in_a_new_bucket_one_opens() {
     });
 }
 
-/// A success and a failure in a count window that is full: it holds its size and the failure, and the
-/// failure slides out in time.
+/// A success and a failure in a full count window: the window keeps its size and the failure, and the failure
+/// slides out in time.
 ///
-/// Fails if `Ring::counts` does not leave out what has left the window.
+/// Fails if `Ring::counts` does not exclude samples that have left the window.
 #[test]
 fn a_full_count_window_keeps_its_size() {
     race(|start| {

@@ -1,6 +1,6 @@
-//! The races of a window, every interleaving of them (bounded in preemptions, see `.ci/loom`).
+//! The races of a window, in every interleaving (bounded in preemptions, see `.ci/loom`).
 //!
-//! Each model says what it protects; the mutation named with it makes it fail.
+//! The doc of each model states its claim, and a mutation of the code that makes it fail.
 
 mod time;
 
@@ -34,7 +34,7 @@ impl Race {
         })
     }
 
-    /// What a racer does with it.
+    /// Returns a closure that acts on the shared window in a thread of its own.
     fn racer<T>(self: &Arc<Race>, act: impl FnOnce(&Race) -> T + 'static) -> impl FnOnce() -> T + 'static {
         let race = Arc::clone(self);
         move || act(&race)
@@ -45,7 +45,7 @@ impl Race {
         self.window.record(&self.state, Word::new(1, State::Closed), kind, &moment)
     }
 
-    /// What a transition does: the window first, the word last.
+    /// Starts a visit like a transition: the window first, the word last.
     fn begin(&self, epoch: u64, window: crate::Window) {
         self.window.begin(epoch, &config(window), Tick(0));
         self.state.publish(Word::new(epoch, State::Closed));
@@ -69,10 +69,10 @@ fn last(nanos: u64) -> crate::Window {
     crate::Window::last(std::time::Duration::from_nanos(nanos)).buckets(2)
 }
 
-/// An outcome of epoch e is in no window of a later epoch, and is counted once in any case.
+/// An outcome of one epoch is in no window of a later epoch, and is always counted once.
 ///
-/// Fails if `begin` does not advance the stripes, if `add_success` adds to its stripe whatever it holds or
-/// does not ask `visit` (a success slips in), or if `record_slow` does not ask it (a failure slips in).
+/// Fails if `begin` does not advance the stripes, if `add_success` adds to its stripe in any epoch or does not
+/// load `visit` (a success slips in), or if `record_slow` does not check it (a failure slips in).
 #[test]
 fn an_outcome_is_in_no_window_of_a_later_epoch() {
     for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
@@ -92,11 +92,10 @@ fn an_outcome_is_in_no_window_of_a_later_epoch() {
     }
 }
 
-/// A plain success and a failure that pass each other and are enough for a rule together: at least one of
-/// them evaluates both.
+/// A plain success and a concurrent failure complete a rule together: at least one of them evaluates both.
 ///
-/// Fails without the fence in `add_success` or the one in `arm` (sequentially consistent accesses, for which
-/// they stand, outside the models), or if the stripes are summed before the window is armed.
+/// Fails without the fence in `add_success` or the one in `arm` (outside the models: the sequentially
+/// consistent accesses), or if the stripes are summed before the window is armed.
 #[test]
 fn of_a_success_and_a_failure_one_sees_both() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(2)] {
@@ -114,7 +113,7 @@ fn of_a_success_and_a_failure_one_sees_both() {
     }
 }
 
-/// A failure whose writer is held up, the success that ends its run, and another success: one of the three
+/// A failure whose writer is delayed, the success that ends its run, and another success: one of the three
 /// evaluates them all.
 ///
 /// Fails if `evaluate` disarms a window that is not settled.
@@ -136,9 +135,9 @@ fn of_a_failure_and_two_successes_after_it_one_sees_all() {
     }
 }
 
-/// A failure that comes while a success lets those after it pass arms the window all the same.
+/// A failure that arrives while a success disarms the window arms it again.
 ///
-/// Fails if `evaluate` disarms when it has given the lock back.
+/// Fails if `evaluate` disarms after it has released the lock.
 #[test]
 fn a_failure_is_not_disarmed_with_those_before_it() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(9)] {
@@ -153,10 +152,10 @@ fn a_failure_is_not_disarmed_with_those_before_it() {
     }
 }
 
-/// Wherever a success falls among three failures, two of them follow each other, and one of the
-/// writers is told so.
+/// One success among three failures, in any order: two failures are consecutive, and the record of one of them
+/// returns so.
 ///
-/// Fails if `run_end` is not stored by each failure.
+/// Fails if not every failure stores `run_end`.
 #[test]
 fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
     race(|start| {
@@ -203,10 +202,10 @@ fn a_failure_and_successes_follow_each_other() {
     }
 }
 
-/// A configuration swapped under a running call: its outcome is in the new window or forgotten with
-/// the old one, the run is kept, and nothing is counted twice.
+/// A configuration is swapped under a running call: its outcome is in the new window or discarded with the old
+/// one, the run is kept, and nothing is counted twice.
 ///
-/// Fails if `set_form` begins the runs anew, or empties the sums.
+/// Fails if `set_form` restarts the runs, or empties the sums.
 #[test]
 fn a_call_survives_a_change_of_its_window() {
     for kind in [FAILURE, SUCCESS] {

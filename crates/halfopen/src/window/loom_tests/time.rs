@@ -1,11 +1,11 @@
-//! Windows over time: when they roll on, and what lies in which bucket.
+//! Windows over time: when they roll, and which bucket an outcome is in.
 
 use super::*;
 
-/// Two threads that find the bucket over: the window rolls once and keeps both outcomes.
+/// Two threads find the bucket over: the window rolls once and keeps both outcomes.
 ///
-/// Fails if `record_slow` rolls by an edge that it loaded before it had the lock, to the bucket after the current
-/// one.
+/// Fails if `record_slow` rolls by an edge that it loaded before it had the lock, to the bucket after the
+/// current one.
 #[test]
 fn a_bucket_rolls_once() {
     race(|start| {
@@ -19,15 +19,15 @@ fn a_bucket_rolls_once() {
     });
 }
 
-/// A success that takes no lock while another thread rolls the window on lies in the bucket that has begun.
+/// A success that takes no lock while another thread rolls the window is in the bucket that has started.
 ///
 /// Fails if the edge is moved before the sums are taken.
 #[test]
 fn a_success_lies_in_the_bucket_it_comes_in() {
     race(|start| {
         let shared = Race::new(last(10));
-        // What `add_success` does, but for its load of the stripe, after which loom would not try the write before
-        // the sums of the other thread.
+        // The steps of `add_success` without its load of the stripe, after which loom would not try the write
+        // before the sums of the other thread.
         let success = shared.racer(|race| {
             let begun = race.window.edge.load(Ordering::Acquire) > 5;
             race.window.successes.local().fetch_add(1, Ordering::SeqCst);
