@@ -24,7 +24,7 @@ pub(crate) fn groups() -> Vec<Group> {
 }
 
 fn closed_cases() -> Vec<Case> {
-    let mut cases = vec![case(BASE, true, |n| answer(n))];
+    let mut cases = vec![case(BASE, true, answer)];
     for (name, config) in configs::ours() {
         let breaker = configs::warm(&config);
         cases.push(async_case(name, true, move |n| finish(breaker.call(|| answer(n))).is_ok()));
@@ -38,7 +38,7 @@ fn closed_cases() -> Vec<Case> {
 }
 
 fn open_cases() -> Vec<Case> {
-    let mut cases = vec![case(BASE, true, |n| answer(n))];
+    let mut cases = vec![case(BASE, true, answer)];
     let breaker = configs::breaker(&configs::count());
     breaker.open_for(configs::LONG);
     cases.push(async_case("halfopen, count 100", false, move |n| finish(breaker.call(|| answer(n))).is_ok()));

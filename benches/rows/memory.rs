@@ -34,8 +34,10 @@ pub(crate) fn group() -> Group {
     group
 }
 
-/// What is made anew for a breaker that does not share its configuration.
-const OWN: [(&str, fn() -> CircuitBreakerConfig); 2] =
+type MakeConfig = fn() -> CircuitBreakerConfig;
+
+/// The configurations that a breaker makes anew if it does not share one.
+const OWN: [(&str, MakeConfig); 2] =
     [("halfopen, count 100", configs::count), ("halfopen, time 10 buckets", configs::time)];
 
 /// What making one takes: the value itself, if it is not behind a pointer, and what it allocates.
