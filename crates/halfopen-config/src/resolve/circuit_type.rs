@@ -91,7 +91,7 @@ fn no_effect(unused: &Origin, kind: &Located<CircuitType>, problems: &mut Vec<Pr
     problems.push(if unused.layer() == kind.origin().layer() {
         problem
     } else {
-        problem.help(format!("it is said by {}", kind.origin()))
+        problem.help(format!("it is set by {}", kind.origin()))
     });
 }
 

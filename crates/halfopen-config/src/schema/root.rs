@@ -45,7 +45,7 @@ const NAME: &str = r"[^*\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202
 /// Allows keys of other programs at the top, such as those of editors, and the author's own anchors.
 pub(crate) fn or_other_keys(root: &mut Schema) {
     if let Some(keys) = root.get_mut("properties").and_then(Value::as_object_mut) {
-        let link = json!({ "description": "Where this schema lies, for editors.", "type": "string" });
+        let link = json!({ "description": "The location of this schema, for editors.", "type": "string" });
         keys.insert("$schema".into(), link);
         for names in ["breakers", "templates", "environments"] {
             let pattern = match names {

@@ -41,7 +41,7 @@ fn rules(generator: &mut SchemaGenerator) -> Value {
         |what: &str| json!({ "description": what, "type": "number", "exclusiveMinimum": 0, "maximum": 1 });
     let calls = || {
         minimum(
-            "How many calls there must be in the window, at least 1; 5, or the calls that the window holds if those are fewer, if nothing is said.",
+            "The least number of calls in the window, at least 1. By default 5, or the calls that the window holds if those are fewer.",
         )
     };
     json!({
@@ -56,7 +56,7 @@ fn rules(generator: &mut SchemaGenerator) -> Value {
             "slow_after": slow_after,
             "minimum_calls": calls(),
             "in_flight": {
-                "description": "Whether a call in flight counts as slow from that time on, and not only at its end; false if nothing is said.",
+                "description": "Whether a call in flight counts as slow from that time on, and not only at its end; false by default.",
                 "type": "boolean",
             },
         })),
