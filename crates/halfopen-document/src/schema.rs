@@ -35,25 +35,44 @@ pub struct Word;
 
 const DURATION: &str = "^\\s*([0-9]+\\s*(d|h|m|s|ms|us|µs|μs|ns)\\s*)+$";
 
-macro_rules! inline {
+/// Implements [`JsonSchema`] for types that a document writes as one value, so that the schema stands where the value
+/// does and needs no definition of its own.
+///
+/// Takes a type, its name and its schema for each.
+///
+/// # Examples
+///
+/// ```
+/// use schemars::json_schema;
+///
+/// struct Port;
+///
+/// halfopen_document::inline_schemas! {
+///     Port, "Port": json_schema!({ "type": "integer", "minimum": 1, "maximum": 65535 });
+/// }
+/// let schema = schemars::schema_for!(Port);
+/// assert_eq!(schema.as_value()["maximum"], 65535);
+/// ```
+#[macro_export]
+macro_rules! inline_schemas {
     ($($value:ty, $name:literal: $schema:expr;)*) => { $(
-        impl JsonSchema for $value {
+        impl ::schemars::JsonSchema for $value {
             fn inline_schema() -> bool {
                 true
             }
 
-            fn schema_name() -> Cow<'static, str> {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
                 $name.into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
                 $schema
             }
         }
     )* };
 }
 
-inline! {
+inline_schemas! {
     Period, "Period": json_schema!({ "type": "string", "pattern": DURATION, "examples": ["30s", "500ms", "1m30s"] });
     Seconds, "Seconds": json_schema!({
         "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "pattern": DURATION }],

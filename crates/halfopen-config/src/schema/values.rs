@@ -1,32 +1,13 @@
 //! The schemas of values that only a breaker has.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use halfopen_document::inline_schemas;
+use schemars::json_schema;
 
 use crate::document::{CODES, Code, Statuses};
 
-macro_rules! values {
-    ($( $value:ty, $name:literal: $schema:expr; )*) => { $(
-        impl JsonSchema for $value {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                $schema
-            }
-        }
-    )* };
-}
-
 const STATUSES: &str = "^\\s*([1-5][xX][xX]|[1-5][0-9]{2}(\\s*-\\s*[1-5][0-9]{2})?)\\s*$";
 
-values! {
+inline_schemas! {
     Statuses, "Statuses": json_schema!({
         "anyOf": [{ "type": "integer", "minimum": 100, "maximum": 599 }, { "type": "string", "pattern": STATUSES }],
         "examples": [503, "500-599", "5xx"],
