@@ -234,14 +234,7 @@ mod tests {
 
     #[test]
     fn a_word_gives_back_what_was_put_in() {
-        for state in [
-            State::Closed,
-            State::Open,
-            State::HalfOpen,
-            State::ForcedOpen,
-            State::Disabled,
-            State::MetricsOnly,
-        ] {
+        for &state in State::ALL {
             let word = Word::new((1 << 53) - 1, state).with_timed(true);
             assert_eq!(word.state(), state);
             assert_eq!(word.epoch(), (1 << 53) - 1);

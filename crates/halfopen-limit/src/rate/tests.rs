@@ -200,7 +200,7 @@ async fn waiters_survive_the_slowest_quota_there_is() {
     assert!(waiters.iter_mut().all(|waiter| poll(waiter.as_mut()).is_pending()));
     for quota in [quick, slowest] {
         limiter.set_quota(quota);
-        // Their costs were cut to what a word holds, so turns may come early; none may be lost.
+        // Costs saturate at the largest `u64`, so turns may come early, but no turn may be lost.
         waiters.retain_mut(|waiter| poll(waiter.as_mut()).is_pending());
     }
     drop(waiters);

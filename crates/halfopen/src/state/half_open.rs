@@ -5,8 +5,7 @@ use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Recovery};
 use crate::counts::Counts;
 use crate::policy::ramp::{self, Ramp};
-use crate::policy::recovery;
-use crate::policy::recovery::{Finding, Tally};
+use crate::policy::recovery::{self, Finding, Tally};
 use crate::reason::RejectReason;
 
 /// A half-open visit. It keeps the configuration with which it began until it ends (S30).

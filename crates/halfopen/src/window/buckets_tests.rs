@@ -1,4 +1,4 @@
-//! Where buckets begin and end, and what is left of those that have passed.
+//! The bounds of buckets, and the samples that remain of earlier ones.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! What a healthy window does not do: no lock for a plain success, and no evaluation where no rule can fire. A
-//! window that does either counts right, and slowly.
+//! The fast path: a plain success takes no lock, and no rule is evaluated where none can fire. A window that
+//! breaks either claim still counts correctly, but slowly.
 
 use super::*;
 use crate::clock::Clock;

@@ -68,6 +68,18 @@ impl Bench {
         );
     }
 
+    /// A rule fires that was evaluated in the visit of this epoch.
+    fn fire(&mut self, epoch: u64, cause: Cause) {
+        self.machine.trip(
+            epoch,
+            cause,
+            Counts::default(),
+            Wait::Configured { hint: None, planned: None },
+            self.now,
+            &mut self.log,
+        );
+    }
+
     fn admit(&mut self) -> Admission {
         self.machine.admit(self.now, &mut self.log)
     }
@@ -132,14 +144,7 @@ fn an_opening_publishes_its_deadline_and_its_cause() {
     assert_eq!(bench.machine.deadline(), Tick::NEVER);
     let cause = Cause { part: 3, ..Cause::plain(TripReason::FailureCount) };
     let epoch = bench.machine.epoch();
-    bench.machine.trip(
-        epoch,
-        cause,
-        Counts::default(),
-        Wait::Configured { hint: None, planned: None },
-        bench.now,
-        &mut bench.log,
-    );
+    bench.fire(epoch, cause);
     assert_eq!(bench.machine.cause(), cause);
     assert_eq!(bench.machine.deadline(), bench.now.after(bench.view().wait));
 }
@@ -147,15 +152,7 @@ fn an_opening_publishes_its_deadline_and_its_cause() {
 #[test]
 fn a_rule_opens_only_the_visit_it_was_evaluated_in() {
     let trip = |bench: &mut Bench, epoch| {
-        let cause = Cause::plain(TripReason::FailureCount);
-        bench.machine.trip(
-            epoch,
-            cause,
-            Counts::default(),
-            Wait::Configured { hint: None, planned: None },
-            bench.now,
-            &mut bench.log,
-        );
+        bench.fire(epoch, Cause::plain(TripReason::FailureCount));
         bench.machine.state()
     };
     let mut later = Bench::closed();
