@@ -22,7 +22,7 @@ const FLOORS: [(u8, &[&str]); 7] = [
         ],
     ),
     (2, &["halfopen-tower", "halfopen-config", "halfopen-opentelemetry", "halfopen-health"]),
-    (3, &["halfopen-axum", "halfopen-reqwest", "halfopen-tonic"]),
+    (3, &["halfopen-axum", "halfopen-redis", "halfopen-reqwest", "halfopen-tonic"]),
     (4, &["halfopen-monitor"]),
     (5, &["test-support"]),
     (6, &["examples", "tests", "benches"]),

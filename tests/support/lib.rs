@@ -4,5 +4,7 @@
 
 pub mod breaker;
 pub mod middleware;
+pub mod redis;
 pub mod registry;
+pub mod server;
 pub mod service;

@@ -1,0 +1,42 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! Circuit breakers for Redis and Valkey clients.
+//!
+//! A [`ProtectedConnection`] sends every command, pipeline, transaction and script of the [`redis`] crate
+//! through a [`CircuitBreaker`](halfopen::CircuitBreaker). [`RedisClassify`] tells an answer of a healthy server
+//! from the errors of one that cannot serve, by the codes of the server's errors, also inside pipelines.
+//!
+//! # Examples
+//!
+//! A cache with a fallback:
+//!
+//! ```no_run
+//! use halfopen::CircuitBreaker;
+//! use halfopen_redis::ProtectedConnection;
+//! use redis::AsyncCommands;
+//! use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+//!
+//! # async fn from_the_database(id: u64) -> String { id.to_string() }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> redis::RedisResult<()> {
+//! let client = redis::Client::open("redis://127.0.0.1/")?;
+//! // Lazy: the program starts although the server is away.
+//! let config = ConnectionManagerConfig::new().set_number_of_retries(1);
+//! let manager = ConnectionManager::new_lazy_with_config(client, config)?;
+//! let mut cache = ProtectedConnection::new(manager, CircuitBreaker::builder("cache").build());
+//!
+//! let name: String = match cache.get("user:7").await {
+//!     Ok(Some(name)) => name,
+//!     Ok(None) => from_the_database(7).await,  // a miss is no failure
+//!     Err(_) => from_the_database(7).await,    // the server is away, or the breaker is open
+//! };
+//! # drop(name);
+//! # Ok(()) }
+//! ```
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod client;
+
+pub use client::{Messages, NoReply, ProtectedConnection, RedisClassify};
