@@ -47,7 +47,7 @@ impl Explanation {
     }
 
     pub(crate) fn of(settings: &Settings) -> Explanation {
-        let mut explaining = Explaining { settings, values: Vec::new() };
+        let mut explaining = Explaining { settings, origins: settings.origins(), values: Vec::new() };
         explaining.add("enabled", settings.is_enabled());
         explaining.trip();
         explaining.window();
@@ -91,19 +91,19 @@ impl fmt::Display for Explanation {
 
 struct Explaining<'a> {
     settings: &'a Settings,
+    origins: Origins,
     values: Vec<Explained>,
 }
 
 impl Explaining<'_> {
     fn add(&mut self, path: &str, value: impl fmt::Display) {
-        let origin = self.settings.origins.get(path).cloned().unwrap_or(Origin::LIBRARY);
+        let origin = self.origins.get(path).cloned().unwrap_or(Origin::LIBRARY);
         self.values.push(Explained { path: path.to_owned(), value: value.to_string(), origin });
     }
 
     /// Adds a minimum, whose origin may be the key for all rates.
     fn minimum(&mut self, path: &str, minimum: u32) {
-        let origin =
-            self.settings.origins.get(path).or_else(|| self.settings.origins.get("trip.minimum_calls"));
+        let origin = self.origins.get(path).or_else(|| self.origins.get("trip.minimum_calls"));
         let origin = origin.cloned().unwrap_or(Origin::LIBRARY);
         self.values.push(Explained { path: path.to_owned(), value: minimum.to_string(), origin });
     }
@@ -223,12 +223,12 @@ impl Explaining<'_> {
             "rate_limit",
         ] {
             if let Some(value) = text.get(group) {
-                add_tree(group, value, &self.settings.origins, &mut self.values);
+                add_tree(group, value, &self.origins, &mut self.values);
             }
         }
-        add_sections(&section.sections, &self.settings.origins, &mut self.values);
+        add_sections(&section.sections, &self.origins, &mut self.values);
         if let Some(value) = text.get("excluded_exceptions") {
-            add_tree("excluded_exceptions", value, &self.settings.origins, &mut self.values);
+            add_tree("excluded_exceptions", value, &self.origins, &mut self.values);
         }
     }
 }

@@ -100,7 +100,7 @@ macro_rules! group {
             )*
             $( $(
                 $(#[$inner_doc])*
-                pub $inner: $inner_type,
+                pub $inner: $crate::Part<$inner_type>,
             )* )?
             $(
                 /// The sections of other crates.
@@ -118,7 +118,7 @@ macro_rules! group {
                 #[allow(unused_mut, reason = "for groups with more keys than fields")]
                 let mut group = $name {
                     $( $key: fields.take(stringify!($key), reader, $read), )*
-                    $( $( $inner: fields.group(stringify!($inner), reader, $inner_read), )* )?
+                    $( $( $inner: fields.group(stringify!($inner), reader, |node, reader| $crate::Part::from($inner_read(node, reader))), )* )?
                     $( $sections: $crate::Sections::read($crate::Scope::Entry, &mut fields, reader), )?
                 };
                 $( $also(&mut group, &mut fields, reader); )?
@@ -152,6 +152,17 @@ macro_rules! group {
                 } )*
                 $( $( path.within(stringify!($inner), |path| $crate::Group::visit(&self.$inner, path, visit)); )* )?
                 $( self.$sections.visit(path, visit); )?
+            }
+        }
+
+        impl $crate::StaticDefault for $name {
+            fn static_default() -> &'static $name {
+                static EMPTY: $name = $name {
+                    $( $key: ::core::option::Option::None, )*
+                    $( $( $inner: $crate::Part::EMPTY, )* )?
+                    $( $sections: $crate::Sections::EMPTY, )?
+                };
+                &EMPTY
             }
         }
 

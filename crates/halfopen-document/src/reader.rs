@@ -195,6 +195,10 @@ impl<'n> Fields<'n> {
 
     /// Removes and returns the node of a key.
     pub fn node(&mut self, key: &'static str) -> Option<&'n Node> {
+        // The known keys are for messages about entries that no reader takes: there will be none.
+        if self.entries.is_empty() {
+            return None;
+        }
         self.known.push(key);
         let index = self.entries.iter().position(|entry| entry.key == key)?;
         Some(&self.entries.remove(index).node)
@@ -227,7 +231,7 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Returns the keys that were asked for so far.
+    /// Returns the keys that were asked for while entries were left.
     pub fn known(&self) -> &[&'static str] {
         &self.known
     }

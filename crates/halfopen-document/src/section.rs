@@ -139,6 +139,9 @@ impl SectionKind {
 pub struct Sections(Vec<Box<dyn AnySection>>);
 
 impl Sections {
+    /// No section.
+    pub const EMPTY: Sections = Sections(Vec::new());
+
     /// Reads the sections of a scope that the reader knows, and removes their keys from `fields`.
     pub fn read(scope: Scope, fields: &mut Fields<'_>, reader: &mut Reader<'_>) -> Sections {
         let mut sections = Sections::default();

@@ -34,22 +34,31 @@ pub(crate) const KEYS: &[&str] = &[
 ];
 
 pub(super) fn read(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
+    if fields.is_empty() {
+        return;
+    }
     trip(section, fields, reader);
     windows(section, fields, reader);
     open(section, fields, reader);
     backoff(section, fields, reader);
     half_open(section, fields, reader);
     let priority = fields.take("priority", reader, scalar::whole);
-    put(&mut section.metadata.priority, priority, "metadata.priority", reader);
+    put(|| &mut section.metadata.priority, priority, "metadata.priority", reader);
     let category = fields.take("service_category", reader, scalar::text);
-    put(&mut section.metadata.service_category, category, "metadata.service_category", reader);
+    put(|| &mut section.metadata.service_category, category, "metadata.service_category", reader);
 }
 
 /// Stores a flat value, or reports an error if its group has the same value already.
-fn put<T>(slot: &mut Option<Located<T>>, flat: Option<Located<T>>, said_by: &str, reader: &mut Reader<'_>) {
+fn put<'s, T: 's>(
+    slot: impl FnOnce() -> &'s mut Option<Located<T>>,
+    flat: Option<Located<T>>,
+    said_by: &str,
+    reader: &mut Reader<'_>,
+) {
+    // A group is made when one of its values is reached for, so that the slot is asked for last.
     let Some(flat) = flat else { return };
-    match slot {
-        None => *slot = Some(flat),
+    match slot() {
+        slot @ None => *slot = Some(flat),
         Some(first) => {
             let first = match first.origin().key() {
                 key if said_by.ends_with(key) => said_by,
@@ -70,15 +79,15 @@ fn twice<T>(flat: &Located<T>, first: &str, reader: &mut Reader<'_>) {
 fn trip(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     if let Some(failures) = fields.take("failure_threshold", reader, scalar::positive) {
         let slot = &mut section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures;
-        put(slot, Some(failures), "trip.consecutive_failures", reader);
+        put(|| slot, Some(failures), "trip.consecutive_failures", reader);
     }
     if let Some(threshold) = fields.take("failure_rate_threshold", reader, scalar::share) {
         let slot = &mut section.trip.rule_mut(RuleKind::FailureRate).threshold;
-        put(slot, Some(threshold), "trip.failure_rate.threshold", reader);
+        put(|| slot, Some(threshold), "trip.failure_rate.threshold", reader);
     }
     for key in ["minimum_calls", "min_requests_for_rate"] {
         let minimum = fields.take(key, reader, scalar::positive);
-        put(&mut section.trip.minimum_calls, minimum, "trip.minimum_calls", reader);
+        put(|| &mut section.trip.minimum_calls, minimum, "trip.minimum_calls", reader);
     }
 }
 
@@ -87,26 +96,26 @@ fn windows(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut R
     let time = fields.take("failure_window_seconds", reader, Period::read_seconds);
     let interval = fields.take("interval", reader, Period::read_seconds);
     let window = &mut section.window;
-    put(&mut window.last_calls, calls, "window.last_calls", reader);
-    put(&mut window.last.duration, time, "window.last.duration", reader);
+    put(|| &mut window.last_calls, calls, "window.last_calls", reader);
+    put(|| &mut window.last.duration, time, "window.last.duration", reader);
     match interval {
         // In gobreaker an interval of 0 never clears the counts.
         Some(never) if never.value.0.is_zero() => {
-            put(&mut window.unbounded, Some(never.map(|_| true)), "window.unbounded", reader);
+            put(|| &mut window.unbounded, Some(never.map(|_| true)), "window.unbounded", reader);
         }
-        interval => put(&mut window.tumbling, interval, "window.tumbling", reader),
+        interval => put(|| &mut window.tumbling, interval, "window.tumbling", reader),
     }
 }
 
 fn open(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     for key in ["timeout", "timeout_seconds", "timeout_duration"] {
         let wait = fields.take(key, reader, Period::read_seconds);
-        put(&mut section.open.duration, wait, "open.duration", reader);
+        put(|| &mut section.open.duration, wait, "open.duration", reader);
     }
     let wait = fields.take("open_duration", reader, Period::read);
-    put(&mut section.open.duration, wait, "open.duration", reader);
+    put(|| &mut section.open.duration, wait, "open.duration", reader);
     let limit = fields.take("hint_max", reader, Period::read);
-    put(&mut section.open.hint_max, limit, "open.hint_max", reader);
+    put(|| &mut section.open.hint_max, limit, "open.hint_max", reader);
 }
 
 fn backoff(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
@@ -115,7 +124,7 @@ fn backoff(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut R
     if let Some(node) = fields.node("backoff") {
         let flat = reader.within("backoff", |reader| Backoff::read(node, reader));
         if section.open.backoff.is_empty() {
-            section.open.backoff = flat;
+            section.open.backoff = flat.into();
         } else {
             let origin = reader.within("backoff", |reader| reader.origin(node.span.clone()));
             twice(&Located::new((), origin), "open.backoff", reader);
@@ -132,7 +141,7 @@ fn backoff(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut R
                     .into_iter()
                     .for_each(|origin| reader.no_effect(origin, "`exponential_backoff` is false"));
             }
-            put(&mut backoff.multiplier, Some(off.map(|_| 1.0)), "open.backoff.multiplier", reader);
+            put(|| &mut backoff.multiplier, Some(off.map(|_| 1.0)), "open.backoff.multiplier", reader);
         }
         grows => {
             let by_itself =
@@ -141,8 +150,8 @@ fn backoff(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut R
                 .filter(|_| backoff.max.is_none())
                 .map(|on| on.map(|_| Period::seconds(MAX_BACKOFF)));
             let multiplier = multiplier.or_else(|| by_itself.map(|on| on.map(|_| MULTIPLIER)));
-            put(&mut backoff.multiplier, multiplier, "open.backoff.multiplier", reader);
-            put(&mut backoff.max, max.or(limit), "open.backoff.max", reader);
+            put(|| &mut backoff.multiplier, multiplier, "open.backoff.multiplier", reader);
+            put(|| &mut backoff.max, max.or(limit), "open.backoff.max", reader);
         }
     }
 }
@@ -150,15 +159,15 @@ fn backoff(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut R
 fn half_open(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut Reader<'_>) {
     let half_open = &mut section.half_open;
     let successes = fields.take("success_threshold", reader, scalar::positive);
-    put(&mut half_open.success_threshold, successes, "half_open.success_threshold", reader);
+    put(|| &mut half_open.success_threshold, successes, "half_open.success_threshold", reader);
     let calls = fields.take("half_open_max_calls", reader, scalar::positive);
-    put(&mut half_open.max_calls, calls, "half_open.max_calls", reader);
+    put(|| &mut half_open.max_calls, calls, "half_open.max_calls", reader);
     if let Some(calls) = fields.take("max_requests", reader, scalar::positive) {
         // In gobreaker every admitted probe must succeed.
         if half_open.success_threshold.is_none() && half_open.failure_rate.is_none() {
             half_open.success_threshold = Some(calls.clone());
         }
-        put(&mut half_open.max_calls, Some(calls), "half_open.max_calls", reader);
+        put(|| &mut half_open.max_calls, Some(calls), "half_open.max_calls", reader);
     }
 }
 
@@ -166,17 +175,21 @@ fn half_open(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut
 mod tests {
     use std::collections::BTreeSet;
 
-    use halfopen_document::{Node, Path, Source, SourceKind, Span, Value};
+    use halfopen_document::{Entry, Node, Path, Source, SourceKind, Span, Value};
 
     use super::*;
 
     #[test]
     fn the_keys_are_those_that_are_read() {
         let source = Source::new(SourceKind::Code, "", "");
-        let nothing = Node { value: Value::Null, span: Span::whole(&source) };
+        // Keys are known to be asked for while one is left that is not.
+        let span = Span::whole(&source);
+        let other = Node { value: Value::Null, span: span.clone() };
+        let other = Entry { key: "other".to_owned(), key_span: span.clone(), node: other };
+        let node = Node { value: Value::Map(vec![other]), span };
         let mut problems = Vec::new();
         let mut reader = Reader::new(crate::Layer::Entry, Path::new(&[]), &mut problems);
-        let mut fields = reader.fields(&nothing, "keys");
+        let mut fields = reader.fields(&node, "keys");
         read(&mut BreakerSection::default(), &mut fields, &mut reader);
         let set = |keys: &[&'static str]| keys.iter().copied().collect::<BTreeSet<_>>();
         assert_eq!(set(fields.known()), set(KEYS));

@@ -2,7 +2,7 @@ use halfopen_document::{
     DocumentError, Entry, Fields, Format, Group, Layer, Located, Node, Path, Problem, Reader, Scope,
     SectionKinds, Sections, Source, SourceKind, Span, Value, parse, scalar, suggest,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use halfopen::adapter::is_printable;
@@ -45,9 +45,9 @@ pub struct Document {
     #[serde(flatten)]
     #[cfg_attr(feature = "schema", schemars(skip))]
     pub sections: Sections,
-    /// The place of each name.
+    /// The place of each name, by the key that it lies under.
     #[serde(skip)]
-    names: BTreeMap<String, Span>,
+    names: BTreeMap<&'static str, HashMap<String, Span>>,
 }
 
 /// A template: the values of one breaker, and the template that it extends.
@@ -126,9 +126,9 @@ impl Document {
         }
     }
 
-    /// Returns the place of a name, by its path, such as `breakers.payments`.
-    pub(crate) fn span(&self, path: &str) -> Option<&Span> {
-        self.names.get(path)
+    /// Returns the place of a name under a key such as `breakers`.
+    pub(crate) fn span(&self, key: &str, name: &str) -> Option<&Span> {
+        self.names.get(key)?.get(name)
     }
 
     fn of(root: &Node, sections: &SectionKinds, problems: &mut Vec<Problem>) -> Document {
@@ -190,7 +190,8 @@ impl Document {
         });
         let mut document = Document { sections, ..Document::default() };
         if let Some(name) = name {
-            document.names.extend(place.map(|place| (format!("breakers.{}", name.value), place)));
+            let place = place.map(|place| (name.value.clone(), place));
+            document.names.entry("breakers").or_default().extend(place);
             document.breakers.insert(name.value, section);
         }
         document
@@ -216,32 +217,27 @@ impl Template {
 fn named<T>(
     node: Option<&Node>,
     key: &'static str,
-    places: &mut BTreeMap<String, Span>,
+    places: &mut BTreeMap<&'static str, HashMap<String, Span>>,
     reader: &mut Reader<'_>,
     read: impl Fn(&Node, &mut Reader<'_>) -> T,
 ) -> BTreeMap<String, T> {
     let Some(node) = node else { return BTreeMap::new() };
     reader.within(key, |reader| {
         let entries = reader.fields(node, &format!("a map whose keys are the names of {key}")).remaining();
-        // Sorted while boxed, then inserted in order: a section is large and should not be moved often.
+        let places = places.entry(key).or_default();
+        places.reserve(entries.len());
         let read = entries.into_iter().filter_map(|entry| {
-            places.insert(format!("{key}.{}", entry.key), entry.key_span.clone());
+            places.insert(entry.key.clone(), entry.key_span.clone());
             reader.within(&entry.key, |reader| {
                 let named = Node { value: Value::Text(entry.key.clone()), span: entry.key_span.clone() };
                 read_name(&named, key == "breakers", reader)?;
                 if key == "breakers" {
                     warn_of_a_host(&named, reader);
                 }
-                Some((entry.key.clone(), Box::new(read(&entry.node, reader))))
+                Some((entry.key.clone(), read(&entry.node, reader)))
             })
         });
-        let mut read: Vec<(String, Box<T>)> = read.collect();
-        read.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut named = BTreeMap::new();
-        for (name, value) in read {
-            named.insert(name, *value);
-        }
-        named
+        read.collect()
     })
 }
 

@@ -1,4 +1,6 @@
-use halfopen_document::{Fields, Group, Located, Node, Origin, Path, Problem, Reader, Value, scalar};
+use halfopen_document::{
+    Fields, Group, Located, Node, Origin, Path, Problem, Reader, StaticDefault, Value, scalar,
+};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -148,6 +150,13 @@ impl Group for Trip {
         for (rule, own) in rules.into_iter().zip(paths) {
             path.within(&own, |path| rule.visit(path, visit));
         }
+    }
+}
+
+impl StaticDefault for Trip {
+    fn static_default() -> &'static Trip {
+        static EMPTY: Trip = Trip { rules: Vec::new(), minimum_calls: None, alone: false, unclear: false };
+        &EMPTY
     }
 }
 

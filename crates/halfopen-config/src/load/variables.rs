@@ -39,8 +39,11 @@ pub(super) fn read(
     sections: &SectionKinds,
     problems: &mut Vec<Problem>,
 ) -> Variables {
-    let names = Names::of(&document.breakers);
     let mut read = Variables::default();
+    if !variables.keys().any(|variable| variable.starts_with(PREFIX)) {
+        return read;
+    }
+    let names = Names::of(&document.breakers);
     for (variable, value) in variables {
         let Some(rest) = variable.strip_prefix(PREFIX) else { continue };
         let source = Source::new(SourceKind::Variable, variable, format!("{variable}={value}"));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use halfopen::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem, TripKind};
 
 use crate::document::{Abandoned, Backoff, BreakerSection, HalfOpen, Rule, RuleKind, Trip, Window};
-use crate::resolve::limits;
 use crate::resolve::settings::Origins;
+use crate::resolve::{Subject, limits};
 
 /// The default threshold of a failure rate.
 const THRESHOLD: f64 = 0.5;
@@ -15,8 +15,7 @@ const THRESHOLD: f64 = 0.5;
 /// Returns the configuration, or [`None`] after it has reported the reason.
 pub(super) fn build(
     section: &BreakerSection,
-    subject: &str,
-    origins: &Origins,
+    subject: Subject<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<CircuitBreakerConfig> {
     let before = problems.len();
@@ -48,7 +47,8 @@ pub(super) fn build(
         Ok(config) if problems.len() == before => Some(config),
         Ok(_) => None,
         Err(error) => {
-            problems.extend(error.problems().iter().map(|problem| of_the_core(problem, subject, origins)));
+            let origins = Origins::of(section);
+            problems.extend(error.problems().iter().map(|problem| of_the_core(problem, subject, &origins)));
             None
         }
     }
@@ -59,7 +59,7 @@ fn value<T: Clone>(written: &Option<Located<T>>) -> Option<T> {
 }
 
 /// Returns a problem that the core reports of a value, at the place where the value is written.
-fn of_the_core(problem: &ConfigProblem, subject: &str, origins: &Origins) -> Problem {
+fn of_the_core(problem: &ConfigProblem, subject: Subject<'_>, origins: &Origins) -> Problem {
     let field = field_of(problem.field());
     let origin = origins.near(&field).or_else(|| origins.of_a_rule(&field, problem.value()));
     let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
@@ -84,7 +84,7 @@ fn field_of(field: &str) -> String {
 
 fn trip(
     trip: &Trip,
-    subject: &str,
+    subject: Subject<'_>,
     builder: CircuitBreakerConfigBuilder,
     problems: &mut Vec<Problem>,
 ) -> CircuitBreakerConfigBuilder {
@@ -111,7 +111,12 @@ fn default_rules(minimum: u32) -> Vec<halfopen::Trip> {
     CircuitBreakerConfig::default().trip().iter().map(with_minimum).collect()
 }
 
-fn rule(rule: &Rule, trip: &Trip, subject: &str, problems: &mut Vec<Problem>) -> Option<halfopen::Trip> {
+fn rule(
+    rule: &Rule,
+    trip: &Trip,
+    subject: Subject<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<halfopen::Trip> {
     let failures = || value(&rule.failures);
     let built = match rule.kind {
         RuleKind::ConsecutiveFailures => failures().map(halfopen::Trip::consecutive_failures),
@@ -137,7 +142,7 @@ fn rule(rule: &Rule, trip: &Trip, subject: &str, problems: &mut Vec<Problem>) ->
     built.map(|built| minimum.map_or(built, |minimum| built.minimum_calls(minimum.value)))
 }
 
-fn incomplete(rule: &Rule, subject: &str, missing: &str) -> Problem {
+fn incomplete(rule: &Rule, subject: Subject<'_>, missing: &str) -> Problem {
     let path = format!("{subject}.trip.{}", rule.kind);
     let message = format!(
         "`{path}` has no `{missing}`, must say both from which share of slow calls on it opens and when a call is slow"
@@ -146,7 +151,7 @@ fn incomplete(rule: &Rule, subject: &str, missing: &str) -> Problem {
     problem.at_origin(rule.origin())
 }
 
-fn window(window: &Window, subject: &str, problems: &mut Vec<Problem>) -> Option<halfopen::Window> {
+fn window(window: &Window, subject: Subject<'_>, problems: &mut Vec<Problem>) -> Option<halfopen::Window> {
     let named = [
         window.last_calls.as_ref().map(Located::origin),
         window.last.duration.as_ref().map(Located::origin),

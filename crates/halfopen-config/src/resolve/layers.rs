@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::document::{BreakerSection, Document};
 use crate::resolve::longest_match;
-use crate::resolve::settings::{Origins, Settings};
-use crate::resolve::{build, circuit_type, lint};
+use crate::resolve::settings::Settings;
+use crate::resolve::{Subject, build, circuit_type, lint};
 
 /// All layers of values, from the document to the program.
 pub(crate) struct Layers<'a> {
@@ -46,7 +46,7 @@ impl Layers<'_> {
             // The breaker's own sections do not name the environment, and an explanation must have its origin.
             section.environment = environment.cloned();
         }
-        let settings = self.finish(name, &self.subject(name), section, problems)?;
+        let settings = self.finish(name, self.subject(name), section, problems)?;
         Some(Settings { template, environment: chosen, ..settings })
     }
 
@@ -86,12 +86,12 @@ impl Layers<'_> {
     }
 
     /// Returns the name in messages of an entry that is written nowhere.
-    fn subject(&self, name: &str) -> String {
+    fn subject<'s>(&'s self, name: &'s str) -> Subject<'s> {
         let is_written = |name: &&str| self.document.breakers.contains_key(*name);
         match Some(name).filter(is_written).or_else(|| self.pattern(name).filter(is_written)) {
-            Some(written) => format!("breakers.{written}"),
-            None if self.code.contains_key(name) => name.to_owned(),
-            None => "defaults".into(),
+            Some(name) => Subject::Entry { group: "breakers", name },
+            None if self.code.contains_key(name) => Subject::Program { name },
+            None => Subject::Defaults,
         }
     }
 
@@ -102,7 +102,7 @@ impl Layers<'_> {
             let mut section = self.defaults();
             let named = Located::from(name.clone());
             if self.lay_template(&named, &mut section, problems).is_some() {
-                self.finish(name, &format!("templates.{name}"), section, problems);
+                self.finish(name, Subject::Entry { group: "templates", name }, section, problems);
                 if !used.contains(name.as_str()) {
                     problems.extend(self.unused(name));
                 }
@@ -111,7 +111,7 @@ impl Layers<'_> {
         for (name, environment) in &self.document.environments {
             let mut section = self.defaults();
             section.overlay(environment);
-            self.finish(name, &format!("environments.{name}"), section, problems);
+            self.finish(name, Subject::Entry { group: "environments", name }, section, problems);
         }
         if let Some(chosen) = self.environment.filter(|chosen| self.environment(&chosen.value).is_none()) {
             problems.push(self.no_environment(chosen, problems.len()));
@@ -155,7 +155,7 @@ impl Layers<'_> {
         }
         let path = format!("templates.{}", quoted(name));
         let message = format!("`{path}` is not used: no breaker names it, and no template extends it");
-        Some(Problem::warning(path, message).or_at(self.document.span(&format!("templates.{name}"))))
+        Some(Problem::warning(path, message).or_at(self.document.span("templates", name)))
     }
 
     /// Returns the defaults of the document below those of variables.
@@ -169,30 +169,35 @@ impl Layers<'_> {
     fn finish(
         &self,
         name: &str,
-        subject: &str,
+        subject: Subject<'_>,
         section: BreakerSection,
         problems: &mut Vec<Problem>,
     ) -> Option<Settings> {
         let mut found = Vec::new();
         let settings = taken_together(name, subject, section, &mut found);
-        let home = self.document.span(subject);
-        problems.extend(found.into_iter().map(|problem| problem.or_at(home)));
+        if !found.is_empty() {
+            let home = match subject {
+                Subject::Entry { group, name } => self.document.span(group, name),
+                Subject::Program { .. } | Subject::Defaults => None,
+            };
+            problems.extend(found.into_iter().map(|problem| problem.or_at(home)));
+        }
         settings
     }
 }
 
 fn taken_together(
     name: &str,
-    subject: &str,
+    subject: Subject<'_>,
     mut section: BreakerSection,
     problems: &mut Vec<Problem>,
 ) -> Option<Settings> {
     circuit_type::apply(&mut section, name, problems);
-    let origins = Origins::of(&section);
-    let config = build::build(&section, subject, &origins, problems)?;
-    let settings =
-        Settings { name: Arc::from(name), section, config, template: None, environment: None, origins };
+    let config = build::build(&section, subject, problems)?;
+    let settings = Settings { name: Arc::from(name), section, config, template: None, environment: None };
     lint::lint(&settings, subject, problems);
-    settings.section.sections.lint(subject, &[&settings], problems);
+    if !settings.section.sections.is_empty() {
+        settings.section.sections.lint(&subject.to_string(), &[&settings], problems);
+    }
     Some(settings)
 }

@@ -6,11 +6,12 @@ use halfopen::{HalfOpenKind, format_duration};
 use halfopen_document::{Group, Origin, Problem};
 
 use crate::document::{BreakerSection, Document, RateLimit};
+use crate::resolve::Subject;
 use crate::resolve::settings::Settings;
 
 /// Reports limits that cannot be.
-pub(super) fn errors(section: &BreakerSection, subject: &str, problems: &mut Vec<Problem>) {
-    problems.extend(of_rate(&section.rate_limit, &format!("{subject}.rate_limit")));
+pub(super) fn errors(section: &BreakerSection, subject: Subject<'_>, problems: &mut Vec<Problem>) {
+    problems.extend(of_rate(&section.rate_limit, || format!("{subject}.rate_limit")));
     #[cfg(feature = "limit")]
     if let Some(Err(error)) = crate::live::bulkhead(&section.bulkhead_config) {
         let origin = section.bulkhead_config.max_concurrent_calls.as_ref().map(|calls| calls.origin());
@@ -23,7 +24,7 @@ pub(crate) fn routes(document: &Document) -> Vec<Problem> {
     let rates = document
         .routes
         .iter()
-        .flat_map(|(path, route)| of_rate(&route.rate_limit, &format!("routes.{path}.rate_limit")));
+        .flat_map(|(path, route)| of_rate(&route.rate_limit, || format!("routes.{path}.rate_limit")));
     #[allow(unused_mut, reason = "for the feature")]
     let mut problems: Vec<_> = rates.collect();
     #[cfg(feature = "limit")]
@@ -37,7 +38,11 @@ pub(crate) fn routes(document: &Document) -> Vec<Problem> {
     problems
 }
 
-fn of_rate(rate: &RateLimit, path: &str) -> Vec<Problem> {
+fn of_rate(rate: &RateLimit, path: impl FnOnce() -> String) -> Vec<Problem> {
+    if rate.is_empty() {
+        return Vec::new();
+    }
+    let path = &path();
     if let Some(incomplete) = incomplete(rate, path) {
         return vec![incomplete];
     }
@@ -63,7 +68,6 @@ fn out_of_range(error: &halfopen::ConfigError, path: &str, origin: Option<&Origi
 /// Returns the problem of a rate limit at this path that lacks one of its two numbers.
 fn incomplete(rate: &RateLimit, path: &str) -> Option<Problem> {
     let missing = match (&rate.calls, &rate.per) {
-        _ if rate.is_empty() => return None,
         (Some(_), Some(_)) => return None,
         (None, _) => "calls",
         (Some(_), None) => "per",

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use halfopen::{BackoffKind, Trip, TripKind, WindowKind, format_duration};
 
-use crate::resolve::limits;
 use crate::resolve::settings::Settings;
+use crate::resolve::{Subject, limits};
 
 pub(super) fn at(problem: Problem, origin: &Origin) -> Problem {
     problem.at_origin(origin)
 }
 
-pub(super) fn lint(settings: &Settings, subject: &str, problems: &mut Vec<Problem>) {
+pub(super) fn lint(settings: &Settings, subject: Subject<'_>, problems: &mut Vec<Problem>) {
     let lint = Lint { settings, subject };
     problems.extend(lint.never_opens());
     problems.extend(settings.config.trip().iter().flat_map(|rule| lint.rule(*rule)));
@@ -33,13 +33,14 @@ fn is_own<T>(written: &Located<T>) -> bool {
 
 struct Lint<'a> {
     settings: &'a Settings,
-    subject: &'a str,
+    subject: Subject<'a>,
 }
 
 impl Lint<'_> {
     /// Returns a warning about the value at this path, at the place where it is written.
     fn warn(&self, path: &str, says: impl FnOnce(&str) -> String) -> Problem {
-        let origin = self.settings.origins.near(path);
+        let origins = self.settings.origins();
+        let origin = origins.near(path);
         let path =
             origin.map_or_else(|| format!("{}.{path}", self.subject), |origin| origin.path().to_owned());
         let problem = Problem::warning(path.clone(), says(&path));

@@ -8,8 +8,10 @@ mod lint;
 mod named;
 mod pattern;
 mod settings;
+mod subject;
 
 pub(crate) use layers::{Layers, REST};
 pub(crate) use pattern::longest_match;
 pub(crate) use settings::Origins;
 pub use settings::Settings;
+pub(crate) use subject::Subject;

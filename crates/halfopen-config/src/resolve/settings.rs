@@ -16,7 +16,6 @@ pub struct Settings {
     pub(crate) config: CircuitBreakerConfig,
     pub(crate) template: Option<String>,
     pub(crate) environment: Option<String>,
-    pub(crate) origins: Origins,
 }
 
 /// The origin of every written value, by its path.
@@ -89,6 +88,11 @@ impl Settings {
     /// Returns the origin of each value.
     pub fn explain(&self) -> Explanation {
         Explanation::of(self)
+    }
+
+    // Collected when they are asked for: of many breakers few are explained or have a problem.
+    pub(crate) fn origins(&self) -> Origins {
+        Origins::of(&self.section)
     }
 }
 
