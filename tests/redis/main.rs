@@ -3,5 +3,14 @@
 
 mod codes;
 mod connections;
+mod limit_script;
+mod limits;
 mod outages;
 mod world;
+
+use proptest::test_runner::{Config, TestRunner};
+
+/// A runner that keeps no file: a failure prints its history, and becomes a test of its own.
+fn runner(cases: u32) -> TestRunner {
+    TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() })
+}

@@ -75,3 +75,13 @@ pub(crate) fn commands(server: &RedisServer, name: &str) -> u64 {
     let line = statistics.lines().find_map(|line| line.strip_prefix(&format!("cmdstat_{name}:calls=")));
     line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
 }
+
+/// Asserts that the server has keys, and none that stays for ever.
+pub(crate) fn assert_keys_expire(server: &RedisServer) {
+    let keys = server.command(&["KEYS", "*"]);
+    assert!(!keys.is_empty(), "there are no keys");
+    for key in keys.lines() {
+        let left: i64 = server.command(&["PTTL", key]).parse().unwrap();
+        assert_ne!(left, -1, "{key} has no expiry");
+    }
+}

@@ -1,9 +1,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-//! Circuit breakers for Redis and Valkey clients.
+//! Circuit breakers for Redis and Valkey clients, and rate limits that many processes share.
 //!
 //! A [`ProtectedConnection`] sends every command, pipeline, transaction and script of the [`redis`] crate
 //! through a [`CircuitBreaker`](halfopen::CircuitBreaker). [`RedisClassify`] tells an answer of a healthy server
 //! from the errors of one that cannot serve, by the codes of the server's errors, also inside pipelines.
+//!
+//! A [`SharedRateLimiter`] is one quota for all processes that use the same server. It never fails a call because of
+//! that server.
 //!
 //! # Examples
 //!
@@ -38,5 +41,7 @@
 struct Readme;
 
 mod client;
+mod limit;
 
 pub use client::{Messages, NoReply, ProtectedConnection, RedisClassify};
+pub use limit::{RATE_LIMIT_SCRIPT, SharedRateLimiter, SharedRateLimiterBuilder, SharedRateLimiterSnapshot};
