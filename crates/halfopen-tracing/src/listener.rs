@@ -66,7 +66,7 @@ impl Listener for TracingListener {
 
     fn on_signal(&self, breaker: &CircuitBreaker, signal: &Signal) {
         if let Signal::WindowRolled { counts } = signal {
-            tell_window_roll(breaker.name(), counts);
+            log_window_roll(breaker.name(), counts);
         }
     }
 
@@ -119,7 +119,7 @@ macro_rules! tell {
     };
 }
 
-fn tell_window_roll(name: &str, counts: &Counts) {
+fn log_window_roll(name: &str, counts: &Counts) {
     tell!(debug, [name = name], counts, [], "circuit breaker window rolled");
 }
 

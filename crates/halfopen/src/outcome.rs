@@ -74,12 +74,52 @@ impl Ended {
     }
 }
 
-/// How a permit ends, before the breaker has evaluated its epoch, its age and its duration.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ending {
-    Success,
-    Failure { hint: Option<u64> },
-    Throttled { hint: Option<u64> },
-    Ignored,
-    Abandoned,
+/// A call that has ended, as it is recorded.
+///
+/// It is made once, from the report and the time, and passed unchanged to the window or the machine, to the totals and
+/// to the listeners. Only a call that turns out to be late is replaced, by [`late`](Self::late).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Finished {
+    pub(crate) ended: Ended,
+    /// Whether a failure was reported as [`Outcome::Throttled`].
+    pub(crate) throttled: bool,
+    /// Whether a success or a failure took as long as the slow-call rule asks for.
+    pub(crate) slow: bool,
+    /// The nanoseconds that the call took, if it was timed.
+    pub(crate) took: Option<u64>,
+    /// The nanoseconds for which the server asked its clients to stay away; of a failure only.
+    pub(crate) hint: Option<u64>,
+}
+
+impl Finished {
+    /// Creates a call that was not timed and has no hint.
+    pub(crate) const fn untimed(ended: Ended) -> Finished {
+        Finished { ended, throttled: false, slow: false, took: None, hint: None }
+    }
+
+    /// Returns the same call as one that ended after the visit that admitted it.
+    pub(crate) const fn late(self) -> Finished {
+        // The rules see no late call, so it is slow for none of them.
+        Finished { ended: Ended::Late, slow: false, ..self }
+    }
+
+    /// Returns whether the outcome says anything about the dependency: windows and the machine record only these.
+    #[inline]
+    pub(crate) const fn is_evidence(&self) -> bool {
+        match self.ended {
+            Ended::Success | Ended::Failure => true,
+            Ended::Ignored | Ended::Abandoned | Ended::Late => false,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn is_failure(&self) -> bool {
+        matches!(self.ended, Ended::Failure)
+    }
+
+    /// Returns whether the call is a success that was not slow.
+    #[inline]
+    pub(crate) const fn is_plain(&self) -> bool {
+        matches!(self.ended, Ended::Success) && !self.slow
+    }
 }

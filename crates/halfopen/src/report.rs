@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::clock::nanos;
-use crate::outcome::{Ending, Outcome};
+use crate::outcome::Outcome;
 
 /// How a call ended: the outcome, its duration and the hint of the server.
 ///
@@ -19,9 +19,9 @@ use crate::outcome::{Ending, Outcome};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a report does nothing until a permit is ended with it"]
 pub struct Report {
-    outcome: Outcome,
-    took: Option<u64>,
-    retry_after: Option<u64>,
+    pub(crate) outcome: Outcome,
+    pub(crate) took: Option<u64>,
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Report {
@@ -87,17 +87,6 @@ impl Report {
     /// Returns the outcome.
     pub const fn outcome(&self) -> Outcome {
         self.outcome
-    }
-
-    #[inline(always)]
-    pub(crate) fn parts(self) -> (Ending, Option<u64>) {
-        let ending = match self.outcome {
-            Outcome::Success => Ending::Success,
-            Outcome::Failure => Ending::Failure { hint: self.retry_after },
-            Outcome::Throttled => Ending::Throttled { hint: self.retry_after },
-            Outcome::Ignored => Ending::Ignored,
-        };
-        (ending, self.took)
     }
 }
 

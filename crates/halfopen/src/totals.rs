@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::outcome::Ended;
+use crate::outcome::{Ended, Finished};
 use crate::sync::{AtomicU64, Ordering};
 
 /// The outcomes of all calls since the breaker was built. No control resets them.
@@ -164,15 +164,15 @@ const BETWEEN_VISITS: u64 = 1 << 63;
 impl Ledger {
     /// Counts an outcome that no window has recorded: of a probe, of a disabled breaker, or an ignored, abandoned or
     /// late one.
-    pub(crate) fn note(&self, ended: Ended, slow: bool) {
-        match ended {
+    pub(crate) fn note(&self, call: &Finished) {
+        match call.ended {
             Ended::Success => self.successes.add(1),
             Ended::Failure => self.failures.add(1),
             Ended::Ignored => self.ignored.add(1),
             Ended::Abandoned => self.abandoned.add(1),
             Ended::Late => self.late.add(1),
         }
-        if slow {
+        if call.slow {
             self.slow.add(1);
         }
     }

@@ -61,14 +61,31 @@ impl std::fmt::Display for State {
     }
 }
 
+/// The number of a visit: each transition begins the next one.
+///
+/// An outcome counts only in the epoch that admitted its call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Epoch(pub(crate) u64);
+
+impl Epoch {
+    /// The epoch of a new breaker.
+    pub(crate) const FIRST: Epoch = Epoch(1);
+
+    /// Returns the epoch after `transitions` more of them.
+    #[must_use]
+    pub(crate) const fn after(self, transitions: u64) -> Epoch {
+        Epoch(self.0 + transitions)
+    }
+}
+
 /// The state as every call reads it: the state, its epoch, and the flags that a call must observe.
 ///
 /// ```text
 ///   63                           11 10   8 7   6   5   4   3 2       0
 ///  ┌───────────────────────────────┬──────┬───┬───┬───┬───┬─┬─────────┐
-///  │ epoch (53 bits)               │ turn │ 1 │ C │ W │ T │ │  state  │
+///  │ epoch (53 bits)               │ turn │ 1 │ C │ E │ T │ │  state  │
 ///  └───────────────────────────────┴──────┴───┴───┴───┴───┴─┴─────────┘
-///    T: a call must be timed    W: every outcome must be weighed
+///    T: a call must be timed    E: the rules are evaluated for every outcome
 ///    C: its window asks for the time of every outcome
 ///    turn: calls are filed while they are in flight, in the ring of this turn; 0: they are not
 /// ```
@@ -80,7 +97,7 @@ pub(crate) struct Word(NonZeroU64);
 
 const STATE: u64 = 0b111;
 const TIMED: u64 = 1 << 4;
-const WEIGHED: u64 = 1 << 5;
+const EVALUATED: u64 = 1 << 5;
 const CLOCKED: u64 = 1 << 6;
 const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a set bit is not zero");
 const TURN_SHIFT: u32 = 8;
@@ -88,8 +105,8 @@ const TURN: u64 = 0b111 << TURN_SHIFT;
 const EPOCH_SHIFT: u32 = 11;
 
 impl Word {
-    pub(crate) fn new(epoch: u64, state: State) -> Word {
-        Word::of(epoch << EPOCH_SHIFT | state_bits(state))
+    pub(crate) fn new(epoch: Epoch, state: State) -> Word {
+        Word::of(epoch.0 << EPOCH_SHIFT | state_bits(state))
     }
 
     #[inline]
@@ -106,8 +123,8 @@ impl Word {
         self.with(TIMED, timed)
     }
 
-    pub(crate) fn with_weighed(self, weighed: bool) -> Word {
-        self.with(WEIGHED, weighed)
+    pub(crate) fn with_evaluated(self, evaluated: bool) -> Word {
+        self.with(EVALUATED, evaluated)
     }
 
     pub(crate) fn with_clocked(self, clocked: bool) -> Word {
@@ -136,8 +153,8 @@ impl Word {
     }
 
     #[inline]
-    pub(crate) fn epoch(self) -> u64 {
-        self.bits() >> EPOCH_SHIFT
+    pub(crate) fn epoch(self) -> Epoch {
+        Epoch(self.bits() >> EPOCH_SHIFT)
     }
 
     #[inline]
@@ -146,8 +163,8 @@ impl Word {
     }
 
     #[inline]
-    pub(crate) fn weighed(self) -> bool {
-        self.bits() & WEIGHED != 0
+    pub(crate) fn evaluated(self) -> bool {
+        self.bits() & EVALUATED != 0
     }
 
     #[inline]
@@ -167,10 +184,10 @@ impl Word {
         self.bits() & TURN != 0
     }
 
-    /// Closed, with no time to be read at the end of a call, no rule that must be asked every time, and no calls filed.
+    /// Closed, with no time to be read at the end of a call, no rule that is evaluated for every outcome, and no calls filed.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
-        self.bits() & (STATE | TIMED | WEIGHED | CLOCKED | TURN) == 0
+        self.bits() & (STATE | TIMED | EVALUATED | CLOCKED | TURN) == 0
     }
 
     /// Closed, where the permitted path asks nothing more.
@@ -180,8 +197,8 @@ impl Word {
     }
 
     /// The bits of an epoch alone, as a window stores them.
-    pub(crate) fn visit(epoch: u64) -> u64 {
-        epoch << EPOCH_SHIFT
+    pub(crate) fn visit(epoch: Epoch) -> u64 {
+        epoch.0 << EPOCH_SHIFT
     }
 
     /// Whether this word has the epoch of those bits, whatever else is in the lower ones.
@@ -232,13 +249,15 @@ impl StateWord {
 mod tests {
     use super::*;
 
+    const LAST: Epoch = Epoch((1 << 53) - 1);
+
     #[test]
     fn a_word_gives_back_what_was_put_in() {
         for &state in State::ALL {
-            let word = Word::new((1 << 53) - 1, state).with_timed(true);
+            let word = Word::new(LAST, state).with_timed(true);
             assert_eq!(word.state(), state);
-            assert_eq!(word.epoch(), (1 << 53) - 1);
-            assert!(word.timed() && !word.weighed() && !word.is_filed());
+            assert_eq!(word.epoch(), LAST);
+            assert!(word.timed() && !word.evaluated() && !word.is_filed());
             assert_eq!(word.is_closed(), state == State::Closed);
             for turn in 1..8 {
                 let filed = word.with_turn(7).with_turn(turn);
@@ -251,11 +270,11 @@ mod tests {
 
     #[test]
     fn flags_are_no_part_of_the_epoch() {
-        let word = Word::new(7, State::Closed);
-        assert!(word.same_epoch(word.with_timed(true).with_weighed(true)));
-        assert!(!word.same_epoch(Word::new(8, State::Closed)));
-        assert!(word.with_timed(true).is_in_visit(Word::visit(7) | 1));
-        assert!(!word.is_in_visit(Word::visit(8)));
+        let word = Word::new(Epoch(7), State::Closed);
+        assert!(word.same_epoch(word.with_timed(true).with_evaluated(true)));
+        assert!(!word.same_epoch(Word::new(Epoch(8), State::Closed)));
+        assert!(word.with_timed(true).is_in_visit(Word::visit(Epoch(7)) | 1));
+        assert!(!word.is_in_visit(Word::visit(Epoch(8))));
     }
 
     #[test]
@@ -269,9 +288,9 @@ mod tests {
 
     #[test]
     fn a_flag_that_is_set_twice_is_set() {
-        let word = Word::new(1, State::Closed);
-        let set = word.with_timed(true).with_weighed(true);
-        assert_eq!(set.with_timed(true).with_weighed(true), set);
-        assert_eq!(set.with_timed(false).with_weighed(false), word);
+        let word = Word::new(Epoch::FIRST, State::Closed);
+        let set = word.with_timed(true).with_evaluated(true);
+        assert_eq!(set.with_timed(true).with_evaluated(true), set);
+        assert_eq!(set.with_timed(false).with_evaluated(false), word);
     }
 }

@@ -10,7 +10,7 @@ impl Breaker {
     pub(crate) fn acquire(&mut self) -> Result<Permit, (Why, Option<Nanos>)> {
         self.catch_up();
         self.settle_wait();
-        self.weigh_overdue();
+        self.evaluate_overdue();
         self.settle_wait();
         if let Err((why, retry_after)) = self.answer() {
             let moment = self.moment();
@@ -41,12 +41,12 @@ impl Breaker {
         let mut asked = self.clone();
         asked.catch_up();
         asked.settle_wait();
-        asked.weigh_overdue();
+        asked.evaluate_overdue();
         asked.state() == State::Closed
     }
 
     /// S32: an admission finds out that calls in flight have become overdue.
-    fn weigh_overdue(&mut self) {
+    fn evaluate_overdue(&mut self) {
         let counts = self.counts();
         if counts.overdue == 0 {
             return;

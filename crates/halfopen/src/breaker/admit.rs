@@ -71,7 +71,7 @@ impl CircuitBreaker {
             return None;
         }
         let moment = Moment::of(&self.inner().clock);
-        self.weigh_overdue(word, &moment);
+        self.evaluate_overdue(word, &moment);
         let word = self.inner().word.load();
         let closed = word.state() == State::Closed;
         closed.then(|| OwnedPermit::new(self.clone(), self.file(word, moment.get())))
@@ -165,7 +165,7 @@ impl CircuitBreaker {
     fn admit_filed(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let inner = self.inner();
         let moment = Moment::of(&inner.clock);
-        self.weigh_overdue(inner.word.load(), &moment);
+        self.evaluate_overdue(inner.word.load(), &moment);
         let word = inner.word.load();
         match word.state() {
             State::Closed | State::MetricsOnly if word.is_filed() => Ok(self.file(word, moment.get())),

@@ -9,7 +9,7 @@ use crate::reason::Cause;
 use crate::sync::{AtomicU64, Ordering, Shared};
 use crate::text::is_printable;
 use crate::totals::{Ledger, Timing};
-use crate::word::Word;
+use crate::word::{Epoch, Word};
 
 /// Rarely used state, allocated lazily and kept off the cache lines that the fast path reads.
 ///
@@ -36,7 +36,7 @@ pub(crate) struct Cold {
 #[derive(Default)]
 struct LastError {
     /// The epoch of the opening that the text belongs to.
-    epoch: u64,
+    epoch: Epoch,
     text: Option<Arc<Box<str>>>,
 }
 
@@ -63,7 +63,7 @@ impl Cold {
 
     /// Provides a ring for the calls of this epoch, and returns its turn. The current ring is kept if its epoch and limit
     /// are the same.
-    pub(crate) fn file_in_flight(&self, epoch: u64, limit: u64) -> u8 {
+    pub(crate) fn file_in_flight(&self, epoch: Epoch, limit: u64) -> u8 {
         let first = || Shared::new(InFlight::new(epoch, 1, limit));
         let shared = self.in_flight.get_or_init(first);
         let ring = shared.load();
@@ -108,7 +108,7 @@ impl Cold {
     }
 
     /// Stores the text of the failure that caused the opening of this epoch.
-    pub(crate) fn keep_error(&self, epoch: u64, text: &str) {
+    pub(crate) fn keep_error(&self, epoch: Epoch, text: &str) {
         let text = Some(Arc::new(shortened(text)));
         let mut kept =
             self.last_error.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner);
@@ -120,7 +120,7 @@ impl Cold {
 
     /// Returns the text of the failure that caused the opening of this epoch; shared, so nothing is allocated.
     #[inline]
-    pub(crate) fn last_error(&self, epoch: u64) -> Option<Arc<Box<str>>> {
+    pub(crate) fn last_error(&self, epoch: Epoch) -> Option<Arc<Box<str>>> {
         let kept = self.last_error.get()?.read().unwrap_or_else(PoisonError::into_inner);
         if kept.epoch == epoch { kept.text.clone() } else { None }
     }
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn the_text_of_a_newer_opening_stays() {
         let cold = Cold::new(Box::default());
-        cold.keep_error(4, "new");
-        cold.keep_error(2, "old");
-        let text = |epoch| cold.last_error(epoch).map(|text| text.to_string());
+        cold.keep_error(Epoch(4), "new");
+        cold.keep_error(Epoch(2), "old");
+        let text = |epoch| cold.last_error(Epoch(epoch)).map(|text| text.to_string());
         assert_eq!((text(2), text(4), text(5)), (None, Some("new".to_owned()), None));
     }
 }

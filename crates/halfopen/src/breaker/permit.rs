@@ -1,4 +1,3 @@
-use crate::outcome::Ending;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,8 +77,7 @@ macro_rules! permit_methods {
         /// ```
         #[inline(always)]
         pub fn report(self, report: Report) {
-            let (ending, took) = report.parts();
-            self.end(ending, took);
+            self.end(Some(report));
         }
 
         /// Reports a success: the dependency did its work.
@@ -104,7 +102,7 @@ macro_rules! permit_methods {
         ///
         /// Unlike a drop, it does so even while the thread panics for another reason.
         pub fn abandon(self) {
-            self.end(Ending::Abandoned, None);
+            self.end(None);
         }
 
         /// Reports an outcome, with the time since the admission as the duration of the call.
@@ -132,11 +130,11 @@ macro_rules! permit_methods {
         /// success, `Err` a failure. A failure is reported with the hint of the classifier.
         #[inline]
         pub fn settle<T, E, C: Classify<T, E> + ?Sized>(self, result: &Result<T, E>, classify: &C) {
-            match classified(self.inner(), result, classify) {
-                failure @ (Ending::Failure { .. } | Ending::Throttled { .. }) => {
-                    self.end_failure(failure, || classify.describe(result));
-                }
-                other @ (Ending::Success | Ending::Ignored | Ending::Abandoned) => self.end(other, None),
+            let report = classified(self.inner(), result, classify);
+            if report.outcome.is_failure() {
+                self.end_failure(report, || classify.describe(result));
+            } else {
+                self.end(Some(report));
             }
         }
     };
@@ -153,24 +151,25 @@ impl<'a> Permit<'a> {
         self.breaker.inner()
     }
 
-    fn end_failure(self, failure: Ending, describe: impl FnOnce() -> Option<String>) {
+    fn end_failure(self, failure: Report, describe: impl FnOnce() -> Option<String>) {
         let (breaker, ticket) = (self.breaker, self.ticket);
         std::mem::forget(self);
         breaker.end_failure(ticket, failure, describe);
     }
 
-    #[inline]
-    fn end(self, ending: Ending, took: Option<u64>) {
+    /// Ends the permit with its report, or with [`None`] as abandoned.
+    #[inline(always)]
+    fn end(self, report: Option<Report>) {
         let (breaker, ticket) = (self.breaker, self.ticket);
         // `Drop` would end the permit a second time, as abandoned.
         std::mem::forget(self);
-        breaker.end(ticket, ending, took);
+        breaker.end(ticket, report);
     }
 }
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.breaker.end(self.ticket, unreported(), None);
+        self.breaker.end(self.ticket, unreported());
     }
 }
 
@@ -202,7 +201,8 @@ impl OwnedPermit {
     }
 
     #[cfg(feature = "stream")]
-    pub(crate) fn classified<T, E, C: Classify<T, E>>(&self, result: &Result<T, E>, classify: &C) -> Ending {
+    /// Returns the report that the classifier determines from a result.
+    pub(crate) fn classified<T, E, C: Classify<T, E>>(&self, result: &Result<T, E>, classify: &C) -> Report {
         classified(self.inner(), result, classify)
     }
 
@@ -212,16 +212,16 @@ impl OwnedPermit {
         (breaker, self.ticket)
     }
 
-    fn end_failure(self, failure: Ending, describe: impl FnOnce() -> Option<String>) {
+    fn end_failure(self, failure: Report, describe: impl FnOnce() -> Option<String>) {
         let (breaker, ticket) = self.into_parts();
         breaker.end_failure(ticket, failure, describe);
     }
 
     // Always inline, down to the striped counter: a function call would force the permit into memory.
     #[inline(always)]
-    fn end(mut self, ending: Ending, took: Option<u64>) {
+    fn end(mut self, report: Option<Report>) {
         if let Some(breaker) = self.breaker.take() {
-            breaker.end_owned(self.ticket, ending, took);
+            breaker.end_owned(self.ticket, report);
         }
     }
 }
@@ -239,7 +239,7 @@ impl Drop for OwnedPermit {
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
 fn end_unreported_slow(breaker: CircuitBreaker, ticket: Ticket) {
-    breaker.end(ticket, unreported(), None);
+    breaker.end(ticket, unreported());
 }
 
 impl Ticket {
@@ -260,25 +260,27 @@ impl Ticket {
     }
 }
 
-/// Returns the ending of a permit that was dropped without a report (S5, S6).
-fn unreported() -> Ending {
-    if std::thread::panicking() { Ending::Failure { hint: None } } else { Ending::Abandoned }
+/// Returns the report of a permit that was dropped without one: a failure if its thread panics, otherwise [`None`], which
+/// is abandoned (S5, S6).
+fn unreported() -> Option<Report> {
+    std::thread::panicking().then(Report::failure)
 }
 
+/// Returns the report that the classifier determines from a result.
 pub(crate) fn classified<T, E, C: Classify<T, E> + ?Sized>(
     inner: &Inner,
     result: &Result<T, E>,
     classify: &C,
-) -> Ending {
+) -> Report {
     let Some(outcome) = caught(inner, || classify.classify(result)) else {
-        return if result.is_ok() { Ending::Success } else { Ending::Failure { hint: None } };
+        return if result.is_ok() { Report::success() } else { Report::failure() };
     };
+    let report = Report::from(outcome);
     // Only failures are asked for a hint, so a success runs no more user code than `classify`.
-    match outcome {
-        Outcome::Success => Ending::Success,
-        Outcome::Ignored => Ending::Ignored,
-        Outcome::Failure => Ending::Failure { hint: hint_of(inner, result, classify) },
-        Outcome::Throttled => Ending::Throttled { hint: hint_of(inner, result, classify) },
+    if outcome.is_failure() {
+        Report { retry_after: hint_of(inner, result, classify), ..report }
+    } else {
+        report
     }
 }
 

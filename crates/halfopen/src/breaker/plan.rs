@@ -7,13 +7,14 @@ use crate::breaker::{CircuitBreaker, caught};
 use crate::clock::{Moment, Tick, nanos};
 use crate::config::Opening;
 use crate::counts::Counts;
-use crate::state::{HalfOpenEnd, Machine};
-use crate::word::State;
+use crate::outcome::{Ended, Finished};
+use crate::state::Machine;
+use crate::word::Epoch;
 
 /// The wait of an opening that has not happened yet, and the visit that the opening would end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    pub(crate) epoch: u64,
+    pub(crate) epoch: Epoch,
     pub(crate) wait: u64,
 }
 
@@ -24,13 +25,16 @@ impl CircuitBreaker {
     }
 
     /// Computes the wait of the opening to which the end of this probe can lead, or [`None`] if it cannot.
-    pub(crate) fn plan_after_probe(&self, end: HalfOpenEnd, now: Tick) -> Option<Plan> {
-        let hint = match end {
-            HalfOpenEnd::Failure { hint, .. } => hint,
-            HalfOpenEnd::Success { slow: true } => None,
-            HalfOpenEnd::Success { slow: false } | HalfOpenEnd::Nothing => return None,
+    pub(crate) fn plan_after_probe(&self, call: &Finished, now: Tick) -> Option<Plan> {
+        let can_open = match call.ended {
+            Ended::Failure => true,
+            Ended::Success => call.slow,
+            Ended::Ignored | Ended::Abandoned | Ended::Late => false,
         };
-        self.plan(now, hint, |machine| machine.counts_with(end).failure_rate())
+        if !can_open {
+            return None;
+        }
+        self.plan(now, call.hint, |machine| machine.counts_with(call).failure_rate())
     }
 
     /// Computes the wait of an opening by a control, after the transitions that are already due.
@@ -40,12 +44,7 @@ impl CircuitBreaker {
         }
         let window = self.inner().window.counts(&Moment::at(&self.inner().clock, now));
         self.transition(now, |locked, log, now| locked.machine.catch_up_wait(now, log));
-        self.plan(now, None, |machine| match machine.state() {
-            State::HalfOpen => machine.counts_with(HalfOpenEnd::Nothing).failure_rate(),
-            State::Closed | State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {
-                window.failure_rate()
-            }
-        })
+        self.plan(now, None, |machine| machine.visit_counts(window).failure_rate())
     }
 
     /// Computes the wait of the opening that follows if a probe does not report in time.

@@ -118,10 +118,10 @@ impl Inner {
             (State::Closed | State::MetricsOnly, None)
             | (State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => 0,
         };
-        let weighed = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
+        let evaluated = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
         let word = Word::new(machine.epoch(), machine.state())
             .with_timed(timed)
-            .with_weighed(weighed)
+            .with_evaluated(evaluated)
             .with_clocked(config.needs_clock())
             .with_turn(turn);
         self.word.publish(word);

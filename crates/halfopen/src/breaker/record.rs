@@ -1,4 +1,9 @@
 //! Recording: every permit ends here.
+//!
+//! A call ends on one of three ways, each slower than the one before: a plain success of an untimed breaker is one
+//! compare-and-swap ([`CircuitBreaker::add_untimed_success`]); one that needs the time reads the clock first
+//! ([`CircuitBreaker::add_timed_success`]); everything else is a [`Finished`] that goes to the window, the machine or the
+//! totals ([`CircuitBreaker::record_slow`]). The first two are shortcuts: the third decides the same.
 
 use std::time::Duration;
 
@@ -7,188 +12,200 @@ use crate::clock::{Moment, nanos};
 use crate::config::Abandoned;
 use crate::counts::Counts;
 use crate::observe::{Event, Interest, Kind as EventKind, Signal};
-use crate::outcome::{Ended, Ending};
+use crate::outcome::{Ended, Finished, Outcome};
 use crate::policy::trip::{self, CustomRule};
 use crate::reason::{Cause, TripReason};
-use crate::state::{HalfOpenEnd, Verdict, Wait};
-use crate::window::{Added, Kind, Recorded};
-use crate::word::{State, Word};
+use crate::report::Report;
+use crate::state::{Fired, ProbeEnd, Wait};
+use crate::window::{Added, Recorded};
+use crate::word::{Epoch, State, Word};
 
 impl CircuitBreaker {
-    /// Ends a permit.
-    #[inline]
-    pub(crate) fn end(&self, ticket: Ticket, ending: Ending, took: Option<u64>) {
-        match self.end_quietly(ticket, ending, took) {
-            Added::Quietly => {}
-            added => self.end_slowly(ticket, ending, took, added),
-        }
-    }
-
-    /// Ends a permit that owns its breaker, which the slow path takes by value.
+    /// Ends a permit with its report, or with [`None`] as abandoned.
     #[inline(always)]
-    pub(crate) fn end_owned(self, ticket: Ticket, ending: Ending, took: Option<u64>) {
-        match self.end_quietly(ticket, ending, took) {
-            Added::Quietly => {}
-            added => end_owned_slowly(self, ticket, ending, took, added),
+    pub(crate) fn end(&self, ticket: Ticket, report: Option<Report>) {
+        if !is_untimed_success(report) {
+            return self.end_slow(ticket, report);
+        }
+        match self.add_untimed_success(ticket) {
+            Some(Added::Quiet) => {}
+            Some(Added::Due) => self.evaluate_success(ticket),
+            Some(Added::Contended | Added::Stale) | None => self.end_success_slow(ticket),
         }
     }
 
-    /// The fast path: a success that is not timed, cannot fire a rule and is not reported to listeners.
+    /// Ends a permit that owns its breaker, which the slow paths take by value.
     #[inline(always)]
-    fn end_quietly(&self, ticket: Ticket, ending: Ending, took: Option<u64>) -> Added {
-        match (ending, took) {
-            (Ending::Success, None) if ticket.word.is_plain() => {
-                let inner = self.inner();
-                inner.window.add_success(inner.word(), ticket.word, None)
-            }
-            _ => Added::NotWritten,
+    pub(crate) fn end_owned(self, ticket: Ticket, report: Option<Report>) {
+        if !is_untimed_success(report) {
+            return end_owned_slow(self, ticket, report);
+        }
+        match self.add_untimed_success(ticket) {
+            Some(Added::Quiet) => {}
+            Some(Added::Due) => evaluate_owned_success(self, ticket),
+            Some(Added::Contended | Added::Stale) | None => end_owned_success_slow(self, ticket),
         }
     }
 
-    fn end_slowly(&self, ticket: Ticket, ending: Ending, took: Option<u64>, added: Added) {
-        match (added, ending, took) {
-            (Added::Quietly, ..) => {}
-            (Added::ToEvaluate, ..) => self.evaluate_success(ticket, &Moment::of(&self.inner().clock)),
-            (Added::Contended | Added::NotWritten, Ending::Success, None) => self.end_success(ticket),
-            (Added::Contended | Added::NotWritten, ..) => {
-                self.end_otherwise(ticket, ending, took, &Moment::of(&self.inner().clock));
-            }
-        }
-    }
-
-    /// Ends a success that needs the time, or the lock of the window.
-    #[inline(never)]
-    fn end_success(&self, ticket: Ticket) {
+    /// The first of the fast paths: a success that is not timed, cannot fire a rule and is not reported to listeners.
+    #[inline(always)]
+    fn add_untimed_success(&self, ticket: Ticket) -> Option<Added> {
         let inner = self.inner();
-        let moment = Moment::of(&inner.clock);
-        // A listener may have subscribed since the call was admitted.
+        ticket.word.is_plain().then(|| inner.window.add_success(inner.word(), ticket.word, None))
+    }
+
+    /// Ends a permit whose report is not that of a plain success.
+    #[inline(never)]
+    fn end_slow(&self, ticket: Ticket, report: Option<Report>) {
+        self.record_slow(ticket, report, &Moment::of(&self.inner().clock));
+    }
+
+    /// Ends a success that the first fast path has not written.
+    // Without the report, which is known: to pass it would cost the default configuration a write of its five words.
+    #[inline(never)]
+    fn end_success_slow(&self, ticket: Ticket) {
+        let moment = Moment::of(&self.inner().clock);
+        if !self.add_timed_success(ticket, &moment) {
+            self.record_slow(ticket, Some(Report::success()), &moment);
+        }
+    }
+
+    /// The second of the fast paths: a success whose window or whose rules need the time. Returns false if nothing is
+    /// written.
+    #[inline(always)]
+    fn add_timed_success(&self, ticket: Ticket, moment: &Moment<'_>) -> bool {
+        let inner = self.inner();
         let needs_time = ticket.word.timed() || ticket.word.clocked();
-        if !ticket.word.is_closed() || ticket.word.weighed() || !needs_time || inner.want_calls() {
-            return self.end_otherwise(ticket, Ending::Success, None, &moment);
+        // A listener may have subscribed since the call was admitted.
+        if !ticket.word.is_closed() || ticket.word.evaluated() || !needs_time || inner.want_calls() {
+            return false;
         }
         let now = moment.get();
         let took = ticket.started().map(|started| now.since(started));
         if took.is_some_and(|took| inner.window.is_slow(took)) {
-            return self.end_otherwise(ticket, Ending::Success, None, &moment);
+            return false;
         }
         match inner.window.add_success(inner.word(), ticket.word, Some(now)) {
-            Added::Quietly => {}
-            Added::ToEvaluate => self.evaluate_success(ticket, &moment),
-            Added::Contended | Added::NotWritten => {
-                return self.end_otherwise(ticket, Ending::Success, None, &moment);
-            }
+            Added::Quiet => {}
+            Added::Due => self.evaluate_success_at(ticket, moment),
+            Added::Contended | Added::Stale => return false,
         }
         if let Some(took) = took {
             inner.timing().time(took);
         }
+        true
     }
 
     /// Evaluates the rules for a plain success that is written.
     #[inline(never)]
-    fn evaluate_success(&self, ticket: Ticket, moment: &Moment<'_>) {
+    fn evaluate_success(&self, ticket: Ticket) {
+        self.evaluate_success_at(ticket, &Moment::of(&self.inner().clock));
+    }
+
+    #[inline(never)]
+    fn evaluate_success_at(&self, ticket: Ticket, moment: &Moment<'_>) {
         let recorded = self.inner().window.evaluate(moment);
         self.act_on(ticket, recorded, None, moment);
     }
 
-    /// Evaluates the rules for a recorded outcome; returns false if it was late.
-    fn act_on(&self, ticket: Ticket, recorded: Recorded, hint: Option<u64>, moment: &Moment<'_>) -> bool {
-        match recorded {
-            Recorded::Late => false,
-            Recorded::Quiet => {
-                self.weigh_quiet_outcome(ticket, moment);
-                true
-            }
-            // Nothing else is to be asked: metrics-only must also learn that no rule holds any more, and calls in flight
-            // may make the difference.
-            Recorded::Counts(_, None)
-                if self.inner().custom().is_empty() && self.word_now(ticket).is_closed() =>
-            {
-                true
-            }
-            Recorded::Counts(counts, fired) => {
-                self.trip_if_any(ticket, &counts, fired, hint, moment);
-                true
-            }
-        }
-    }
-
+    /// Records the end of any call, in any state.
     #[inline(never)]
-    fn end_otherwise(&self, ticket: Ticket, ending: Ending, took: Option<u64>, moment: &Moment<'_>) {
+    fn record_slow(&self, ticket: Ticket, report: Option<Report>, moment: &Moment<'_>) {
         if ticket.word.is_filed() {
-            self.leave(ticket);
+            self.leave_in_flight(ticket);
         }
-        let age = ticket.started().map(|started| moment.get().since(started));
-        let took = took.or(age);
-        let (ended, hint) = self.judge(ending, age);
-        let counted = matches!(ended, Ended::Success | Ended::Failure);
-        let slow = counted && took.is_some_and(|took| self.inner().window.is_slow(took));
-        let call = Kind { failure: ended == Ended::Failure, slow };
-        let ended = match ticket.word.state() {
-            State::Closed | State::MetricsOnly if counted => {
-                self.end_recorded(ticket, call, ended, hint, moment)
+        let call = self.finished(ticket, report, moment);
+        let on_time = match ticket.word.state() {
+            State::Closed | State::MetricsOnly if call.is_evidence() => {
+                self.record_in_window(ticket, &call, moment)
             }
-            State::HalfOpen => self.end_probe(ticket, ended, slow, hint, moment).0,
-            State::Closed | State::MetricsOnly | State::Disabled => self.end_unrecorded(ticket, ended, slow),
+            State::HalfOpen => self.record_probe(ticket, &call, moment).0,
+            State::Closed | State::MetricsOnly | State::Disabled => self.record_in_totals(ticket, &call),
             // These states give no permits.
-            State::Open | State::ForcedOpen => Ended::Late,
+            State::Open | State::ForcedOpen => false,
         };
-        if let (Ending::Throttled { .. }, Ended::Failure) = (ending, ended) {
+        let call = if on_time { call } else { call.late() };
+        if call.throttled && call.is_failure() {
             self.inner().cold().ledger.throttled.add(1);
         }
-        self.count(ended, slow, took, moment);
+        self.count(&call, moment);
         if moment.has_rolled() {
-            self.tell_window_roll(moment);
+            self.signal_window_roll(moment);
         }
     }
 
-    #[cold]
-    fn tell_window_roll(&self, moment: &Moment<'_>) {
-        let inner = self.inner();
-        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::WINDOW_ROLLS))
-        {
-            let counts = inner.window.counts(moment);
-            listeners.signal(self, &Signal::WindowRolled { counts });
-        }
-    }
-
-    /// Maps the reported ending to the outcome that is counted, and its hint (S5).
-    fn judge(&self, ending: Ending, age: Option<u64>) -> (Ended, Option<u64>) {
-        match ending {
-            Ending::Success => (Ended::Success, None),
-            Ending::Failure { hint } | Ending::Throttled { hint } => (Ended::Failure, hint),
-            Ending::Ignored => (Ended::Ignored, None),
-            Ending::Abandoned => {
-                let failed = self.inner().window.with_config(|config| match config.abandoned() {
-                    Abandoned::Ignore => false,
-                    Abandoned::Failure => true,
-                    Abandoned::FailureAfter(limit) => age.is_some_and(|age| age >= nanos(limit)),
-                });
-                (if failed { Ended::Failure } else { Ended::Abandoned }, None)
+    /// Makes the form in which a call is recorded: what was reported, and what its age and its duration make of it (S5).
+    pub(crate) fn finished(&self, ticket: Ticket, report: Option<Report>, moment: &Moment<'_>) -> Finished {
+        let age = ticket.started().map(|started| moment.get().since(started));
+        let took = report.and_then(|report| report.took).or(age);
+        let hint = report.and_then(|report| report.retry_after);
+        let untimed = match report.map(|report| report.outcome) {
+            Some(Outcome::Success) => Finished::untimed(Ended::Success),
+            Some(Outcome::Failure) => Finished { hint, ..Finished::untimed(Ended::Failure) },
+            Some(Outcome::Throttled) => {
+                Finished { hint, throttled: true, ..Finished::untimed(Ended::Failure) }
             }
-        }
+            Some(Outcome::Ignored) => Finished::untimed(Ended::Ignored),
+            None => Finished::untimed(self.abandoned(age)),
+        };
+        let slow = untimed.is_evidence() && took.is_some_and(|took| self.inner().window.is_slow(took));
+        Finished { slow, took, ..untimed }
     }
 
-    fn end_recorded(
-        &self,
-        ticket: Ticket,
-        call: Kind,
-        ended: Ended,
-        hint: Option<u64>,
-        moment: &Moment<'_>,
-    ) -> Ended {
+    /// Returns how a call of this age counts that was abandoned (S5).
+    fn abandoned(&self, age: Option<u64>) -> Ended {
+        let failed = self.inner().window.with_config(|config| match config.abandoned() {
+            Abandoned::Ignore => false,
+            Abandoned::Failure => true,
+            Abandoned::FailureAfter(limit) => age.is_some_and(|age| age >= nanos(limit)),
+        });
+        if failed { Ended::Failure } else { Ended::Abandoned }
+    }
+
+    /// Records an outcome in the window and acts on its rules; returns false if it is late.
+    fn record_in_window(&self, ticket: Ticket, call: &Finished, moment: &Moment<'_>) -> bool {
         let inner = self.inner();
         let recorded = inner.window.record(inner.word(), ticket.word, call, moment);
-        if self.act_on(ticket, recorded, hint, moment) { ended } else { Ended::Late }
+        self.act_on(ticket, recorded, call.hint, moment)
     }
 
-    /// Counts an outcome that no window records in the totals, unless its visit has ended.
-    fn end_unrecorded(&self, ticket: Ticket, ended: Ended, slow: bool) -> Ended {
+    /// Counts an outcome that no window records in the totals; returns false if it is late.
+    fn record_in_totals(&self, ticket: Ticket, call: &Finished) -> bool {
         let inner = self.inner();
-        if !inner.word().load().same_epoch(ticket.word) {
-            return Ended::Late;
+        let on_time = inner.word().load().same_epoch(ticket.word);
+        if on_time {
+            inner.cold().ledger.note(call);
         }
-        inner.cold().ledger.note(ended, slow);
-        ended
+        on_time
+    }
+
+    /// Records the end of a probe. Returns false if it is late, and the epoch of the closed visit that it began, if any.
+    pub(crate) fn record_probe(
+        &self,
+        ticket: Ticket,
+        call: &Finished,
+        moment: &Moment<'_>,
+    ) -> (bool, Option<Epoch>) {
+        let now = moment.get();
+        let epoch = ticket.word.epoch();
+        let planned = self.plan_after_probe(call, now).filter(|plan| plan.epoch == epoch);
+        let planned = planned.map(|plan| plan.wait);
+        let end = ProbeEnd { epoch, started: ticket.started().unwrap_or(now), call, planned };
+        let (on_time, moved, closed) = self.transition(now, |locked, log, now| {
+            let on_time = locked.machine.settle(end, now, log);
+            if on_time {
+                // Under the lock, so that no snapshot shows the transition of this probe without its outcome.
+                self.inner().cold().ledger.note(call);
+            }
+            let machine = &locked.machine;
+            let closed = on_time && machine.state() == State::Closed;
+            (on_time, machine.epoch() != epoch, closed.then(|| machine.epoch()))
+        });
+        // A transition is reported as an event; otherwise only a slot has become free.
+        if let (true, false, Some(listeners)) = (on_time, moved, self.inner().listeners()) {
+            listeners.signal(self, &Signal::ProbeEnded);
+        }
+        (on_time, closed)
     }
 
     /// Ends a permit with a failure, and stores its description if this failure opened the breaker.
@@ -196,13 +213,13 @@ impl CircuitBreaker {
     pub(crate) fn end_failure(
         &self,
         ticket: Ticket,
-        failure: Ending,
+        failure: Report,
         describe: impl FnOnce() -> Option<String>,
     ) {
-        self.end(ticket, failure, None);
+        self.end(ticket, Some(failure));
         let inner = self.inner();
         let word = inner.word().load();
-        if word.state() != State::Open || word.epoch() != ticket.word.epoch() + 1 {
+        if word.state() != State::Open || word.epoch() != ticket.word.epoch().after(1) {
             return;
         }
         let (_, _, cause) = inner.cold().opening();
@@ -224,45 +241,29 @@ impl CircuitBreaker {
         }
     }
 
-    /// Ends a probe; returns its outcome as counted, and the epoch of the closed visit that it began, if any.
-    pub(crate) fn end_probe(
-        &self,
-        ticket: Ticket,
-        ended: Ended,
-        slow: bool,
-        hint: Option<u64>,
-        moment: &Moment<'_>,
-    ) -> (Ended, Option<u64>) {
-        let end = match ended {
-            Ended::Success => HalfOpenEnd::Success { slow },
-            Ended::Failure => HalfOpenEnd::Failure { slow, hint },
-            Ended::Ignored | Ended::Abandoned | Ended::Late => HalfOpenEnd::Nothing,
-        };
-        let now = moment.get();
-        let started = ticket.started().unwrap_or(now);
-        let planned = self.plan_after_probe(end, now).filter(|plan| plan.epoch == ticket.word.epoch());
-        let planned = planned.map(|plan| plan.wait);
-        let (verdict, moved, began) = self.transition(now, |locked, log, now| {
-            let verdict = locked.machine.settle(ticket.word.epoch(), started, end, planned, now, log);
-            if verdict == Verdict::Counted {
-                self.inner().cold().ledger.note(ended, slow);
+    // ---- rules --------------------------------------------------------------------------------
+
+    /// Acts on the rules that hold for a recorded outcome; returns false if it was late.
+    fn act_on(&self, ticket: Ticket, recorded: Recorded, hint: Option<u64>, moment: &Moment<'_>) -> bool {
+        match recorded {
+            Recorded::Late => false,
+            Recorded::Quiet => {
+                self.evaluate_in_flight(ticket, moment);
+                true
             }
-            let moved = locked.machine.epoch() != ticket.word.epoch();
-            let closed = verdict == Verdict::Counted && locked.machine.state() == State::Closed;
-            (verdict, moved, closed.then(|| locked.machine.epoch()))
-        });
-        match verdict {
-            Verdict::Late => (Ended::Late, None),
-            Verdict::Counted => {
-                if let (false, Some(listeners)) = (moved, self.inner().listeners()) {
-                    listeners.signal(self, &Signal::ProbeEnded);
-                }
-                (ended, began)
+            // No rule holds, and none is left to be asked: metrics-only must also learn that no rule holds any more, and
+            // calls in flight may make the difference.
+            Recorded::Evaluated(_, None)
+                if self.inner().custom().is_empty() && self.word_now(ticket).is_closed() =>
+            {
+                true
+            }
+            Recorded::Evaluated(counts, fired) => {
+                self.trip_if_any(ticket, &counts, fired, hint, moment);
+                true
             }
         }
     }
-
-    // ---- rules --------------------------------------------------------------------------------
 
     /// Opens the breaker, or reports that it would open, if a rule holds for these counts (S9, S10).
     #[cold]
@@ -284,7 +285,7 @@ impl CircuitBreaker {
         };
         let fired = self.with_own_rules(counts, fired);
         match (ticket.word.state(), fired) {
-            (State::MetricsOnly, fired) => self.note_holding(ticket.word, fired, counts),
+            (State::MetricsOnly, fired) => self.note_would_trip(ticket.word, fired, counts),
             (State::Closed, Some(cause)) => self.open_by_rules(ticket.word, cause, counts, hint, moment),
             (State::Closed | State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => {}
         }
@@ -297,13 +298,13 @@ impl CircuitBreaker {
     }
 
     /// An outcome on which no rule could fire by what the window holds: the calls in flight may make the difference.
-    fn weigh_quiet_outcome(&self, ticket: Ticket, moment: &Moment<'_>) {
+    fn evaluate_in_flight(&self, ticket: Ticket, moment: &Moment<'_>) {
         let word = self.word_now(ticket);
         if word.state() == State::MetricsOnly && word.is_filed() {
             let (fired, counts) = self.fired_in_flight(word, moment);
-            self.note_holding(word, fired, &counts);
+            self.note_would_trip(word, fired, &counts);
         } else {
-            self.weigh_overdue(word, moment);
+            self.evaluate_overdue(word, moment);
         }
     }
 
@@ -316,13 +317,13 @@ impl CircuitBreaker {
     }
 
     /// Asks the one rule that can hold without an outcome: calls in flight have become overdue (S32).
-    pub(crate) fn weigh_overdue(&self, word: Word, moment: &Moment<'_>) {
+    pub(crate) fn evaluate_overdue(&self, word: Word, moment: &Moment<'_>) {
         if self.inner().overdue(word, moment) == 0 {
             return;
         }
         let (fired, counts) = self.fired_in_flight(word, moment);
         match (word.state(), fired) {
-            (State::MetricsOnly, Some(cause)) => self.note_holding(word, Some(cause), &counts),
+            (State::MetricsOnly, Some(cause)) => self.note_would_trip(word, Some(cause), &counts),
             (State::Closed, Some(cause)) => self.open_by_rules(word, cause, &counts, None, moment),
             (
                 State::Closed
@@ -336,7 +337,7 @@ impl CircuitBreaker {
         }
     }
 
-    fn leave(&self, ticket: Ticket) {
+    fn leave_in_flight(&self, ticket: Ticket) {
         let ring = self.inner().cold().in_flight(ticket.word);
         if let (Some(ring), Some(entered)) = (ring, ticket.started()) {
             ring.leave(entered);
@@ -355,9 +356,8 @@ impl CircuitBreaker {
         let planned = self.plan_after_calls(counts, hint, now);
         let planned = planned.filter(|plan| plan.epoch == word.epoch()).map(|plan| plan.wait);
         let wait = Wait::Configured { hint, planned };
-        self.transition(now, |locked, log, now| {
-            locked.machine.trip(word.epoch(), cause, *counts, wait, now, log);
-        });
+        let fired = Fired { epoch: word.epoch(), cause, counts: *counts, wait };
+        self.transition(now, |locked, log, now| locked.machine.trip(fired, now, log));
     }
 
     /// Adds the breaker's own rules to those of the configuration.
@@ -368,7 +368,7 @@ impl CircuitBreaker {
     }
 
     /// Metrics-only: reports once that a rule began to hold, and again only after an outcome at which none held.
-    fn note_holding(&self, word: Word, fired: Option<Cause>, counts: &Counts) {
+    fn note_would_trip(&self, word: Word, fired: Option<Cause>, counts: &Counts) {
         let inner = self.inner();
         let mut locked = inner.locked();
         if locked.machine.epoch() != word.epoch() {
@@ -400,33 +400,57 @@ impl CircuitBreaker {
         }
     }
 
-    pub(crate) fn count(&self, ended: Ended, slow: bool, took: Option<u64>, moment: &Moment<'_>) {
+    #[cold]
+    fn signal_window_roll(&self, moment: &Moment<'_>) {
         let inner = self.inner();
-        if ended == Ended::Late {
+        if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::WINDOW_ROLLS))
+        {
+            let counts = inner.window.counts(moment);
+            listeners.signal(self, &Signal::WindowRolled { counts });
+        }
+    }
+
+    /// Counts what the window and the machine have not: a late outcome, and the duration. Notifies the listeners of calls.
+    pub(crate) fn count(&self, call: &Finished, moment: &Moment<'_>) {
+        let inner = self.inner();
+        if call.ended == Ended::Late {
             self.count_late(moment);
         }
-        let counted = matches!(ended, Ended::Success | Ended::Failure);
-        if let (true, Some(took)) = (counted, took) {
+        if let (true, Some(took)) = (call.is_evidence(), call.took) {
             inner.timing().time(took);
         }
         if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::CALLS)) {
-            let took = took.map(Duration::from_nanos);
-            let event = Event::Recorded { ended, slow: counted && slow, took };
+            let took = call.took.map(Duration::from_nanos);
+            let event = Event::Recorded { ended: call.ended, slow: call.slow, took };
             listeners.notify_now(self, &event, EventKind::Calls);
         }
     }
 }
 
-// Takes the breaker by value, so that the permit can stay in registers on the fast path.
+/// Returns whether the report is that of a success whose duration the caller has not measured.
+#[inline(always)]
+fn is_untimed_success(report: Option<Report>) -> bool {
+    matches!(report, Some(Report { outcome: Outcome::Success, took: None, .. }))
+}
+
+// Take the breaker by value, so that the permit can stay in registers on the fast path.
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
-fn end_owned_slowly(
-    breaker: CircuitBreaker,
-    ticket: Ticket,
-    ending: Ending,
-    took: Option<u64>,
-    added: Added,
-) {
-    breaker.end_slowly(ticket, ending, took, added);
+fn end_owned_success_slow(breaker: CircuitBreaker, ticket: Ticket) {
+    breaker.end_success_slow(ticket);
+}
+
+#[cold]
+#[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
+fn evaluate_owned_success(breaker: CircuitBreaker, ticket: Ticket) {
+    breaker.evaluate_success(ticket);
+}
+
+#[cold]
+#[inline(never)]
+#[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
+fn end_owned_slow(breaker: CircuitBreaker, ticket: Ticket, report: Option<Report>) {
+    breaker.end_slow(ticket, report);
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 use crate::breaker::{CircuitBreaker, OwnedPermit, Ticket};
 #[cfg(feature = "stream")]
 use crate::classify::Classify;
-use crate::clock::{Moment, Tick, nanos};
-use crate::outcome::{Ended, Ending, Outcome};
-use crate::word::State;
+use crate::clock::{Moment, Tick};
+use crate::outcome::{Ended, Finished, Outcome};
+use crate::report::Report;
+use crate::word::{Epoch, State};
 
 /// Records the end of a stream whose probe succeeded at its first data.
 ///
@@ -21,7 +22,7 @@ use crate::word::State;
 pub struct StreamEnd {
     breaker: CircuitBreaker,
     /// The epoch of the closed state that the probe began, if it began one.
-    visit: Option<u64>,
+    visit: Option<Epoch>,
     started: Tick,
 }
 
@@ -64,15 +65,13 @@ impl OwnedPermit {
         item: &Result<T, E>,
         classify: &C,
     ) -> StreamEnd {
-        match self.classified(item, classify) {
-            Ending::Success => self.success_at_first_data(),
-            ending @ (Ending::Failure { .. }
-            | Ending::Throttled { .. }
-            | Ending::Ignored
-            | Ending::Abandoned) => {
+        let report = self.classified(item, classify);
+        match report.outcome {
+            Outcome::Success => self.success_at_first_data(),
+            Outcome::Failure | Outcome::Throttled | Outcome::Ignored => {
                 let (breaker, ticket) = self.into_parts();
                 let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
-                breaker.end_failure(ticket, ending, || classify.describe(item));
+                breaker.end_failure(ticket, report, || classify.describe(item));
                 let is_probe = ticket.word.state() == State::HalfOpen;
                 StreamEnd { breaker, visit: (!is_probe).then(|| ticket.word.epoch()), started }
             }
@@ -84,9 +83,9 @@ impl OwnedPermit {
 impl StreamEnd {
     /// Records a later item, which need not be the last, as a separate call.
     pub(crate) fn settle<T, E, C: Classify<T, E>>(&self, item: &Result<T, E>, classify: &C) {
-        let ending = crate::breaker::permit::classified(self.breaker.inner(), item, classify);
+        let report = crate::breaker::permit::classified(self.breaker.inner(), item, classify);
         // Untimed: the age of the stream is not the duration of this item.
-        self.breaker.end_of_stream(self.visit, Tick::NEVER, ending, None);
+        self.breaker.end_of_stream(self.visit, Tick::NEVER, report);
     }
 }
 
@@ -101,39 +100,39 @@ impl StreamEnd {
     /// `took` is the duration that the caller measured; the default is the time since the admission. `retry_after`
     /// is the server's hint, which is used only for a failure.
     pub fn record(self, outcome: Outcome, took: Option<Duration>, retry_after: Option<Duration>) {
-        let ending = match outcome {
-            Outcome::Success => Ending::Success,
-            Outcome::Failure => Ending::Failure { hint: retry_after.map(nanos) },
-            Outcome::Throttled => Ending::Throttled { hint: retry_after.map(nanos) },
-            Outcome::Ignored => return,
-        };
-        self.breaker.end_of_stream(self.visit, self.started, ending, took.map(nanos));
+        match outcome {
+            Outcome::Success | Outcome::Failure | Outcome::Throttled => {
+                let report = Report::from(outcome).took(took).retry_after(retry_after);
+                self.breaker.end_of_stream(self.visit, self.started, report);
+            }
+            Outcome::Ignored => {}
+        }
     }
 }
 
 impl CircuitBreaker {
     /// Ends a call as a success, and returns the epoch to which its later outcomes belong, if there is one.
-    fn end_at_first_data(&self, ticket: Ticket) -> Option<u64> {
+    fn end_at_first_data(&self, ticket: Ticket) -> Option<Epoch> {
         if ticket.word.state() != State::HalfOpen {
-            self.end(ticket, Ending::Success, None);
+            self.end(ticket, Some(Report::success()));
             return Some(ticket.word.epoch());
         }
         let moment = Moment::of(&self.inner().clock);
-        let took = ticket.started().map(|started| moment.get().since(started));
-        let slow = took.is_some_and(|took| self.inner().window.is_slow(took));
-        let (ended, began) = self.end_probe(ticket, Ended::Success, slow, None, &moment);
-        self.count(ended, slow, took, &moment);
+        let call = self.finished(ticket, Some(Report::success()), &moment);
+        let (on_time, began) = self.record_probe(ticket, &call, &moment);
+        self.count(&if on_time { call } else { call.late() }, &moment);
         began
     }
 
-    fn end_of_stream(&self, visit: Option<u64>, started: Tick, ending: Ending, took: Option<u64>) {
+    fn end_of_stream(&self, visit: Option<Epoch>, started: Tick, report: Report) {
         let word = self.inner().word().load();
         if visit == Some(word.epoch()) {
             // As a call of this visit. If the visit ends in between, the window counts the outcome as late.
             // Not counted as in flight, which ended with the first data.
-            return self.end(Ticket::timed(word.with_turn(0), started), ending, took);
+            return self.end(Ticket::timed(word.with_turn(0), started), Some(report));
         }
-        self.count(Ended::Late, false, took, &Moment::of(&self.inner().clock));
+        let call = Finished { took: report.took, ..Finished::untimed(Ended::Late) };
+        self.count(&call, &Moment::of(&self.inner().clock));
     }
 }
 

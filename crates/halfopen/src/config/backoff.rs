@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::{Problems, number};
 use super::{duration, ratio};
 use crate::clock::nanos;
+use crate::word::Epoch;
 
 /// The growth of the wait while a dependency stays down, and the jitter that keeps breakers from probing at the same
 /// time.
@@ -269,7 +270,7 @@ impl Backoff {
         planned: Option<u64>,
         step: u32,
         seed: u64,
-        epoch: u64,
+        epoch: Epoch,
     ) -> u64 {
         let limit = self.longest(open_duration);
         let planned = match &self.growth {
@@ -326,8 +327,8 @@ fn spread(wait: u64, jitter_ppb: u32, limit: u64, random: u64) -> u64 {
 }
 
 /// Returns well-mixed bits for an epoch of a breaker: output number `epoch` of the generator SplitMix64.
-fn mix(seed: u64, epoch: u64) -> u64 {
-    finish(finish(seed).wrapping_add(epoch.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+fn mix(seed: u64, epoch: Epoch) -> u64 {
+    finish(finish(seed).wrapping_add(epoch.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
 fn finish(mut bits: u64) -> u64 {
@@ -343,15 +344,15 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn waits(backoff: &Backoff, open: Duration, steps: &[u32]) -> Vec<u64> {
-        steps.iter().map(|&step| backoff.wait(open, None, step, 7, 9) / 1_000_000_000).collect()
+        steps.iter().map(|&step| backoff.wait(open, None, step, 7, Epoch(9)) / 1_000_000_000).collect()
     }
 
     #[test]
     fn a_fixed_wait_is_exactly_the_open_duration() {
         let odd = Duration::from_nanos((1 << 60) + 1);
         for step in [0, 1, u32::MAX] {
-            assert_eq!(Backoff::none().wait(odd, None, step, 0, 0), (1 << 60) + 1);
-            assert_eq!(Backoff::exponential(1.0).wait(odd, None, step, 0, 0), (1 << 60) + 1);
+            assert_eq!(Backoff::none().wait(odd, None, step, 0, Epoch(0)), (1 << 60) + 1);
+            assert_eq!(Backoff::exponential(1.0).wait(odd, None, step, 0, Epoch(0)), (1 << 60) + 1);
         }
     }
 
@@ -366,7 +367,7 @@ mod tests {
 
     #[test]
     fn a_grown_wait_is_to_the_nearest_nanosecond() {
-        let wait = Backoff::exponential(1.15).wait(Duration::from_millis(100), None, 1, 0, 0);
+        let wait = Backoff::exponential(1.15).wait(Duration::from_millis(100), None, 1, 0, Epoch(0));
         assert_eq!(wait, 115_000_000);
     }
 
@@ -385,20 +386,21 @@ mod tests {
     #[test]
     fn no_number_overflows() {
         let steep = Backoff::exponential(1_000.0).max(Duration::MAX);
-        assert_eq!(steep.wait(SECOND, None, u32::MAX, 0, 0), u64::MAX);
-        assert_eq!(steep.wait(Duration::ZERO, None, u32::MAX, 0, 0), 0);
-        assert_eq!(steep.wait(Duration::MAX, None, 3, 0, 0), u64::MAX);
+        assert_eq!(steep.wait(SECOND, None, u32::MAX, 0, Epoch(0)), u64::MAX);
+        assert_eq!(steep.wait(Duration::ZERO, None, u32::MAX, 0, Epoch(0)), 0);
+        assert_eq!(steep.wait(Duration::MAX, None, 3, 0, Epoch(0)), u64::MAX);
         let jittered = Backoff::none().jitter(0.999_999_999);
         for epoch in 0..100 {
-            assert!(jittered.wait(Duration::MAX, None, 0, 3, epoch) > 0);
-            assert_eq!(jittered.wait(Duration::ZERO, None, 0, 3, epoch), 0);
+            assert!(jittered.wait(Duration::MAX, None, 0, 3, Epoch(epoch)) > 0);
+            assert_eq!(jittered.wait(Duration::ZERO, None, 0, 3, Epoch(epoch)), 0);
         }
     }
 
     #[test]
     fn jitter_fills_its_range_and_never_leaves_it() {
         let backoff = Backoff::none().jitter(0.2);
-        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, None, 0, 1, epoch)).collect();
+        let all: Vec<u64> =
+            (0..1_000).map(|epoch| backoff.wait(10 * SECOND, None, 0, 1, Epoch(epoch))).collect();
         let (low, high) = (*all.iter().min().unwrap(), *all.iter().max().unwrap());
         assert!((8_000_000_000..8_050_000_000).contains(&low), "{low}");
         assert!((11_950_000_000..=12_000_000_000).contains(&high), "{high}");
@@ -407,7 +409,8 @@ mod tests {
     #[test]
     fn jitter_at_the_limit_is_spread_below_it() {
         let backoff = Backoff::exponential(2.0).max(10 * SECOND).jitter(0.5);
-        let all: Vec<u64> = (0..1_000).map(|epoch| backoff.wait(10 * SECOND, None, 4, 1, epoch)).collect();
+        let all: Vec<u64> =
+            (0..1_000).map(|epoch| backoff.wait(10 * SECOND, None, 4, 1, Epoch(epoch))).collect();
         assert!(all.iter().all(|wait| (5_000_000_000..=10_000_000_000).contains(wait)));
         assert!(all.iter().filter(|&&wait| wait == 10_000_000_000).count() < 3);
     }
@@ -415,14 +418,14 @@ mod tests {
     #[test]
     fn the_wait_of_a_function_is_bounded_and_spread() {
         let custom = Backoff::with(|_| SECOND);
-        assert_eq!(custom.wait(9 * SECOND, Some(nanos(2 * SECOND)), 5, 0, 0), nanos(2 * SECOND));
-        assert_eq!(custom.wait(9 * SECOND, None, 5, 0, 0), nanos(9 * SECOND));
-        assert_eq!(custom.wait(SECOND, Some(u64::MAX), 5, 0, 0), u64::MAX);
+        assert_eq!(custom.wait(9 * SECOND, Some(nanos(2 * SECOND)), 5, 0, Epoch(0)), nanos(2 * SECOND));
+        assert_eq!(custom.wait(9 * SECOND, None, 5, 0, Epoch(0)), nanos(9 * SECOND));
+        assert_eq!(custom.wait(SECOND, Some(u64::MAX), 5, 0, Epoch(0)), u64::MAX);
         let bounded = custom.clone().max(3 * SECOND);
-        assert_eq!(bounded.wait(9 * SECOND, Some(nanos(8 * SECOND)), 0, 0, 0), nanos(3 * SECOND));
+        assert_eq!(bounded.wait(9 * SECOND, Some(nanos(8 * SECOND)), 0, 0, Epoch(0)), nanos(3 * SECOND));
         let spread = custom.jitter(0.5);
         let waits: Vec<_> =
-            (0..50).map(|epoch| spread.wait(SECOND, Some(nanos(2 * SECOND)), 0, 1, epoch)).collect();
+            (0..50).map(|epoch| spread.wait(SECOND, Some(nanos(2 * SECOND)), 0, 1, Epoch(epoch))).collect();
         assert!(waits.iter().all(|wait| (nanos(SECOND)..=nanos(3 * SECOND)).contains(wait)), "{waits:?}");
         assert_ne!(waits[0], waits[1]);
     }
@@ -438,7 +441,7 @@ mod tests {
     #[test]
     fn jitter_follows_from_the_seed_and_the_epoch() {
         let backoff = Backoff::none().jitter(0.2);
-        let wait = |seed, epoch| backoff.wait(10 * SECOND, None, 0, seed, epoch);
+        let wait = |seed, epoch| backoff.wait(10 * SECOND, None, 0, seed, Epoch(epoch));
         assert_eq!(wait(1, 1), wait(1, 1));
         assert_ne!(wait(1, 1), wait(2, 1));
         assert_ne!(wait(1, 1), wait(1, 2));

@@ -6,6 +6,7 @@ use super::{
     Abandoned, Backoff, CircuitBreakerConfigBuilder, Form, HalfOpen, Opening, Recovery, Rule, Trip, Window,
 };
 use crate::clock::nanos;
+use crate::word::Epoch;
 
 /// The configuration of a breaker: the rules that open it, the wait while it is open, and the recovery.
 ///
@@ -258,7 +259,7 @@ impl CircuitBreakerConfig {
     /// not forgotten.
     ///
     /// `planned` is the result of the user's own function, if it has been called.
-    pub(crate) fn wait(&self, planned: Option<u64>, step: u32, seed: u64, epoch: u64) -> u64 {
+    pub(crate) fn wait(&self, planned: Option<u64>, step: u32, seed: u64, epoch: Epoch) -> u64 {
         self.0.backoff.wait(self.0.open_duration, planned, step, seed, epoch)
     }
 

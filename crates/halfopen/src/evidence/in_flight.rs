@@ -1,6 +1,6 @@
 use crate::clock::Tick;
 use crate::sync::{AtomicU64, Ordering};
-use crate::word::Word;
+use crate::word::{Epoch, Word};
 
 /// The calls in flight of one visit, by the time of their admission, and the number of overdue ones (S32).
 ///
@@ -13,7 +13,7 @@ use crate::word::Word;
 /// it is counted: in its slot or, if that has been emptied, in the number of overdue calls.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    epoch: u64,
+    epoch: Epoch,
     turn: u8,
     /// The nanoseconds in flight after which a call is overdue.
     limit: u64,
@@ -70,7 +70,7 @@ impl Slot {
 
 impl InFlight {
     /// Creates a ring for the calls of one epoch; `turn` distinguishes rings of the same epoch.
-    pub(crate) fn new(epoch: u64, turn: u8, limit: u64) -> InFlight {
+    pub(crate) fn new(epoch: Epoch, turn: u8, limit: u64) -> InFlight {
         InFlight {
             epoch,
             turn,
@@ -87,11 +87,11 @@ impl InFlight {
     }
 
     /// Returns whether this ring counts calls of this epoch with this limit.
-    pub(crate) fn is_for(&self, epoch: u64, limit: u64) -> bool {
+    pub(crate) fn is_for(&self, epoch: Epoch, limit: u64) -> bool {
         self.epoch == epoch && self.limit == limit
     }
 
-    pub(crate) fn is_of_epoch(&self, epoch: u64) -> bool {
+    pub(crate) fn is_of_epoch(&self, epoch: Epoch) -> bool {
         self.epoch == epoch
     }
 
@@ -223,7 +223,7 @@ mod tests {
     const WIDTH: u64 = LIMIT / 8;
 
     fn ring() -> InFlight {
-        InFlight::new(1, 1, LIMIT)
+        InFlight::new(Epoch::FIRST, 1, LIMIT)
     }
 
     #[test]
@@ -294,10 +294,10 @@ mod tests {
 
     #[test]
     fn the_shortest_and_the_longest_limit_hold() {
-        let short = InFlight::new(1, 1, 1);
+        let short = InFlight::new(Epoch::FIRST, 1, 1);
         short.enter(Tick(0));
         assert_eq!((short.overdue(Tick(1_000)), short.overdue(Tick(1_001))), (0, 1));
-        let long = InFlight::new(1, 1, u64::MAX);
+        let long = InFlight::new(Epoch::FIRST, 1, u64::MAX);
         long.enter(Tick(0));
         assert_eq!(long.overdue(Tick(u64::MAX - 1)), 0);
     }
@@ -315,7 +315,7 @@ mod loom_tests {
     #[test]
     fn a_call_leaves_once() {
         loom::model(|| {
-            let ring = Arc::new(InFlight::new(1, 1, 1_000));
+            let ring = Arc::new(InFlight::new(Epoch::FIRST, 1, 1_000));
             ring.enter(Tick(0)).unwrap();
             ring.enter(Tick(0)).unwrap();
             let other = Arc::clone(&ring);
@@ -333,7 +333,7 @@ mod loom_tests {
     #[test]
     fn a_slot_that_is_used_again_keeps_its_calls() {
         loom::model(|| {
-            let ring = Arc::new(InFlight::new(1, 1, 1_000));
+            let ring = Arc::new(InFlight::new(Epoch::FIRST, 1, 1_000));
             ring.enter(Tick(0)).unwrap();
             let other = Arc::clone(&ring);
             let entering = loom::thread::spawn(move || other.enter(Tick(2_000)).unwrap());

@@ -32,7 +32,7 @@ fn every_end_is_in_one_total() {
 
 /// Calls of a disabled breaker that end while it is enabled: each is counted or late.
 ///
-/// Fails if `end_unrecorded` counts an outcome that it then returns as late.
+/// Fails if `record_in_totals` counts an outcome that it then returns as late.
 #[test]
 fn a_call_of_a_disabled_breaker_is_counted_or_late() {
     race(|start| {
@@ -65,7 +65,7 @@ fn two_rejections_are_two() {
 
 /// Two failures in metrics-only, each of which would open the breaker: a rule began to hold once.
 ///
-/// Fails if `note_holding` checks whether a rule held before it takes the lock.
+/// Fails if `note_would_trip` checks whether a rule held before it takes the lock.
 #[test]
 fn a_rule_begins_to_hold_once() {
     race(|start| {

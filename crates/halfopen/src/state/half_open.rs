@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Recovery};
 use crate::counts::Counts;
+use crate::outcome::{Ended, Finished};
 use crate::policy::ramp::{self, Ramp};
 use crate::policy::recovery::{self, Finding, Tally};
 use crate::reason::RejectReason;
@@ -53,20 +54,6 @@ impl Probes {
 struct Run {
     failures: u64,
     successes: u64,
-}
-
-/// How a probe ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HalfOpenEnd {
-    Success {
-        slow: bool,
-    },
-    Failure {
-        slow: bool,
-        hint: Option<u64>,
-    },
-    /// Ignored or abandoned: only the slot is released.
-    Nothing,
 }
 
 /// The probes of a visit, for snapshots.
@@ -167,26 +154,25 @@ impl Probation {
         self.in_flight.front().map(|started| started.after(self.probe_timeout))
     }
 
-    /// Releases the slot of a probe and records how it ended; returns the hint of a failure.
-    pub(super) fn take_back(&mut self, started: Tick, end: HalfOpenEnd) -> Option<u64> {
+    /// Releases the slot of a probe and records how it ended.
+    pub(super) fn take_back(&mut self, started: Tick, call: &Finished) {
         if let Ok(place) = self.in_flight.binary_search(&started) {
             self.in_flight.remove(place);
         }
-        match end {
-            HalfOpenEnd::Success { slow } => {
+        match call.ended {
+            Ended::Success => {
                 self.tally.successes += 1;
-                self.tally.slow += u64::from(slow);
-                self.tally.passed += u64::from(!slow);
+                self.tally.slow += u64::from(call.slow);
+                self.tally.passed += u64::from(!call.slow);
                 self.run = Run { failures: 0, successes: self.run.successes + 1 };
-                None
             }
-            HalfOpenEnd::Failure { slow, hint } => {
+            Ended::Failure => {
                 self.tally.failures += 1;
-                self.tally.slow += u64::from(slow);
+                self.tally.slow += u64::from(call.slow);
                 self.run = Run { failures: self.run.failures + 1, successes: 0 };
-                hint
             }
-            HalfOpenEnd::Nothing => None,
+            // No evidence: only the slot is released, for another probe.
+            Ended::Ignored | Ended::Abandoned | Ended::Late => {}
         }
     }
 
@@ -217,17 +203,13 @@ impl Probation {
         }
     }
 
-    /// Returns the counts of the visit after one more probe with this end.
-    pub(super) fn counts_with(&self, end: HalfOpenEnd) -> Counts {
+    /// Returns the counts of the visit after one more probe that ended like this.
+    pub(super) fn counts_with(&self, call: &Finished) -> Counts {
         let counts = self.counts();
-        match end {
-            HalfOpenEnd::Success { .. } => {
-                Counts { calls: counts.calls + 1, successes: counts.successes + 1, ..counts }
-            }
-            HalfOpenEnd::Failure { .. } => {
-                Counts { calls: counts.calls + 1, failures: counts.failures + 1, ..counts }
-            }
-            HalfOpenEnd::Nothing => counts,
+        match call.ended {
+            Ended::Success => Counts { calls: counts.calls + 1, successes: counts.successes + 1, ..counts },
+            Ended::Failure => Counts { calls: counts.calls + 1, failures: counts.failures + 1, ..counts },
+            Ended::Ignored | Ended::Abandoned | Ended::Late => counts,
         }
     }
 

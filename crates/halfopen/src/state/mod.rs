@@ -15,5 +15,5 @@ mod half_open;
 mod machine;
 
 pub(crate) use change::{Change, Entry, Log};
-pub(crate) use half_open::{HalfOpenEnd, Probes};
-pub(crate) use machine::{Admission, Machine, Verdict, View, Wait};
+pub(crate) use half_open::Probes;
+pub(crate) use machine::{Admission, Fired, Machine, ProbeEnd, View, Wait};

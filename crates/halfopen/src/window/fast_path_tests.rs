@@ -4,11 +4,12 @@
 use super::*;
 use crate::clock::Clock;
 use crate::config::Trip;
-use crate::word::{State, StateWord, Word};
+use crate::outcome::{Ended, Finished};
+use crate::word::{Epoch, State, StateWord, Word};
 
-const SUCCESS: Kind = Kind { failure: false, slow: false };
-const SLOW: Kind = Kind { failure: false, slow: true };
-const FAILURE: Kind = Kind { failure: true, slow: false };
+const SUCCESS: Finished = Finished::untimed(Ended::Success);
+const SLOW: Finished = Finished { slow: true, ..SUCCESS };
+const FAILURE: Finished = Finished::untimed(Ended::Failure);
 
 struct Bench {
     clock: Clock,
@@ -22,19 +23,19 @@ impl Bench {
             CircuitBreakerConfig::builder().trip(rule).window(window).build().expect("a valid window");
         Bench {
             clock: Clock::system(),
-            state: StateWord::new(Word::new(1, State::Closed)),
-            window: Window::new(1, &config, Tick(0)),
+            state: StateWord::new(Word::new(Epoch::FIRST, State::Closed)),
+            window: Window::new(Epoch::FIRST, &config, Tick(0)),
         }
     }
 
-    fn record(&self, kind: Kind, now: u64) -> Recorded {
+    fn record(&self, call: Finished, now: u64) -> Recorded {
         let moment = Moment::at(&self.clock, Tick(now));
-        self.window.record(&self.state, Word::new(1, State::Closed), kind, &moment)
+        self.window.record(&self.state, Word::new(Epoch::FIRST, State::Closed), &call, &moment)
     }
 
-    fn times(&self, times: u32, kind: Kind, now: u64) {
+    fn times(&self, times: u32, call: Finished, now: u64) {
         (0..times).for_each(|_| {
-            self.record(kind, now);
+            self.record(call, now);
         });
     }
 
@@ -88,15 +89,15 @@ fn a_fast_success_is_written_in_its_own_bucket() {
     let bench = Bench::new(short(), rate());
     let ticket = bench.state.load();
     let add = |ticket, now| bench.window.add_success(&bench.state, ticket, Some(Tick(now)));
-    assert_eq!((add(ticket, 0), add(ticket, 4)), (Added::Quietly, Added::Quietly));
-    assert_eq!(add(ticket, 5), Added::NotWritten, "its bucket is over");
-    assert_eq!(add(Word::new(2, State::Closed), 4), Added::NotWritten, "of another visit");
+    assert_eq!((add(ticket, 0), add(ticket, 4)), (Added::Quiet, Added::Quiet));
+    assert_eq!(add(ticket, 5), Added::Stale, "its bucket is over");
+    assert_eq!(add(Word::new(Epoch(2), State::Closed), 4), Added::Stale, "of another visit");
     bench.state.publish(ticket.with_timed(true));
-    assert_eq!(add(ticket, 4), Added::NotWritten, "the flags have changed");
+    assert_eq!(add(ticket, 4), Added::Stale, "the flags have changed");
     bench.state.publish(ticket);
     assert_eq!(bench.counts(4), (2, 0));
     bench.times(3, FAILURE, 4);
-    assert_eq!(add(ticket, 4), Added::ToEvaluate);
+    assert_eq!(add(ticket, 4), Added::Due);
     assert_eq!(bench.counts(4), (6, 3));
 }
 
@@ -106,9 +107,9 @@ fn a_success_of_the_visit_before_is_written_nowhere() {
     let ticket = bench.state.load();
     let config = bench.window.config();
     // The window begins before the word is published.
-    bench.window.begin(2, &config, Tick(0));
+    bench.window.begin(Epoch(2), &config, Tick(0));
     let added = bench.window.add_success(&bench.state, ticket, Some(Tick(0)));
-    assert_eq!((added, bench.counts(0)), (Added::NotWritten, (0, 0)));
+    assert_eq!((added, bench.counts(0)), (Added::Stale, (0, 0)));
 }
 
 #[test]
@@ -135,13 +136,13 @@ impl Bench {
 }
 
 #[test]
-fn a_success_is_weighed_after_a_failure_until_none_can_fire() {
+fn successes_are_evaluated_until_none_can_fire() {
     for window in [short(), crate::Window::last_calls(5), crate::Window::unbounded()] {
         let bench = Bench::new(window, Trip::failure_rate(0.5).minimum_calls(4));
         bench.record(FAILURE, 0);
         bench.record(SUCCESS, 3);
         assert!(!bench.is_settled(3), "one of two");
-        assert!(matches!(bench.record(SUCCESS, 4), Recorded::Counts(..)));
+        assert!(matches!(bench.record(SUCCESS, 4), Recorded::Evaluated(..)));
         assert!(bench.is_settled(4), "one of three, and it can only become less");
         assert_eq!(bench.record(SUCCESS, 4), Recorded::Quiet);
     }
@@ -171,9 +172,9 @@ fn successes_that_leave_before_the_failures_do_not_settle_them() {
 fn no_success_is_evaluated_above_the_minimum_of_calls() {
     let bench = Bench::new(crate::Window::last_calls(8), Trip::failure_rate(0.5).minimum_calls(4));
     bench.times(2, FAILURE, 0);
-    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(..)));
+    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Evaluated(..)));
     assert!(!bench.is_settled(0), "two of three, and the next call makes them count");
-    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(..)));
+    assert!(matches!(bench.record(SUCCESS, 0), Recorded::Evaluated(..)));
     assert!(bench.is_settled(0), "two of four: it has been asked");
     bench.times(3, FAILURE, 0);
     for _ in 0..20 {
@@ -182,16 +183,16 @@ fn no_success_is_evaluated_above_the_minimum_of_calls() {
 }
 
 #[test]
-fn a_slow_success_is_weighed_with_the_plain_one_after_it() {
+fn a_slow_success_is_evaluated_with_the_next_one() {
     let slow = Trip::slow_call_rate(0.5, nanos(1)).minimum_calls(2);
     let bench = Bench::new(crate::Window::unbounded(), slow);
     bench.record(SLOW, 0);
-    let Recorded::Counts(counts, _) = bench.record(SUCCESS, 0) else { panic!("one of two was slow") };
+    let Recorded::Evaluated(counts, _) = bench.record(SUCCESS, 0) else { panic!("one of two was slow") };
     assert_eq!((counts.calls, counts.slow), (2, 1));
 }
 
 #[test]
-fn where_no_rule_looks_at_a_rate_no_success_is_weighed() {
+fn without_a_rate_rule_no_success_is_evaluated() {
     let bench = Bench::new(crate::Window::unbounded(), Trip::consecutive_failures(9));
     bench.record(FAILURE, 0);
     bench.record(SUCCESS, 0);
@@ -208,12 +209,14 @@ fn slow_calls_that_a_rule_asks_for_from_now_on_are_counted() {
     bench.record(FAILURE, 1);
     bench.window.reconfigure(&slow, &moment);
     assert_eq!(bench.window.config(), slow);
-    let Recorded::Counts(counts, fired) = bench.record(SLOW, 1) else { panic!("a slow call is evaluated") };
+    let Recorded::Evaluated(counts, fired) = bench.record(SLOW, 1) else {
+        panic!("a slow call is evaluated")
+    };
     assert_eq!((counts.calls, counts.failures, counts.slow), (2, 1, 1), "and the samples stay");
     assert!(fired.is_some());
 }
 
-/// They were not asked by a success where the new rules, for all that is to come, weigh none.
+/// They were not asked by a success where the new rules, for all that is to come, evaluate none.
 #[test]
 fn new_rules_are_asked_at_the_next_outcome_whatever_it_is() {
     let rules = [Trip::failure_count(1), Trip::failure_rate(0.25).minimum_calls(1)];
@@ -224,7 +227,7 @@ fn new_rules_are_asked_at_the_next_outcome_whatever_it_is() {
             let config = CircuitBreakerConfig::builder().trip(rule).window(window).build();
             let moment = Moment::at(&bench.clock, Tick(0));
             bench.window.reconfigure(&config.expect("a valid window"), &moment);
-            assert!(matches!(bench.record(SUCCESS, 0), Recorded::Counts(..)), "{window:?}");
+            assert!(matches!(bench.record(SUCCESS, 0), Recorded::Evaluated(..)), "{window:?}");
         }
     }
 }
@@ -234,7 +237,7 @@ fn a_window_that_never_rolls_asks_for_no_time() {
     for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
         let bench = Bench::new(window, rate());
         let clock = Clock::from_fn(|| unreachable!("the time is asked for"));
-        let record = |kind| bench.window.record(&bench.state, bench.state.load(), kind, &Moment::of(&clock));
+        let record = |call| bench.window.record(&bench.state, bench.state.load(), &call, &Moment::of(&clock));
         record(FAILURE);
         record(SUCCESS);
         assert_eq!(bench.window.counts(&Moment::of(&clock)).calls, 2, "{window:?}");

@@ -10,10 +10,11 @@ use super::*;
 use crate::clock::Clock;
 use crate::config::Trip;
 use crate::loom_tests::race::race;
-use crate::word::{State, StateWord, Word};
+use crate::outcome::{Ended, Finished};
+use crate::word::{Epoch, State, StateWord, Word};
 
-const SUCCESS: Kind = Kind { failure: false, slow: false };
-const FAILURE: Kind = Kind { failure: true, slow: false };
+const SUCCESS: Finished = Finished::untimed(Ended::Success);
+const FAILURE: Finished = Finished::untimed(Ended::Failure);
 
 struct Race {
     clock: Clock,
@@ -29,8 +30,8 @@ impl Race {
     fn by(config: &CircuitBreakerConfig) -> Arc<Race> {
         Arc::new(Race {
             clock: Clock::system(),
-            state: StateWord::new(Word::new(1, State::Closed)),
-            window: Window::new(1, config, Tick(0)),
+            state: StateWord::new(Word::new(Epoch::FIRST, State::Closed)),
+            window: Window::new(Epoch::FIRST, config, Tick(0)),
         })
     }
 
@@ -40,13 +41,13 @@ impl Race {
         move || act(&race)
     }
 
-    fn record(&self, kind: Kind, now: u64) -> Recorded {
+    fn record(&self, call: Finished, now: u64) -> Recorded {
         let moment = Moment::at(&self.clock, Tick(now));
-        self.window.record(&self.state, Word::new(1, State::Closed), kind, &moment)
+        self.window.record(&self.state, Word::new(Epoch::FIRST, State::Closed), &call, &moment)
     }
 
     /// Starts a visit like a transition: the window first, the word last.
-    fn begin(&self, epoch: u64, window: crate::Window) {
+    fn begin(&self, epoch: Epoch, window: crate::Window) {
         self.window.begin(epoch, &config(window), Tick(0));
         self.state.publish(Word::new(epoch, State::Closed));
     }
@@ -76,14 +77,14 @@ fn last(nanos: u64) -> crate::Window {
 #[test]
 fn an_outcome_is_in_no_window_of_a_later_epoch() {
     for window in [crate::Window::last_calls(2), crate::Window::unbounded()] {
-        for kind in [SUCCESS, FAILURE] {
+        for call in [SUCCESS, FAILURE] {
             race(move |start| {
                 let shared = Race::new(window);
                 let begin = shared.racer(move |race| {
-                    race.begin(2, window);
+                    race.begin(Epoch(2), window);
                     assert_eq!(race.counts(0), Counts::default(), "the new window is empty");
                 });
-                let ((), recorded) = start.two(begin, shared.racer(move |race| race.record(kind, 0)));
+                let ((), recorded) = start.two(begin, shared.racer(move |race| race.record(call, 0)));
                 assert_eq!(shared.counts(0), Counts::default(), "and stays so");
                 let (successes, failures, _) = shared.window.totals();
                 assert_eq!(successes + failures, u64::from(recorded != Recorded::Late));
@@ -101,11 +102,11 @@ fn of_a_success_and_a_failure_one_sees_both() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(2)] {
         race(move |start| {
             let shared = Race::by(&half_of(2, window));
-            let record = |kind| shared.racer(move |race| race.record(kind, 0));
+            let record = |call| shared.racer(move |race| race.record(call, 0));
             let (failure, success) = start.two(record(FAILURE), record(SUCCESS));
             let both = [success, failure];
             let saw_both = both.iter().any(|recorded| match recorded {
-                Recorded::Counts(counts, _) => counts.calls == 2 && counts.failures == 1,
+                Recorded::Evaluated(counts, _) => counts.calls == 2 && counts.failures == 1,
                 Recorded::Quiet | Recorded::Late => false,
             });
             assert!(saw_both, "{both:?}");
@@ -127,7 +128,7 @@ fn of_a_failure_and_two_successes_after_it_one_sees_all() {
             let (failure, [first, second]) = start.two(failure, successes);
             let all = [failure, first, second];
             let saw_all = all.iter().any(|recorded| match recorded {
-                Recorded::Counts(counts, _) => counts.calls == 3 && counts.failures == 1,
+                Recorded::Evaluated(counts, _) => counts.calls == 3 && counts.failures == 1,
                 Recorded::Quiet | Recorded::Late => false,
             });
             assert!(saw_all, "{all:?}");
@@ -163,7 +164,7 @@ fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
         let failures = shared.racer(|race| [(); 3].map(|()| race.record(FAILURE, 0)));
         let (failures, _) = start.two(failures, shared.racer(|race| race.record(SUCCESS, 0)));
         let run = |recorded| match recorded {
-            Recorded::Counts(counts, _) => counts.consecutive_failures,
+            Recorded::Evaluated(counts, _) => counts.consecutive_failures,
             Recorded::Quiet | Recorded::Late => 0,
         };
         let longest = failures.into_iter().map(run).max();
@@ -208,16 +209,16 @@ fn a_failure_and_successes_follow_each_other() {
 /// Fails if `set_form` restarts the runs, or empties the sums.
 #[test]
 fn a_call_survives_a_change_of_its_window() {
-    for kind in [FAILURE, SUCCESS] {
+    for call in [FAILURE, SUCCESS] {
         race(move |start| {
             let shared = Race::new(crate::Window::last_calls(2));
             let change = shared.racer(|race| {
                 let config = config(crate::Window::unbounded());
                 race.window.reconfigure(&config, &Moment::at(&race.clock, Tick(0)));
             });
-            let ((), recorded) = start.two(change, shared.racer(move |race| race.record(kind, 0)));
+            let ((), recorded) = start.two(change, shared.racer(move |race| race.record(call, 0)));
             assert_ne!(recorded, Recorded::Late);
-            let (failed, counts) = (u64::from(kind.failure), shared.counts(0));
+            let (failed, counts) = (u64::from(call.is_failure()), shared.counts(0));
             assert!(counts.calls <= 1 && counts.failures == failed * counts.calls);
             assert_eq!((counts.consecutive_failures, counts.consecutive_successes), (failed, 1 - failed));
             assert_eq!(shared.window.totals(), (1 - failed, failed, 0));

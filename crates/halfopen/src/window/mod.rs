@@ -46,14 +46,14 @@ mod tests;
 use samples::Samples;
 use striped::StripedCounter;
 
-pub(crate) use record::{Added, Kind, Recorded};
+pub(crate) use record::{Added, Recorded};
 
 use crate::clock::{Moment, Tick};
 use crate::config::CircuitBreakerConfig;
 use crate::counts::Counts;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::totals::{Timing, Totals};
-use crate::word::Word;
+use crate::word::{Epoch, Word};
 
 /// The window of the current visit, and the totals of all visits.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ pub(crate) struct Window {
 const ARMED: u64 = 1;
 
 impl Window {
-    pub(crate) fn new(epoch: u64, config: &CircuitBreakerConfig, now: Tick) -> Window {
+    pub(crate) fn new(epoch: Epoch, config: &CircuitBreakerConfig, now: Tick) -> Window {
         let samples = Samples::new(config.clone(), now);
         Window {
             visit: AtomicU64::new(Word::visit(epoch)),
@@ -126,7 +126,7 @@ impl Window {
     }
 
     /// Begins a visit with an empty window, anchored at `now`. The caller publishes the new epoch after it.
-    pub(crate) fn begin(&self, epoch: u64, config: &CircuitBreakerConfig, now: Tick) {
+    pub(crate) fn begin(&self, epoch: Epoch, config: &CircuitBreakerConfig, now: Tick) {
         let mut samples = lock(&self.samples);
         // Before the advance of the stripes, which releases it: a success that loads its stripe after that
         // sees that its visit is over.

@@ -1,8 +1,8 @@
 use std::ops::Range;
 
-use super::record::Kind;
 use super::samples::counts;
 use crate::counts::Counts;
+use crate::outcome::Finished;
 
 /// The failures and slow calls among the last N outcomes, marked by their place in the sequence of all
 /// outcomes.
@@ -54,16 +54,17 @@ impl Ring {
     }
 
     /// Marks the last of `total` outcomes.
-    pub(super) fn mark(&mut self, total: u64, kind: Kind) {
+    pub(super) fn mark(&mut self, total: u64, call: &Finished) {
         if self.words.is_empty() {
             let words = self.size.div_ceil(LANES).next_power_of_two();
             self.words = vec![0; words as usize].into();
         }
         self.advance(total);
         let (word, lane) = self.place(total - 1);
-        self.words[word] |= (u64::from(kind.failure) | u64::from(kind.slow) << 1) << (2 * lane);
-        self.failures += u64::from(kind.failure);
-        self.slow += u64::from(kind.slow);
+        let (failure, slow) = (u64::from(call.is_failure()), u64::from(call.slow));
+        self.words[word] |= (failure | slow << 1) << (2 * lane);
+        self.failures += failure;
+        self.slow += slow;
     }
 
     /// The counts of the window that ends after `total` outcomes, without the runs.

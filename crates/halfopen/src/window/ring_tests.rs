@@ -1,7 +1,8 @@
 use super::*;
+use crate::outcome::Ended;
 
-const FAILURE: Kind = Kind { failure: true, slow: false };
-const SUCCESS: Kind = Kind { failure: false, slow: false };
+const FAILURE: Finished = Finished::untimed(Ended::Failure);
+const SUCCESS: Finished = Finished::untimed(Ended::Success);
 
 /// Enough to leave every window behind; where each step is interpreted, all but the longest.
 const PLACES: u64 = if cfg!(miri) { 40 } else { 1000 };
@@ -17,10 +18,10 @@ impl Bench {
         Bench { ring: Ring::new(size, total), total }
     }
 
-    fn record(&mut self, kind: Kind) {
+    fn record(&mut self, call: Finished) {
         self.total += 1;
-        if !kind.is_plain() {
-            self.ring.mark(self.total, kind);
+        if !call.is_plain() {
+            self.ring.mark(self.total, &call);
         }
     }
 
@@ -38,12 +39,13 @@ fn marks_leave_after_as_many_outcomes_as_the_size() {
         let mut bench = Bench::new(size, before);
         let mut history = Vec::new();
         for place in 0..PLACES {
-            let kind = Kind { failure: place % 7 == 3, slow: place % 11 < 2 && place % 400 > 150 };
-            bench.record(kind);
-            history.push(kind);
+            let slow = place % 11 < 2 && place % 400 > 150;
+            let call = Finished { slow, ..if place % 7 == 3 { FAILURE } else { SUCCESS } };
+            bench.record(call);
+            history.push(call);
             let last = history.iter().rev().take(size as usize);
-            let count = |mark: fn(&Kind) -> bool| last.clone().filter(|kind| mark(kind)).count() as u64;
-            let expected = (last.len() as u64, count(|kind| kind.failure), count(|kind| kind.slow));
+            let count = |mark: fn(&Finished) -> bool| last.clone().filter(|call| mark(call)).count() as u64;
+            let expected = (last.len() as u64, count(Finished::is_failure), count(|call| call.slow));
             assert_eq!(bench.counts(), expected, "size {size}, place {place}");
         }
     }

@@ -1,9 +1,9 @@
 use super::buckets::Buckets;
-use super::record::Kind;
 use super::ring::Ring;
 use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Form, Rule};
 use crate::counts::Counts;
+use crate::outcome::Finished;
 use crate::policy::trip;
 
 /// The contents of a window, except its plain successes. Guarded by a lock, so it needs no atomics.
@@ -141,20 +141,20 @@ impl Samples {
     }
 
     /// Adds an outcome; a plain success is in `plain` already. Returns the sums with it.
-    pub(super) fn add(&mut self, kind: Kind, plain: u64) -> Sums {
-        if kind.failure {
+    pub(super) fn add(&mut self, call: &Finished, plain: u64) -> Sums {
+        if call.is_failure() {
             self.failures += 1;
-        } else if kind.slow {
+        } else if call.slow {
             self.successes = self.successes.wrapping_add(1);
         }
-        self.slow += u64::from(kind.slow);
+        self.slow += u64::from(call.slow);
         let sums = self.sums(plain);
-        if kind.failure {
+        if call.is_failure() {
             self.run = if sums.successes == self.run_end { self.run + 1 } else { 1 };
             self.run_end = sums.successes;
         }
-        if let (Shape::Calls(ring), false) = (&mut self.shape, kind.is_plain()) {
-            ring.mark(sums.calls(), kind);
+        if let (Shape::Calls(ring), false) = (&mut self.shape, call.is_plain()) {
+            ring.mark(sums.calls(), call);
         }
         sums
     }

@@ -4,14 +4,15 @@ use super::oracle::Oracle;
 use super::*;
 use crate::clock::Clock;
 use crate::config::{Form, Trip};
-use crate::word::{State, StateWord, Word};
+use crate::outcome::{Ended, Finished};
+use crate::word::{Epoch, State, StateWord, Word};
 
 /// A breaker's window alone: no machine, one epoch unless a test turns it.
 struct Bench {
     clock: Clock,
     state: StateWord,
     window: Window,
-    epoch: u64,
+    epoch: Epoch,
     now: Tick,
 }
 
@@ -20,9 +21,9 @@ impl Bench {
         let config = config(window);
         Bench {
             clock: Clock::system(),
-            state: StateWord::new(Word::new(1, State::Closed)),
-            window: Window::new(1, &config, Tick(0)),
-            epoch: 1,
+            state: StateWord::new(Word::new(Epoch::FIRST, State::Closed)),
+            window: Window::new(Epoch::FIRST, &config, Tick(0)),
+            epoch: Epoch::FIRST,
             now: Tick(0),
         }
     }
@@ -31,12 +32,12 @@ impl Bench {
         Moment::at(&self.clock, self.now)
     }
 
-    fn record(&self, kind: Kind) -> Recorded {
-        self.record_of(Word::new(self.epoch, State::Closed), kind)
+    fn record(&self, call: Finished) -> Recorded {
+        self.record_of(Word::new(self.epoch, State::Closed), call)
     }
 
-    fn record_of(&self, ticket: Word, kind: Kind) -> Recorded {
-        self.window.record(&self.state, ticket, kind, &self.moment())
+    fn record_of(&self, ticket: Word, call: Finished) -> Recorded {
+        self.window.record(&self.state, ticket, &call, &self.moment())
     }
 
     fn counts(&self) -> Counts {
@@ -44,7 +45,7 @@ impl Bench {
     }
 
     fn begin(&mut self, window: crate::Window) {
-        self.epoch += 1;
+        self.epoch = self.epoch.after(1);
         self.window.begin(self.epoch, &config(window), self.now);
         self.state.publish(Word::new(self.epoch, State::Closed));
     }
@@ -59,8 +60,12 @@ fn config(window: crate::Window) -> CircuitBreakerConfig {
     CircuitBreakerConfig::builder().trip(slow).window(window).build().expect("a valid window")
 }
 
-const SUCCESS: Kind = Kind { failure: false, slow: false };
-const FAILURE: Kind = Kind { failure: true, slow: false };
+const SUCCESS: Finished = Finished::untimed(Ended::Success);
+const FAILURE: Finished = Finished::untimed(Ended::Failure);
+
+fn ended(failure: bool, slow: bool) -> Finished {
+    Finished { slow, ..if failure { FAILURE } else { SUCCESS } }
+}
 
 fn nanos(n: u64) -> std::time::Duration {
     std::time::Duration::from_nanos(n)
@@ -114,13 +119,13 @@ fn any_history_gives_the_counts_of_the_plain_arithmetic() {
                 2..10 => bench.now = bench.now.after(random.below(8)),
                 10 => bench.now = bench.now.after(random.below(500)),
                 _ => {
-                    let kind = Kind { failure: random.below(calm) == 1, slow: random.below(9) == 0 };
-                    let expected = oracle.record(kind.failure, kind.slow, bench.now);
-                    match bench.record(kind) {
-                        Recorded::Counts(counts, _) => {
+                    let call = ended(random.below(calm) == 1, random.below(9) == 0);
+                    let expected = oracle.record(call.is_failure(), call.slow, bench.now);
+                    match bench.record(call) {
+                        Recorded::Evaluated(counts, _) => {
                             assert_eq!(counts, expected, "seed {seed} step {step}");
                         }
-                        Recorded::Quiet => assert!(kind.is_plain()),
+                        Recorded::Quiet => assert!(call.is_plain()),
                         Recorded::Late => panic!("seed {seed} step {step}: not late"),
                     }
                 }
@@ -139,10 +144,10 @@ fn any_history_gives_the_counts_of_the_plain_arithmetic() {
 fn an_outcome_of_an_earlier_visit_is_written_nowhere() {
     for form in [crate::Window::last_calls(3), crate::Window::last(nanos(10)), crate::Window::unbounded()] {
         let mut bench = Bench::new(form);
-        let ticket = Word::new(1, State::Closed);
+        let ticket = Word::new(Epoch::FIRST, State::Closed);
         bench.begin(form);
-        for kind in [SUCCESS, FAILURE] {
-            assert_eq!(bench.record_of(ticket, kind), Recorded::Late);
+        for call in [SUCCESS, FAILURE] {
+            assert_eq!(bench.record_of(ticket, call), Recorded::Late);
         }
         assert_eq!(bench.counts(), Counts::default());
         assert_eq!(bench.window.totals(), (0, 0, 0));
@@ -164,11 +169,11 @@ fn a_call_is_slow_from_the_limit_of_a_rule_on() {
     let clock = Clock::system();
     let moment = Moment::at(&clock, Tick(0));
     for (first, second) in [(&never, &from_a_second), (&from_a_second, &never)] {
-        let window = Window::new(1, first, Tick(0));
+        let window = Window::new(Epoch::FIRST, first, Tick(0));
         assert!(is_right(&window), "from the first");
         window.reconfigure(second, &moment);
         assert!(is_right(&window), "by a change");
-        window.begin(2, first, Tick(0));
+        window.begin(Epoch(2), first, Tick(0));
         assert!(is_right(&window), "by a visit");
     }
 }
@@ -225,7 +230,7 @@ fn threads_lose_and_double_nothing() {
                 let bench = &bench;
                 scope.spawn(move || {
                     for call in 0..EACH {
-                        bench.record(Kind { failure: (call + thread) % 4 == 0, slow: call % 8 == 0 });
+                        bench.record(ended((call + thread) % 4 == 0, call % 8 == 0));
                     }
                 });
             }

@@ -5,12 +5,13 @@ pub(crate) use view::View;
 use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Opening};
 use crate::counts::Counts;
+use crate::outcome::Finished;
 use crate::policy::recovery::Finding;
 use crate::policy::trip;
 use crate::reason::{Cause, RampReason, RejectReason, TripReason};
-use crate::state::half_open::{HalfOpenEnd, Passed, Probation};
+use crate::state::half_open::{Passed, Probation};
 use crate::state::{Change, Entry, Log};
-use crate::word::State;
+use crate::word::{Epoch, State};
 
 /// The state machine: everything that changes under the transition lock.
 ///
@@ -21,7 +22,7 @@ pub(crate) struct Machine {
     config: CircuitBreakerConfig,
     seed: u64,
     state: State,
-    epoch: u64,
+    epoch: Epoch,
     /// The time at which this state was entered.
     since: Tick,
     /// The number of openings that are not forgotten, including the current one: the step of the backoff.
@@ -58,16 +59,40 @@ pub(crate) enum Admission {
     },
 }
 
-/// Whether the outcome of a probe belongs to the current visit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Counted,
-    Late,
+/// Rules that hold for an outcome in `Closed`, which opens the breaker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fired {
+    /// The visit in which they were evaluated.
+    pub(crate) epoch: Epoch,
+    pub(crate) cause: Cause,
+    /// The counts for which they hold.
+    pub(crate) counts: Counts,
+    pub(crate) wait: Wait,
+}
+
+/// The end of a call that was admitted as a probe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProbeEnd<'a> {
+    /// The visit that admitted it.
+    pub(crate) epoch: Epoch,
+    /// The time of its admission, by which its slot is found.
+    pub(crate) started: Tick,
+    pub(crate) call: &'a Finished,
+    /// The wait that the user's own function returned for the case that this end opens the breaker.
+    pub(crate) planned: Option<u64>,
 }
 
 impl Machine {
     pub(crate) fn new(config: CircuitBreakerConfig, seed: u64, now: Tick) -> Machine {
-        Machine { config, seed, state: State::Closed, epoch: 1, since: now, openings: 0, outage: None }
+        Machine {
+            config,
+            seed,
+            state: State::Closed,
+            epoch: Epoch::FIRST,
+            since: now,
+            openings: 0,
+            outage: None,
+        }
     }
 
     pub(crate) fn config(&self) -> &CircuitBreakerConfig {
@@ -78,7 +103,7 @@ impl Machine {
         self.state
     }
 
-    pub(crate) fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
     }
 
@@ -143,10 +168,10 @@ impl Machine {
         Some(Opening { openings, open_duration: self.config.open_duration(), ..Opening::default() })
     }
 
-    /// Returns the counts of a half-open visit after one more probe with this end.
-    pub(crate) fn counts_with(&self, end: HalfOpenEnd) -> Counts {
+    /// Returns the counts of a half-open visit after one more probe that ended like this.
+    pub(crate) fn counts_with(&self, call: &Finished) -> Counts {
         match &self.outage {
-            Some(outage) => outage.probation.counts_with(end),
+            Some(outage) => outage.probation.counts_with(call),
             None => Counts::default(),
         }
     }
@@ -168,7 +193,7 @@ impl Machine {
     }
 
     /// Stores the wait of the opening that follows if a probe of this epoch is overdue.
-    pub(crate) fn plan(&mut self, epoch: u64, wait: u64) {
+    pub(crate) fn plan(&mut self, epoch: Epoch, wait: u64) {
         // The first plan of a visit stays, so that all readers see the same wait.
         if epoch == self.epoch && self.state == State::HalfOpen {
             self.outage_mut().probation.planned.get_or_insert(wait);
@@ -205,31 +230,27 @@ impl Machine {
         if probation.send(now) { Admission::Permitted } else { refuse(probation.full()) }
     }
 
-    /// Records the end of a probe of this epoch that was admitted at `started`, and makes the transition of the verdict.
-    pub(crate) fn settle(
-        &mut self,
-        epoch: u64,
-        started: Tick,
-        end: HalfOpenEnd,
-        planned: Option<u64>,
-        now: Tick,
-        log: &mut Log,
-    ) -> Verdict {
+    /// Records the end of a probe, and makes the transition to which it leads. Returns false if it is late: its visit has
+    /// ended.
+    #[must_use]
+    pub(crate) fn settle(&mut self, end: ProbeEnd<'_>, now: Tick, log: &mut Log) -> bool {
+        // First, because an overdue probe ends the visit, and this can be that probe.
         self.catch_up(now, log);
-        if epoch != self.epoch {
-            return Verdict::Late;
+        if end.epoch != self.epoch {
+            return false;
         }
-        // Only a failure that opens the breaker uses its hint (S21).
-        let hint = self.outage_mut().probation.take_back(started, end);
+        self.outage_mut().probation.take_back(end.started, end.call);
         match self.probation().evaluate() {
             Finding::Undecided => {}
             Finding::Recovered => self.passed(now, log),
             Finding::StillSick => {
                 let (cause, counts) = (Cause::plain(TripReason::ProbeFailed), self.probation().counts());
-                self.open(now, cause, counts, Wait::Configured { hint, planned }, log);
+                // The hint of this call alone: those of earlier probes did not open the breaker (S21).
+                let wait = Wait::Configured { hint: end.call.hint, planned: end.planned };
+                self.open(now, cause, counts, wait, log);
             }
         }
-        Verdict::Counted
+        true
     }
 
     /// Closes the breaker or begins a ramp, after the probes have passed a verdict (S31).
@@ -246,17 +267,9 @@ impl Machine {
     }
 
     /// Opens the breaker because rules fired in `Closed`. No effect if that visit has ended since (S9).
-    pub(crate) fn trip(
-        &mut self,
-        epoch: u64,
-        cause: Cause,
-        counts: Counts,
-        wait: Wait,
-        now: Tick,
-        log: &mut Log,
-    ) {
-        if epoch == self.epoch && self.state == State::Closed {
-            self.open(now, cause, counts, wait, log);
+    pub(crate) fn trip(&mut self, fired: Fired, now: Tick, log: &mut Log) {
+        if fired.epoch == self.epoch && self.state == State::Closed {
+            self.open(now, fired.cause, fired.counts, fired.wait, log);
         }
     }
 
@@ -300,7 +313,8 @@ impl Machine {
         log.push(Entry::Reset);
     }
 
-    fn visit_counts(&self, window: Counts) -> Counts {
+    /// Returns the counts of the current visit; `window` are those of the window.
+    pub(crate) fn visit_counts(&self, window: Counts) -> Counts {
         match self.state {
             State::Closed | State::MetricsOnly => window,
             State::Open => self.outage().frozen,
@@ -334,7 +348,7 @@ impl Machine {
             Wait::Given(nanos) => (nanos, None),
             Wait::Configured { hint, planned } => {
                 // The jitter follows from the epoch that this opening is about to begin, as in `View`.
-                let usual = self.config.wait(planned, step, self.seed, self.epoch + 1);
+                let usual = self.config.wait(planned, step, self.seed, self.epoch.after(1));
                 let hint = hint.map(|hint| hint.min(self.config.hint_max_nanos()));
                 let longer = hint.filter(|&hint| hint > usual);
                 (longer.unwrap_or(usual), longer)
@@ -376,7 +390,7 @@ impl Machine {
 
     fn enter(&mut self, to: State, at: Tick, cause: Cause, counts: Counts, log: &mut Log) {
         let from = std::mem::replace(&mut self.state, to);
-        self.epoch += 1;
+        self.epoch = self.epoch.after(1);
         self.since = at;
         if let Some(outage) = &mut self.outage {
             // Only an open breaker has a deadline; `open` sets it afterwards.

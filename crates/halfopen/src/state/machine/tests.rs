@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{Backoff, HalfOpen, Recovery, Trip};
+use crate::outcome::Ended;
 use crate::reason::Reasons;
 use crate::state::Probes;
 
@@ -69,28 +70,25 @@ impl Bench {
     }
 
     /// A rule fires that was evaluated in the visit of this epoch.
-    fn fire(&mut self, epoch: u64, cause: Cause) {
-        self.machine.trip(
-            epoch,
-            cause,
-            Counts::default(),
-            Wait::Configured { hint: None, planned: None },
-            self.now,
-            &mut self.log,
-        );
+    fn fire(&mut self, epoch: Epoch, cause: Cause) {
+        let wait = Wait::Configured { hint: None, planned: None };
+        let fired = Fired { epoch, cause, counts: Counts::default(), wait };
+        self.machine.trip(fired, self.now, &mut self.log);
     }
 
     fn admit(&mut self) -> Admission {
         self.machine.admit(self.now, &mut self.log)
     }
 
-    fn end_probe(&mut self, end: HalfOpenEnd) -> Verdict {
-        let epoch = self.machine.epoch();
-        self.machine.settle(epoch, self.now, end, None, self.now, &mut self.log)
+    fn end_probe(&mut self, ended: Ended) {
+        let call = &Finished::untimed(ended);
+        let end = ProbeEnd { epoch: self.machine.epoch(), started: self.now, call, planned: None };
+        let on_time = self.machine.settle(end, self.now, &mut self.log);
+        assert!(on_time, "the probe of this visit");
     }
 
     fn fail_probe(&mut self) {
-        self.end_probe(HalfOpenEnd::Failure { slow: false, hint: None });
+        self.end_probe(Ended::Failure);
     }
 
     fn force(&mut self, state: State) {
@@ -175,7 +173,7 @@ fn the_next_change_by_time_alone_is_known() {
     assert_eq!(Bench::at_the_deadline().view().next, Tick::NEVER, "it waits for a call");
     let mut probing = Bench::probing();
     assert_eq!(probing.view().next, probing.now.after(PROBE_TIMEOUT));
-    probing.end_probe(HalfOpenEnd::Nothing);
+    probing.end_probe(Ended::Ignored);
     assert_eq!(probing.view().next, Tick::NEVER, "no probe is in flight");
 }
 
@@ -206,7 +204,7 @@ fn a_visit_shows_the_numbers_it_began_with() {
         Recovery::Counts { max_calls, .. } | Recovery::Rate { max_calls, .. } => max_calls,
     };
     let mut idle = Bench::probing();
-    idle.end_probe(HalfOpenEnd::Nothing);
+    idle.end_probe(Ended::Ignored);
     for (mut bench, told) in [(Bench::closed(), 9), (Bench::open(), 9), (Bench::overdue(), 9), (idle, 2)] {
         bench.set_max_calls(9);
         assert_eq!(max_calls(&bench), told, "{:?}", bench.machine.state());

@@ -7,7 +7,7 @@ use crate::clock::Tick;
 use crate::counts::Counts;
 use crate::reason::{Cause, RejectReason, TripReason};
 use crate::state::half_open::Probes;
-use crate::word::State;
+use crate::word::{Epoch, State};
 
 /// The breaker as an admission at a given time would find it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +55,7 @@ struct Opening {
     wait: u64,
     hint: Option<u64>,
     step: u32,
-    epoch: u64,
+    epoch: Epoch,
     counts: Counts,
 }
 
@@ -73,7 +73,7 @@ impl Opening {
     }
 
     fn after_overdue(machine: &Machine, due: Tick) -> Opening {
-        let epoch = machine.epoch + 1;
+        let epoch = machine.epoch.after(1);
         let wait = machine.config.wait(machine.probation().planned, machine.openings, machine.seed, epoch);
         Opening {
             since: due,
@@ -103,7 +103,7 @@ impl Machine {
                 let openings = self.remembered(now);
                 View {
                     reopenings: openings,
-                    wait: self.config.wait(None, openings, self.seed, self.epoch + 1),
+                    wait: self.config.wait(None, openings, self.seed, self.epoch.after(1)),
                     ..self.plain_view()
                 }
             }
@@ -113,7 +113,7 @@ impl Machine {
                 None => View {
                     counts: Some(self.probation().counts()),
                     reopenings: self.openings.saturating_sub(1),
-                    wait: self.config.wait(None, self.openings, self.seed, self.epoch + 1),
+                    wait: self.config.wait(None, self.openings, self.seed, self.epoch.after(1)),
                     next: self.probation().next(now),
                     has_slot: self.probation().has_slot(now),
                     full: self.probation().full(),
@@ -136,7 +136,7 @@ impl Machine {
             counts: None,
             remaining: Some(0),
             reopenings: 0,
-            wait: self.config.wait(None, 0, self.seed, self.epoch + 2),
+            wait: self.config.wait(None, 0, self.seed, self.epoch.after(2)),
             hint: None,
             moved: false,
             next: Tick::NEVER,
@@ -171,7 +171,7 @@ impl Machine {
             counts: Some(Counts::default()),
             remaining: Some(0),
             // The next opening follows two epochs later: this half-open visit comes in between.
-            wait: self.config.wait(None, opening.step.saturating_add(1), self.seed, opening.epoch + 2),
+            wait: self.config.wait(None, opening.step.saturating_add(1), self.seed, opening.epoch.after(2)),
             hint: None,
             moved: true,
             next: Tick::NEVER,
