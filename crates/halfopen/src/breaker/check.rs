@@ -36,6 +36,7 @@ impl CircuitBreaker {
     #[inline]
     fn refusal_not_closed(&self, word: Word) -> Option<Refusal> {
         if word.state() == State::Open {
+            // Nothing is counted: a check is not a call that was rejected.
             let refusal = self.inner().refusal_while_open(word, |_, _| true);
             if refusal.is_some() {
                 return refusal;
@@ -53,6 +54,8 @@ impl CircuitBreaker {
     /// Returns the machine's refusal together with `more`, which is evaluated under the same lock, at the same time.
     fn refusal_and<T>(&self, word: Word, more: impl FnOnce(&Machine, Tick) -> T) -> Option<(Refusal, T)> {
         match word.state() {
+            // Decided by the word alone: in these states no call is refused, so neither the clock nor the lock is
+            // needed.
             State::Closed | State::Disabled | State::MetricsOnly => return None,
             State::Open | State::HalfOpen | State::ForcedOpen => {}
         }

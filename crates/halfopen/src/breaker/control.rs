@@ -53,6 +53,7 @@ impl CircuitBreaker {
         // Before the lock, because it may call the user's function. A given wait needs no plan.
         let plan = if wait.is_none() { self.plan_by_hand(now) } else { None };
         self.transition(now, |locked, log, now| {
+            // The machine does not know the window, and a change reports the counts of the visit that it ends.
             let counts = self.inner().counts(&Moment::at(&self.inner().clock, now));
             // Transitions that are already due come first: the plan is for the visit that they lead to.
             locked.machine.catch_up_wait(now, log);
@@ -114,6 +115,7 @@ impl CircuitBreaker {
             let counts = self.inner().counts(&Moment::at(&self.inner().clock, now));
             let state = if enabled { State::Closed } else { State::Disabled };
             locked.machine.force(state, counts, now, log);
+            // Remembers whose override it is: one of an operator is never ended by a configuration.
             locked.set_disabled_by_rule(!enabled);
             true
         })
@@ -127,6 +129,7 @@ impl CircuitBreaker {
         self.transition(now, |locked, log, now| {
             let counts = self.inner().counts(&Moment::at(&self.inner().clock, now));
             locked.machine.reset(counts, now, log);
+            // From here on the state is the operator's, and a configuration leaves it alone.
             locked.set_disabled_by_rule(false);
         });
     }

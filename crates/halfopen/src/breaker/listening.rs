@@ -50,6 +50,7 @@ impl Inner {
     }
 
     pub(crate) fn adopt(&self, subscriber: &Arc<Subscriber>) {
+        // The first listener of calls, or the last to leave, changes the flag that makes calls timed.
         if self.cold().listeners().adopt(subscriber) {
             self.republish();
         }

@@ -61,8 +61,11 @@ impl Locked {
 impl Counters {
     /// Begins a visit. `rejected` is the ledger's count, which includes one for this visit and each one before it.
     pub(crate) fn begin_visit(&mut self, rejected: u64) {
+        // The ledger adds one to its rejections for each visit, so that its number, which rejections compare, is
+        // never the same in two visits. Here those are taken out again.
         self.visits += 1;
         self.rejected_before = rejected.saturating_sub(self.visits);
+        // A rule that held in the visit before is reported again if it holds in this one.
         self.held = false;
     }
 

@@ -24,6 +24,7 @@ impl CircuitBreaker {
     }
 
     fn view(&self) -> View {
+        // The clock is read before the lock: it can be the user's own function.
         let now = self.0.clock.now();
         lock(&self.0.locked).machine.view(now)
     }

@@ -152,6 +152,7 @@ impl<'a> Permit<'a> {
     }
 
     fn end_failure(self, failure: Report, describe: impl FnOnce() -> Option<String>) {
+        // Forgotten, because `Drop` would end the permit a second time, as abandoned.
         let (breaker, ticket) = (self.breaker, self.ticket);
         std::mem::forget(self);
         breaker.end_failure(ticket, failure, describe);
@@ -256,6 +257,7 @@ impl Ticket {
     /// Returns the time of the admission, if the call is timed.
     #[inline]
     pub(crate) fn started(self) -> Option<Tick> {
+        // A sentinel and not an `Option`, which would make the ticket three words: two are passed in registers.
         (self.started != Tick::NEVER).then_some(self.started)
     }
 }

@@ -47,9 +47,13 @@ impl CircuitBreaker {
         if self.is_permitting() {
             return Poll::Ready(());
         }
+        // Subscribed only when the task has to wait, and once for all its polls: a future that is ready at first
+        // costs nothing.
         let waiting = waiting.get_or_insert_with(|| Waiting::for_events_of(self));
+        // Each poll may come from another task, so the waker is replaced each time.
         waiting.wake(context.waker());
         let Some((_, ends_in)) = self.refusal_for() else { return Poll::Ready(()) };
+        // The old alarm is dropped by this: a wait that became longer must not wake the task at its former end.
         waiting.alarm = ends_in.map(|time| self.inner().clock.wake_in(time, context.waker()));
         // Checked again after both are registered: an event between the first check and the registration woke no
         // task.

@@ -39,6 +39,8 @@ impl CircuitBreaker {
 
     /// Computes the wait of an opening by a control, after the transitions that are already due.
     pub(crate) fn plan_by_hand(&self, now: Tick) -> Option<Plan> {
+        // Asked first and under the short lock of the window only: without a function of the user's, an opening
+        // pays nothing else.
         if !self.has_custom_backoff() {
             return None;
         }

@@ -38,6 +38,8 @@ impl Inner {
             match entry {
                 Entry::Change(change) => self.note(locked, change),
                 Entry::Reset => {
+                    // Numbered under the lock, in the order of the changes; listeners are notified without it, and
+                    // can tell by the number what came first.
                     let sequence = locked.next_sequence();
                     self.enqueue(Event::Reset { sequence });
                 }
@@ -106,11 +108,15 @@ impl Inner {
     fn publish(&self, locked: &Locked) {
         let machine = &locked.machine;
         let config = machine.config();
+        // A listener of calls gets their durations, so the flag changes with the listeners as well as with the
+        // configuration.
         let timed = config.needs_timing() || self.want_calls();
         if timed {
             // Allocated here, so that no call on the fast path has to.
             self.cold();
         }
+        // Only in the two states whose window a rule about calls in flight can look at. Probes are counted by their
+        // slots.
         let turn = match (machine.state(), config.overdue_after_nanos()) {
             (State::Closed | State::MetricsOnly, Some(limit)) => {
                 self.cold().file_in_flight(machine.epoch(), limit)
@@ -118,6 +124,8 @@ impl Inner {
             (State::Closed | State::MetricsOnly, None)
             | (State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => 0,
         };
+        // A rule of the user's may look at anything, so no success can be left out. Metrics-only must also learn
+        // that a rule no longer holds.
         let evaluated = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
         let word = Word::new(machine.epoch(), machine.state())
             .with_timed(timed)

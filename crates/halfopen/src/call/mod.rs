@@ -211,6 +211,8 @@ impl<'b, Fut: Future> Future for Watched<'_, 'b, Fut> {
     type Output = (Permit<'b>, Fut::Output);
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // On this stack while the operation runs: if it panics, the permit is dropped by the unwinding, which is a
+        // failure (S6). Left in the struct, it would be dropped as abandoned.
         let permit = self.permit.take().expect("polled after completion");
         match self.operation.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready((permit, result)),
@@ -225,6 +227,7 @@ impl<'b, Fut: Future> Future for Watched<'_, 'b, Fut> {
 impl<Fut> Drop for Watched<'_, '_, Fut> {
     /// Abandons the call if it is dropped between two polls, even while the thread panics for another reason (S6).
     fn drop(&mut self) {
+        // Between polls a panic is not the call's: its task may be dropped because another future in it panicked.
         if let Some(permit) = self.permit.take() {
             permit.abandon();
         }

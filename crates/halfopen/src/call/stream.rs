@@ -152,6 +152,7 @@ where
             Ok(admitted) => admitted,
             Err(rejected) => return Poll::Ready(Some(Err(CircuitBreakerError::Rejected(rejected)))),
         };
+        // The inner stream need not be fused, so it is not polled again after its end.
         if matches!(this.phase, Phase::Ended) && permit.is_none() {
             return Poll::Ready(None);
         }
@@ -217,6 +218,8 @@ fn admit(breaker: &CircuitBreaker, phase: &mut Phase) -> Result<(Option<OwnedPer
 
 fn end_of_stream(mode: Mode, permit: OwnedPermit, any_item: bool) {
     match mode {
+        // The permit was taken to ask for one more item, and the end is none. An empty stream was a call that
+        // succeeded.
         Mode::PerItem if any_item => permit.ignore(),
         Mode::PerItem | Mode::FirstItem | Mode::UntilEnd => permit.success(),
     }
@@ -230,6 +233,7 @@ fn settle<T, E, C: Classify<T, E>>(
     classify: &C,
 ) -> Phase {
     match mode {
+        // The call goes on until the end, so its permit is kept; an error ends it here.
         Mode::UntilEnd if item.is_ok() => Phase::Calling { permit, any_item: true },
         Mode::FirstItem | Mode::UntilEnd => Phase::Passing { rest: permit.settle_first_item(item, classify) },
         Mode::PerItem => {

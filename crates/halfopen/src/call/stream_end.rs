@@ -105,6 +105,7 @@ impl StreamEnd {
                 let report = Report::from(outcome).took(took).retry_after(retry_after);
                 self.breaker.end_of_stream(self.visit, self.started, report);
             }
+            // The call itself has been counted as a success; an end that is no evidence is not a second call.
             Outcome::Ignored => {}
         }
     }

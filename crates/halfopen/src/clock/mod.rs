@@ -164,6 +164,7 @@ impl Clock {
     /// Returns the wall time at `tick`, for the timestamps of events; no decision depends on it.
     pub(crate) fn wall(&self, tick: Tick) -> SystemTime {
         match &self.0 {
+            // A transition can be dated earlier than now, so its age is subtracted from the present wall time.
             Source::System | Source::Custom(_) => {
                 let (now, wall) = read_together(|| self.now(), system_wall);
                 let ago = Duration::from_nanos(now.since(tick));
@@ -203,6 +204,7 @@ fn read_together<T>(tick: impl Fn() -> Tick, other: impl Fn() -> T) -> (Tick, T)
 
 #[inline]
 fn system_now() -> Tick {
+    // One start for the process, so that ticks of all breakers can be compared, and a tick fits into 64 bits.
     static START: OnceLock<Instant> = OnceLock::new();
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     let now = Instant::now();

@@ -37,6 +37,8 @@ impl Alarm {
     pub(crate) fn after(wait: Duration, waker: &Waker) -> Alarm {
         static TASKS: std::sync::OnceLock<Arc<Tasks>> = std::sync::OnceLock::new();
         let tasks = TASKS.get_or_init(Arc::default);
+        // Registered before the thread is started or found running: the thread looks for the first task again under
+        // the lock, and does not end while there is one.
         let alarm = Alarm::register(tasks, Clock::system().now().after(nanos(wait)), waker);
         tasks.serve();
         alarm
@@ -55,6 +57,7 @@ impl Alarm {
         let key = (at, waiting.registered);
         waiting.tasks.insert(key, waker);
         drop(waiting);
+        // The new task may be due before the one for which the thread sleeps.
         tasks.changed.notify_one();
         Alarm { tasks: Arc::clone(tasks), key }
     }
@@ -73,6 +76,7 @@ impl Drop for Alarm {
 impl Tasks {
     /// Wakes every task, regardless of its instant: a manual clock has changed.
     pub(crate) fn wake_all(&self) {
+        // Taken out as a whole: a waker is user code, and may register again, for which it needs the lock.
         let tasks = std::mem::take(&mut self.lock().tasks);
         tasks.into_values().for_each(Waker::wake);
     }
@@ -104,6 +108,7 @@ impl Tasks {
                 let _ = crate::panics::catch_panic(|| waker.wake());
                 waiting = self.lock();
             } else {
+                // Woken early by a registration or a removal: the loop looks for the first task again.
                 let sleep = Duration::from_nanos(at.since(now));
                 waiting = self.changed.wait_timeout(waiting, sleep).unwrap_or_else(PoisonError::into_inner).0;
             }

@@ -69,6 +69,7 @@ pub fn rejection_in(value: &dyn Any) -> Option<&Rejected> {
 /// assert_eq!(error_in(&boxed).unwrap().to_string(), "connection reset");
 /// ```
 pub fn error_in(value: &dyn Any) -> Option<&(dyn Error + 'static)> {
+    // Boxes do not implement `Error`, so each kind of box is asked for by its own type.
     if let Some(boxed) = value.downcast_ref::<BoxError>() {
         return Some(&**boxed);
     }

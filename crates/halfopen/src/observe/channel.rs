@@ -103,6 +103,8 @@ impl Events {
         let (answer, _old) = self.shared.with(|queue| match queue.pop() {
             Some(event) => (Poll::Ready(Some(event)), None),
             None if queue.closed => (Poll::Ready(None), None),
+            // In the same step under the lock that found the queue empty: an event that is pushed after it wakes
+            // this waker.
             None => (Poll::Pending, queue.waker.replace(waker)),
         });
         answer
@@ -156,6 +158,8 @@ impl Listener for Sender {
 
 impl Drop for Sender {
     fn drop(&mut self) {
+        // The subscription drops its listener with the breaker: the events that are queued are still received
+        // before the end.
         self.0.change(|queue| queue.closed = true);
     }
 }
@@ -186,6 +190,8 @@ impl Queue {
     /// Drops the oldest event of the least important kind. Returns false if the new event has to be dropped instead.
     fn make_room(&mut self, for_change: bool) -> bool {
         self.dropped = self.dropped.saturating_add(1);
+        // Calls and rejections come by the thousand and are dropped first. A change is dropped only for a newer
+        // change.
         self.others.pop_front().is_some() || (for_change && self.changes.pop_front().is_some())
     }
 

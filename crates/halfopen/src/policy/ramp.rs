@@ -28,6 +28,7 @@ impl Ramp {
 
     /// Returns the admitted share of the calls at `now`.
     pub(crate) fn share(&self, now: Tick) -> u64 {
+        // A step back of the clock gives the initial share, not less than that.
         let elapsed = now.since(self.began);
         if elapsed >= self.length {
             return ALL;
@@ -42,6 +43,7 @@ impl Ramp {
 
     /// Counts an attempt, and returns whether it is admitted.
     pub(crate) fn attempt(&mut self, now: Tick) -> bool {
+        // The rest above one call stays, so that over many attempts the admitted part is the share.
         let credit = self.credit + self.share(now);
         let admitted = credit >= ALL;
         self.credit = if admitted { credit - ALL } else { credit };
@@ -50,6 +52,8 @@ impl Ramp {
 
     /// Returns the first instant at which the next call would be admitted, if no other call is attempted before.
     pub(crate) fn admits_at(&self) -> Tick {
+        // The share grows linearly from `START`: the instant at which it makes up what is missing for one call.
+        // Rounded up, as a task that is woken too early would only wait again.
         let missing = (ALL - self.credit).saturating_sub(START);
         let elapsed = (u128::from(missing) * u128::from(self.length)).div_ceil(u128::from(ALL - START));
         self.began.after(u64::try_from(elapsed).unwrap_or(u64::MAX))

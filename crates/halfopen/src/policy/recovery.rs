@@ -43,11 +43,14 @@ pub(crate) enum Finding {
 pub(crate) fn has_slot(recovery: Recovery, in_flight: u64, tally: &Tally) -> bool {
     let (max_calls, visit) = match recovery {
         Recovery::Counts { max_calls, success_threshold, max_failures } => {
+            // With this many outcomes the visit is decided in any order: one less can be a success short of the
+            // threshold and a failure short of one too many.
             let needed = u64::from(success_threshold) + u64::from(max_failures);
             (max_calls, needed.max(u64::from(max_calls)))
         }
         Recovery::Rate { max_calls, .. } => (max_calls, u64::from(max_calls)),
     };
+    // A probe that was ignored or abandoned is in neither number, so that it is replaced by another one.
     in_flight < u64::from(max_calls) && in_flight + tally.calls() < visit
 }
 
@@ -71,6 +74,8 @@ pub(crate) fn evaluate(recovery: Recovery, slow_ppb: Option<u32>, tally: &Tally)
             let sick = |part: u64| reached(part, all, threshold_ppb);
             let slow = |part: u64| slow_ppb.is_some_and(|ppb| reached(part, all, ppb));
             if sick(tally.failures) || slow(tally.slow) {
+                // Slow successes are among those that did not pass: a dependency that answers too late has not
+                // recovered.
                 Finding::StillSick
             } else if !sick(tally.failures + remaining) && !slow(tally.slow + remaining) {
                 Finding::Recovered

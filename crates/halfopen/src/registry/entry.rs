@@ -171,6 +171,8 @@ impl Entry {
         // Relaxed: only sweeps use `held_at`, and they hold the registry's lock.
         let before = self.held_at.load(Ordering::Relaxed);
         if held || before != 0 {
+            // A handle can live for hours without a call. The totals show whether it was used, at no cost to the
+            // calls.
             let totals = self.breaker.snapshot().totals;
             let seen = totals.calls().saturating_add(totals.rejected).saturating_add(1);
             // The time of a use through a handle is not known, so it counts as now.
@@ -187,6 +189,7 @@ impl Entry {
     fn memory(&self) -> Memory {
         let snapshot = self.breaker.snapshot();
         let probes = snapshot.probes.map_or(0, |probes| probes.in_flight);
+        // A count window stays full for ever, so its samples do not show that a breaker is in use.
         let window_is_empty = snapshot.counts.calls == 0 || !forgets_with_time(self.breaker.config().form());
         match snapshot.state {
             State::Closed if snapshot.reopenings == 0 && window_is_empty => Memory::Nothing,

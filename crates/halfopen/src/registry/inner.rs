@@ -128,6 +128,7 @@ impl Inner {
     fn has_room(&self, locked: &mut Locked) -> bool {
         if let Some(idle) = self.idle {
             let now = self.clock.now();
+            // The list of the last sweep first: it costs a look at a few breakers where a sweep looks at all.
             if self.is_full() && self.make_room(locked, now) {
                 return true;
             }
@@ -170,6 +171,7 @@ impl Inner {
     fn make_room(&self, locked: &mut Locked, now: Tick) -> bool {
         let map = self.entries.pin();
         while let Some((name, since)) = locked.spare.pop() {
+            // It may have been removed by hand since the sweep.
             let Some(entry) = map.get(&*name) else { continue };
             let same = |config: &CircuitBreakerConfig| locked.rules.find(&name) == config;
             if entry.evict_if_spare(now, locked.subscribers.len(), same, since) {
@@ -192,6 +194,8 @@ impl Inner {
                 .map(|(_, entry)| entry.breaker.clone())
                 .collect(),
         };
+        // The order of the map depends on its secret seed, and the order of notifications must be the same in each
+        // run.
         matching.sort_by(|a, b| a.name().cmp(b.name()));
         matching
     }

@@ -59,6 +59,7 @@ impl Locked {
     pub(super) fn overflow(&mut self, idle: Option<Idle>, now: Tick) -> Vec<Arc<Subscriber>> {
         self.overflowed = self.overflowed.saturating_add(1);
         let pause = idle.map_or(u64::MAX, |idle| idle.after);
+        // An attacker who makes up names must not flood the log as well.
         if self.overflow_reported_at.is_some_and(|reported| now.since(reported) < pause) {
             return Vec::new();
         }

@@ -79,6 +79,7 @@ impl Registry {
             Found::Nothing => None,
             // The evicting thread holds the lock until the entry is either removed or restored.
             Found::Leaving => {
+                // Waits for that thread; what it decided is found by the second look-up.
                 let _locked = self.0.locked();
                 self.0.find(name).breaker()
             }
@@ -176,8 +177,11 @@ impl Registry {
         {
             let mut locked = self.0.locked();
             locked.rules.set(name_or_prefix, config);
+            // In the step that changes the rules: a thread that applies older ones sees by the version that it has
+            // to look again.
             locked.version += 1;
         }
+        // Without the lock, because the breakers notify their listeners.
         for breaker in self.0.matching(name_or_prefix) {
             self.0.apply(name_or_prefix, &breaker);
         }

@@ -31,6 +31,8 @@ impl Registry {
         let mut differing = self.exchange(rules);
         differing.sort_by(|(a, _), (b, _)| a.name().cmp(b.name()));
         let apply = |(breaker, differs): (CircuitBreaker, Differs)| {
+            // Each part alone: a breaker that an operator gave another configuration keeps it if the rules only
+            // enable it.
             let config = differs.config && self.0.follow(&breaker, |rules| Some(rules.find(breaker.name())));
             let enabled = differs.enabled && self.0.follow_enabled(&breaker);
             (config || enabled).then_some(breaker)

@@ -54,6 +54,7 @@ impl<T> ByName<T> {
             self.names.insert(name_or_prefix.to_owned(), what);
             return;
         };
+        // A rule that is set again replaces the former one.
         self.prefixes.retain(|(other, _)| other != prefix);
         // Sorted by length, so that the first match is the longest.
         let place = self.prefixes.partition_point(|(other, _)| other.len() >= prefix.len());
@@ -68,6 +69,7 @@ impl<T> ByName<T> {
         let Some(prefix) = name_or_prefix.strip_suffix('*') else {
             return if name == name_or_prefix { self.names.get(name) } else { None };
         };
+        // A whole name takes precedence, so no prefix decides for this one.
         if self.names.contains_key(name) {
             return None;
         }

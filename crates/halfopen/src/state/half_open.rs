@@ -103,6 +103,7 @@ impl Probation {
     /// Admits a call if there is a slot or if the call belongs to the share of the ramp; returns whether it did.
     pub(super) fn send(&mut self, now: Tick) -> bool {
         let admitted = match &mut self.ramp {
+            // An attempt changes the credit of the ramp whether it is admitted or not, which `has_slot` must not.
             Some(ramp) => ramp.attempt(now),
             None => self.has_slot(now),
         };
@@ -127,6 +128,8 @@ impl Probation {
     /// Returns the instant at which the decision about a call changes by itself: a probe is overdue, or the share of the
     /// ramp is large enough.
     pub(super) fn next(&self, now: Tick) -> Tick {
+        // Without a ramp, a saturated visit changes only with an overdue probe, or with the end of one, which is
+        // signalled.
         let due = self.due().unwrap_or(Tick::NEVER);
         match &self.ramp {
             Some(ramp) if !ramp.admits(now) => due.min(ramp.admits_at()),
@@ -136,11 +139,13 @@ impl Probation {
 
     /// Notes that the probes have passed a verdict, and starts the next one; returns the consequence.
     pub(super) fn pass(&mut self, now: Tick) -> Passed {
+        // The next verdict needs probes of its own: an outcome that has passed one verdict is not counted again.
         self.before = self.before.plus(&self.tally);
         self.tally = Tally::default();
         match (&self.ramp, self.ramp_length) {
             (Some(ramp), _) if ramp.share(now) == ramp::ALL => Passed::Closes,
             (Some(_), _) => Passed::GoesOn,
+            // A ramp begins after the first verdict, and each later verdict of the same visit only lets it go on.
             (None, Some(length)) => {
                 self.ramp = Some(Ramp::begin(length, now));
                 Passed::Ramps
@@ -191,6 +196,7 @@ impl Probation {
 
     /// Returns the counts of the whole visit.
     pub(super) fn counts(&self) -> Counts {
+        // Verdicts are internal: a change and a snapshot show all outcomes of the visit.
         let all = self.before.plus(&self.tally);
         Counts {
             calls: all.calls(),

@@ -41,9 +41,13 @@ impl Buckets {
 
     /// Returns the bucket of `now`, the current one or a later one. If the clock has stepped back, it is the current one.
     fn index(&self, now: Tick) -> u64 {
+        // Also where the clock has stepped back: an outcome is never recorded in a bucket that is over, whose sums
+        // are taken.
         if now < self.edge {
             return self.current;
         }
+        // Multiplied before it is divided: a bucket that is not a whole number of nanoseconds would drift
+        // otherwise. The product does not fit into 64 bits.
         let elapsed = u128::from(now.since(self.anchor)) * u128::from(self.count);
         let index = elapsed / u128::from(self.nanos.max(1));
         u64::try_from(index).map_or(LAST, |index| index.min(LAST)).max(self.current)
@@ -66,9 +70,12 @@ impl Buckets {
             return false;
         }
         if self.count == 1 {
+            // The one bucket is the whole window: its start is all that need be kept.
             self.first = *sums;
         } else {
             if self.starts.is_empty() {
+                // Allocated by the first roll, because a breaker that is idle or short-lived stays in its first
+                // bucket. The earlier buckets are empty: they begin with the sums at the anchor.
                 self.starts = vec![self.first; self.count as usize].into();
             }
             // Nothing was recorded in the buckets that were skipped: they begin with the same sums.
@@ -84,6 +91,7 @@ impl Buckets {
     /// The sums at which the window that ends at `now` begins; [`None`] if all that was recorded has left it.
     pub(super) fn start_of_window(&self, now: Tick) -> Option<&Sums> {
         let oldest = (self.index(now) + 1).saturating_sub(self.count());
+        // The current bucket can be older than the window if nothing was recorded since: then nothing in it counts.
         (oldest <= self.current).then(|| self.start(oldest))
     }
 

@@ -115,6 +115,7 @@ impl Window {
     /// Returns whether a call that took this long is slow.
     #[inline]
     pub(crate) fn is_slow(&self, took: u64) -> bool {
+        // Relaxed: nothing else belongs to it. A call that ends while the limit changes may be judged by either.
         let limit = self.slow_after.load(Ordering::Relaxed);
         limit != u64::MAX && took >= limit
     }
@@ -131,6 +132,8 @@ impl Window {
         // Before the advance of the stripes, which releases it: a success that loads its stripe after that
         // sees that its visit is over.
         self.visit.store(Word::visit(epoch), Ordering::Relaxed);
+        // After the store above and before the sums below. In between, a success of the old visit can still be
+        // written: it is counted in the totals, and before the sums at which the new window begins.
         samples.forget_advances(self.successes.invalidate());
         samples.begin(config.clone(), now, self.successes.sum());
         self.configured(&samples);
@@ -141,6 +144,7 @@ impl Window {
     pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) {
         let now = moment.get();
         let mut samples = lock(&self.samples);
+        // The same geometry: only the rules are new, and what the window holds is evidence for them too.
         if samples.config().form() == config.form() {
             samples.set_rules(config.clone());
             // The window was recorded under other rules, which successes may not have had to evaluate.
@@ -168,6 +172,8 @@ impl Window {
     /// The clock is read before the lock is taken, because it may be the user's own code.
     fn lock_at(&self, moment: &Moment<'_>) -> (MutexGuard<'_, Samples>, Tick) {
         loop {
+            // Relaxed: only whether there are buckets at all is asked here, and that is checked again under the
+            // lock.
             let asked = self.edge.load(Ordering::Relaxed) != Tick::NEVER.0;
             let now = if asked { moment.get() } else { Tick::default() };
             let samples = lock(&self.samples);
@@ -184,6 +190,7 @@ impl Window {
     /// the sum sees it.
     fn arm(&self) {
         let visit = self.visit.load(Ordering::Relaxed);
+        // No store if it is armed already: every success reads this word.
         if visit & ARMED == 0 {
             self.visit.store(visit | ARMED, Ordering::SeqCst);
         }

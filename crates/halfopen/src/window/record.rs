@@ -102,6 +102,8 @@ impl Window {
     #[cold]
     #[inline(never)]
     pub(crate) fn evaluate(&self, moment: &Moment<'_>) -> Recorded {
+        // Under the lock, so that no failure comes between the decision that the window is settled and `disarm`: it
+        // would arm the window in vain.
         let (samples, now) = self.lock_at(moment);
         let sums = samples.sums(self.successes.sum());
         let counts = samples.counts(&sums, now);
@@ -116,10 +118,12 @@ impl Window {
     fn record_slow(&self, state: &StateWord, ticket: Word, call: &Finished, moment: &Moment<'_>) -> Recorded {
         let (mut samples, now) = self.lock_at(moment);
         let word = state.load();
+        // Both: at a new visit the window changes before the word does, and at an opening only the word changes.
         let is_current = word.same_epoch(ticket) && ticket.is_in_visit(self.visit.load(Ordering::Relaxed));
         if !is_current {
             return Recorded::Late;
         }
+        // Before the outcome is added, which belongs to the bucket that begins.
         if now >= samples.edge() {
             samples.roll(now, self.successes.sum());
             self.move_edge(&samples);
@@ -132,10 +136,14 @@ impl Window {
                 return Recorded::Quiet;
             }
         } else if samples.arms() {
+            // Before the sums below: a success that they miss then sees the bit, and evaluates this outcome with
+            // itself.
             self.arm();
         }
         let sums = samples.add(call, self.successes.sum());
         let counts = samples.counts(&sums, now);
+        // Mostly a failure disarms the window that it has just armed: far below every threshold, no success can
+        // change anything.
         if self.is_armed() && samples.is_settled(&sums, now, &counts) {
             self.disarm();
         }

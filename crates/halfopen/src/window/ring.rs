@@ -56,9 +56,12 @@ impl Ring {
     /// Marks the last of `total` outcomes.
     pub(super) fn mark(&mut self, total: u64, call: &Finished) {
         if self.words.is_empty() {
+            // A power of two, so that a place is found with a mask; the words beyond the size hold places that have
+            // left and are cleared before they come again.
             let words = self.size.div_ceil(LANES).next_power_of_two();
             self.words = vec![0; words as usize].into();
         }
+        // First, because the new mark takes a place that can still have the bits of an outcome one round ago.
         self.advance(total);
         let (word, lane) = self.place(total - 1);
         let (failure, slow) = (u64::from(call.is_failure()), u64::from(call.slow));
@@ -69,6 +72,8 @@ impl Ring {
 
     /// The counts of the window that ends after `total` outcomes, without the runs.
     pub(super) fn counts(&self, total: u64) -> Counts {
+        // Reading must not change the ring: what has left since the last mark is counted and subtracted, and
+        // cleared only by the next mark.
         let (failures, slow) = self.marked(self.leaving(total));
         let (failures, slow) = (self.failures - failures, self.slow - slow);
         counts(self.held(total).min(self.size) - failures, failures, slow)
@@ -89,6 +94,7 @@ impl Ring {
 
     /// The places that may be marked, and that a window leaves which ends after `total` outcomes.
     fn leaving(&self, total: u64) -> Range<u64> {
+        // No marks: nothing to look for, however many successes have come.
         if self.failures + self.slow == 0 {
             return 0..0;
         }
@@ -113,6 +119,7 @@ impl Ring {
                 return None;
             }
             let (number, first) = (next / LANES, next % LANES);
+            // A range reaches over a word's end: it is cut there, and goes on in the next word.
             let end = places.end.min((number + 1) * LANES);
             let lanes = u64::MAX >> (64 - 2 * (end - next)) << (2 * first);
             next = end;

@@ -73,6 +73,7 @@ impl Samples {
 
     /// So many stripes were advanced by one without a success.
     pub(super) fn forget_advances(&mut self, stripes: u64) {
+        // May wrap below zero: the sum with the stripes, which were advanced by as much, is right again.
         self.successes = self.successes.wrapping_sub(stripes);
     }
 
@@ -93,6 +94,8 @@ impl Samples {
         let sums = self.sums(plain);
         match (&mut self.shape, config.form()) {
             (Shape::Calls(ring), Form::LastCalls(size)) if ring.size() == u64::from(size) => {
+                // The same size: the words of the ring are kept, so a breaker that reopens often does not allocate
+                // each time.
                 ring.begin(sums.calls());
             }
             (Shape::Calls(_) | Shape::Time(_), form) => self.shape = Shape::new(form, now, sums),
@@ -115,6 +118,8 @@ impl Samples {
     /// Begins the bucket of this moment, if it has not begun.
     pub(super) fn roll(&mut self, now: Tick, plain: u64) {
         let sums = self.sums(plain);
+        // A tumbling window empties as a whole, runs included; a rolling one loses one bucket, and a run is not
+        // bound to it.
         let tumbles = self.tumbles();
         let rolled = match &mut self.shape {
             Shape::Calls(_) => false,
@@ -150,6 +155,8 @@ impl Samples {
         self.slow += u64::from(call.slow);
         let sums = self.sums(plain);
         if call.is_failure() {
+            // No success has come since the last failure if the sum of the successes is still the one of that
+            // failure. So a success, which takes no lock, ends a run without writing anything.
             self.run = if sums.successes == self.run_end { self.run + 1 } else { 1 };
             self.run_end = sums.successes;
         }
@@ -169,10 +176,13 @@ impl Samples {
                     // The interval after the last outcome has begun, and the runs with it.
                     return Counts::default();
                 }
+                // Without a start, all that was recorded has left the window; the sums since then are zero.
                 start.map_or_else(Counts::default, |start| sums.since(start))
             }
         };
         let since_failure = sums.successes.wrapping_sub(self.run_end);
+        // At most one of the two runs is not zero. Both come from one set of sums: from two, a success in between
+        // would show in both.
         let run = if since_failure == 0 { self.run } else { 0 };
         Counts { consecutive_failures: run, consecutive_successes: since_failure, ..counts }
     }
@@ -187,6 +197,8 @@ impl Samples {
             // A success raises no rate, be it one more or in the place of another outcome.
             Shape::Calls(ring) => !reached(whole) || ring.held(sums.calls()) >= self.arms_below,
             Shape::Time(buckets) => {
+                // The youngest bucket first, so that the calls grow from one start to the next, on which the second
+                // test relies.
                 for start in buckets.starts(now) {
                     let counts = sums.since(start);
                     if reached(&counts) {

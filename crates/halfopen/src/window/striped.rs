@@ -34,6 +34,8 @@ struct Stripe {
 impl Stripes {
     #[inline]
     fn local(&self) -> &Stripe {
+        // Threads are numbered in the order of their first call, so that the first ones get a stripe each, which a
+        // hash of their ids would not guarantee.
         &self.0[thread::index() & (self.0.len() - 1)]
     }
 }
@@ -89,6 +91,8 @@ impl StripedCounter {
     #[cfg(not(loom))]
     pub(super) fn split(&self) {
         self.more.get_or_init(|| {
+            // A power of two, so that a stripe is found with a mask. More stripes than threads would only make the
+            // sum longer.
             let cpus = std::thread::available_parallelism().map_or(2, usize::from);
             let count = cpus.next_power_of_two().clamp(2, MOST_STRIPES);
             Box::new(Stripes((0..count).map(|_| Stripe::default()).collect()))

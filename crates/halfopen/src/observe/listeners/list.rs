@@ -130,6 +130,8 @@ impl List {
 
     pub(super) fn remove(&mut self, subscriber: &Arc<Subscriber>) -> Released {
         self.count_steps(1);
+        // Found by its number, which grows along the list; a search through thousands of waiting tasks would make
+        // their removal quadratic.
         let place = self.places.binary_search_by_key(&subscriber.number, |&(number, _)| number);
         let Some(removed) = place.ok().and_then(|place| self.places[place].1.take()) else {
             return Released::default();

@@ -97,6 +97,7 @@ impl Listeners {
 
     /// Queues a change. It is called under the transition lock, so the queue is in the order of the changes.
     pub(crate) fn enqueue(&self, event: Event) {
+        // Without a listener nothing would ever drain the queue, and it would grow with every change.
         if self.want(Interest::CHANGES) {
             lock(&self.queue).waiting.push_back(event);
         }
@@ -114,6 +115,7 @@ impl Listeners {
 
     fn begin_draining(&self) -> Option<Draining<'_>> {
         let mut queue = lock(&self.queue);
+        // At most one thread delivers, or a later change could overtake an earlier one on its way to a listener.
         let is_free = !std::mem::replace(&mut queue.draining, true);
         // Created lazily: a `Draining` that is created and dropped would release the right of another thread.
         is_free.then(|| Draining { listeners: self, is_over: false })
@@ -233,6 +235,7 @@ impl Subscription {
 
     /// Keeps the listener subscribed for the lifetime of the breaker or registry.
     pub fn forget(mut self) {
+        // `Drop` finds no subscriber then, and leaves the list as it is.
         self.subscriber = Weak::new();
     }
 }

@@ -8,6 +8,8 @@ pub(crate) type CustomRule = Box<dyn Fn(&Counts) -> bool + Send + Sync>;
 /// Returns every rule that holds for these counts with the numbers of the first, or [`None`] if no rule holds.
 pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
     let mut cause = Cause::default();
+    // All rules, not only the first that holds: a cause names each of them, whatever their order in the
+    // configuration.
     for rule in rules {
         if let Some((reason, part, threshold)) = holds(rule, counts) {
             let overdue = if reason == TripReason::SlowCallRate { counts.overdue } else { 0 };
@@ -31,6 +33,7 @@ pub(crate) fn fired_in_flight(rules: &[Rule], counts: &Counts) -> Option<Cause> 
 pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
     rules.iter().any(|rule| match *rule {
         Rule::FailureRate { threshold_ppb, .. } => {
+            // Without a failure the rate is zero, but `reached` takes zero of zero calls for any rate.
             counts.failures > 0 && reached(counts.failures, counts.calls, threshold_ppb)
         }
         // Called by the window, which does not count calls in flight; they are evaluated separately.
@@ -43,6 +46,8 @@ pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
 
 /// Adds a reason. The numbers of the cause are those of the reason that comes first in the fixed order.
 fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, calls: u64) -> Cause {
+    // The order of the rules in a configuration must not change what an explanation says, so the numbers follow the
+    // fixed order of the reasons.
     let first = cause.reasons.iter().next();
     let reasons = cause.reasons.with(reason);
     // The discriminants of `TripReason` are in the fixed order.
@@ -72,6 +77,8 @@ fn holds(rule: &Rule, counts: &Counts) -> Option<(TripReason, u64, u32)> {
             rate(counts.failures, counts.calls, threshold_ppb, minimum_calls, TripReason::FailureRate)
         }
         Rule::SlowCallRate { threshold_ppb, minimum_calls, .. } => {
+            // A call in flight has no outcome yet, but it is slow already, and it belongs to the calls of which it
+            // is a part.
             let (slow, calls) = (counts.slow + counts.overdue, counts.calls + counts.overdue);
             rate(slow, calls, threshold_ppb, minimum_calls, TripReason::SlowCallRate)
         }
@@ -84,6 +91,7 @@ fn at_least(part: u64, limit: u32, reason: TripReason) -> Option<(TripReason, u6
 }
 
 fn rate(part: u64, calls: u64, ppb: u32, minimum: u32, reason: TripReason) -> Option<(TripReason, u64, u32)> {
+    // Zero of zero calls would reach any rate.
     let enough = minimum != u32::MAX && calls > 0 && calls >= u64::from(minimum);
     (enough && reached(part, calls, ppb)).then_some((reason, part, ppb))
 }

@@ -113,6 +113,7 @@ impl Machine {
     }
 
     pub(crate) fn deadline(&self) -> Tick {
+        // `NEVER` before the first opening, as after each one: in no other state than `Open` does a wait end.
         self.outage.as_ref().map_or(Tick::NEVER, |outage| outage.deadline)
     }
 
@@ -142,6 +143,8 @@ impl Machine {
     ///
     /// Returns the old one, which the caller must drop without the lock: it may contain the user's own function.
     pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig, log: &mut Log) -> CircuitBreakerConfig {
+        // No transition, but it is logged, so that the word is published again with the flags of the new
+        // configuration.
         log.push(Entry::ConfigChanged);
         std::mem::replace(&mut self.config, config)
     }
@@ -150,6 +153,8 @@ impl Machine {
     fn remembered(&self, now: Tick) -> u32 {
         match self.config.forget_after() {
             Some(period) => {
+                // One opening for each whole period since the breaker closed. Computed when it is asked for, so
+                // that nothing has to run while a breaker is healthy.
                 let forgotten = now.since(self.since) / period.max(1);
                 self.openings.saturating_sub(u32::try_from(forgotten).unwrap_or(u32::MAX))
             }
@@ -162,7 +167,9 @@ impl Machine {
     pub(crate) fn opening_to_come(&self, now: Tick) -> Option<Opening> {
         let openings = match self.state {
             State::Closed => self.remembered(now),
+            // The openings that led here: a failed probe is the next step of the same outage.
             State::HalfOpen => self.openings,
+            // An open breaker opens again only by a wait that is given, and the overrides never by a rule.
             State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => return None,
         };
         Some(Opening { openings, open_duration: self.config.open_duration(), ..Opening::default() })
@@ -211,11 +218,14 @@ impl Machine {
         self.catch_up(now, log);
         match self.state {
             State::Closed | State::Disabled | State::MetricsOnly => Admission::Permitted,
+            // Rejections in `Open` are usually decided without the lock, from the published deadline: only a call that
+            // raced with the opening comes here.
             State::Open if now < self.deadline() => Admission::Refused {
                 reason: RejectReason::Open,
                 remaining: self.deadline().since(now),
                 cause: self.cause(),
             },
+            // The wait is over: the call that finds it so is the first probe.
             State::Open => {
                 self.half_open(log);
                 self.probe(now)
@@ -226,6 +236,7 @@ impl Machine {
     }
 
     fn probe(&mut self, now: Tick) -> Admission {
+        // The slot is taken in the same step that decides about it, under the lock: two calls never share one.
         let probation = &mut self.outage_mut().probation;
         if probation.send(now) { Admission::Permitted } else { refuse(probation.full()) }
     }
@@ -262,6 +273,7 @@ impl Machine {
                 let share_ppb = probation.share_ppb(now);
                 log.push(Entry::Ramp { share_ppb, reason: RampReason::ProbesPassed });
             }
+            // The ramp keeps its schedule: an intermediate verdict only confirms it.
             Passed::GoesOn => {}
         }
     }
@@ -280,6 +292,7 @@ impl Machine {
     pub(crate) fn open_by_hand(&mut self, length: Wait, counts: Counts, now: Tick, log: &mut Log) {
         self.catch_up_wait(now, log);
         match self.state {
+            // The state after the transitions that were due decides, not the one that the operator last saw.
             State::Closed => self.open(now, trip::manual(), counts, length, log),
             State::HalfOpen => self.open(now, trip::manual(), self.probation().counts(), length, log),
             State::Open if matches!(length, Wait::Given(_)) => {
@@ -295,6 +308,7 @@ impl Machine {
     pub(crate) fn end_wait(&mut self, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
         if self.state == State::Open && now < self.deadline() {
+            // Dated now, not at the deadline, which has not been reached.
             self.half_open_at(now, trip::manual(), log);
         }
     }
@@ -302,6 +316,7 @@ impl Machine {
     /// Sets an override, or with `Closed` removes it. Either way the earlier openings are forgotten.
     pub(crate) fn force(&mut self, state: State, counts: Counts, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
+        // Before the state changes: a change reports the counts of the visit that it ends.
         let counts = self.visit_counts(counts);
         self.openings = 0;
         self.enter(state, now, trip::manual(), counts, log);
@@ -309,6 +324,7 @@ impl Machine {
 
     /// Closes the breaker by hand, and reports the reset in addition.
     pub(crate) fn reset(&mut self, counts: Counts, now: Tick, log: &mut Log) {
+        // Also if the breaker is closed: a reset begins a new visit, in which no call in flight counts any more.
         self.force(State::Closed, counts, now, log);
         log.push(Entry::Reset);
     }
@@ -354,6 +370,8 @@ impl Machine {
                 (longer.unwrap_or(usual), longer)
             }
         };
+        // The next opening of this outage is one step further. After a half-open visit that passes, `close` forgets
+        // them.
         self.openings = step.saturating_add(1);
         // First, because it resets the deadline.
         self.enter(State::Open, at, cause, counts, log);
@@ -375,6 +393,7 @@ impl Machine {
         let fresh = Probation::new(&self.config);
         let outage = self.outage_mut();
         outage.probation = fresh;
+        // The change reports the counts that opened the breaker: the visit that begins has none of its own yet.
         let counts = outage.frozen;
         self.enter(State::HalfOpen, at, cause, counts, log);
     }
@@ -389,6 +408,8 @@ impl Machine {
     }
 
     fn enter(&mut self, to: State, at: Tick, cause: Cause, counts: Counts, log: &mut Log) {
+        // The one place where the state changes. Every change takes a new epoch, also one to the same state, so
+        // that calls in flight become late.
         let from = std::mem::replace(&mut self.state, to);
         self.epoch = self.epoch.after(1);
         self.since = at;
@@ -396,6 +417,8 @@ impl Machine {
             // Only an open breaker has a deadline; `open` sets it afterwards.
             outage.deadline = Tick::NEVER;
             if to != State::HalfOpen {
+                // Their permits have the epoch of this visit, so they will be late and would never release their
+                // slots.
                 outage.probation.end();
             }
         }

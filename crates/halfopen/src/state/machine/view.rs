@@ -103,15 +103,20 @@ impl Machine {
                 let openings = self.remembered(now);
                 View {
                     reopenings: openings,
+                    // An opening begins the next epoch, with which its jitter is drawn: the wait that is shown is
+                    // the one that comes. A wait of the user's own function cannot be shown, as it is called only
+                    // for an opening.
                     wait: self.config.wait(None, openings, self.seed, self.epoch.after(1)),
                     ..self.plain_view()
                 }
             }
             State::Open => self.open_view(now, Opening::current(self), false),
             State::HalfOpen => match self.overdue(now) {
+                // The next admission makes this opening first, so a reader sees it as made.
                 Some(due) => self.open_view(now, Opening::after_overdue(self, due), true),
                 None => View {
                     counts: Some(self.probation().counts()),
+                    // The opening that led to this visit is not a reopening.
                     reopenings: self.openings.saturating_sub(1),
                     wait: self.config.wait(None, self.openings, self.seed, self.epoch.after(1)),
                     next: self.probation().next(now),
@@ -136,6 +141,8 @@ impl Machine {
             counts: None,
             remaining: Some(0),
             reopenings: 0,
+            // An override ends in `Closed`, one epoch on, and only the epoch after that can be an opening; its
+            // backoff is at the first step, because an override forgets all openings.
             wait: self.config.wait(None, 0, self.seed, self.epoch.after(2)),
             hint: None,
             moved: false,
@@ -195,6 +202,7 @@ impl Machine {
                     cause,
                 }
             }
+            // Also for an open breaker whose wait is over: its view is half-open.
             State::HalfOpen if view.has_slot => Admission::Permitted,
             State::HalfOpen => refuse(view.full),
             State::ForcedOpen => refuse(RejectReason::ForcedOpen),
