@@ -3,6 +3,8 @@
 
 mod codes;
 mod connections;
+mod fleet_script;
+mod fleets;
 mod limit_script;
 mod limits;
 mod outages;

@@ -1,12 +1,12 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-//! Circuit breakers for Redis and Valkey clients, and rate limits that many processes share.
+//! Circuit breakers for Redis and Valkey clients, and rate limits and breakers that many processes share.
 //!
 //! A [`ProtectedConnection`] sends every command, pipeline, transaction and script of the [`redis`] crate
-//! through a [`CircuitBreaker`](halfopen::CircuitBreaker). [`RedisClassify`] tells an answer of a healthy server
+//! through a [`CircuitBreaker`](halfopen::CircuitBreaker). [`RedisClassify`] distinguishes an answer of a healthy server
 //! from the errors of one that cannot serve, by the codes of the server's errors, also inside pipelines.
 //!
 //! A [`SharedRateLimiter`] is one quota for all processes that use the same server. It never fails a call because of
-//! that server.
+//! that server. A [`Fleet`] lets the breakers of many processes open together.
 //!
 //! # Examples
 //!
@@ -35,13 +35,28 @@
 //! # drop(name);
 //! # Ok(()) }
 //! ```
+//!
+//! # Features
+//!
+//! - `tracing`: a warning when a fleet loses its server, once, and a line when it is back.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 mod client;
+mod fleet;
 mod limit;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use client::{Messages, NoReply, ProtectedConnection, RedisClassify};
+pub use fleet::{
+    FLEET_SCRIPT, Fleet, FleetConfig, FleetConfigBuilder, FleetMember, FleetStatus, Phase, SharedBreaker,
+};
 pub use limit::{RATE_LIMIT_SCRIPT, SharedRateLimiter, SharedRateLimiterBuilder, SharedRateLimiterSnapshot};
+
+/// Locks, ignoring poison: each value is replaced in one step, so that a panicking thread leaves none half-written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -30,7 +30,7 @@ impl fmt::Display for NoReply {
 impl Error for NoReply {}
 
 #[cold]
-pub(super) fn no_reply(limit: Duration) -> RedisError {
+pub(crate) fn no_reply(limit: Duration) -> RedisError {
     io::Error::new(io::ErrorKind::TimedOut, NoReply { limit }).into()
 }
 

@@ -13,7 +13,8 @@ use redis::{Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
 
 pub use self::classify::RedisClassify;
 pub use self::error::NoReply;
-use self::error::{no_reply, rejected};
+pub(crate) use self::error::no_reply;
+use self::error::rejected;
 pub use self::messages::Messages;
 
 /// The default of [`ProtectedConnection::call_timeout`]: twice the default response timeout of the client.
@@ -138,7 +139,7 @@ impl<C> ProtectedConnection<C> {
 impl<C: Clone> ProtectedConnection<C> {
     /// Makes a call with a clone of the connection, as one call of the breaker and within the call timeout.
     ///
-    /// For what is no command: subscriptions, connections of their own, several commands as one call. Errors that
+    /// For anything that is not a command: subscriptions, connections of their own, several commands as one call. Errors that
     /// are created by the conversion of an answer are no failures.
     ///
     /// # Errors

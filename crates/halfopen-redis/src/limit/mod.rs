@@ -4,7 +4,7 @@ mod builder;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halfopen::{RejectReason, Rejected};
@@ -14,6 +14,7 @@ use redis::{RedisError, Script};
 
 pub use self::builder::SharedRateLimiterBuilder;
 use crate::client::ProtectedConnection;
+use crate::lock;
 
 /// The script of a [`SharedRateLimiter`], for programs in other languages that share a limit.
 ///
@@ -35,7 +36,7 @@ const WHOLE: &str = "";
 ///   without a request. [`snapshot`](Self::snapshot) counts these decisions.
 /// - Each key of the server is `PREFIX:NAME`, or `PREFIX:NAME:KEY` for calls with a key, and expires when its calls have
 ///   come back. No script uses two keys, so that a cluster can hold them.
-/// - A request that exceeds the budget may have taken its call nevertheless: what is decided twice counts twice.
+/// - A request that exceeds the budget may have taken its call nevertheless: a call that is decided twice counts twice.
 ///
 /// # Examples
 ///
@@ -315,10 +316,6 @@ fn interval(quota: Quota) -> u64 {
 /// Nanoseconds of a duration, up to the 292 years that fit the integers of the server.
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).min(i64::MAX as u64)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<C> Clone for SharedRateLimiter<C> {

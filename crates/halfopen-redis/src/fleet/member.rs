@@ -1,0 +1,270 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use halfopen::{CircuitBreaker, Clock, Registry, Totals};
+use redis::aio::ConnectionLike;
+use redis::{RedisError, RedisResult, Script};
+
+use super::node::{Action, Answer, Heard, Local, Phase, act, hear, report};
+use super::status::{FleetStatus, SharedBreaker};
+use super::{FLEET_SCRIPT, FleetConfig};
+use crate::lock;
+
+/// A node of a fleet that syncs when [`sync`](Self::sync) is called: for programs with a scheduler of their own, and
+/// for tests.
+///
+/// [`Fleet::join`](crate::Fleet::join) has one that syncs in a task of its own.
+#[must_use = "a member does nothing until it syncs"]
+pub struct FleetMember<C> {
+    registry: Registry,
+    connection: C,
+    config: FleetConfig,
+    script: Script,
+    node: String,
+    /// The shared breakers of the registry by name.
+    known: BTreeMap<Arc<str>, Known>,
+    status: Arc<Mutex<FleetStatus>>,
+    clock: Clock,
+}
+
+/// The state of a breaker that is kept from one sync to the next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    counted: Counted,
+    heard: Heard,
+}
+
+/// Lifetime totals, or their growth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counted {
+    successes: u64,
+    failures: u64,
+    rejected: u64,
+}
+
+/// A breaker in a sync.
+struct Subject {
+    name: Arc<str>,
+    breaker: CircuitBreaker,
+    local: Local,
+    heard: Heard,
+}
+
+impl<C: ConnectionLike + Send> FleetMember<C> {
+    /// Creates a node. Sends nothing.
+    ///
+    /// Calls from before are not shared. Breakers that the registry gets later are.
+    pub fn new(registry: Registry, connection: C, config: FleetConfig) -> Self {
+        let node = format!("{:016x}", RandomState::new().hash_one(()));
+        let status = FleetStatus::new(&config, &node);
+        let old = registry.breakers().into_iter().filter(|breaker| config.shares(breaker.name()));
+        let old = old.map(|breaker| {
+            let snapshot = breaker.snapshot();
+            (snapshot.name, Known { counted: Counted::of(&snapshot.totals), heard: Heard::default() })
+        });
+        FleetMember {
+            known: old.collect(),
+            registry,
+            connection,
+            config,
+            script: Script::new(FLEET_SCRIPT),
+            node,
+            status: Arc::new(Mutex::new(status)),
+            clock: Clock::system(),
+        }
+    }
+
+    /// Returns the random id of the node.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Returns the state of the fleet as of the last sync.
+    pub fn status(&self) -> FleetStatus {
+        lock(&self.status).clone()
+    }
+
+    pub(super) fn shared_status(&self) -> Arc<Mutex<FleetStatus>> {
+        Arc::clone(&self.status)
+    }
+
+    /// Sends the counts of the breakers since the last sync, in one request, and applies the fleet's answer: opens
+    /// breakers, and ends the wait of those that probe.
+    ///
+    /// # Errors
+    ///
+    /// An error of the server, or none within a [`sync_interval`](FleetConfig::sync_interval). The breakers
+    /// stay as they are, and their counts are not sent again: they may have arrived.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped sync is as one that failed.
+    pub async fn sync(&mut self) -> RedisResult<()> {
+        let sent = self.clock.elapsed();
+        let (subjects, arguments) = self.prepare();
+        let limit = self.config.sync_interval.max(SHORTEST_LIMIT);
+        let reply = tokio::time::timeout(limit, self.ask(&subjects, &arguments)).await;
+        let reply = reply.unwrap_or_else(|_| Err(crate::client::no_reply(limit)));
+        let took = self.clock.elapsed().saturating_sub(sent);
+        match reply.and_then(|reply| answers(&reply, subjects.len(), took).ok_or_else(garbled)) {
+            Ok((nodes, answers)) => {
+                let seen = subjects.iter().zip(answers).map(|(subject, answer)| self.obey(subject, answer));
+                let seen = seen.collect::<Vec<_>>();
+                self.known = seen.iter().map(|(name, known, _)| (Arc::clone(name), *known)).collect();
+                lock(&self.status).heard(nodes, seen.into_iter().map(|(_, _, shared)| shared).collect());
+                Ok(())
+            }
+            Err(error) => {
+                lock(&self.status).lost(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The breakers of this sync, and their arguments. Their counts are regarded as sent from now on.
+    fn prepare(&mut self) -> (Vec<Subject>, Vec<u64>) {
+        let breakers = self.registry.breakers().into_iter().filter(|one| self.config.shares(one.name()));
+        let (mut subjects, mut arguments) = (Vec::new(), Vec::new());
+        for breaker in breakers.take(MOST_BREAKERS) {
+            let snapshot = breaker.snapshot();
+            let known = self.known.entry(Arc::clone(&snapshot.name)).or_default();
+            let counted = Counted::of(&snapshot.totals);
+            let new = counted.since(known.counted);
+            known.counted = counted;
+            let (local, heard) = (Local::of(&snapshot), known.heard);
+            let ended = new.successes.saturating_add(new.failures);
+            let report = report(local, heard, ended, new.rejected);
+            arguments.extend([heard.epoch, ended, new.failures, report as u64]);
+            subjects.push(Subject { name: snapshot.name, breaker, local, heard });
+        }
+        (subjects, arguments)
+    }
+
+    async fn ask(&mut self, subjects: &[Subject], arguments: &[u64]) -> RedisResult<Vec<u64>> {
+        let FleetConfig { prefix, fleet, .. } = &self.config;
+        let mut invocation = self.script.prepare_invoke();
+        invocation.key(format!("{prefix}:{{{fleet}}}:nodes"));
+        for subject in subjects {
+            invocation.key(format!("{prefix}:{{{fleet}}}:breaker:{}", subject.name));
+        }
+        invocation.arg(&self.node).arg(&self.config.arguments()).arg(arguments);
+        invocation.invoke_async(&mut self.connection).await
+    }
+
+    fn obey(
+        &self,
+        subject: &Subject,
+        (answer, counts): (Answer, Window),
+    ) -> (Arc<str>, Known, SharedBreaker) {
+        let Subject { name, breaker, local, heard } = subject;
+        let action = act(*local, *heard, answer, self.config.sync_interval);
+        match action {
+            Action::Leave => {}
+            Action::OpenFor(lease) => breaker.open_for(lease),
+            Action::EndWait => breaker.end_wait(),
+        }
+        let after = Local::of(&breaker.snapshot());
+        let counted = self.known.get(name).map_or_else(Counted::default, |known| known.counted);
+        let known = Known { counted, heard: hear(*heard, answer, action, after) };
+        let Window { calls, failures } = counts;
+        let shared = SharedBreaker { name: Arc::clone(name), phase: answer.phase, calls, failures };
+        (Arc::clone(name), known, shared)
+    }
+}
+
+/// More breakers of a node are not shared: a script blocks its server while it runs.
+const MOST_BREAKERS: usize = 1_000;
+
+/// No request has less time than this, however short the interval is.
+const SHORTEST_LIMIT: Duration = Duration::from_millis(50);
+
+/// The calls of all nodes in the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    calls: u64,
+    failures: u64,
+}
+
+/// The number of nodes, and the answers about so many breakers. Leases are shortened by the time that the request took:
+/// none ends later here than on the server.
+fn answers(reply: &[u64], breakers: usize, took: Duration) -> Option<(u64, Vec<(Answer, Window)>)> {
+    let [_, nodes, rest @ ..] = reply else { return None };
+    let answers: Option<Vec<_>> = rest.chunks(5).map(|chunk| answer(chunk, took)).collect();
+    answers.filter(|answers| answers.len() == breakers).map(|answers| (*nodes, answers))
+}
+
+fn answer(chunk: &[u64], took: Duration) -> Option<(Answer, Window)> {
+    let [epoch, which, left, calls, failures] = *chunk else { return None };
+    let lease = Duration::from_millis(left).saturating_sub(took);
+    let phase = match which {
+        0 => Phase::Closed,
+        1 => Phase::Open { lease },
+        2 => Phase::Probing { lease },
+        3 => Phase::Prober { lease },
+        4 => Phase::HalfOpen,
+        _ => return None,
+    };
+    Some((Answer { epoch, phase }, Window { calls, failures }))
+}
+
+#[cold]
+fn garbled() -> RedisError {
+    (redis::ErrorKind::UnexpectedReturnType, "the reply is not one of the fleet's script").into()
+}
+
+impl Counted {
+    fn of(totals: &Totals) -> Counted {
+        Counted { successes: totals.successes, failures: totals.failures, rejected: totals.rejected }
+    }
+
+    /// The growth since then. Totals that have become smaller are those of a new breaker of the same name.
+    fn since(self, then: Counted) -> Counted {
+        let grown = |now: u64, then: u64| now.checked_sub(then);
+        let growth = grown(self.successes, then.successes).zip(grown(self.failures, then.failures));
+        match growth.zip(grown(self.rejected, then.rejected)) {
+            Some(((successes, failures), rejected)) => Counted { successes, failures, rejected },
+            None => self,
+        }
+    }
+}
+
+impl<C> fmt::Debug for FleetMember<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FleetMember")
+            .field("node", &self.node)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOOK: Duration = Duration::from_millis(30);
+
+    #[test]
+    fn a_lease_is_shortened_by_the_time_of_the_request() {
+        let (nodes, answers) = answers(&[1_800_000_000_000, 3, 7, 1, 100, 0, 0], 1, TOOK).unwrap();
+        let phase = Phase::Open { lease: Duration::from_millis(70) };
+        assert_eq!((nodes, answers[0].0), (3, Answer { epoch: 7, phase }));
+    }
+
+    #[test]
+    fn a_reply_of_another_shape_is_an_error() {
+        let replies: [&[u64]; 5] = [&[], &[1], &[1, 2], &[1, 2, 7, 5, 0, 0, 0], &[1, 2, 7, 1, 0, 0]];
+        for reply in replies {
+            assert_eq!(answers(reply, 1, TOOK), None, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn a_new_breaker_of_the_same_name_is_counted_from_zero() {
+        let counted = |successes, failures, rejected| Counted { successes, failures, rejected };
+        assert_eq!(counted(5, 3, 1).since(counted(2, 3, 0)), counted(3, 0, 1));
+        assert_eq!(counted(5, 3, 1).since(counted(9, 9, 9)), counted(5, 3, 1));
+    }
+}
