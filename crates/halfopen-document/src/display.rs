@@ -75,6 +75,7 @@ impl Excerpt {
         let is_long =
             before.chars().chain(inside.chars()).chain(after.chars()).nth(LONGEST_EXCERPT).is_some();
         let [before, inside, after] = if is_long {
+            // The marked part and a little before it stay visible, wherever in the line they are.
             let before = tail(before, LEAD);
             let inside = head(inside, LONGEST_EXCERPT - 1 - before.chars().count());
             let room = (LONGEST_EXCERPT - 1).saturating_sub(before.chars().count() + inside.chars().count());
@@ -117,6 +118,8 @@ fn columns(text: &str) -> Columns {
     let mut columns = Columns { text: String::with_capacity(text.len()), width: 0 };
     for c in text.chars() {
         let shown = match c {
+            // One column each, so that the mark below stays under its word; how wide a tab is only the terminal
+            // knows.
             '\t' => ' ',
             c if is_steering(c) => char::REPLACEMENT_CHARACTER,
             c => c,

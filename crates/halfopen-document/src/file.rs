@@ -40,6 +40,8 @@ pub(crate) fn text(path: &Path) -> io::Result<String> {
         return Err(io::Error::new(ErrorKind::InvalidInput, "is not a file"));
     }
     let mut bytes = Vec::new();
+    // Limited while it is read: the size in the metadata may be that of a moment ago, or zero for a special file.
+    // One byte more shows that there is more.
     file.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
         let why = format!("is longer than {} MiB", LONGEST >> 20);
@@ -54,6 +56,7 @@ fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
+    // A pipe would block until there is a writer; it is found to be no file after it is open.
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
     options.open(path)
 }

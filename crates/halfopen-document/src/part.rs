@@ -94,6 +94,7 @@ impl<G: Group + Clone> Group for Part<G> {
     fn overlay(&mut self, upper: &Part<G>) {
         match (&mut self.0, &upper.0) {
             (_, None) => {}
+            // Allocated only for a group that has a value: most groups of most entries have none.
             (None, Some(_)) => self.clone_from(upper),
             (Some(lower), Some(upper)) => lower.overlay(upper),
         }

@@ -91,6 +91,7 @@ impl Problem {
     ///
     /// A problem in `defaults`, or under an anchor, is found again for every name that it applies to.
     pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+        // By place, so that a report reads like the document; problems without a place come first.
         let key = |problem: &Problem| {
             let span = problem.span.as_ref();
             (
@@ -102,6 +103,8 @@ impl Problem {
         let mut kept: Vec<Problem> = Vec::new();
         for problem in problems {
             let mut at_this_place =
+                // Values of an anchor or a template are read once for each use, and would repeat their problems at
+                // the same place.
                 kept.iter().rev().take_while(|other| other.span.is_some() && other.span == problem.span);
             if !at_this_place.any(|other| other.anonymous_message() == problem.anonymous_message()) {
                 kept.push(problem);

@@ -82,6 +82,7 @@ impl<'p> Reader<'p> {
     pub fn within<T>(&mut self, key: &str, read: impl FnOnce(&mut Reader<'p>) -> T) -> T {
         let outer = self.path.push(key);
         let value = read(self);
+        // One path, which grows and shrinks with the tree: a string for each value would cost more than reading it.
         self.path.truncate(outer);
         value
     }
@@ -158,6 +159,7 @@ impl<'p> Reader<'p> {
 
     fn each_once<'n>(&mut self, entries: &'n [Entry]) -> Vec<&'n Entry> {
         let mut kept: Vec<&Entry> = Vec::with_capacity(entries.len());
+        // Comparing a few keys costs less than a table of them. A map from outside may have a hundred thousand.
         if entries.len() <= FEW {
             for entry in entries {
                 match kept.iter().find(|first| first.key == entry.key) {
@@ -201,6 +203,7 @@ impl<'n> Fields<'n> {
         }
         self.known.push(key);
         let index = self.entries.iter().position(|entry| entry.key == key)?;
+        // Taken out, so that what is left at the end are the unknown keys.
         Some(&self.entries.remove(index).node)
     }
 
@@ -260,6 +263,7 @@ impl<'n> Fields<'n> {
                 (format!("{} has no key `{key}`", subject(path)), elsewhere(path, entry));
             if help.is_none() {
                 let known = self.known.iter().copied();
+                // Only for the first problems: each suggestion compares the key with all known ones.
                 if let Some(near) = suggest::nearest(&entry.key, known, reader.reported()) {
                     message.push_str(&format!("; did you mean `{near}`?"));
                 }

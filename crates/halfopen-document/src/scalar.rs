@@ -16,6 +16,7 @@ pub fn boolean(node: &Node, reader: &mut Reader<'_>) -> Option<bool> {
 
 /// Returns advice for a word that YAML 1.1 takes for a boolean.
 fn truth(node: &Node) -> Option<String> {
+    // Words that YAML 1.1 took for truth values, and that people still write.
     let Value::Text(word) = &node.value else { return None };
     match word.to_ascii_lowercase().as_str() {
         "yes" | "on" | "y" => Some("write true".into()),
@@ -75,12 +76,14 @@ pub fn number(node: &Node, reader: &mut Reader<'_>) -> Option<f64> {
 fn unquoted(node: &Node) -> Option<String> {
     let Value::Text(text) = &node.value else { return None };
     let text = text.trim();
+    // Quoted by habit or by a template engine: the text inside would be a value.
     let is_value = !matches!(plain(text), Value::Text(_));
     is_value.then(|| format!("write {text} without quotes"))
 }
 
 /// Reads a share of calls, above 0 and at most 1. A percentage gets advice with the number to write.
 pub fn share(node: &Node, reader: &mut Reader<'_>) -> Option<f64> {
+    // Valid, but it may be meant as 1 %.
     if let Value::Integer(1) = node.value {
         let path = reader.path().to_owned();
         let message = format!("`{path}` is 1, which is all calls");
@@ -180,6 +183,7 @@ pub fn seconds(node: &Node, reader: &mut Reader<'_>) -> Option<Duration> {
 pub fn text(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     match &node.value {
         Value::Text(text) => Some(text.clone()),
+        // As it was written: the name `0755` is neither 755 nor 493.
         Value::Bool(_) | Value::Integer(_) | Value::Float(_) => Some(node.span.text().to_owned()),
         Value::Null | Value::List(_) | Value::Map(_) => reader.mismatch(node, "a text"),
     }
@@ -196,6 +200,8 @@ pub fn list<T>(
     let parts;
     let items = match &node.value {
         Value::List(items) => items,
+        // A variable and code have no syntax for lists, so commas separate the items there; in a document a comma
+        // may belong to a text.
         Value::Text(_) | Value::Bool(_) | Value::Integer(_) | Value::Float(_) if is_terse(node) => {
             parts = split(&node.span);
             &parts
@@ -237,6 +243,7 @@ pub fn plain(text: &str) -> Value {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
         _ => match (text.parse(), text.parse::<f64>()) {
+            // The whole number first, as a float would lose digits of it.
             (Ok(whole), _) => Value::Integer(whole),
             (Err(_), Ok(number)) if number.is_finite() => Value::Float(number),
             (Err(_), _) => Value::Text(text.to_owned()),

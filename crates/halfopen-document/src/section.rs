@@ -93,6 +93,7 @@ impl SectionKinds {
     /// Adds a kind; it replaces one of the same key and scope.
     #[must_use]
     pub fn with<T: Section>(mut self) -> SectionKinds {
+        // A kind that is added again replaces the former one, so that one key is read once.
         self.0.retain(|kind| kind.key != T::KEY || kind.scope != T::SCOPE);
         self.0.push(SectionKind {
             key: T::KEY,
@@ -176,6 +177,7 @@ impl Sections {
     pub fn overlay(&mut self, upper: &Sections) {
         for upper in &upper.0 {
             match self.0.iter_mut().find(|section| section.kind() == upper.kind()) {
+                // By type and not by key: two scopes may use one key for different sections.
                 Some(section) => section.overlay_any(upper.as_any()),
                 None => self.0.push(upper.boxed()),
             }
@@ -327,6 +329,7 @@ impl<T: Section> AnySection for T {
     }
 
     fn overlay_any(&mut self, upper: &dyn Any) {
+        // Always so: sections are paired by their type above.
         if let Some(upper) = upper.downcast_ref::<T>() {
             self.overlay(upper);
         }

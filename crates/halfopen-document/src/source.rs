@@ -71,6 +71,8 @@ impl Source {
 
     /// Returns the number of characters before a byte.
     fn chars_before(&self, at: usize) -> usize {
+        // At most one block is counted for a column, however long the line is: a document on one line has as many
+        // problems as any.
         let block = at / BLOCK;
         self.index().chars_before_block[block] + chars(&self.text.as_bytes()[block * BLOCK..at])
     }
@@ -132,6 +134,7 @@ impl Span {
     pub fn new(source: &Arc<Source>, start: usize, end: usize) -> Span {
         let text = &source.text;
         let mut start = start.min(text.len());
+        // A parser's offset may be within a character; a slice there would panic.
         while !text.is_char_boundary(start) {
             start -= 1;
         }

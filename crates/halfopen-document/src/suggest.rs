@@ -50,6 +50,7 @@ fn distance(folded: &str, other: &str) -> Option<usize> {
         return None;
     }
     let other = fold(other);
+    // An edit changes the length by at most one, so this bounds the distance from below without computing it.
     let apart = folded.chars().count().abs_diff(other.chars().count());
     if apart > MOST_TOLERATED {
         return None;
@@ -64,6 +65,7 @@ fn shortened<'a>(folded: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     if folded.chars().count() < 3 {
         return None;
     }
+    // A key that was cut short is far from the whole one by edits, but if only one begins so, it is meant.
     let mut longer = known.into_iter().filter(|other| begins(other, folded));
     let one = longer.next()?;
     longer.all(|other| other == one).then_some(one)

@@ -95,6 +95,7 @@ impl Protection {
             let mut now = self.0.limits.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *now, limits)
         };
+        // After the lock: a limiter may hold the last handle of a clock, whose function is the caller's code.
         drop(before);
     }
 

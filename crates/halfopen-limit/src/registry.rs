@@ -119,6 +119,7 @@ impl LimitRegistry {
     /// Removes the bulkheads that are held nowhere else: not by a protection, nor by a call in flight.
     #[cfg(all(feature = "tokio", not(loom)))]
     pub(crate) fn remove_unused_bulkheads(&self) {
+        // One that nothing else holds cannot be used any more, and would be shown for ever.
         self.named().bulkheads.retain(|_, bulkhead| bulkhead.is_shared());
     }
 

@@ -23,6 +23,8 @@ const TARGET: &str = "halfopen";
 impl Reports {
     /// Reports a rejection by a bulkhead at this time of any monotonic clock.
     pub(crate) fn bulkhead_full(&self, rejected: &Rejected, in_flight: u32, waiting: u32) {
+        // First, because a limit that rejects thousands of calls must not pay for a report that no subscriber
+        // takes.
         if !tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
             return;
         }

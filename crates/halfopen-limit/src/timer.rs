@@ -42,6 +42,7 @@ impl Future for Timer {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match self.project().sleep.as_pin_mut() {
             Some(sleep) => sleep.poll(cx),
+            // No end of the wait is set: only a turn or a slot wakes the task.
             None => Poll::Pending,
         }
     }

@@ -70,10 +70,13 @@ impl Single {
     #[inline(never)]
     fn readiness_slow(&mut self) -> Readiness {
         match (adapter::refusal(&self.breaker), self.kept) {
+            // The newest refusal replaces the kept one: its wait is the one that the caller has to observe.
             (Some(refusal), _) => {
                 self.kept = Some(refusal);
                 Readiness::Reject
             }
+            // Still kept: whether the next call is made depends on the inner service, which has to become ready
+            // first.
             (None, Some(_)) => Readiness::Recovered,
             (None, None) => Readiness::Ready,
         }
@@ -122,12 +125,14 @@ impl<Request> Admission<Request> for Single {
     #[inline]
     fn acquire(&mut self, _: &Request) -> Result<OwnedPermit, Rejected> {
         match self.kept.take() {
+            // Counted only now, because readiness can be polled any number of times for one call.
             Some(refusal) => Err(adapter::reject(&self.breaker, refusal)),
             None => self.breaker.try_acquire_owned(),
         }
     }
 
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {
+        // No call follows a service that has failed, so there is none that the kept refusal could reject.
         self.kept = None;
         adapter::acquire_if_permitted(&self.breaker)
     }

@@ -70,6 +70,7 @@ fn record_error<Request, T, E, M: FindLocal<Request, T, E>>(permit: OwnedPermit,
         Ok(_) | Err(_) => Outcome::Failure,
     });
     match result {
+        // A response cannot come here: the type has no value.
         Ok(never) => match never {},
         Err(error) => error,
     }

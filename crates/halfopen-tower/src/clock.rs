@@ -30,6 +30,8 @@ use tokio::time::Instant;
 ///
 /// [pause]: https://docs.rs/tokio/latest/tokio/time/fn.pause.html
 pub fn tokio_clock() -> Clock {
+    // tokio's clock and not the system's, so that breakers stand still with a paused test and go on when it
+    // advances.
     let started = Instant::now();
     Clock::from_fn(move || Instant::now().saturating_duration_since(started))
 }

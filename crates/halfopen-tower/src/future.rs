@@ -81,6 +81,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, permit, classify } => {
+                // On the stack while the inner future is polled: if that panics, the unwinding drops the permit
+                // itself, which is a failure. The guard, which would abandon it, is empty then.
                 let on_stack = permit.0.take().expect("`ResponseFuture` polled after completion");
                 match inner.poll(cx) {
                     Poll::Ready(result) => Poll::Ready(classify.record(on_stack, result)),

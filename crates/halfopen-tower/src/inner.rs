@@ -28,6 +28,8 @@ impl<S> Inner<S> {
     where
         S: Service<Request>,
     {
+        // From here on the service may hold a reservation for this caller: a permit of a limit, or a slot of a
+        // buffer.
         self.polled = true;
         self.service.poll_ready(cx)
     }
@@ -37,6 +39,7 @@ impl<S> Inner<S> {
     where
         S: Service<Request>,
     {
+        // The call takes over what readiness has reserved.
         self.polled = false;
         self.service.call(request)
     }
@@ -52,6 +55,9 @@ impl<S> Inner<S> {
     #[cold]
     #[inline(never)]
     fn release_slow(&mut self) {
+        // A clone is not ready and has reserved nothing, so it replaces the polled service. How to clone is known
+        // only if this service was cloned itself, as the types need not be `Clone`; one that never was keeps its
+        // reservation for its next call.
         if let Some(fresh) = self.fresh.get() {
             self.service = fresh(&self.service);
             self.polled = false;
@@ -73,6 +79,8 @@ impl<S> Inner<S> {
 
 impl<S: Clone> Clone for Inner<S> {
     fn clone(&self) -> Self {
+        // The one place where `S: Clone` is known, which `Service` does not ask for: remembered in both for
+        // `release`.
         let fresh = *self.fresh.get_or_init(|| S::clone);
         Self { service: self.service.clone(), polled: false, fresh: OnceLock::from(fresh) }
     }

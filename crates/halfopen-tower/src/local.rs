@@ -28,6 +28,8 @@ use halfopen::rejection;
 /// assert!(!is_local(&std::io::Error::other("connection reset")));
 /// ```
 pub fn is_local(error: &(dyn Error + 'static)) -> bool {
+    // A rejection by an inner breaker or limit, or a shed call: the dependency was not asked, so the error is no
+    // evidence about it.
     rejection(error).is_some() || error_chain(error).any(is_shed)
 }
 

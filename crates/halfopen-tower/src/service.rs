@@ -81,10 +81,13 @@ where
     #[inline(always)]
     fn call(&mut self, request: Request) -> Self::Future {
         let permit = match self.admission.acquire_if_closed() {
+            // The shortest way first: a closed breaker gives its permit without a `Result` that could hold a
+            // rejection.
             Some(permit) => permit,
             None => match self.admission.acquire(&request) {
                 Ok(permit) => permit,
                 Err(rejected) => {
+                    // The call will not be made, so what the inner service has reserved for it is given back.
                     self.inner.release();
                     return ResponseFuture::rejected(self.mode.reject(rejected, request));
                 }
@@ -109,6 +112,8 @@ impl<S, B, C, M> CircuitBreakerService<S, B, C, M> {
         M: OnReject<Request, S::Response, S::Error>,
     {
         match self.admission.acquire_unready() {
+            // A dependency that cannot be reached often fails here and never at a call, so this is recorded as the
+            // end of one. Without a permit there is no breaker that would admit a call, and nothing to record.
             Some(permit) => self.classify.record(permit, Err(error)).map(drop),
             None => Err(M::map_error(error)),
         }

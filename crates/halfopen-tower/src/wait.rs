@@ -83,8 +83,11 @@ impl Sealed for Waiting {}
 
 impl<Request> Admission<Request> for Waiting {
     fn poll_readiness(&mut self, cx: &mut Context<'_>) -> Poll<Readiness> {
+        // Readiness that was reported lasts until the call, even if the breaker opens in between: the call is
+        // rejected then.
         if !self.ready && (self.wait.is_some() || halfopen::adapter::refusal(&self.breaker).is_some()) {
             ready!(self.poll_wait(cx));
+            // The next wait registers anew: between two waits the task need not be woken by changes.
             self.wait = None;
         }
         Poll::Ready(Readiness::Ready)

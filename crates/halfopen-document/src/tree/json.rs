@@ -16,6 +16,8 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
     if document.trim().is_empty() {
         return Ok(Node { value: Value::Null, span: Span::whole(source) });
     }
+    // Raw values are slices of the document, so each has its place in the text, which serde_json does not report
+    // otherwise. A value is scanned once for each level above it; the depth is limited.
     let root: &RawValue = read(source, document, 0)?;
     node(source, root, 0)
 }
@@ -37,6 +39,7 @@ fn node(source: &Arc<Source>, raw: &RawValue, depth: usize) -> Result<Node, Vec<
         Some(b'n') => Value::Null,
         Some(b't') => Value::Bool(true),
         Some(b'f') => Value::Bool(false),
+        // As a whole number first: a float has only 53 bits for it.
         Some(_) | None => match text.parse() {
             Ok(number) => Value::Integer(number),
             Err(_) => Value::Float(read(source, text, start)?),
@@ -57,6 +60,7 @@ fn map(source: &Arc<Source>, entries: Entries<'_>, depth: usize) -> Result<Value
 
 /// Returns the offset of a value that borrows from the document.
 fn offset(source: &Arc<Source>, raw: &RawValue) -> usize {
+    // A raw value borrows from the text of its source, so the difference of the addresses is its offset.
     raw.get().as_ptr().addr() - source.text().as_ptr().addr()
 }
 
@@ -69,6 +73,7 @@ fn read<'a, T: Deserialize<'a>>(
         let lines =
             text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum::<usize>();
         let at = start + lines + error.column().saturating_sub(1);
+        // The position that the parser names is within the slice; ours is in the span.
         let said = error.to_string();
         let why = said.split(" at line ").next().unwrap_or(&said);
         vec![unreadable(Format::Json, Span::new(source, at, at + 1), &plainly(why))]

@@ -34,6 +34,7 @@ fn table(source: &Arc<Source>, read: DeTable<'_>, span: Span, depth: usize) -> R
             Ok(Entry { key: key.into_inner().into_owned(), key_span, node: node(source, value, depth + 1)? })
         })
         .collect::<Result<Vec<_>, Vec<Problem>>>()?;
+    // The parser sorts by key, but problems are reported in the order of the document.
     entries.sort_by_key(|entry| entry.key_span.start());
     Ok(Node { value: Value::Map(entries), span })
 }
@@ -69,6 +70,8 @@ fn problem(source: &Arc<Source>, error: &Error, keys: &Keys) -> Problem {
     if error.message() != "duplicate key" {
         return unreadable(Format::Toml, span, error.message());
     }
+    // The parser reports the second key without saying where the first is, so it is looked up among all keys of
+    // that name, which are indexed once for all problems.
     let key = span.text().trim_matches(['"', '\'']);
     let found = keys.last_until(key, span.start());
     let first = match found {

@@ -37,6 +37,8 @@ pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
 
 fn node(source: &Arc<Source>, read: Spanned<Raw>, depth: usize) -> Result<Node, Vec<Problem>> {
     let span = span_of(source, &read.defined);
+    // The parser's own limit is one level deeper, so that the problem names the place with the words of all
+    // formats.
     if depth > super::MAX_DEPTH {
         return Err(vec![too_deep(Format::Yaml, span)]);
     }

@@ -13,6 +13,7 @@ pub(super) enum Seen {
 impl Seen {
     pub(super) fn content(text: &str) -> Seen {
         let mut hasher = DefaultHasher::new();
+        // A hash instead of the content, which can be 16 MiB. The hasher has fixed keys, so it need not be kept.
         hasher.write(text.as_bytes());
         Seen::Content(hasher.finish())
     }
@@ -51,11 +52,14 @@ impl Debounce {
     }
 
     pub(super) fn saw(&mut self, seen: Seen, now: Duration) -> Decision {
+        // Unchanged, or changed back before the change had rested.
         if self.reported == Some(seen) {
             self.pending = None;
             return Decision::Unchanged;
         }
         let since = match self.pending {
+            // The same as at the last look, so it has rested since then; anything else starts the quiet time anew.
+            // An editor that writes in parts is thus read once, at the end.
             Some((pending, since)) if pending == seen => since,
             Some(_) | None => now,
         };

@@ -114,6 +114,7 @@ impl FileWatch {
     ///
     /// At most one poll is made in a quiet time, as the directory may be a busy one.
     pub fn nudge(&mut self, now: Duration) {
+        // Not immediately: notifications come in bursts, and the file is read at most once in a quiet time.
         let soon = self.polled.map_or(now, |polled| now.max(polled.saturating_add(self.debounce.quiet)));
         self.due = self.due.min(soon);
     }

@@ -46,6 +46,7 @@ impl Future for Acquire {
         let shared = &this.bulkhead.0;
         match this.place {
             Some(place) => {
+                // Asked before the timer: a slot that has come is taken, even if the wait is over too.
                 if shared.pool.poll_turn(place.number, cx.waker()).is_ready() {
                     return Poll::Ready(Ok(claim(this.place)));
                 }
@@ -53,6 +54,8 @@ impl Future for Acquire {
             None => match shared.pool.enter_or_queue_slow(cx.waker()) {
                 Arrival::Entered => return Poll::Ready(Ok(this.bulkhead.permit())),
                 Arrival::Full(occupancy) => return Poll::Ready(Err(this.bulkhead.reject_slow(occupancy))),
+                // The timer starts with the place in the queue, and not with the future, which may be polled much
+                // later.
                 Arrival::Queued(number) => {
                     *this.place = Some(Place { shared: Some(Arc::clone(shared)), number });
                     this.timer.as_mut().set_to(shared.max_wait());
@@ -66,6 +69,7 @@ impl Future for Acquire {
             return Poll::Ready(Ok(claim(this.place)));
         }
         let occupancy = shared.pool.occupancy();
+        // The place has left the queue above, so its drop must not do it again.
         drop(this.place.take().map(Place::disarm));
         Poll::Ready(Err(this.bulkhead.reject_slow(occupancy)))
     }
@@ -86,6 +90,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
+            // No longer in the queue: the slot was handed over to this place, and the next waiter has to get it.
             if !shared.pool.leave(self.number) {
                 shared.pool.give_back();
             }

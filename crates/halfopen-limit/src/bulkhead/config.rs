@@ -117,6 +117,7 @@ impl BulkheadConfigBuilder {
         }
         ConfigError::check(problems)?;
         let max_concurrent_calls = self.max_concurrent_calls.unwrap_or_default();
+        // A wait without a bound on the queue would let it grow with every call of an outage.
         let max_waiting_calls = self.max_waiting_calls.unwrap_or(match self.max_wait {
             Some(_) => max_concurrent_calls.saturating_mul(WAITING_PER_SLOT),
             None => 0,

@@ -34,6 +34,7 @@ impl Occupancy {
 
     /// Takes a slot, unless there is none or a waiter comes first.
     pub(crate) fn enter(self, limits: Limits) -> Option<Occupancy> {
+        // Not past the queue, even with a free slot: a waiter would starve behind calls that come later.
         let free = self.waiting == 0 && self.in_flight < limits.concurrent;
         free.then(|| Occupancy { in_flight: self.in_flight + 1, ..self })
     }
@@ -50,6 +51,8 @@ impl Occupancy {
 
     /// Gives a slot back: to the queue, if one waits and the limits have not shrunk below the calls in flight.
     pub(crate) fn give_back(self, limits: Limits) -> Returned {
+        // The slot goes to the first waiter without being free in between, so that no arrival can take it. Above
+        // the limit, which was lowered, it is not given out again.
         if self.waiting > 0 && self.in_flight <= limits.concurrent {
             Returned::HandedOver(self.leave())
         } else {

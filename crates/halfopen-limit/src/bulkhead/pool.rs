@@ -45,10 +45,12 @@ impl Pool {
     }
 
     pub(crate) fn occupancy(&self) -> Occupancy {
+        // Relaxed: a snapshot, by which nothing is decided.
         Occupancy::from_word(self.occupancy.load(Ordering::Relaxed))
     }
 
     pub(crate) fn limits(&self) -> Limits {
+        // Relaxed: an arrival beside a change of the limits may be decided by either of them.
         Limits::from_word(self.limits.load(Ordering::Relaxed))
     }
 
@@ -74,6 +76,8 @@ impl Pool {
         let mut queue = lock(&self.queue);
         let limits = self.limits();
         let mut entered = false;
+        // Under the lock of the queue: a slot that is given back from now on waits for the lock, and then finds
+        // this waiter.
         let arrived = self.update(|now| {
             let next = now.enter(limits);
             entered = next.is_some();
@@ -102,6 +106,7 @@ impl Pool {
                 drop(waker);
                 Poll::Pending
             }
+            // Taken out of the queue by the call that handed its slot over.
             None => Poll::Ready(()),
         }
     }
@@ -111,6 +116,8 @@ impl Pool {
         let mut queue = lock(&self.queue);
         let waker = queue.waiters.remove(&place);
         if waker.is_some() {
+            // In the step that removes it from the queue: the number of the waiters in the word is the length of
+            // the queue whenever the lock is free.
             let left = self.update(|now| Some(now.leave()));
             debug_assert!(left.is_ok(), "leaving is never refused");
         }
@@ -121,6 +128,7 @@ impl Pool {
     /// Gives a slot back.
     #[inline]
     pub(crate) fn give_back(&self) {
+        // The common case, without the lock: nothing waits, so the slot is simply free.
         let freed = self.update(|now| {
             let last = Occupancy { in_flight: now.in_flight.wrapping_sub(1), ..now };
             (now.waiting == 0).then_some(last)
@@ -155,6 +163,7 @@ impl Pool {
         let mut served = Vec::new();
         let mut queue = lock(&self.queue);
         self.limits.store(limits.to_word(), Ordering::Relaxed);
+        // A larger limit has new slots, which belong to the waiters before any arrival.
         while self.update(|now| now.hand_new_slot(limits)).is_ok() {
             served.extend(queue.waiters.pop_first());
         }

@@ -45,12 +45,16 @@ impl Future for AcquireProtection {
         loop {
             let bulkhead = match step.as_mut().project() {
                 StepProjection::Arriving { protection } => {
+                    // The breaker first: a call that it will reject must not use up the rate or wait for a slot.
                     let breaker = protection.breaker();
                     if let Some(refusal) = adapter::refusal(&breaker) {
                         return Poll::Ready(Err(adapter::reject(&breaker, refusal)));
                     }
                     let ProtectionLimits { bulkhead, rate_limiter, .. } = protection.limits();
                     if let Some(limiter) = rate_limiter {
+                        // The rate before the slot: a slot that is held while its call waits for the rate would
+                        // keep others out. The bulkhead is remembered, so that one change of the limits cannot give
+                        // a call half of each.
                         step.set(Step::Rate { acquire: limiter.acquire(), bulkhead });
                         continue;
                     }

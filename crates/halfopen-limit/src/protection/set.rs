@@ -131,6 +131,8 @@ impl Protections {
             let protection = Protection::new(&self.0.registry, name);
             protection.set_limits(self.limits_of(name, config, &ProtectionLimits::new()));
             let mut state = self.state();
+            // Checked again: another thread may have made the same name, or replaced the function, meanwhile. Then
+            // this one starts over.
             let is_new = state.known.get(name).is_none_or(|shared| shared.strong_count() == 0);
             if is_new && Arc::ptr_eq(&state.config_of, &config_of) {
                 state.forget_gone();
@@ -144,10 +146,13 @@ impl Protections {
 
     /// Replaces the function, under running calls.
     pub fn follow(&self, config_of: impl Fn(&str) -> ProtectionConfig + Send + Sync + 'static) {
+        // Two changes at a time could leave some protections with the limits of the first and some with the
+        // second's.
         let _following = self.0.following.lock().unwrap_or_else(PoisonError::into_inner);
         let config_of: Arc<ConfigOf> = Arc::new(config_of);
         let known: Vec<_> = {
             let mut state = self.state();
+            // Before the known ones are changed: a protection that is made from now on has the new limits already.
             state.config_of = Arc::clone(&config_of);
             state.known.values().filter_map(Weak::upgrade).map(Protection).collect()
         };
@@ -190,6 +195,7 @@ impl Protections {
 
     fn pool(&self, name: &Arc<str>, config: BulkheadConfig) -> Bulkhead {
         let bulkhead = self.0.limits.bulkhead_or_add(name, config);
+        // The pool may be shared by several names, whose calls in flight keep their slots.
         if bulkhead.config() != config {
             bulkhead.set_config(config);
         }
@@ -197,6 +203,8 @@ impl Protections {
     }
 
     fn limiter(&self, name: &str, quota: Quota, wait: Duration, now: &ProtectionLimits) -> RateLimiter {
+        // Kept, with what is used of its quota: a reload must not give every caller a fresh burst. The wait is
+        // fixed when a limiter is built.
         if let Some(limiter) = now.get_rate_limiter().filter(|limiter| limiter.max_wait() == wait) {
             if limiter.quota() != quota {
                 limiter.set_quota(quota);
@@ -215,6 +223,7 @@ impl State {
     /// Removes protections that are no longer in use once there are twice as many names as after the last time,
     /// so that the cost per new name is amortized constant.
     fn forget_gone(&mut self) {
+        // Only when the table has doubled, so that a look at all of them is paid for by as many new names.
         if self.known.len() >= FEW.max(2 * self.alive) {
             self.known.retain(|_, shared| shared.strong_count() > 0);
             self.alive = self.known.len();

@@ -32,9 +32,11 @@ impl Pace {
         if calls == 0 {
             return Decision::Permit { arrival };
         }
+        // More than ever fit in: a wait for them would not end.
         if calls > self.burst {
             return Decision::Never;
         }
+        // Time that passed unused is not saved beyond the burst, which is reckoned from now.
         let arrival = arrival.max(now).saturating_add(self.cost(calls));
         match arrival.saturating_sub(now.saturating_add(self.cost(self.burst))) {
             0 => Decision::Permit { arrival },

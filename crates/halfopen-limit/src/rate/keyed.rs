@@ -175,6 +175,8 @@ impl KeyedRateLimiter {
     /// their number is the caller's to bound.
     pub fn set_quota_for(&self, key: &str, quota: Quota) {
         let key = &*self.bounded(key);
+        // One change at a time: a key's own quota and a new default would otherwise reach the shards in different
+        // orders.
         let changing = lock(&self.0.changes);
         write(&self.0.quotas).own.insert(key.into(), quota);
         let waiters = write(self.shard(key)).set_quota(key, quota, self.now());
@@ -245,6 +247,7 @@ impl KeyedRateLimiter {
     #[cold]
     fn shorten_slow(&self, key: &str) -> String {
         let prefix: String = key.chars().take(LONGEST_KEY / 8).collect();
+        // Two hashes with seeds of their own: keys that an attacker makes up cannot be made to share one quota.
         let hashes = [self.0.keys.hash_one(key), self.0.long_keys.hash_one(key)];
         format!("{prefix}..{:016x}{:016x}", hashes[0], hashes[1])
     }
@@ -258,6 +261,7 @@ impl KeyedRateLimiter {
     fn take(&self, key: &str, calls: u32) -> Answer {
         let now = self.now();
         let shard = self.shard(key);
+        // A key that is known takes a shared lock, and its permit is one compare-and-swap.
         let known = read(shard).try_take(key, now, calls);
         known.unwrap_or_else(|| self.add_slow(shard, key, now, calls))
     }

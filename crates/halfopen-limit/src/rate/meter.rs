@@ -129,6 +129,7 @@ impl Meter {
     /// Takes the calls if they conform now.
     #[inline]
     pub(crate) fn try_take(&self, now: u64, calls: u32) -> Result<(), Refused> {
+        // One word decides: its successive values are all that a rate has to remember.
         take(&self.arrival, self.pace(), now, calls)
     }
 
@@ -143,6 +144,8 @@ impl Meter {
         queue.quota = quota;
         self.interval.store(pace.interval, Ordering::Relaxed);
         self.burst.store(pace.burst, Ordering::Relaxed);
+        // No more may be used up than the new burst: a smaller quota would otherwise wait for what the old one
+        // allowed.
         let latest = now.saturating_add(pace.cost(pace.burst));
         #[cfg(not(feature = "tokio"))]
         {
@@ -161,6 +164,8 @@ pub(super) fn take(arrival: &AtomicU64, pace: Pace, now: u64, calls: u32) -> Res
     loop {
         match pace.decide(seen, now, calls) {
             Decision::Permit { arrival: next } => {
+                // Relaxed: the order of the changes of this word is the order of the calls, and no other data
+                // belongs to it.
                 match arrival.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(_) => return Ok(()),
                     Err(newer) => seen = newer,
@@ -185,6 +190,8 @@ impl Meter {
         let wait = loop {
             let (next, wait) = match pace.decide(seen, now, calls) {
                 Decision::Permit { arrival } => (arrival, None),
+                // The turn is taken now and only used later, so calls that wait are served in their order and
+                // cannot overtake each other.
                 Decision::Wait { nanos, arrival } if nanos <= max_wait => (arrival, Some(nanos)),
                 Decision::Wait { nanos, .. } => return Arrival::Refused(Some(nanos)),
                 Decision::Never => return Arrival::Refused(None),
@@ -197,6 +204,8 @@ impl Meter {
         let Some(wait) = wait else { return Arrival::Permitted };
         let place = queue.next;
         queue.next += 1;
+        // Under the lock of the queue since before the turn was taken: a change of the quota finds either neither
+        // of the two or both.
         let turn = now.saturating_add(wait);
         let cost = pace.cost(calls);
         queue.waiters.insert(place, Waiter { turn, calls, cost, freed: 0, waker: Some(waker) });
@@ -231,6 +240,7 @@ impl Meter {
     pub(crate) fn leave(&self, place: u64, now: u64) {
         let mut queue = lock(&self.queue);
         let Some(mut waiter) = queue.waiters.remove(&place) else { return };
+        // A turn that has come was a call that could have been made, so nothing is given back.
         let had_come = waiter.turn <= now;
         let freed = if had_come { 0 } else { waiter.advance(now).saturating_add(waiter.cost) };
         let next = self.pass_on(&mut queue, place, freed);
@@ -248,6 +258,8 @@ impl Meter {
         }
         match queue.waiters.range_mut(place..).find(|(number, _)| **number != place) {
             Some((_, next)) => {
+                // Passed on from one waiter to the next when it is polled, instead of to all of them here, which
+                // would cost as much as there are waiters for each one that leaves.
                 next.freed = next.freed.saturating_add(freed);
                 next.waker.take()
             }

@@ -108,6 +108,7 @@ impl QuotaBuilder {
             problems.push(ConfigProblem::new("burst", 0, "at least 1"));
         }
         ConfigError::check(problems)?;
+        // Only with valid numbers: the interval is a quotient of them.
         let pace = Pace { interval: interval(max_calls, per), burst: calls };
         let mut problems = Vec::new();
         if pace.interval < SHORTEST_INTERVAL {
@@ -149,6 +150,7 @@ impl TryFrom<QuotaBuilder> for Quota {
 }
 
 fn interval(calls: u32, per: Duration) -> u64 {
+    // Rounded up: no more calls than the quota, if not a whole number of nanoseconds lies between two.
     nanos(per).div_ceil(calls.max(1).into()).max(1)
 }
 

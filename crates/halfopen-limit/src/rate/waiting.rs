@@ -82,6 +82,7 @@ impl<Q: Queue> Future for Waiting<Q> {
                 }
             }
         };
+        // No new turn: the timer is still set to the old one.
         let Some(wait) = wait else { return Poll::Pending };
         this.timer.as_mut().set_to(Some(Duration::from_nanos(wait)));
         if this.timer.poll(cx).is_ready() {
@@ -94,6 +95,7 @@ impl<Q: Queue> Future for Waiting<Q> {
 
 impl<Q: Queue> Drop for Place<Q> {
     fn drop(&mut self) {
+        // Also after the turn was taken, when it finds no such place and does nothing.
         self.queue.meter().leave(self.number, self.queue.now());
     }
 }

@@ -34,6 +34,7 @@ impl Counted {
     /// The first rejection is reported immediately, the ones that follow with the first that comes a second
     /// or more later.
     pub(super) fn add(&self, now: u64) -> Option<Summary> {
+        // Relaxed throughout: a rejection that is counted beside a report is in it or in the next.
         self.count.fetch_add(1, Ordering::Relaxed);
         let reported = self.reported.load(Ordering::Relaxed);
         let since = if reported == NEVER { None } else { Some(now.saturating_sub(reported)) };

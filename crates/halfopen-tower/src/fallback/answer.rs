@@ -104,6 +104,7 @@ where
         loop {
             match step.as_mut().project() {
                 StepProjection::Readying { service, request } => {
+                    // A clone is not ready, whatever its original is, so it is made ready here.
                     if let Err(error) = ready!(service.poll_ready(cx)) {
                         return Poll::Ready(Err(error.into()));
                     }

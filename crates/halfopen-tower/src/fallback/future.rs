@@ -80,6 +80,8 @@ where
                     let (remembered, fallback) =
                         answer.take().expect("`FallbackFuture` polled after completion");
                     let fallback = fallback.answer(error, remembered);
+                    // Drops the failed call, with what it holds, before the fallback is polled, which can take
+                    // long.
                     step.set(Step::Answering { fallback });
                 }
                 StepProjection::Answering { fallback } => return fallback.poll(cx),

@@ -52,6 +52,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
+        // Before the call, which consumes the request.
         let remembered = self.remember.remember(&request);
         let inner = self.inner.call(request);
         FallbackFuture::new(inner, remembered, Arc::clone(&self.fallback), Arc::clone(&self.when))

@@ -69,6 +69,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, watched, rules } => {
+                // Left in place while the inner future is polled: the watched call handles a panic in it by itself.
                 let call = watched.as_mut().expect("`HttpResponseFuture` polled after completion");
                 let result = ready!(call.poll_with(|| inner.poll(cx)));
                 let call = watched.take().expect("`as_mut` has returned it above");

@@ -76,6 +76,7 @@ where
                 HttpResponseFuture::permitted(inner, call, rules)
             }
             Err(rejected) => {
+                // The call will not be made, so what the inner service has reserved for it is given back.
                 self.inner.release();
                 HttpResponseFuture::rejected(self.mode.reject(rejected, request))
             }
@@ -95,6 +96,8 @@ impl<S, B, C, M> HttpCircuitBreakerService<S, B, C, M> {
         M: OnReject<Request<ReqBody>, Response<ResBody>, S::Error>,
     {
         let result = Err::<Response<ResBody>, _>(M::map_error(error));
+        // Recorded as the end of a call, because a connection that cannot be made often fails here and never at a
+        // call.
         if let Some(permit) = self.admission.acquire_unready() {
             permit.settle(&result, &self.rules);
         }

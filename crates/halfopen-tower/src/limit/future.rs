@@ -96,6 +96,8 @@ where
                     let (service, request, mode) =
                         call.take().expect("`LimitFuture` polled after completion");
                     match acquired {
+                        // Made ready only with a permit: a service that is ready and waits for a turn would keep
+                        // its reservation from others.
                         Ok(permit) => step.set(Step::Readying { service, call: Some((request, permit)) }),
                         Err(rejected) => return Poll::Ready(mode.reject(rejected, request)),
                     }
@@ -103,6 +105,7 @@ where
                 StepProjection::Readying { service, call } => {
                     let ready = ready!(service.poll_ready(cx));
                     let (request, permit) = call.take().expect("`LimitFuture` polled after completion");
+                    // The permit is dropped here, so that the slot is free again.
                     if let Err(error) = ready {
                         return Poll::Ready(Err(M::map_error(error)));
                     }

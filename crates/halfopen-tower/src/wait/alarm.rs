@@ -42,7 +42,10 @@ impl Alarm {
         cx: &mut Context<'_>,
     ) -> Poll<Ring> {
         let remaining = remaining.min(LONGEST);
+        // By the deadline and not by the rest of the wait, which is another one at each poll.
         let same = self.until == Some(until);
+        // A paused clock of tokio has jumped to the end of the sleep while the breaker's own clock stood still.
+        // Sleeping again would jump again, without end.
         if same && self.sleep.is_elapsed() && !self.took_real_time() {
             return Poll::Ready(Ring::GiveUp);
         }

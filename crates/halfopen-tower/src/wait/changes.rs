@@ -20,6 +20,7 @@ struct NotifyAll(Arc<Notify>);
 impl Changes {
     /// Returns a future that resolves at the next event after this call.
     pub(super) fn next(&self, breaker: &CircuitBreaker) -> OwnedNotified {
+        // Once for all clones, and only when the first of them waits: a breaker that never opens has no listener.
         self.subscription.get_or_init(|| breaker.subscribe(NotifyAll(Arc::clone(&self.notify))));
         Arc::clone(&self.notify).notified_owned()
     }

@@ -67,6 +67,7 @@ impl Future for AcquireKey {
                         Answer::Permitted => return Poll::Ready(Ok(())),
                         Answer::Refused { nanos, .. } => nanos,
                     };
+                    // Rejected before a queue is made: most keys that are refused never wait.
                     if refused.is_none_or(|nanos| nanos > limiter.0.max_wait) {
                         return Poll::Ready(Err(limiter.reject_slow(key, refused)));
                     }

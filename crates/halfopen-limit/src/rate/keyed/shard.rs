@@ -91,6 +91,7 @@ impl Shard {
     #[cfg(feature = "tokio")]
     pub(super) fn meter(&mut self, key: &str, quota: Quota, now: u64) -> Arc<Meter> {
         self.add(key, quota.pace(), now);
+        // A queue is made for a key only when a call waits for it; it starts where the plain key stood.
         let entry = &mut self.entries[self.index[key]];
         let arrival = match &entry.rate {
             Rate::Plain { arrival, .. } => arrival.load(Ordering::Relaxed),
@@ -123,6 +124,8 @@ impl Shard {
     }
 
     fn make_room(&mut self, now: u64) {
+        // Two old keys are looked at for each new one, so that a shard sheds unused keys faster than it can gain
+        // any.
         for _ in 0..LOOKED_AT {
             let place = self.next_place();
             if self.entries.get(place).is_some_and(|entry| entry.arrival() <= now) {
@@ -134,6 +137,7 @@ impl Shard {
         if self.entries.len() < self.room {
             return;
         }
+        // Of a sample, the key whose quota is nearest to unused loses least by being forgotten.
         let mut closest = self.next_place();
         for _ in 1..LOOKED_AT_WHEN_FULL {
             let place = self.next_place();
@@ -141,6 +145,7 @@ impl Shard {
                 closest = place;
             }
         }
+        // Counted only if something was lost: a key whose time is past is as good as new.
         self.evicted += u64::from(self.entries[closest].arrival() > now);
         self.remove(closest);
     }
