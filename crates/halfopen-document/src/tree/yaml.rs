@@ -1,191 +1,150 @@
-use std::fmt;
+//! YAML: the tree is built from the events of the parser as they come, with aliases and merge keys resolved.
+//!
+//! The recursion is as deep as the lists and maps of the document, which [`Events`] limits before they are built.
+
+mod events;
+mod fault;
+mod merge;
+mod scalar;
+mod tag;
+
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::budget::BudgetBreach;
-use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Error, Location, Spanned};
-
-use super::{Entry, Node, Value, too_deep, unreadable};
+use self::events::{Event, Events, Located, Stream};
+use self::fault::{Fault, Place};
+use self::merge::{Captured, Form, Merged, capture};
+use self::scalar::Scalar;
+use super::{Entry, Node, Value};
+use crate::Problem;
 use crate::source::{Source, Span};
-use crate::{Format, Problem};
-
-/// The most nodes that aliases expand to. A document repeats a few groups; more is an attack on the memory.
-const MOST_EXPANDED: usize = 20_000;
 
 pub(super) fn parse(source: &Arc<Source>) -> Result<Node, Vec<Problem>> {
-    let options = serde_saphyr::options! {
-        // Reported as problems of ours, together with all others.
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        // `off` and `no` are texts.
-        strict_booleans: true,
-        with_snippet: false,
-        // Reported with its key when the number is read.
-        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
-        // The parser recurses before there is a tree to measure; levels inside aliases count too.
-        budget: serde_saphyr::budget! {
-            max_depth: super::MAX_DEPTH + 1,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: MOST_EXPANDED,
-        },
-    };
-    let read = serde_saphyr::from_str_with_options::<Spanned<Raw>>(source.text(), options);
-    let root = read.map_err(|error| vec![problem(source, &error)])?;
-    node(source, root, 0)
+    Builder::new(source).document().map_err(|fault| vec![fault.problem(source)])
 }
 
-fn node(source: &Arc<Source>, read: Spanned<Raw>, depth: usize) -> Result<Node, Vec<Problem>> {
-    let span = span_of(source, &read.defined);
-    // The parser's own limit is one level deeper, so that the problem names the place with the words of all
-    // formats.
-    if depth > super::MAX_DEPTH {
-        return Err(vec![too_deep(Format::Yaml, span)]);
-    }
-    let value = match read.value {
-        Raw::Plain(value) => value,
-        Raw::List(items) => {
-            let items = items.into_iter().map(|item| node(source, item, depth + 1));
-            Value::List(items.collect::<Result<_, _>>()?)
-        }
-        Raw::Map(entries) => {
-            let entries = entries.into_iter().map(|(key, value)| {
-                let key_span = span_of(source, &key.defined);
-                Ok(Entry { key: key.value, key_span, node: node(source, value, depth + 1)? })
-            });
-            Value::Map(entries.collect::<Result<_, Vec<Problem>>>()?)
-        }
-    };
-    Ok(Node { value, span })
+struct Builder<'s> {
+    source: &'s Arc<Source>,
+    /// The forms of the keys of every map that is not complete, for merge keys.
+    forms: Vec<Form>,
+    /// The first node below the deepest level. Reported last: an error of syntax comes before it.
+    too_deep: Option<Place>,
 }
 
-fn span_of(source: &Arc<Source>, location: &Location) -> Span {
-    let span = location.span();
-    match (span.byte_offset(), span.byte_len()) {
-        (Some(start), Some(length)) => {
-            let start = usize::try_from(start).unwrap_or(usize::MAX);
-            let length = usize::try_from(length).unwrap_or(0);
-            Span::new(source, start, start.saturating_add(length))
-        }
-        (None, _) | (_, None) => at_line(source, location),
+impl<'s> Builder<'s> {
+    fn new(source: &'s Arc<Source>) -> Builder<'s> {
+        Builder { source, forms: Vec::new(), too_deep: None }
     }
-}
 
-// Syntax errors have a line and a column, but no offset.
-fn at_line(source: &Arc<Source>, location: &Location) -> Span {
-    let line = usize::try_from(location.line()).unwrap_or(1).max(1);
-    let column = usize::try_from(location.column()).unwrap_or(1).max(1);
-    let before = source.text().split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
-    let rest = &source.text()[before.min(source.text().len())..];
-    let offset = rest.char_indices().nth(column - 1).map_or(rest.len(), |(offset, _)| offset);
-    Span::new(source, before + offset, before + offset + 1)
-}
-
-fn problem(source: &Arc<Source>, error: &Error) -> Problem {
-    let span = error.location().map_or_else(|| Span::whole(source), |location| span_of(source, &location));
-    match innermost(error) {
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(Format::Yaml, span),
-        Error::AliasReplayLimitExceeded { .. } => {
-            unreadable(Format::Yaml, span, "alias expansion exceeds the limit of 20,000 nodes")
+    fn document(mut self) -> Result<Node, Fault> {
+        let mut events = Events::of(self.source.text());
+        let root = self.next_node(&mut events, 0)?;
+        if let Some(next) = events.next_or_end()? {
+            return Err(Fault::new(next.place, "a second document begins, but must be one in a file"));
         }
-        Error::MultipleDocuments { .. } => {
-            unreadable(Format::Yaml, span, "a second document begins, but must be one in a file")
-        }
-        Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            unreadable(Format::Yaml, span, "recursive alias")
-        }
-        other => {
-            let message = other.to_string();
-            // The problem has a span, so that the position would stand there twice.
-            let why = message.split(" at line ").next().unwrap_or(&message);
-            unreadable(Format::Yaml, span, plainly(why))
+        match self.too_deep {
+            Some(place) => Err(Fault::too_deep(place)),
+            None => Ok(root),
         }
     }
-}
 
-/// Rephrases the messages of the parser that presume knowledge of its grammar.
-fn plainly(why: &str) -> &str {
-    match why {
-        _ if why.starts_with("tabs disallowed") => "a tab indents this line, but must be spaces",
-        "while parsing a block mapping, did not find expected key" => {
-            "this does not stand under the keys around it, or one of them lacks its colon"
+    fn next_node<'a>(&mut self, stream: &mut impl Stream<'a>, depth: usize) -> Result<Node, Fault> {
+        let first = stream.next()?;
+        self.node(first, stream, depth)
+    }
+
+    fn node<'a>(
+        &mut self,
+        first: Located<'a>,
+        stream: &mut impl Stream<'a>,
+        depth: usize,
+    ) -> Result<Node, Fault> {
+        let Located { event, place, alias } = first;
+        if depth > super::MAX_DEPTH {
+            self.too_deep.get_or_insert(place);
         }
-        "expected string scalar" => "a key must be a word, no list or map",
-        "alias references unknown anchor" => "no anchor of this name stands before it",
-        why => why,
-    }
-}
-
-/// Returns the error itself, without the aliases around it.
-fn innermost(error: &Error) -> &Error {
-    match error.without_snippet() {
-        Error::AliasError { error, .. } => innermost(error),
-        error => error,
-    }
-}
-
-enum Raw {
-    Plain(Value),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Raw, D::Error> {
-        deserializer.deserialize_any(AnyValue)
-    }
-}
-
-struct AnyValue;
-
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+        let value = match event {
+            Event::Scalar(scalar) => scalar.value().map_err(|why| Fault::new(place, why)),
+            Event::List => self.list(stream, depth),
+            Event::Map => self.map(stream, depth),
+            Event::Endless => return Err(Fault::endless(place)),
+            Event::ListEnd | Event::MapEnd => Err(Fault::unbalanced(place)),
+        };
+        // The mistake stands where the anchor is, but the reader looks for it where the alias is.
+        let value = value.map_err(|fault| fault.through(alias))?;
+        Ok(Node { value, span: self.span(place) })
     }
 
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Plain(Value::Null))
-    }
-
-    fn visit_bool<E>(self, on: bool) -> Result<Raw, E> {
-        Ok(Raw::Plain(Value::Bool(on)))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Raw, E> {
-        Ok(Raw::Plain(Value::Integer(number.into())))
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Raw, E> {
-        Ok(Raw::Plain(Value::Integer(number.into())))
-    }
-
-    fn visit_i128<E>(self, number: i128) -> Result<Raw, E> {
-        Ok(Raw::Plain(Value::Integer(number)))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Raw, E> {
-        Ok(Raw::Plain(Value::Float(number)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
-        Ok(Raw::Plain(Value::Text(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
-        let mut all = Vec::new();
-        while let Some(item) = items.next_element()? {
-            all.push(item);
+    fn list<'a>(&mut self, stream: &mut impl Stream<'a>, depth: usize) -> Result<Value, Fault> {
+        let mut items = Vec::new();
+        loop {
+            let first = stream.next()?;
+            if let Event::ListEnd = first.event {
+                return Ok(Value::List(items));
+            }
+            items.push(self.node(first, stream, depth + 1)?);
         }
-        Ok(Raw::List(all))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
-        let mut all = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            all.push(entry);
+    fn map<'a>(&mut self, stream: &mut impl Stream<'a>, depth: usize) -> Result<Value, Fault> {
+        let (mut entries, mut merged) = (Vec::new(), Vec::new());
+        let outer = self.forms.len();
+        loop {
+            let first = stream.next()?;
+            match first.event {
+                Event::MapEnd => break,
+                Event::Scalar(key) if key.is_merge() => merge::collect(stream, &mut merged)?,
+                Event::Scalar(key) => {
+                    self.forms.push(Form::of(&key));
+                    entries.push(self.entry(key, first.place, stream, depth)?);
+                }
+                Event::List | Event::Map => {
+                    let place = first.place;
+                    // An error of syntax within the key comes before it.
+                    capture(first, stream)?;
+                    return Err(Fault::no_word(place));
+                }
+                Event::Endless => return Err(Fault::endless(first.place)),
+                Event::ListEnd => return Err(Fault::unbalanced(first.place)),
+            }
         }
-        Ok(Raw::Map(all))
+        self.merge(&mut entries, merged, outer, depth)?;
+        self.forms.truncate(outer);
+        Ok(Value::Map(entries))
+    }
+
+    fn entry<'a>(
+        &mut self,
+        key: Scalar<'a>,
+        place: Place,
+        value: &mut impl Stream<'a>,
+        depth: usize,
+    ) -> Result<Entry, Fault> {
+        let key = key.key().map_err(|why| Fault::new(place, why))?;
+        Ok(Entry { key, key_span: self.span(place), node: self.next_node(value, depth + 1)? })
+    }
+
+    /// Appends the merged entries whose keys the map does not have, of equal ones the first.
+    fn merge(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        merged: Vec<Merged<'_>>,
+        outer: usize,
+        depth: usize,
+    ) -> Result<(), Fault> {
+        if merged.is_empty() {
+            return Ok(());
+        }
+        let mut seen = merge::identities(&self.forms[outer..], entries);
+        for Merged { key, value } in merged {
+            let Event::Scalar(scalar) = key.event else { return Err(Fault::no_word(key.place)) };
+            if seen.insert(Form::of(&scalar).identity(&scalar.text)) {
+                entries.push(self.entry(scalar, key.place, &mut Captured::of(value), depth)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn span(&self, place: Place) -> Span {
+        Span::new(self.source, place.start, place.end)
     }
 }
