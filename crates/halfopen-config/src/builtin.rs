@@ -14,6 +14,8 @@ macro_rules! files {
 const FILES: [(&str, &str); 8] = files!["ai_provider" "mcp_server" "database" "external_api" "aggressive" "conservative" "grpc" "environments"];
 
 fn documents() -> &'static [Document] {
+    // Parsed once a process, and only if a document names a template or an environment that it does not have
+    // itself.
     static DOCUMENTS: OnceLock<Vec<Document>> = OnceLock::new();
     DOCUMENTS.get_or_init(|| {
         let read = |(name, text): (&str, &str)| {

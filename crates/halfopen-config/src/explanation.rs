@@ -210,6 +210,7 @@ impl Explaining<'_> {
         );
         self.add("time_calls", config.time_calls());
         let section = &self.settings.section;
+        // The rest changes no decision of the breaker, so it is shown as the document has it.
         let text = serde_json::to_value(section).unwrap_or_default();
         for group in [
             "template",
@@ -242,6 +243,7 @@ fn add_sections(sections: &Sections, origins: &Origins, values: &mut Vec<Explain
 /// Adds every value that has an origin, however deep it is.
 fn add_tree(path: &str, value: &serde_json::Value, origins: &Origins, values: &mut Vec<Explained>) {
     let text = match value {
+        // A map with an origin of its own is one value; any other is a group, whose values have origins.
         serde_json::Value::Object(entries) if origins.get(path).is_none() => {
             for (key, value) in entries {
                 add_tree(&format!("{path}.{key}"), value, origins, values);

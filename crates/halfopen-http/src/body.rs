@@ -81,6 +81,7 @@ impl Expected {
     /// Reads the head of `response`. `empty` marks a response to `HEAD`, which has a length but no body.
     pub(crate) fn of<B: Body>(head: Head, response: &Response<B>, empty: bool) -> Expected {
         let headers = response.headers();
+        // Answers to HEAD, and these statuses, declare the length of a body that does not come.
         let bodiless = empty || matches!(response.status().as_u16(), 100..200 | 204 | 304);
         let grpc = matches!(head, Head::InTrailers(_));
         Expected {
@@ -115,6 +116,8 @@ impl<B> WatchedBody<B> {
                 self.0.store(true, Ordering::Relaxed);
             }
         }
+        // These methods take `&self`, so a panic in one cannot end the call; the flag remembers it until the body
+        // is dropped.
         let note = self.watch.as_ref().map(|watch| Panicked(&watch.panicked));
         let answer = question(&self.inner);
         // Reached only without a panic, so that the guard does not set its flag.
@@ -156,6 +159,7 @@ where
             let data = matches!(&frame, Poll::Ready(Some(Ok(frame))) if frame.is_data());
             (frame, data && this.inner.is_end_stream())
         });
+        // Put back with `waiting` set: a drop from here on leaves a frame that was asked for.
         let Poll::Ready(frame) = frame else {
             *this.watch = Some(watch);
             return Poll::Pending;
@@ -203,6 +207,7 @@ impl Watch {
 
     fn look_at<D: Buf>(&mut self, data: Option<&D>) {
         let Some(data) = data else { return };
+        // Saturates, because a size hint is a lower bound and more may come.
         self.expected.missing = self.expected.missing.saturating_sub(data.remaining() as u64);
         if let Some(web) = &mut self.expected.web {
             web.look_at(data);
@@ -214,6 +219,7 @@ impl Watch {
     }
 
     fn data(&mut self, is_data: bool) {
+        // The first data shows that the callee answers, by which a probe is decided: its stream may live for days.
         if is_data && !self.data_seen {
             self.data_seen = true;
             self.call.first_data();
@@ -242,11 +248,13 @@ impl Watch {
     }
 
     fn dropped(mut self) {
+        // A reader that gives up at its deadline drops the body: for the callee that is a timeout.
         if self.call.timed_out() || *self.panicked.get_mut() {
             return self.call.conclude(Outcome::Failure, None);
         }
         match self.expected.head {
             Head::Decided(outcome) => self.call.conclude(outcome, None),
+            // Between two frames the reader had received all that it asked for, so the callee has done its part.
             Head::IfBodyEnds if !self.waiting => self.call.conclude(Outcome::Success, None),
             // The status of a stream that the reader leaves is never received, and its data arrived.
             Head::InTrailers(_) if self.data_seen => self.call.conclude(Outcome::Ignored, None),

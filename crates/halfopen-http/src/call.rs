@@ -88,6 +88,7 @@ impl WatchedCall {
     /// `Cancelled` is a failure even where the rules ignore it. Does not cancel the call. See
     /// [`grpc_timeout`](crate::grpc_timeout).
     pub fn timeout(mut self, timeout: Duration) -> WatchedCall {
+        // By the breaker's own clock, so that a test that stops it stops the deadline too.
         self.deadline = self.breaker().map(|breaker| breaker.now().saturating_add(timeout));
         self
     }
@@ -121,6 +122,8 @@ impl WatchedCall {
 
     /// Returns the outcome of an error of the body. A panic in the adapter's function counts as [`None`].
     pub(crate) fn outcome_of_body_error<E: 'static>(&self, error: &E) -> Outcome {
+        // The rule may be the user's own, and this runs while the body is polled: a panic must not reach the
+        // reader.
         let judged = self.body_errors.and_then(|judge| catch_panic(|| judge(error)).flatten());
         judged.unwrap_or_else(|| outcome_of(error))
     }
@@ -163,6 +166,7 @@ impl WatchedCall {
         B: Body,
         C: ClassifyHead + Classify<Response<B>, E>,
     {
+        // An error has no body to watch, so it ends the call here.
         let Ok(response) = &result else {
             self.judge(&result, rules);
             return result.map(|response| response.map(WatchedBody::unwatched));
@@ -244,6 +248,7 @@ impl WatchedCall {
     /// Ends the duration of the call and records a probe as a success.
     pub(crate) fn first_data(&mut self) {
         let Some(permit) = &self.permit else { return };
+        // Measured before the probe is settled, which takes the permit and its start.
         if !self.measure_to_end {
             self.took = permit.elapsed();
         }
@@ -268,6 +273,7 @@ impl WatchedCall {
 
     /// Abandons the call, whose outcome is unknown.
     pub(crate) fn abandon(&mut self) {
+        // The end of a stream is counted only if it is recorded, so dropping it is enough.
         self.stream_end = None;
         if let Some(permit) = self.permit.take() {
             permit.abandon();

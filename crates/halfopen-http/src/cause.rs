@@ -22,6 +22,7 @@ pub struct TypedErrors<C>(pub(crate) C);
 impl<B, E: Error + 'static, C: Classify<Response<B>, E>> Classify<Response<B>, E> for TypedErrors<C> {
     fn classify(&self, result: &Result<Response<B>, E>) -> Outcome {
         match result {
+            // The callee was not asked, or not at fault: its breaker learns nothing from this.
             Err(error) if is_local(error) => Outcome::Ignored,
             Ok(_) | Err(_) => self.0.classify(result),
         }
@@ -83,6 +84,7 @@ fn is_user_of_hyper(_: &(dyn Error + 'static)) -> bool {
 #[cfg(feature = "h2")]
 fn is_reset_here(error: &(dyn Error + 'static)) -> bool {
     let reset = error.downcast_ref::<h2::Error>().filter(|error| error.is_reset());
+    // Reset by this side, and not by the library because the peer broke the protocol.
     reset.is_some_and(|error| !error.is_remote() && !error.is_library())
 }
 

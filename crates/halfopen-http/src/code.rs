@@ -78,6 +78,7 @@ impl GrpcCode {
         let number = match value {
             [digit @ b'0'..=b'9'] => digit - b'0',
             [b'1', digit @ b'0'..=b'6'] => 10 + digit - b'0',
+            // As the specification asks for a code that is none of these; a leading zero is not one either.
             _ => return GrpcCode::Unknown,
         };
         GrpcCode::ALL[usize::from(number)]
@@ -96,6 +97,7 @@ impl GrpcCode {
             401 => GrpcCode::Unauthenticated,
             403 => GrpcCode::PermissionDenied,
             404 => GrpcCode::Unimplemented,
+            // The table of the gRPC specification for answers of a proxy that knows no gRPC.
             429 | 502 | 503 | 504 => GrpcCode::Unavailable,
             _ => GrpcCode::Unknown,
         }

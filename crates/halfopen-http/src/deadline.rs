@@ -32,6 +32,7 @@ pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn number(digits: &[u8]) -> Option<u64> {
+    // At most eight digits by the specification, which also keeps the multiplications from overflowing.
     let valid = (1..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     valid.then(|| digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
 }

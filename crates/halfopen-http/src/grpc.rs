@@ -123,6 +123,8 @@ impl GrpcClassify {
     /// clients report `Cancelled` when a timer has cancelled the call.
     pub fn outcome_after_timeout(&self, code: GrpcCode) -> Outcome {
         match (code, self.outcome(code)) {
+            // The client cancels at its deadline, and reports that as cancelled: it was the callee that took too
+            // long.
             (GrpcCode::Cancelled, Outcome::Ignored) => Outcome::Failure,
             (_, outcome) => outcome,
         }
@@ -139,8 +141,10 @@ impl GrpcClassify {
     pub fn code_at_head<B: Body>(response: &Response<B>) -> Option<GrpcCode> {
         let ended = response.body().is_end_stream();
         match (GrpcCode::from_headers(response.headers()), response.status()) {
+            // Some servers send a status of OK with the head although the stream goes on; its end decides.
             (Some(GrpcCode::Ok), _) if !ended => None,
             (Some(code), _) => Some(code),
+            // Neither a status nor a body that could bring one: the specification's code for that.
             (None, StatusCode::OK) => ended.then_some(GrpcCode::Unknown),
             (None, http) => Some(GrpcCode::from_http(http)),
         }

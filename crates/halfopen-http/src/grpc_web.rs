@@ -82,9 +82,11 @@ impl WebTrailers {
 
     /// Reads a data frame without consuming it.
     pub(crate) fn look_at<D: Buf>(&mut self, data: &D) {
+        // Looked at in place: the reader gets the data untouched, and nothing is copied.
         let mut pieces = [IoSlice::new(&[]); PIECES];
         let filled = data.chunks_vectored(&mut pieces);
         let pieces = pieces.get(..filled).unwrap_or_default();
+        // More pieces than there is room for: the place in the stream is lost, and with it the trailers.
         if pieces.iter().map(|piece| piece.len()).sum::<usize>() != data.remaining() {
             self.lose();
         }
@@ -147,6 +149,7 @@ impl State {
                 }
                 rest
             }
+            // Nothing more is needed, so the rest of a body costs nothing.
             State::Read(_) | State::Lost => &[],
         }
     }
@@ -156,6 +159,7 @@ impl State {
             return if length == 0 { BETWEEN_FRAMES } else { State::Message { left: length } };
         }
         match length {
+            // A length from outside must not decide how much memory is taken.
             _ if flags & COMPRESSED != 0 || length > LONGEST => State::Lost,
             0 => State::Read(HeaderMap::new()),
             left => State::Trailers { left, block: Vec::with_capacity(left as usize) },
@@ -187,6 +191,7 @@ impl Base64 {
     fn push(&mut self, letter: u8) -> Option<([u8; 3], usize)> {
         match letter {
             b'\r' | b'\n' | b' ' => Some(([0; 3], 0)),
+            // Padding ends a piece and not the text: each message may be encoded by itself.
             b'=' => Some(self.take()),
             letter => {
                 self.bits = self.bits << 6 | sextet(letter)?;

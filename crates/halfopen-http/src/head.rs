@@ -34,6 +34,8 @@ pub trait ClassifyHead {
 impl ClassifyHead for HttpClassify {
     fn classify_head<B: Body>(&self, response: &Response<B>, _timed_out: bool) -> Head {
         match self.outcome_with(response.status(), response.headers()) {
+            // Only a success waits for its body: a failure has been decided by the status, and its body is an
+            // explanation.
             Outcome::Success if !response.body().is_end_stream() => Head::IfBodyEnds,
             outcome => Head::Decided(outcome),
         }

@@ -39,6 +39,7 @@ fn status(rejected: &Rejected) -> StatusCode {
 
 fn whole_seconds(rejected: &Rejected) -> u64 {
     let left = rejected.retry_after().unwrap_or_default();
+    // Rounded up and at least one: a client that comes back too early is only rejected again.
     let started = u64::from(left.subsec_nanos() > 0);
     left.as_secs().saturating_add(started).max(1)
 }

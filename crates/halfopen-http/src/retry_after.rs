@@ -87,6 +87,7 @@ fn hint(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let grpc = texts(PUSHBACK).flat_map(|text| text.split(',')).filter_map(pushback);
     let details =
         headers.get_all(DETAILS).into_iter().filter_map(|value| retry_info::delay(value.as_bytes()));
+    // Of several hints the longest: a caller that observes it observes all.
     http.chain(grpc).chain(details).max()
 }
 
@@ -100,6 +101,7 @@ fn longest_wait(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
         let (wait, after) = match seconds(value).or_else(|| until(value, &now)) {
             Some(wait) => (Some(wait), after),
             None => {
+                // A date has a comma itself, so it is the text up to the second one.
                 let (date, after_date) = split_at_comma(rest, value.len() + 1);
                 match until(date, &now) {
                     Some(wait) => (Some(wait), after_date),
@@ -125,12 +127,14 @@ fn seconds(text: &str) -> Option<Duration> {
 
 fn pushback(text: &str) -> Option<Duration> {
     let milliseconds = rounded_up(text.trim())?;
+    // The field is an `int32` by its specification.
     Some(Duration::from_millis(milliseconds.min(i32::MAX as u64)))
 }
 
 /// Returns the time until an HTTP date, or zero if it has passed.
 fn until(text: &str, now: impl Fn() -> SystemTime) -> Option<Duration> {
     let date = date(text.trim())?;
+    // A date in the past is a hint to come back immediately.
     Some(date.duration_since(now()).unwrap_or(Duration::ZERO))
 }
 

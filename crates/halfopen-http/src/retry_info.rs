@@ -17,6 +17,7 @@ pub(crate) fn delay(details: &[u8]) -> Option<Duration> {
 
 /// Returns the delay in a decoded `google.rpc.Status`.
 pub(crate) fn delay_in(status: &[u8]) -> Option<Duration> {
+    // Field 3 of a status is its list of details, each an `Any` with the name of its type.
     let infos = fields(status).filter(|field| field.number == 3).filter_map(|any| retry_info(any.bytes));
     infos.filter_map(|info| duration(first(info, 1)?.bytes)).max()
 }
@@ -57,6 +58,7 @@ fn fields(mut message: &[u8]) -> impl Iterator<Item = Field<'_>> {
                 bytes = split(&mut message, length)?;
             }
             5 => _ = split(&mut message, 4)?,
+            // An unknown wire type has no length, so nothing behind it can be read.
             _ => return None,
         }
         Some(Field { number: key >> 3, varint: number, bytes })

@@ -131,6 +131,7 @@ impl HttpClassify {
     pub fn outcome_with(&self, status: StatusCode, headers: &HeaderMap) -> Outcome {
         match self.outcome(status) {
             Outcome::Failure
+                // A server that names a time is limiting its callers, not broken.
                 if status == StatusCode::SERVICE_UNAVAILABLE && retry_after_now(headers).is_some() =>
             {
                 Outcome::Throttled
@@ -205,6 +206,7 @@ impl StatusSet {
     }
 
     fn holds(&self, status: u16) -> bool {
+        // A status is any number of three digits; those that no set can hold are successes.
         (FIRST..=LAST).contains(&status) && self.0[Self::word(status)] & Self::bit(status) != 0
     }
 

@@ -135,6 +135,8 @@ impl Code {
                 None => reader.mismatch_because(node, expected, Code::advice(text, reader.reported())),
             },
             Value::Integer(number) => {
+                // A number is understood but not accepted: the error names the code, which says more to the next
+                // reader.
                 let known =
                     usize::try_from(*number).ok().and_then(|number| CODES.get(number.checked_sub(1)?));
                 let why = known.map(|(name, _)| format!("{number} is {name}"));
@@ -191,6 +193,7 @@ impl HttpRules {
     /// Returns the rules in the form that the HTTP adapters take.
     pub fn rules(&self) -> HttpClassify {
         let none = HttpClassify::all_succeed();
+        // A list of failures is the whole list: what is in none of the lists is a success.
         let rules = if self.failures.is_some() { none } else { HttpClassify::new() };
         let sets = [
             (&self.failures, Outcome::Failure),
@@ -215,6 +218,7 @@ impl GrpcRules {
     pub fn rules(&self) -> GrpcClassify {
         let none = || GrpcClassify::from_mask(0).expect("no code is a mask");
         let mut rules = if self.failures.is_some() { none() } else { GrpcClassify::new() };
+        // The list replaces the default of ignored codes, as the list of failures replaces theirs.
         if self.ignored.is_some() && rules.outcome(GrpcCode::Cancelled) == Outcome::Ignored {
             rules = rules.rule(GrpcCode::Cancelled, Outcome::Success).expect("any code may be a success");
         }

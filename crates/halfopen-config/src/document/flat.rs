@@ -58,6 +58,8 @@ fn put<'s, T: 's>(
     // A group is made when one of its values is reached for, so that the slot is asked for last.
     let Some(flat) = flat else { return };
     match slot() {
+        // A flat key is read after the groups, and fills only what they have left open: of two keys for one value
+        // neither is preferred silently.
         slot @ None => *slot = Some(flat),
         Some(first) => {
             let first = match first.origin().key() {
@@ -144,6 +146,8 @@ fn backoff(section: &mut BreakerSection, fields: &mut Fields<'_>, reader: &mut R
             put(|| &mut backoff.multiplier, Some(off.map(|_| 1.0)), "open.backoff.multiplier", reader);
         }
         grows => {
+            // `exponential_backoff: true` alone asks for some growth; beside a multiplier or delays it asks for
+            // nothing more.
             let by_itself =
                 grows.as_ref().filter(|_| backoff.multiplier.is_none() && backoff.delays.is_none());
             let limit = by_itself

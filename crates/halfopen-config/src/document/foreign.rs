@@ -240,6 +240,8 @@ pub(super) fn advice(_: &str, entry: &Entry) -> Option<String> {
 }
 
 fn translate(entry: &Entry, depth: usize, all: &mut Vec<(String, String)>) {
+    // The key of another library is translated with its value where that is possible, so that its line can be
+    // replaced by the advice.
     if let Some(foreign) = find(&entry.key) {
         all.push((entry.key.clone(), foreign.advice(&entry.node)));
         return;
@@ -261,6 +263,7 @@ fn is_group(key: &str) -> bool {
 
 /// Finds a key by its last word: `hystrix.command.default.circuitBreaker.forceOpen` is `forceOpen`.
 fn find(key: &str) -> Option<&'static Foreign> {
+    // Keys of properties files have their groups in front.
     let last = key.rsplit('.').next().filter(|last| last.len() <= 64)?;
     let folded = fold(last);
     FOREIGN.iter().find(|foreign| foreign.key == folded)
@@ -281,6 +284,8 @@ impl Foreign {
             Share(pattern) => (pattern, number(node).map(|share| format!("{share:?}")), None),
             Millis(pattern) => (pattern, time(node, 1e-3), bare(node, "milliseconds")),
             Seconds(pattern) => (pattern, time(node, 1.0), bare(node, "seconds")),
+            // A bare number in Go is in nanoseconds; a small one is rather meant in seconds, and is translated
+            // without a unit.
             Go(pattern) if number(node).is_some_and(|number| number >= 1e6) => {
                 (pattern, time(node, 1e-9), bare(node, "nanoseconds"))
             }
@@ -308,6 +313,7 @@ fn count(node: &Node) -> Option<String> {
 
 fn percent(node: &Node) -> Option<String> {
     let percent = number(node).filter(|percent| (0.0..=100.0).contains(percent))?;
+    // By its digits, as 33.3 / 100 has more of them than 0.333.
     let share: f64 = format!("{percent}e-2").parse().ok()?;
     Some(format!("{share:?}"))
 }

@@ -8,6 +8,7 @@ pub(super) fn per_host_name(name: &str) -> Option<String> {
         Some((scheme, rest)) => (Some(scheme), rest.split('/').next().unwrap_or_default()),
         None => (None, name),
     };
+    // From the right: an IPv6 address has colons of its own.
     let (host, port) = match server.rsplit_once(':').map(|(host, port)| (host, port.parse::<u16>())) {
         Some((host, Ok(port))) => (host, Some(port)),
         Some((_, Err(_))) | None => (server, None),

@@ -83,6 +83,7 @@ fn json(node: &Node) -> serde_json::Value {
     match &node.value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(on) => (*on).into(),
+        // A number that fits into neither integer is a float in JSON too.
         Value::Integer(number) => i64::try_from(*number)
             .map(Into::into)
             .or_else(|_| u64::try_from(*number).map(Into::into))

@@ -54,6 +54,7 @@ fn notes(node: &Node, reader: &mut Reader<'_>) -> Option<BTreeMap<String, String
 /// Reads the group, in which every unknown key is a note.
 pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Metadata {
     let Value::Map(entries) = &node.value else { return Metadata::read(node, reader) };
+    // Any other key is a note of the user's, which no reader could know.
     let (known, own): (Vec<Entry>, Vec<Entry>) =
         entries.iter().cloned().partition(|entry| KEYS.contains(&entry.key.as_str()));
     let mut metadata = Metadata::read(&Node { value: Value::Map(known), span: node.span.clone() }, reader);
@@ -61,6 +62,7 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Metadata {
         return metadata;
     }
     for entry in &own {
+        // A misspelt key would otherwise be kept as a note and never be missed.
         warn_of_a_slip(entry, reader);
     }
     let origin = reader.origin(node.span.clone());

@@ -133,6 +133,7 @@ impl Document {
 
     fn of(root: &Node, sections: &SectionKinds, problems: &mut Vec<Problem>) -> Document {
         let mut reader = Reader::new(Layer::Defaults, Path::default(), problems).with_sections(sections);
+        // `name` makes it a document of one breaker, whose keys then stand at the top.
         let is_named = |entries: &[Entry]| entries.iter().any(|entry| entry.key == "name");
         match &root.value {
             Value::Map(entries) if is_named(entries) => Document::of_one(root, &mut reader),
@@ -166,6 +167,7 @@ impl Document {
             reader.as_layer(Layer::Entry, |reader| BreakerSection::read(node, reader))
         });
         document.routes = limits::routes(fields.node("routes"), reader);
+        // For editors, and for anchors that a document wants to keep somewhere.
         fields.skip(|key| key == "$schema" || key.starts_with("x-"));
         document.sections = Sections::read(Scope::Document, &mut fields, reader);
         let sections = reader.sections();
@@ -180,6 +182,7 @@ impl Document {
         let name = fields.take("name", reader, name);
         fields.skip(|key| key == "$schema" || key.starts_with("x-"));
         let sections = Sections::read(Scope::Document, &mut fields, reader);
+        // What the document has not taken is the breaker's, unknown keys included, which are reported as its own.
         let rest = fields.remaining().into_iter().cloned().collect();
         let node = Node { value: Value::Map(rest), span: root.span.clone() };
         let path = name.as_ref().map_or("breaker", |name| name.value.as_str()).to_owned();
@@ -257,6 +260,7 @@ pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) 
     if name.is_empty() {
         return reader.mismatch(node, "a name");
     }
+    // A name is printed in logs, tables and metrics, where such characters would forge lines.
     if let Some(steering) = name.chars().find(|c| !is_printable(*c)) {
         let why = format!(
             "it has the character {}, which ends a line or steers a terminal",
@@ -307,6 +311,7 @@ fn elsewhere(entry: &Entry, sections: &SectionKinds) -> Option<String> {
         return Some(format!("{advice}, in `breakers.NAME` or in `defaults`"));
     }
     let Value::Map(entries) = &entry.node.value else { return None };
+    // A misspelt key of the document also has keys of breakers below it, but the suggestion for it is better.
     let is_slip =
         suggest::nearest(key, ["defaults", "templates", "environments", "breakers", "routes"], 0).is_some();
     let is_breaker = !is_slip && entries.iter().any(|entry| is_of_a_breaker(&entry.key));

@@ -114,6 +114,7 @@ impl Rule {
     pub(super) fn read(kind: RuleKind, node: &Node, reader: &mut Reader<'_>) -> Rule {
         let mut rule = Rule::new(kind);
         match &node.value {
+            // A tool that reads YAML 1.1 takes `off` for false, and writes it so.
             Value::Text(word) if word == "off" => rule.off = true,
             Value::Bool(false) => rule.off = true,
             Value::Map(_) if kind.is_rate() => rule.read_rate(node, reader),
@@ -142,6 +143,7 @@ impl Rule {
     }
 
     pub(super) fn overlay(&mut self, upper: &Rule) {
+        // A rule that is written in an upper layer is on again, even if a lower one has switched it off.
         self.off = upper.off;
         let counts = [(&mut self.failures, &upper.failures), (&mut self.minimum_calls, &upper.minimum_calls)];
         for (mine, upper) in counts {

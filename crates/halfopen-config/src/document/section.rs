@@ -81,6 +81,7 @@ fn home(path: &str, entry: &Entry) -> Option<String> {
         ("bulkhead_config", Bulkhead::KEYS),
         ("rate_limit", RateLimit::KEYS),
     ];
+    // Only there is the key valid, so the general list of keys would not have it.
     if path.starts_with("templates.") && suggest::nearest(key, ["extends"], 0).is_some() {
         return Some("did you mean `extends`?".into());
     }
@@ -97,6 +98,7 @@ fn home(path: &str, entry: &Entry) -> Option<String> {
     let mut homes = HOMES.iter().filter(|(_, keys)| keys.contains(&key)).map(|(group, _)| *group).peekable();
     homes.peek()?;
     let name = path.rsplit('.').next().unwrap_or_default();
+    // A breaker that has the name of a group: its author took the level of names for that of groups.
     if homes.clone().any(|group| group == name) {
         return Some(format!(
             "`{name}` is a name here; to be the group, it must lie below the name of a breaker"

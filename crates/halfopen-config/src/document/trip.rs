@@ -67,6 +67,7 @@ impl Trip {
             reader.within(&place.to_string(), |reader| {
                 let mut fields = reader.fields(item, EXPECTED);
                 let read = read_rules(&mut fields, reader);
+                // An item with two rules reads like one rule with two conditions, which there is not.
                 if read.len() > 1 {
                     let message = format!("`{}` holds {} rules, must hold one", reader.path(), read.len());
                     reader.report(Problem::error(reader.path(), message).at(item.span.clone()));
@@ -114,10 +115,12 @@ impl Group for Trip {
             Value::List(items) => Trip::read_list(items, reader),
             _ => Trip::read_map(node, reader),
         };
+        // A rule that could not be read is not missing: judgements about what is missing are left out then.
         Trip { unclear: reader.errors() > errors, ..trip }
     }
 
     fn overlay(&mut self, upper: &Trip) {
+        // A list stands alone: it says all the rules, and nothing of the layers below applies.
         if upper.alone {
             self.clone_from(upper);
             return;
@@ -125,6 +128,8 @@ impl Group for Trip {
         self.unclear |= upper.unclear;
         if upper.minimum_calls.is_some() {
             self.minimum_calls.clone_from(&upper.minimum_calls);
+            // A common minimum of an upper layer also replaces the own minimums of the rules below it, or it would
+            // have no effect on a template's.
             for rule in self.rules.iter_mut().filter(|rule| rule.kind.is_rate()) {
                 rule.minimum_calls.clone_from(&upper.minimum_calls);
             }

@@ -31,6 +31,7 @@ impl Step {
         for name in removed.filter(|name| self.after.named(name).is_none()) {
             registry.remove(name);
         }
+        // Before the new breakers are put in, so that a name that calls bring in meanwhile gets the new rules.
         registry.replace_rules(&self.after.registry());
         self.after
             .all()
@@ -65,6 +66,7 @@ fn put(registry: &Registry, settings: &Settings) {
         // It existed, or another thread has created it.
         Err(_) => registry.get_or_create(name),
     };
+    // Only if it differs: a change is reported, and the rules are evaluated anew.
     if breaker.config() != *config {
         breaker.set_config(config.clone());
     }

@@ -72,12 +72,15 @@ impl ApplyQueue {
         next: impl FnOnce(&Loader) -> Option<Loader>,
     ) -> Result<(Difference, Arc<Configuration>), DocumentError> {
         let mut state = self.lock();
+        // Under the lock: the next document is compared with the one before it, whichever thread applied that.
         let difference = match next(&state.loader) {
             Some(loader) => state.accept(loader)?,
             None => Difference::default(),
         };
         let configuration = Arc::clone(&state.configuration);
         let (me, mine) = (thread::current().id(), state.accepted);
+        // Returns only when this change is in force, whoever carries it out: a caller that reads the registry
+        // afterwards must see it.
         while state.done < mine {
             state = match state.at_it {
                 // A listener of the step in progress would wait for itself.
@@ -108,12 +111,15 @@ impl ApplyQueue {
     ) -> MutexGuard<'a, State> {
         state.at_it = Some(thread::current().id());
         while let Some(step) = state.steps.pop_front() {
+            // Without the lock, as breakers notify listeners and followers run: they may apply documents
+            // themselves.
             drop(state);
             step.apply(registry);
             self.lead(step.after());
             state = self.lock();
             state.done += 1;
             state.tell(&step.difference);
+            // Each waiting thread compares the number of done steps with its own.
             self.taken.notify_all();
         }
         state.at_it = None;

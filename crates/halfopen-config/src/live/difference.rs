@@ -57,6 +57,7 @@ impl Difference {
         let only = |these: &[String], those: &[String]| {
             these.iter().filter(|name| those.binary_search(name).is_err()).cloned().collect::<Vec<_>>()
         };
+        // The settings of all other names are compared too, although `*` need not be written.
         let both = old.iter().filter(|name| new.binary_search(name).is_ok() && *name != "*");
         let changed = both.map(String::as_str).chain(["*"]);
         let changed = changed.filter_map(|name| Changed::between(name, before, after)).collect();

@@ -71,6 +71,7 @@ impl LiveRegistry {
     ///
     /// The errors of [`Loader::load`].
     pub fn in_registry(registry: Registry, loader: Loader) -> Result<LiveRegistry, DocumentError> {
+        // Before the registry is touched: a document with errors must leave it as it is.
         let configuration = Arc::new(loader.load()?);
         apply::fill(&registry, &configuration);
         let live = LiveRegistry {
@@ -128,6 +129,7 @@ impl LiveRegistry {
         text: &str,
     ) -> Result<(Difference, Vec<Problem>), DocumentError> {
         let (difference, configuration) = self.turns.go_over(&self.registry, |loader| {
+            // The same text again changes nothing, so that a file that is only touched is not applied.
             (!loader.says(format, text)).then(|| loader.with_text(format, text))
         })?;
         Ok((difference, configuration.warnings().to_vec()))

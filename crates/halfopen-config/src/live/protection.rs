@@ -85,6 +85,7 @@ fn protection(configuration: &Configuration, name: &str) -> ProtectionConfig {
     let mut config = ProtectionConfig::new();
     let (pool, numbers) = match pools::name_of(settings) {
         Some(pool) => {
+            // A pool is shared by several names, of which one has its numbers.
             let owner = pools::owner(configuration, pool).unwrap_or(settings);
             (pool, &owner.section().bulkhead_config)
         }

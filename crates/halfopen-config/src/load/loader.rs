@@ -130,6 +130,7 @@ impl Loader {
     /// # Ok::<(), halfopen_config::DocumentError>(())
     /// ```
     pub fn section<T: Section>(mut self) -> Loader {
+        // Reported when it is loaded, like every other error, so that a builder call cannot fail.
         let wrong = if is_taken(T::SCOPE, T::KEY) {
             Some("is a key of this library, but must be another key")
         } else if !self.code.is_empty() {
@@ -191,6 +192,7 @@ impl Loader {
 
     /// Adds the environment variables of this process, and ignores those that are not Unicode.
     pub fn process_variables(self) -> Loader {
+        // A variable that is not Unicode cannot be one of ours; `vars` would panic on it.
         let pairs = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         self.variables(pairs)
@@ -270,13 +272,16 @@ impl Loader {
             variables: &variables.sections,
             code: &self.code,
         };
+        // Also what no breaker uses, so that a mistake is found before a breaker comes to use it.
         layers.judge_the_unused(problems);
+        // Sorted, so that problems come in the same order in each run.
         let names: BTreeSet<_> = document.breakers.keys().chain(self.code.keys()).collect();
         let mut settings = BTreeMap::new();
         for name in names {
             settings
                 .extend(layers.settings(name, problems).map(|settings| (name.clone(), Box::new(settings))));
         }
+        // An entry named `*` is the settings of all other names; without one, these are the defaults alone.
         let rest =
             settings.get(REST).map(|rest| (**rest).clone()).or_else(|| layers.settings(REST, problems))?;
         let mut sections = document.sections.clone();

@@ -22,6 +22,7 @@ impl<'d> Names<'d> {
     pub(super) fn of(breakers: &'d BTreeMap<String, BreakerSection>) -> Names<'d> {
         let mut folded: HashMap<String, Vec<&str>> = HashMap::with_capacity(breakers.len());
         for name in breakers.keys() {
+            // Several names can fold to one stem (`a-b` and `a_b`), which is then ambiguous.
             folded.entry(fold(name)).or_default().push(name);
         }
         Names { exact: breakers, folded }
@@ -35,6 +36,7 @@ impl<'d> Names<'d> {
             let name = unescape(escaped).and_then(|name| self.exact.get_key_value(&name));
             return name.map(|(name, _)| name.as_str()).into_iter().collect();
         }
+        // An exact name wins: a breaker can always be named as it is written.
         match self.exact.get_key_value(stem) {
             Some((name, _)) => vec![name],
             None => self.folded.get(stem).cloned().unwrap_or_default(),
@@ -63,6 +65,8 @@ pub(super) fn escape(name: &str) -> String {
     let mut escaped = String::from("_");
     for byte in name.bytes() {
         match byte {
+            // Only these and `_` are allowed in the name of a variable everywhere; every other byte is two
+            // hexadecimal digits.
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => escaped.push(char::from(byte)),
             other => escaped.push_str(&format!("_{other:02X}")),
         }

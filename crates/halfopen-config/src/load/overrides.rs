@@ -76,6 +76,7 @@ impl Overrides {
             }
         }
         for (key, value) in self.values {
+            // The source is shown as code would be written, so that a problem can point into it.
             let text = format!("{key} = {value}");
             let source = Source::new(SourceKind::Code, &key, &text);
             let place = Span::new(&source, key.len() + 3, text.len());

@@ -28,6 +28,7 @@ pub(super) fn doubts(configuration: &Configuration) -> Vec<Problem> {
     let mut doubts = Vec::new();
     for settings in configuration.all().filter(|settings| has_numbers(settings)) {
         let Some(pool) = name_of(settings) else { continue };
+        // The first by name has the pool's numbers, as in `owner`.
         let owner = *first.entry(pool).or_insert(settings);
         if numbers(&owner.section().bulkhead_config) != numbers(&settings.section().bulkhead_config) {
             doubts.extend(disagreement(owner, settings, pool));

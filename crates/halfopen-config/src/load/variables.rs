@@ -40,18 +40,21 @@ pub(super) fn read(
     problems: &mut Vec<Problem>,
 ) -> Variables {
     let mut read = Variables::default();
+    // Most processes have none, and an index of all names is not free.
     if !variables.keys().any(|variable| variable.starts_with(PREFIX)) {
         return read;
     }
     let names = Names::of(&document.breakers);
     for (variable, value) in variables {
         let Some(rest) = variable.strip_prefix(PREFIX) else { continue };
+        // The whole assignment is the source, so that a problem can show the name as well as the value.
         let source = Source::new(SourceKind::Variable, variable, format!("{variable}={value}"));
         match names::split(rest) {
             Some((stem, path)) => {
                 let Some(subject) = subject(stem, &names, sections, &source, problems) else { continue };
                 let place = value_of(&source, value);
                 let keys = keys(&path.to_lowercase(), "__", &source, variable.len() - path.len());
+                // Variables come from outside: without a limit, a long name would nest as deep as it is long.
                 let keys = keys.map_err(|too_deep| problems.push(too_deep));
                 let Ok(keys) = keys else { continue };
                 let node = nested(&keys, value, &place);
@@ -69,6 +72,7 @@ pub(super) fn read(
                     }
                 };
                 let mut reader = Reader::new(layer, Path::new(&[name]), problems).with_sections(sections);
+                // Each variable is read as a document of one value, so its errors and its hints are the same.
                 section.overlay(&BreakerSection::read(&node, &mut reader));
             }
             // A shell that cannot unset an inherited variable sets it to the empty string.
@@ -103,6 +107,7 @@ fn slip(
             .any(|known| key.strip_prefix(known).is_some_and(|more| more.is_empty() || more.starts_with('_')))
     };
     let is_name = |stem: &str| stem == DEFAULTS || names.has_folded(stem);
+    // Limited, because each `_` of a long name is another place where the name could end.
     let mut parts = rest.match_indices('_').map(|(at, _)| (&rest[..at], &rest[at + 1..])).take(LONGEST_STEM);
     let message = match parts.find(|(stem, key)| is_name(stem) && is_key(key)) {
         Some((stem, _)) => format!(

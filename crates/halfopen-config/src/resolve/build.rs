@@ -44,6 +44,8 @@ pub(super) fn build(
         builder = builder.time_calls(on);
     }
     match builder.build() {
+        // The core accepts what is left when a wrong value is skipped, but a document with an error has no
+        // settings.
         Ok(config) if problems.len() == before => Some(config),
         Ok(_) => None,
         Err(error) => {
@@ -61,6 +63,7 @@ fn value<T: Clone>(written: &Option<Located<T>>) -> Option<T> {
 /// Returns a problem that the core reports of a value, at the place where the value is written.
 fn of_the_core(problem: &ConfigProblem, subject: Subject<'_>, origins: &Origins) -> Problem {
     let field = field_of(problem.field());
+    // The core names a field of the builder; the document may have set it under another key, or not at all.
     let origin = origins.near(&field).or_else(|| origins.of_a_rule(&field, problem.value()));
     let path = origin.map_or_else(|| format!("{subject}.{field}"), |origin| origin.path().to_owned());
     // The core's message names a Rust variant, which in a document is a word.
@@ -88,6 +91,7 @@ fn trip(
     builder: CircuitBreakerConfigBuilder,
     problems: &mut Vec<Problem>,
 ) -> CircuitBreakerConfigBuilder {
+    // No rule written: the default ones stay. An empty list is different, it removes them.
     if trip.rules.is_empty() && !trip.alone {
         return match value(&trip.minimum_calls) {
             Some(minimum) => {
@@ -138,6 +142,7 @@ fn rule(
             }
         },
     };
+    // The common minimum is for rates only; a run and a count have none.
     let minimum = rule.minimum_calls.as_ref().or(trip.minimum_calls.as_ref().filter(|_| rule.kind.is_rate()));
     built.map(|built| minimum.map_or(built, |minimum| built.minimum_calls(minimum.value)))
 }
@@ -159,6 +164,7 @@ fn window(window: &Window, subject: Subject<'_>, problems: &mut Vec<Problem>) ->
         window.unbounded.as_ref().map(Located::origin),
     ];
     let named: Vec<_> = named.into_iter().flatten().collect();
+    // Two kinds can only come from one layer, as each kind clears the others of lower layers.
     if let [first, origin, ..] = named.as_slice() {
         let path = format!("{subject}.window");
         let (first, second) = (key_of_window(first), key_of_window(origin));

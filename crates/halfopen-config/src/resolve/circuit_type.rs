@@ -27,6 +27,7 @@ fn count_based(section: &mut BreakerSection, kind: &Located<CircuitType>, proble
     if section.trip.of(RuleKind::ConsecutiveFailures).next().is_none() {
         section.trip.rule_mut(RuleKind::ConsecutiveFailures).failures = Some(kind.map(|_| FAILURES));
     }
+    // A count over time needs its window; a run of failures needs none.
     let runs_only =
         section.trip.rules.iter().all(|rule| rule.off || rule.kind == RuleKind::ConsecutiveFailures);
     if runs_only {

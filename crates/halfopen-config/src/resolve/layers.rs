@@ -31,11 +31,14 @@ impl Layers<'_> {
     pub(crate) fn settings(&self, name: &str, problems: &mut Vec<Problem>) -> Option<Settings> {
         let own = self.own(name);
         let template = self.nearest(&own, BreakerSection::template_name);
+        // The nearest layer that names an environment wins, as with every other value; the chosen one of the
+        // process is only a default.
         let named = own.iter().rev().find_map(|section| section.environment_name());
         let environment =
             named.or(self.environment).or_else(|| self.default_of(BreakerSection::environment_name));
 
         let mut section = self.defaults();
+        // From the lowest layer to the highest: each overlays what is below it.
         let template = template.and_then(|template| self.lay_template(template, &mut section, problems));
         let chosen = environment.map(|environment| {
             self.lay_environment(environment, &mut section, problems);
@@ -57,6 +60,8 @@ impl Layers<'_> {
     fn own(&self, name: &str) -> Vec<&BreakerSection> {
         let mut own = match self.document.breakers.get(name) {
             Some(section) => vec![section],
+            // A breaker without an entry has the values of its longest pattern; an entry of its own replaces them
+            // as a whole.
             None => self.pattern(name).map_or_else(Vec::new, |wider| self.own(wider)),
         };
         own.extend([self.variables.get(name), self.code.get(name)].into_iter().flatten());
@@ -101,6 +106,7 @@ impl Layers<'_> {
         for name in self.document.templates.keys() {
             let mut section = self.defaults();
             let named = Located::from(name.clone());
+            // Each template is resolved as if a breaker had it, so that a wrong one is reported before it is used.
             if self.lay_template(&named, &mut section, problems).is_some() {
                 self.finish(name, Subject::Entry { group: "templates", name }, section, problems);
                 if !used.contains(name.as_str()) {
@@ -116,6 +122,8 @@ impl Layers<'_> {
         if let Some(chosen) = self.environment.filter(|chosen| self.environment(&chosen.value).is_none()) {
             problems.push(self.no_environment(chosen, problems.len()));
         }
+        // Only a doubt: a program may create a breaker that no document knows. Limited, as each name is compared
+        // with all others.
         let unknown = self.code.keys().filter(|name| self.is_unknown(name)).take(MOST_DOUBTED);
         problems.extend(unknown.filter_map(|name| self.nearly_known(name)));
     }
@@ -192,10 +200,12 @@ fn taken_together(
     mut section: BreakerSection,
     problems: &mut Vec<Problem>,
 ) -> Option<Settings> {
+    // After all layers: a type fills in what none of them has set, and drops what has no effect with it.
     circuit_type::apply(&mut section, name, problems);
     let config = build::build(&section, subject, problems)?;
     let settings = Settings { name: Arc::from(name), section, config, template: None, environment: None };
     lint::lint(&settings, subject, problems);
+    // Last, because a section may judge itself by the settings of its breaker.
     if !settings.section.sections.is_empty() {
         settings.section.sections.lint(&subject.to_string(), &[&settings], problems);
     }

@@ -43,6 +43,7 @@ fn of_rate(rate: &RateLimit, path: impl FnOnce() -> String) -> Vec<Problem> {
         return Vec::new();
     }
     let path = &path();
+    // First, because a quota cannot be built from a half, and its own error would not name the missing key.
     if let Some(incomplete) = incomplete(rate, path) {
         return vec![incomplete];
     }
@@ -114,6 +115,7 @@ pub(super) fn doubts(settings: &Settings) -> Vec<Problem> {
             }));
         }
     }
+    // Both ways of having no queue, of which the other value is then idle.
     let no_wait = bulkhead.queue_timeout.as_ref().is_some_and(|wait| wait.value.0 == Duration::ZERO);
     if let Some(waiting) = bulkhead.max_waiting_calls.as_ref().filter(|waiting| waiting.value > 0 && no_wait)
     {

@@ -28,6 +28,8 @@ pub(super) fn lint(settings: &Settings, subject: Subject<'_>, problems: &mut Vec
 
 /// Returns true if the value is written for this breaker; a shared value has an effect on other breakers.
 fn is_own<T>(written: &Located<T>) -> bool {
+    // Templates and environments are meant for many breakers: a value of theirs that has no effect on one of them
+    // is no mistake.
     written.origin().layer() > Layer::Environment
 }
 
@@ -96,6 +98,7 @@ impl Lint<'_> {
             // A window of calls spans as much time as its calls take.
             _ => return None,
         };
+        // Rounded down: a minimum that only a lucky window reaches is one that is not reached.
         let held = (rate * time.as_secs_f64()).floor();
         (f64::from(calls) > held).then(|| {
             self.warn(path, |path| {

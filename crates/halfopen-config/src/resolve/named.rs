@@ -24,6 +24,7 @@ impl Layers<'_> {
             return (named.origin().path().contains(".metadata.")).then(|| name.to_owned());
         };
         if let Some(extends) = parent {
+            // The parent first, so that the template's own values lie above it.
             self.lay_parent(name, extends, section, problems)?;
         }
         section.overlay(own);
@@ -48,6 +49,7 @@ impl Layers<'_> {
             problems.push(self.no_template(extends, problems.len()));
             return None;
         };
+        // One level only: with more, a value's origin would be hard to find, and there could be circles.
         if let Some(grandparent) = grandparent {
             let path = extends.origin().path();
             let message = format!(
@@ -114,6 +116,7 @@ fn unknown<'a>(
     told: usize,
 ) -> Problem {
     let (path, name) = (named.origin().path(), quoted(&named.value));
+    // Collected only if it will be shown: a document can have as many wrong names as names.
     let known = if suggest::are_due(told) { known() } else { Vec::new() };
     let meant = suggest::nearest(&named.value, known.iter().copied(), told);
     let meant = meant.map_or_else(String::new, |near| format!("; did you mean `{}`?", quoted(near)));

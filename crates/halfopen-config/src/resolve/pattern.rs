@@ -7,16 +7,20 @@ use std::collections::BTreeMap;
 /// Looks each prefix of the name up, so that its cost does not grow with the number of patterns.
 pub(crate) fn longest_match<'m, T>(all: &'m BTreeMap<String, T>, name: &str) -> Option<(&'m str, &'m T)> {
     let stem = name.strip_suffix('*').unwrap_or(name);
+    // One look-up for each length of the name, and not a search through all patterns: a document can have many
+    // thousand.
     let mut pattern = format!("{stem}*");
     let mut end = stem.len();
     loop {
         #[cfg(test)]
         halfopen_document::work::add(1);
+        // A pattern does not match itself: for one that only the program has set, the next wider one is looked for.
         if pattern != name
             && let Some((found, value)) = all.get_key_value(&pattern)
         {
             return Some((found, value));
         }
+        // By characters, because a cut within one would panic.
         end -= stem[..end].chars().next_back()?.len_utf8();
         pattern.truncate(end);
         pattern.push('*');

@@ -123,6 +123,7 @@ impl Origins {
         let mut all = self.0.iter().filter(|(path, _)| path.starts_with("trip.") && path.ends_with(rule));
         let says =
             |(_, origin): &(&String, &Origin)| origin.span().is_some_and(|place| place.text() == value);
+        // Of several rules of a kind, the one whose text is the value that is reported.
         let found = all.clone().find(says).or_else(|| all.next());
         found.map(|(_, origin)| origin)
     }
@@ -135,6 +136,8 @@ impl Origins {
             let inside =
                 || self.0.iter().find(|(other, _)| other.starts_with(&part)).map(|(_, origin)| origin);
             let around = || path.rsplit_once('.').and_then(|(group, _)| self.get(group));
+            // The value itself, the common minimum, a part of the group, or the group: the nearest place in the
+            // document that a reader can change.
             minimum.or_else(inside).or_else(around)
         })
     }

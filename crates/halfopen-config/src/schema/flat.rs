@@ -65,6 +65,8 @@ struct Flat {
 
 /// Adds the flat keys to the schema of a section.
 pub(crate) fn add_flat_keys(section: &mut Schema) {
+    // Merged into the section and not a group of its own: a flat key stands beside the groups, and
+    // `additionalProperties: false` allows only what one object lists.
     let mut flat = super::of::<Flat>();
     let keys = flat.get_mut("properties").and_then(Value::as_object_mut).map(std::mem::take);
     if let Some(known) = section.get_mut("properties").and_then(Value::as_object_mut) {

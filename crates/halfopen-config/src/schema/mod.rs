@@ -49,6 +49,7 @@ fn with_sections(sections: &SectionKinds) -> String {
     let mut of = |scope| -> Vec<(&str, Schema)> {
         sections.of(scope).map(|kind| (kind.key(), kind.schema(&mut generator))).collect()
     };
+    // Generated before the root, with the same generator, so that definitions that both use exist once.
     let (of_entries, of_documents) = (of(Scope::Entry), of(Scope::Document));
     let mut schema = generator.into_root_schema_for::<root::Root>();
     for (definition, sections) in [
@@ -62,6 +63,8 @@ fn with_sections(sections: &SectionKinds) -> String {
         let keys = keys.and_then(Value::as_object_mut).expect("a definition of this name with keys");
         keys.extend(sections.iter().map(|(key, of)| ((*key).to_owned(), of.clone().into())));
     }
+    // `Option` becomes "or null" in a derived schema, but a key without a value is an error in a document, unless
+    // it is a group.
     RecursiveTransform(never_null).transform(&mut schema);
     let definitions = schema.get_mut("definitions").and_then(Value::as_object_mut);
     // An empty document is an error.
@@ -123,6 +126,7 @@ fn or_empty(group: &mut Value) {
     }
     let Some(Value::Object(keys)) = group.get_mut("properties") else { return };
     let names = keys.values_mut().filter(|of| of.get("propertyNames").is_some());
+    // A map of names without an entry is a key whose entries are all commented out, and valid.
     names.for_each(|of| of["type"] = json!(["object", "null"]));
     group.insert("type".into(), json!(["object", "null"]));
 }

@@ -28,6 +28,8 @@ impl JsonSchema for Root {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        // Chosen by the one key that only a document of one breaker has. With `anyOf`, an editor would report the
+        // errors of both forms.
         let one = generator.subschema_for::<NamedBreaker>();
         let many = generator.subschema_for::<Document>();
         json_schema!({
@@ -49,6 +51,7 @@ pub(crate) fn or_other_keys(root: &mut Schema) {
         keys.insert("$schema".into(), link);
         for names in ["breakers", "templates", "environments"] {
             let pattern = match names {
+                // Only breakers have patterns; templates and environments are found by their whole names.
                 "breakers" => format!("^({NAME}+\\*?|\\*)$"),
                 _ => format!("^{NAME}+$"),
             };
@@ -69,6 +72,7 @@ pub(crate) fn or_own_notes(metadata: &mut Schema) {
 /// Allows `window: unbounded`, in one word.
 pub(crate) fn or_unbounded(window: &mut Schema) {
     let description = window.remove("description");
+    // The description stays outside of the choice, where editors look for it.
     let group = std::mem::take(window.ensure_object());
     let either = json!([group, { "const": "unbounded" }]);
     window.insert("anyOf".into(), either);

@@ -18,6 +18,7 @@ inline_schemas! {
 /// Every code in capitals or not, with `_`, `-` or nothing between its words.
 fn codes() -> String {
     let either = |letter: char| match letter {
+        // As the reader takes names: in any case, with `_`, `-` or nothing between the words.
         '_' => "[_-]?".to_owned(),
         letter => format!("[{letter}{}]", letter.to_ascii_lowercase()),
     };
