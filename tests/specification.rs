@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 
 #[test]
 fn each_rule_is_defined_once_and_in_order() {
-    let defined = definitions(&specification());
+    for series in SERIES {
+        let defined = definitions(&specification(), series);
 
-    let numbers: Vec<u32> = (1..).take(defined.len()).collect();
-    assert_eq!(defined, numbers, "SEMANTICS.md defines each rule once, without a gap");
-    assert!(!defined.is_empty(), "no rule was found in SEMANTICS.md");
+        let numbers: Vec<u32> = (1..).take(defined.len()).collect();
+        assert_eq!(defined, numbers, "SEMANTICS.md defines each rule of {series} once, without a gap");
+        assert!(!defined.is_empty(), "no rule of {series} was found in SEMANTICS.md");
+    }
 }
 
 #[test]
 fn every_rule_that_is_mentioned_is_defined() {
     let specification = specification();
-    let defined = BTreeSet::from_iter(definitions(&specification));
+    let defined = SERIES.map(|series| BTreeSet::from_iter(definitions(&specification, series)));
     let mut sources = vec![("SEMANTICS.md".to_owned(), specification)];
     for folder in ["crates", "tests"] {
         for file in sources_below(&root().join(folder)) {
@@ -29,10 +31,12 @@ fn every_rule_that_is_mentioned_is_defined() {
     let mut unknown = Vec::new();
     for (file, text) in &sources {
         for (index, line) in text.lines().enumerate() {
-            for rule in mentions(line) {
-                found += 1;
-                if !defined.contains(&rule) {
-                    unknown.push(format!("{file}:{}: S{rule}", index + 1));
+            for (series, defined) in SERIES.into_iter().zip(&defined) {
+                for rule in mentions(line, series) {
+                    found += 1;
+                    if !defined.contains(&rule) {
+                        unknown.push(format!("{file}:{}: {series}{rule}", index + 1));
+                    }
                 }
             }
         }
@@ -42,19 +46,23 @@ fn every_rule_that_is_mentioned_is_defined() {
 }
 
 #[test]
-fn a_mention_is_an_s_and_digits_alone() {
-    let line = "(S24), S3 and AS4, S5a, S, S_6; _S7 and S30.";
-    assert_eq!(mentions(line), [24, 3, 30]);
+fn a_mention_is_a_letter_and_digits_alone() {
+    let line = "(S24), S3 and AS4, S5a, S, S_6; _S7 and S30, A2 and (A12).";
+    assert_eq!(mentions(line, 'S'), [24, 3, 30]);
+    assert_eq!(mentions(line, 'A'), [2, 12]);
 }
 
-fn definitions(specification: &str) -> Vec<u32> {
-    let rule = |line: &str| line.strip_prefix("- **S")?.split_once("**")?.0.parse().ok();
+/// The rules of every breaker, and those of the adaptive one.
+const SERIES: [char; 2] = ['S', 'A'];
+
+fn definitions(specification: &str, series: char) -> Vec<u32> {
+    let rule = |line: &str| line.strip_prefix("- **")?.strip_prefix(series)?.split_once("**")?.0.parse().ok();
     specification.lines().filter_map(rule).collect()
 }
 
-fn mentions(line: &str) -> Vec<u32> {
+fn mentions(line: &str, series: char) -> Vec<u32> {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.filter_map(|word| word.strip_prefix('S')?.parse().ok()).collect()
+    words.filter_map(|word| word.strip_prefix(series)?.parse().ok()).collect()
 }
 
 fn specification() -> String {

@@ -120,14 +120,14 @@ pub use clock::Clock;
 pub use clock::ManualClock;
 pub use collect::{BreakerSample, Collection, Collector, History, TransitionCount};
 pub use config::{
-    Abandoned, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigError,
-    ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Opening, Trip, TripKind, Window, WindowKind,
-    format_duration, parse_duration,
+    Abandoned, Adaptive, Backoff, BackoffKind, CircuitBreakerConfig, CircuitBreakerConfigBuilder,
+    ConfigError, ConfigProblem, DurationError, HalfOpen, HalfOpenKind, Opening, Slow, SlowKind, Trip,
+    TripKind, Window, WindowKind, format_duration, parse_duration,
 };
 pub use counts::Counts;
 pub use error::{BoxError, CircuitBreakerError, Rejected, rejection};
 pub use observe::{
-    Event, Events, Interest, Listener, Probes, Snapshot, StateChange, Subscription, TripCause,
+    Event, Events, Evidence, Interest, Listener, Probes, Snapshot, StateChange, Subscription, TripCause,
 };
 pub use outcome::{Ended, Outcome};
 pub use reason::{RampReason, RejectReason, TripReason};

@@ -26,6 +26,10 @@ pub enum TripReason {
     ProbeTimedOut,
     /// A control was called, such as [`trip`](crate::CircuitBreaker::trip).
     Manual,
+    /// Adaptive: by all that was seen, a call is not worth making.
+    Evidence,
+    /// Adaptive: the dependency throttles, and asked for silence or takes next to nothing.
+    Throttled,
 }
 
 impl TripReason {
@@ -40,6 +44,8 @@ impl TripReason {
             TripReason::ProbeFailed => "probe_failed",
             TripReason::ProbeTimedOut => "probe_timed_out",
             TripReason::Manual => "manual",
+            TripReason::Evidence => "evidence",
+            TripReason::Throttled => "throttled",
         }
     }
 }
@@ -51,13 +57,22 @@ impl TripReason {
 pub enum RampReason {
     /// The probes have passed, and the [`ramp`](crate::HalfOpen::ramp) begins.
     ProbesPassed,
+    /// Adaptive: the silence that a server asked for is over.
+    HoldOver,
+    /// Adaptive: answers came late, so the share was cut.
+    Slow,
+    /// Adaptive: the dependency throttles, so the share was cut.
+    Throttled,
 }
 
 impl RampReason {
-    /// Returns the reason's name in documents and labels: `probes_passed`.
+    /// Returns the reason's name in documents and labels: `probes_passed`, `hold_over`, `slow`, `throttled`.
     pub fn as_str(self) -> &'static str {
         match self {
             RampReason::ProbesPassed => "probes_passed",
+            RampReason::HoldOver => "hold_over",
+            RampReason::Slow => "slow",
+            RampReason::Throttled => "throttled",
         }
     }
 }
@@ -98,10 +113,10 @@ impl RejectReason {
 
 /// A small set of [`TripReason`]s, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reasons(u8);
+pub(crate) struct Reasons(u16);
 
 /// The order in which reasons are reported.
-const ORDER: [TripReason; 8] = [
+const ORDER: [TripReason; 10] = [
     TripReason::ConsecutiveFailures,
     TripReason::FailureCount,
     TripReason::FailureRate,
@@ -110,15 +125,17 @@ const ORDER: [TripReason; 8] = [
     TripReason::ProbeFailed,
     TripReason::ProbeTimedOut,
     TripReason::Manual,
+    TripReason::Evidence,
+    TripReason::Throttled,
 ];
 
 impl Reasons {
     pub(crate) fn one(reason: TripReason) -> Reasons {
-        Reasons(1 << reason as u8)
+        Reasons(1 << reason as u16)
     }
 
     pub(crate) fn with(self, reason: TripReason) -> Reasons {
-        Reasons(self.0 | 1 << reason as u8)
+        Reasons(self.0 | 1 << reason as u16)
     }
 
     pub(crate) fn is_empty(self) -> bool {
@@ -126,7 +143,7 @@ impl Reasons {
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = TripReason> {
-        ORDER.into_iter().filter(move |&reason| self.0 & 1 << reason as u8 != 0)
+        ORDER.into_iter().filter(move |&reason| self.0 & 1 << reason as u16 != 0)
     }
 }
 
@@ -156,7 +173,7 @@ impl Cause {
 
     pub(crate) fn from_words([first, second]: [u64; 2]) -> Cause {
         Cause {
-            reasons: Reasons((first >> 32) as u8),
+            reasons: Reasons((first >> 32) as u16),
             threshold: first as u32,
             part: (second >> 32) as u32,
             calls: second as u32,
@@ -182,6 +199,16 @@ impl fmt::Display for Cause {
             TripReason::ProbeFailed => f.write_str("a probe failed"),
             TripReason::ProbeTimedOut => f.write_str("a probe did not report in time"),
             TripReason::Manual => f.write_str("opened by hand"),
+            TripReason::Evidence => {
+                let percent = |parts: u32| Percent(f64::from(parts) / 1e7);
+                write!(
+                    f,
+                    "{}% sure that more than {}% fail, by {calls} calls",
+                    percent(part),
+                    percent(threshold)
+                )
+            }
+            TripReason::Throttled => f.write_str("the dependency throttles"),
         }?;
         match self.reasons.iter().count() {
             0 | 1 => Ok(()),

@@ -1,5 +1,7 @@
 //! Atomics and locks: those of the standard library, or loom's for the models.
 
+use std::sync::TryLockError;
+
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard,
@@ -18,6 +20,15 @@ pub(crate) use loom::sync::{
 /// panicked.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Like [`lock`], or returns [`None`] if the mutex is locked.
+pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
 }
 
 /// A value that is replaced as a whole while others read it.
@@ -66,4 +77,19 @@ impl<T> Shared<T> {
 pub(crate) fn model_fence() {
     #[cfg(loom)]
     loom::sync::atomic::fence(Ordering::SeqCst);
+}
+
+/// Returns a small number of this thread's own, or zero while the thread is being torn down.
+#[cfg(not(loom))]
+#[inline]
+pub(crate) fn thread_index() -> usize {
+    use std::sync::atomic::AtomicUsize;
+
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+    thread_local! {
+        static INDEX: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+
+    INDEX.try_with(|&index| index).unwrap_or(0)
 }

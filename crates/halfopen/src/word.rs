@@ -49,6 +49,17 @@ impl State {
     }
 }
 
+impl State {
+    /// Returns whether calls are admitted and recorded without a decision of the machine.
+    #[inline]
+    pub(crate) fn is_unlocked(self) -> bool {
+        match self {
+            State::Closed | State::MetricsOnly => true,
+            State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled => false,
+        }
+    }
+}
+
 impl std::fmt::Display for State {
     /// Formats the state in words: `closed`, `half-open`, `forced open`, ..
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,14 +92,18 @@ impl Epoch {
 /// The state as every call reads it: the state, its epoch, and the flags that a call must observe.
 ///
 /// ```text
-///   63                           11 10   8 7   6   5   4   3 2       0
-///  ┌───────────────────────────────┬──────┬───┬───┬───┬───┬─┬─────────┐
-///  │ epoch (53 bits)               │ turn │ 1 │ C │ E │ T │ │  state  │
-///  └───────────────────────────────┴──────┴───┴───┴───┴───┴─┴─────────┘
+///   63                           11 10   8 7   6   5   4   3   2     0
+///  ┌───────────────────────────────┬──────┬───┬───┬───┬───┬───┬───────┐
+///  │ epoch (53 bits)               │ turn │ 1 │ C │ E │ T │ D │ state │
+///  └───────────────────────────────┴──────┴───┴───┴───┴───┴───┴───────┘
 ///    T: a call must be timed    E: the rules are evaluated for every outcome
+///    D: evidence doubts that the dependency is up, so that a success is evidence
 ///    C: its window asks for the time of every outcome
-///    turn: calls are filed while they are in flight, in the ring of this turn; 0: they are not
+///    turn: calls are filed while they are in flight, in the ring of this turn; 0: they are not;
+///          7: evidence decides, and files them
 /// ```
+///
+/// In the ticket of a call that evidence files, the bits from D to C are the stripe in which it is counted.
 ///
 /// 53 bits of epoch last 28 years at ten million transitions a second. The bit that is always set
 /// leaves zero for the permit that is no more.
@@ -96,6 +111,7 @@ impl Epoch {
 pub(crate) struct Word(NonZeroU64);
 
 const STATE: u64 = 0b111;
+const DOUBTED: u64 = 1 << 3;
 const TIMED: u64 = 1 << 4;
 const EVALUATED: u64 = 1 << 5;
 const CLOCKED: u64 = 1 << 6;
@@ -103,6 +119,11 @@ const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a set bit is not zero
 const TURN_SHIFT: u32 = 8;
 const TURN: u64 = 0b111 << TURN_SHIFT;
 const EPOCH_SHIFT: u32 = 11;
+/// The flags, where a ticket has a stripe.
+const STRIPE: u64 = DOUBTED | TIMED | EVALUATED | CLOCKED;
+const STRIPE_SHIFT: u32 = 3;
+/// The turn that no ring has.
+const EVIDENCE: u8 = 7;
 
 impl Word {
     pub(crate) fn new(epoch: Epoch, state: State) -> Word {
@@ -176,6 +197,42 @@ impl Word {
     #[inline]
     pub(crate) fn turn(self) -> u8 {
         ((self.bits() & TURN) >> TURN_SHIFT) as u8
+    }
+
+    /// Of a visit in which evidence decides.
+    pub(crate) fn with_evidence(self) -> Word {
+        self.with_turn(EVIDENCE)
+    }
+
+    pub(crate) fn with_doubted(self, doubted: bool) -> Word {
+        self.with(DOUBTED, doubted)
+    }
+
+    /// Whether a success is evidence.
+    #[inline]
+    pub(crate) fn doubted(self) -> bool {
+        self.bits() & DOUBTED != 0
+    }
+
+    /// Of a call that evidence counts in this stripe, from 0 to 15.
+    pub(crate) fn with_stripe(self, stripe: u8) -> Word {
+        Word::of(self.bits() & !STRIPE | u64::from(stripe) << STRIPE_SHIFT & STRIPE)
+    }
+
+    pub(crate) fn stripe(self) -> u8 {
+        ((self.bits() & STRIPE) >> STRIPE_SHIFT) as u8
+    }
+
+    /// Whether evidence decides, and no rule.
+    #[inline]
+    pub(crate) fn is_by_evidence(self) -> bool {
+        self.turn() == EVIDENCE
+    }
+
+    /// Whether calls are admitted without the lock where evidence decides.
+    #[inline]
+    pub(crate) fn is_unlocked(self) -> bool {
+        self.state().is_unlocked()
     }
 
     /// Whether calls are filed while they are in flight.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::breaker::{CircuitBreaker, Inner, OwnedPermit, Permit, Ticket};
+use crate::breaker::{CircuitBreaker, Inner, Locked, OwnedPermit, Permit, Ticket};
 use crate::clock::{Moment, Tick};
 use crate::error::{Refusal, Rejected};
 use crate::observe::{Event, Interest, Kind, Listeners};
 use crate::reason::{Cause, RejectReason};
-use crate::state::Admission;
+use crate::state::{Admission, Log};
 use crate::totals::Ledger;
 use crate::word::{State, Word};
 
@@ -69,6 +69,9 @@ impl CircuitBreaker {
     fn acquire_if_closed_slow(&self, word: Word) -> Option<OwnedPermit> {
         if word.state() != State::Closed {
             return None;
+        }
+        if word.is_by_evidence() {
+            return self.acquire_if_permitted();
         }
         let moment = Moment::of(&self.inner().clock);
         self.evaluate_overdue(word, &moment);
@@ -153,6 +156,7 @@ impl CircuitBreaker {
         let answer = match word.state() {
             State::Closed | State::MetricsOnly if word.is_filed() => self.admit_filed(Ledger::reject),
             State::Closed | State::Disabled | State::MetricsOnly => return Ok(self.ticket(word)),
+            State::Open if word.is_by_evidence() => self.probe_by_evidence(word, Ledger::reject),
             State::Open | State::HalfOpen | State::ForcedOpen => self.admit_locked(Ledger::reject),
         };
         if let (Err(refusal), Some(listeners)) = (&answer, self.inner().listeners()) {
@@ -164,8 +168,15 @@ impl CircuitBreaker {
     /// Admits a call and counts it while it is in flight, unless the overdue calls open the breaker.
     fn admit_filed(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let inner = self.inner();
+        let word = inner.word.load();
+        if word.is_by_evidence() {
+            return match self.admit_unlocked(word) {
+                Some(ticket) => Ok(ticket),
+                None => self.admit_locked(count),
+            };
+        }
         let moment = Moment::of(&inner.clock);
-        self.evaluate_overdue(inner.word.load(), &moment);
+        self.evaluate_overdue(word, &moment);
         let word = inner.word.load();
         match word.state() {
             State::Closed | State::MetricsOnly if word.is_filed() => Ok(self.file(word, moment.get())),
@@ -186,32 +197,51 @@ impl CircuitBreaker {
     ///
     /// `count` is called with the ledger if the machine refuses, before the lock is released, so that the
     /// rejection belongs to the visit that refused it.
-    fn admit_locked(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
+    pub(super) fn admit_locked(&self, count: impl FnOnce(&Ledger)) -> Result<Ticket, Refusal> {
         let now = self.inner().clock.now();
-        let (answer, ticket, lacks_plan) = self.transition(now, |locked, log, now| {
-            let answer = locked.machine.admit(now, log);
-            if !log.is_empty() {
-                // Committed first: the rejection belongs to the visit that this admission began, and a new visit
-                // restarts the count of its rejections.
-                self.inner().commit(locked, log, now);
-                log.clear();
-            }
-            let answer = match answer {
-                Admission::Permitted => Ok(()),
-                Admission::Refused { reason, remaining, cause } => {
-                    count(&self.inner().cold().ledger);
-                    Err(refusal(reason, remaining, cause))
-                }
-            };
-            // Not the word that the caller loaded: the state may have changed before the lock was taken.
-            // A probe is always timed, because its timeout runs from its admission.
-            let word = Word::new(locked.machine.epoch(), locked.machine.state());
-            (answer, Ticket::timed(word, now), locked.machine.lacks_plan())
+        let (answer, lacks_plan) = self.transition(now, |locked, log, now| {
+            let answer = self.decide(count, locked, log, now);
+            (answer, locked.machine.lacks_plan())
         });
         if lacks_plan {
             self.plan_overdue(now);
         }
-        answer.map(|()| ticket)
+        answer
+    }
+
+    /// The decision of the machine about a call, and its ticket.
+    pub(super) fn decide(
+        &self,
+        count: impl FnOnce(&Ledger),
+        locked: &mut Locked,
+        log: &mut Log,
+        now: Tick,
+    ) -> Result<Ticket, Refusal> {
+        let learns = locked.machine.learns();
+        let answer = if learns {
+            locked.machine.admit_by_evidence(&|| self.counts_at(now), now, log)
+        } else {
+            locked.machine.admit(now, log)
+        };
+        if !log.is_empty() {
+            // Committed first: the rejection belongs to the visit that this admission began, and a new visit
+            // restarts the count of its rejections.
+            self.inner().commit(locked, log, now);
+            log.clear();
+        }
+        match answer {
+            Admission::Permitted if learns => Ok(self.ticket_by_evidence(&locked.machine, now)),
+            Admission::Permitted => {
+                // Not the word that the caller loaded: the state may have changed before the lock was taken.
+                // A probe is always timed, because its timeout runs from its admission.
+                let word = Word::new(locked.machine.epoch(), locked.machine.state());
+                Ok(Ticket::timed(word, now))
+            }
+            Admission::Refused { reason, remaining, cause } => {
+                count(&self.inner().cold().ledger);
+                Err(refusal(reason, remaining, cause))
+            }
+        }
     }
 
     /// See [`adapter::reject`](crate::adapter::reject).

@@ -2,7 +2,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::clock::Tick;
-use crate::evidence::InFlight;
+use crate::evidence::{InFlight, Traffic};
 use crate::observe::Listeners;
 use crate::policy::trip::CustomRule;
 use crate::reason::Cause;
@@ -28,6 +28,8 @@ pub(crate) struct Cold {
     cause: [AtomicU64; 2],
     /// The calls in flight of the current visit, if a rule counts them; allocated for the first such visit.
     in_flight: OnceLock<Shared<InFlight>>,
+    /// The calls of an adaptive breaker that is closed; set before the first word with evidence is published.
+    pub(super) traffic: OnceLock<Arc<Traffic>>,
     /// Allocated for the first text that a classifier returns; most classifiers never return one.
     last_error: OnceLock<RwLock<LastError>>,
 }
@@ -51,6 +53,7 @@ impl Cold {
             wait: AtomicU64::new(0),
             cause: [AtomicU64::new(0), AtomicU64::new(0)],
             in_flight: OnceLock::new(),
+            traffic: OnceLock::new(),
             last_error: OnceLock::new(),
         }
     }
@@ -129,8 +132,8 @@ impl Cold {
 }
 
 /// The last turn; turns start at 1 and fit into three bits of a word. A call that is in flight while its limit is changed
-/// seven times would be subtracted from a ring that does not count it.
-const LAST_TURN: u8 = 7;
+/// six times would be subtracted from a ring that does not count it.
+const LAST_TURN: u8 = 6;
 
 /// The maximum length of a failure's text, in characters.
 const LONGEST: usize = 256;

@@ -20,6 +20,7 @@ mod builder;
 mod check;
 mod cold;
 mod control;
+mod evidence;
 mod listening;
 mod locked;
 mod observation;
@@ -181,7 +182,7 @@ impl CircuitBreaker {
             // they belong.
             self.0.window.reconfigure(&config, &moment);
             self.0.word.publish(self.0.word.load().with_clocked(config.needs_clock()));
-            locked.machine.set_config(config, log)
+            locked.machine.set_config(config, now, log)
         });
     }
 

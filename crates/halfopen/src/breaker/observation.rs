@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{CircuitBreaker, Inner, Locked};
-use crate::clock::Moment;
+use crate::clock::{Moment, Tick};
 use crate::counts::{Counts, share};
-use crate::observe::{Snapshot, TripCause};
+use crate::evidence::Known;
+use crate::observe::{Evidence, Snapshot, TripCause};
 use crate::state::View;
 use crate::sync::lock;
 use crate::totals::Totals;
@@ -115,6 +116,7 @@ impl CircuitBreaker {
             has_custom_rule: !self.0.custom().is_empty(),
             disabled_by_config: locked.is_disabled_by_rule(),
             in_state_for: Duration::from_nanos(now.since(view.since)),
+            adaptive: locked.machine.known(now).map(|known| evidence(&known, now)),
             last_trip: counters.and_then(|counters| counters.last_trip.clone()),
             totals,
         }
@@ -148,5 +150,23 @@ impl Inner {
             counters.add_to(&mut totals);
         }
         totals
+    }
+}
+
+/// The evidence of an adaptive breaker, in the types of a snapshot.
+fn evidence(known: &Known, now: Tick) -> Evidence {
+    let seconds = |time: f64| Duration::try_from_secs_f64(time.max(0.0)).unwrap_or(Duration::MAX);
+    let now = now.0 as f64 / 1e9;
+    Evidence {
+        normal: known.normal,
+        break_even: known.break_even,
+        p95: known.p95.map(seconds),
+        slow_limit: known.slow_limit.map(seconds),
+        down: known.down,
+        likeliest: known.likeliest,
+        worth: known.worth,
+        bad_calls_to_trip: known.bad_calls_to_trip,
+        next_probe: known.probe_by.map(|probe_by| seconds(probe_by - now)),
+        relapses: known.relapses,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::breaker::{CircuitBreaker, Inner};
 use crate::classify::Classify;
 use crate::clock::{Tick, nanos};
+use crate::evidence::Place;
 use crate::outcome::Outcome;
 use crate::panics::catch_panic;
 use crate::report::Report;
@@ -252,6 +253,15 @@ impl Ticket {
 
     pub(crate) fn timed(word: Word, started: Tick) -> Ticket {
         Ticket { word, started }
+    }
+
+    /// Creates the ticket of a call that evidence counts.
+    pub(super) fn placed(word: Word, place: Place) -> Ticket {
+        Ticket { word: word.with_stripe(place.stripe), started: place.entered }
+    }
+
+    pub(super) fn place(self) -> Place {
+        Place { stripe: self.word.stripe(), entered: self.started }
     }
 
     /// Returns the time of the admission, if the call is timed.

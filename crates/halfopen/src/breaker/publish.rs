@@ -6,8 +6,8 @@ use super::{CircuitBreaker, Inner, Locked};
 use crate::clock::Tick;
 use crate::counts::share;
 use crate::observe::{Event, Interest, StateChange};
-use crate::state::{Change, Entry, Log};
-use crate::sync::lock;
+use crate::state::{Change, Entry, Log, Machine};
+use crate::sync::{MutexGuard, lock, try_lock};
 use crate::word::{State, Word};
 
 impl CircuitBreaker {
@@ -17,18 +17,52 @@ impl CircuitBreaker {
     /// step receives `now` or the time of the last change, whichever is later, so that no change is dated before
     /// the one that led to it (S26).
     pub(crate) fn transition<T>(&self, now: Tick, step: impl FnOnce(&mut Locked, &mut Log, Tick) -> T) -> T {
+        let answer = self.step(lock(&self.0.locked), now, step);
+        self.after_transition(now);
+        answer
+    }
+
+    /// Like [`transition`](Self::transition), or returns [`None`] if another thread holds the lock.
+    pub(super) fn try_transition<T>(
+        &self,
+        now: Tick,
+        step: impl FnOnce(&mut Locked, &mut Log, Tick) -> T,
+    ) -> Option<T> {
+        let answer = self.step(try_lock(&self.0.locked)?, now, step);
+        self.after_transition(now);
+        Some(answer)
+    }
+
+    pub(super) fn step<T>(
+        &self,
+        mut locked: MutexGuard<'_, Locked>,
+        now: Tick,
+        step: impl FnOnce(&mut Locked, &mut Log, Tick) -> T,
+    ) -> T {
         let mut log = Log::new();
-        let mut locked = lock(&self.0.locked);
         let now = now.max(locked.machine.since());
         let answer = step(&mut locked, &mut log, now);
         if !log.is_empty() {
             self.0.commit(&mut locked, &log, now);
+        } else if self.0.word.load().doubted() != is_doubted(&locked.machine) {
+            self.0.publish(&locked);
         }
-        drop(locked);
-        // Also if this step changed nothing: another thread may have enqueued an event and left it to the drainer.
-        self.0.drain_events(self);
         answer
     }
+
+    /// Delivers the events and weighs the outcomes that other threads have left, once the lock is released.
+    fn after_transition(&self, now: Tick) {
+        // Also if this step changed nothing: another thread may have enqueued an event and left it to the drainer.
+        self.0.drain_events(self);
+        if let Some(traffic) = self.0.traffic() {
+            self.weigh_pending(traffic, now);
+        }
+    }
+}
+
+/// Returns whether the evidence of this machine doubts, in a state that admits calls without the lock.
+fn is_doubted(machine: &Machine) -> bool {
+    machine.hears() && machine.state().is_unlocked() && machine.is_in_doubt()
 }
 
 impl Inner {
@@ -37,6 +71,12 @@ impl Inner {
         for entry in log {
             match entry {
                 Entry::Change(change) => self.note(locked, change),
+                Entry::WouldTrip { cause, counts } => {
+                    locked.counters_mut().would_trip += 1;
+                    let sequence = locked.next_sequence();
+                    let reasons = cause.reasons.iter().collect();
+                    self.enqueue(Event::WouldTrip { reasons, counts: *counts, sequence });
+                }
                 Entry::Reset => {
                     // Numbered under the lock, in the order of the changes; listeners are notified without it, and
                     // can tell by the number what came first.
@@ -124,14 +164,20 @@ impl Inner {
             (State::Closed | State::MetricsOnly, None)
             | (State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled, _) => 0,
         };
+        let by_evidence = machine.hears();
+        if let (true, Some(traffic)) = (by_evidence, machine.traffic()) {
+            self.cold().traffic.get_or_init(|| Arc::clone(traffic));
+        }
         // A rule of the user's may look at anything, so no success can be left out. Metrics-only must also learn
         // that a rule no longer holds.
-        let evaluated = !self.custom().is_empty() || machine.state() == State::MetricsOnly;
+        let watches = machine.state() == State::MetricsOnly && !by_evidence;
         let word = Word::new(machine.epoch(), machine.state())
             .with_timed(timed)
-            .with_evaluated(evaluated)
+            .with_evaluated(!self.custom().is_empty() || watches)
             .with_clocked(config.needs_clock())
+            .with_doubted(is_doubted(machine))
             .with_turn(turn);
+        let word = if by_evidence { word.with_evidence() } else { word };
         self.word.publish(word);
     }
 

@@ -111,6 +111,9 @@ impl CircuitBreaker {
     /// Records the end of any call, in any state.
     #[inline(never)]
     fn record_slow(&self, ticket: Ticket, report: Option<Report>, moment: &Moment<'_>) {
+        if ticket.word.is_by_evidence() && ticket.word.is_unlocked() {
+            return self.end_unlocked(ticket, report, moment);
+        }
         if ticket.word.is_filed() {
             self.leave_in_flight(ticket);
         }
@@ -170,7 +173,7 @@ impl CircuitBreaker {
     }
 
     /// Counts an outcome that no window records in the totals; returns false if it is late.
-    fn record_in_totals(&self, ticket: Ticket, call: &Finished) -> bool {
+    pub(super) fn record_in_totals(&self, ticket: Ticket, call: &Finished) -> bool {
         let inner = self.inner();
         let on_time = inner.word().load().same_epoch(ticket.word);
         if on_time {
@@ -186,6 +189,9 @@ impl CircuitBreaker {
         call: &Finished,
         moment: &Moment<'_>,
     ) -> (bool, Option<Epoch>) {
+        if ticket.word.is_by_evidence() {
+            return self.record_probe_by_evidence(ticket, call, moment);
+        }
         let now = moment.get();
         let epoch = ticket.word.epoch();
         let planned = self.plan_after_probe(call, now).filter(|plan| plan.epoch == epoch);
@@ -226,6 +232,7 @@ impl CircuitBreaker {
         // The visit may also have been ended by an operator or an overdue probe, before this call failed.
         let by_a_failure = Cause::from_words(cause).reasons.iter().all(|reason| match reason {
             TripReason::Manual | TripReason::ProbeTimedOut => false,
+            TripReason::Evidence | TripReason::Throttled => true,
             TripReason::ConsecutiveFailures
             | TripReason::FailureCount
             | TripReason::FailureRate
@@ -268,7 +275,7 @@ impl CircuitBreaker {
     /// Opens the breaker, or reports that it would open, if a rule holds for these counts (S9, S10).
     #[cold]
     #[inline(never)]
-    fn trip_if_any(
+    pub(super) fn trip_if_any(
         &self,
         ticket: Ticket,
         counts: &Counts,
@@ -401,7 +408,7 @@ impl CircuitBreaker {
     }
 
     #[cold]
-    fn signal_window_roll(&self, moment: &Moment<'_>) {
+    pub(super) fn signal_window_roll(&self, moment: &Moment<'_>) {
         let inner = self.inner();
         if let Some(listeners) = inner.listeners().filter(|listeners| listeners.want(Interest::WINDOW_ROLLS))
         {

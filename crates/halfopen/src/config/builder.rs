@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::error::Problems;
-use super::{Abandoned, Backoff, CircuitBreakerConfig, ConfigError, HalfOpen, Trip, Window, trip};
+use super::{Abandoned, Adaptive, Backoff, CircuitBreakerConfig, ConfigError, HalfOpen, Trip, Window, trip};
 
 /// The number of consecutive failures that opens a breaker by default, however far apart they are.
 ///
@@ -27,6 +27,9 @@ pub struct CircuitBreakerConfigBuilder {
     pub(super) half_open: HalfOpen,
     pub(super) abandoned: Abandoned,
     pub(super) time_calls: bool,
+    pub(super) adaptive: Option<Adaptive>,
+    /// The parts that an adaptive breaker has no use for, as far as they are set.
+    pub(super) fixed: Vec<&'static str>,
 }
 
 impl CircuitBreakerConfigBuilder {
@@ -36,6 +39,7 @@ impl CircuitBreakerConfigBuilder {
     /// the default of the [`window`](Self::window) is [`Window::unbounded`]: no rule needs the window, so no clock is
     /// read for it.
     pub fn trip(mut self, rule: Trip) -> Self {
+        self.note_fixed("trip");
         if !self.trip_named {
             self.trip.clear();
             self.trip_named = true;
@@ -50,6 +54,7 @@ impl CircuitBreakerConfigBuilder {
     /// Without such a rule, only [`trip`](crate::CircuitBreaker::trip) and
     /// [`open_for`](crate::CircuitBreaker::open_for) do. Rules that are added afterwards are the only ones.
     pub fn no_trip_rules(mut self) -> Self {
+        self.note_fixed("trip");
         self.trip.clear();
         self.trip_named = true;
         self
@@ -61,6 +66,7 @@ impl CircuitBreakerConfigBuilder {
     /// consecutive failures. In the latter case, a custom rule that needs the counts of a window requires one to be
     /// set.
     pub fn window(mut self, window: Window) -> Self {
+        self.note_fixed("window");
         self.window = Some(window);
         self
     }
@@ -69,6 +75,7 @@ impl CircuitBreakerConfigBuilder {
     ///
     /// [`backoff`](Self::backoff) adds growth, jitter and a limit to this wait. It is clamped to 584 years.
     pub fn open_duration(mut self, wait: Duration) -> Self {
+        self.note_fixed("open_duration");
         self.open_duration = wait;
         self
     }
@@ -77,6 +84,7 @@ impl CircuitBreakerConfigBuilder {
     ///
     /// A [`Backoff`] that is set here has no jitter unless it specifies one.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.note_fixed("backoff");
         self.backoff = backoff;
         self
     }
@@ -92,6 +100,7 @@ impl CircuitBreakerConfigBuilder {
 
     /// Sets the recovery: the probes, and the verdict that closes the breaker. The default is [`HalfOpen::new`].
     pub fn half_open(mut self, half_open: HalfOpen) -> Self {
+        self.note_fixed("half_open");
         self.half_open = half_open;
         self
     }
@@ -111,12 +120,29 @@ impl CircuitBreakerConfigBuilder {
         self
     }
 
+    /// Makes the breaker adaptive: it learns when to open, when to probe and when to close.
+    ///
+    /// It has no use for rules, window, wait, backoff and half-open policy: each of these beside it is an error.
+    pub fn adaptive(mut self, adaptive: Adaptive) -> Self {
+        self.adaptive = Some(adaptive);
+        self
+    }
+
+    fn note_fixed(&mut self, part: &'static str) {
+        if !self.fixed.contains(&part) {
+            self.fixed.push(part);
+        }
+    }
+
     /// Validates the parts and builds the configuration.
     ///
     /// # Errors
     ///
     /// Returns a [`ConfigError`] with every invalid value, each with its field and its valid range.
-    pub fn build(self) -> Result<CircuitBreakerConfig, ConfigError> {
+    pub fn build(mut self) -> Result<CircuitBreakerConfig, ConfigError> {
+        if self.adaptive.is_some() {
+            self.trip.clear();
+        }
         let window = self.window_or_default();
         // All parts are checked before the first problem is returned, so that a user fixes them in one pass.
         let mut problems = Problems::default();
@@ -126,6 +152,9 @@ impl CircuitBreakerConfigBuilder {
         problems.above_zero("hint_max", self.hint_max);
         self.half_open.judge(&mut problems);
         self.abandoned.judge(&mut problems);
+        if let Some(adaptive) = &self.adaptive {
+            adaptive.judge(&self.fixed, &mut problems);
+        }
         problems.result()?;
         Ok(CircuitBreakerConfig::of(self, window))
     }
@@ -149,6 +178,8 @@ impl Default for CircuitBreakerConfigBuilder {
             half_open: HalfOpen::new(),
             abandoned: Abandoned::Ignore,
             time_calls: false,
+            adaptive: None,
+            fixed: Vec::new(),
         }
     }
 }

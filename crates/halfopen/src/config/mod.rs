@@ -3,6 +3,7 @@
 //! Each part stores the values that it was given and can report which of them are invalid. [`builder`] validates all
 //! parts and computes from them the integers that the rest of the core reads.
 
+mod adaptive;
 mod backoff;
 mod builder;
 #[cfg(feature = "serde")]
@@ -18,6 +19,7 @@ mod tests;
 mod trip;
 mod window;
 
+pub use adaptive::{Adaptive, Slow, SlowKind};
 pub use backoff::{Backoff, BackoffKind, Opening};
 pub use builder::CircuitBreakerConfigBuilder;
 pub use duration::{DurationError, format_duration, parse_duration};

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Abandoned, Backoff, CircuitBreakerConfigBuilder, Form, HalfOpen, Opening, Recovery, Rule, Trip, Window,
+    Abandoned, Adaptive, Backoff, CircuitBreakerConfigBuilder, Form, HalfOpen, Opening, Recovery, Rule, Trip,
+    Window,
 };
 use crate::clock::nanos;
 use crate::word::Epoch;
@@ -90,6 +91,7 @@ pub(super) struct Parts {
     half_open: HalfOpen,
     abandoned: Abandoned,
     time_calls: bool,
+    adaptive: Option<Adaptive>,
     rules: Box<[Rule]>,
     form: Form,
     slow: Option<Slow>,
@@ -124,7 +126,14 @@ impl CircuitBreakerConfig {
             half_open: parts.half_open,
             abandoned: parts.abandoned,
             time_calls: parts.time_calls,
+            adaptive: parts.adaptive,
+            fixed: Vec::new(),
         }
+    }
+
+    /// Returns the numbers of an adaptive breaker, or [`None`] for one of rules.
+    pub fn adaptive_part(&self) -> Option<Adaptive> {
+        self.0.adaptive
     }
 
     /// Returns the rules that open the breaker; empty with
@@ -185,6 +194,7 @@ impl CircuitBreakerConfig {
             half_open: parts.half_open.rounded(),
             abandoned: parts.abandoned,
             time_calls: parts.time_calls,
+            adaptive: parts.adaptive,
         }))
     }
 }
@@ -218,6 +228,10 @@ impl CircuitBreakerConfig {
 
     pub(crate) fn ramp_nanos(&self) -> Option<u64> {
         self.0.half_open.ramp_nanos()
+    }
+
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.0.adaptive.is_some()
     }
 
     pub(crate) fn slow_ppb(&self) -> Option<u32> {
@@ -279,6 +293,7 @@ impl PartialEq for CircuitBreakerConfig {
             || (a.trip == b.trip
                 && named(a) == named(b)
                 && a.backoff == b.backoff
+                && a.adaptive == b.adaptive
                 && a.half_open == b.half_open)
     }
 }
@@ -295,6 +310,7 @@ impl fmt::Debug for CircuitBreakerConfig {
             .field("half_open", &parts.half_open)
             .field("abandoned", &parts.abandoned)
             .field("time_calls", &parts.time_calls)
+            .field("adaptive", &parts.adaptive)
             .finish()
     }
 }

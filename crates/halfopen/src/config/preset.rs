@@ -1,7 +1,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
+use super::{Adaptive, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
 
 impl Default for CircuitBreakerConfig {
     /// Returns the configuration for a dependency of which nothing is known. All defaults share one value.
@@ -12,6 +12,22 @@ impl Default for CircuitBreakerConfig {
 }
 
 impl CircuitBreakerConfig {
+    /// Returns a preset with nothing to choose: the breaker learns the normal behaviour, opens when a call is not worth making,
+    /// and comes back by a ramp ([`Adaptive::new`]).
+    ///
+    /// On long outages it is far ahead of fixed numbers; on incidents of a second or two it gains a little more than
+    /// they do, at a little more risk. With a service level objective, set [`Slow::limit`](crate::Slow::limit); where only errors matter,
+    /// [`Slow::off`](crate::Slow::off). It belongs around one endpoint, whose calls are alike, and it needs a classifier that does not
+    /// count the caller's own mistakes.
+    ///
+    /// While it is closed and does not doubt its dependency, a call takes no lock. It reads the clock twice, as with a
+    /// slow-call rule, and costs about as much as with one.
+    pub fn adaptive() -> CircuitBreakerConfig {
+        static ADAPTIVE: OnceLock<CircuitBreakerConfig> = OnceLock::new();
+        let preset = || CircuitBreakerConfig::builder().adaptive(Adaptive::new()).build();
+        ADAPTIVE.get_or_init(|| checked(preset())).clone()
+    }
+
     /// Returns a preset that opens on little evidence and probes soon, for calls that are easy to do without.
     ///
     /// For a cache, a recommendation or anything else with a good fallback, a slow failure costs more than

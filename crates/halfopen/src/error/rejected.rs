@@ -78,7 +78,7 @@ impl Refusal {
     /// Creates the refusal of an open breaker: the rest of the wait in nanoseconds, and the packed cause.
     #[inline]
     pub(crate) fn open(remaining: u64, cause: [u64; 2]) -> Refusal {
-        Refusal { retry_after: remaining.min(UNKNOWN - 1), words: cause }
+        Refusal { retry_after: remaining, words: cause }
     }
 
     pub(crate) fn saturated() -> Refusal {

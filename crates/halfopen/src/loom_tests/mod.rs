@@ -6,6 +6,7 @@
 mod admission;
 mod config;
 mod control;
+mod evidence;
 mod listeners;
 mod probes;
 pub(crate) mod race;

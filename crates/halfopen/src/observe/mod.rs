@@ -15,7 +15,7 @@ pub use channel::Events;
 pub use event::{Event, Interest, Listener, StateChange};
 pub use listeners::Subscription;
 pub use signal::Signal;
-pub use snapshot::{Probes, Snapshot, TripCause};
+pub use snapshot::{Evidence, Probes, Snapshot, TripCause};
 
 pub(crate) use event::{PROBES_PASSED, WAIT_OVER};
 pub(crate) use listeners::{Kind, Listeners, Subscriber, Unsubscribe};

@@ -69,6 +69,37 @@ pub struct Probes {
     pub ramp_left: Option<Duration>,
 }
 
+/// The learned numbers of an adaptive breaker, and its belief about the dependency.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The share of bad calls in normal operation, from 0 to 1.
+    pub normal: f64,
+    /// The share of bad calls above which a call is not worth making.
+    pub break_even: f64,
+    /// The time within which 95 % of the successes end; [`None`] before 20 of them.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
+    pub p95: Option<Duration>,
+    /// The time from which an answer is too late; [`None`] if no answer is.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
+    pub slow_limit: Option<Duration>,
+    /// The probability that the dependency is down.
+    pub down: f64,
+    /// The most likely share of bad calls at this moment.
+    pub likeliest: f64,
+    /// The expected worth of a call: 1 for one that is sure to be good, 0 at break-even, negative if it is better not
+    /// made.
+    pub worth: f64,
+    /// The number of bad calls in a row that would open the breaker now; [`None`] if it is not closed.
+    pub bad_calls_to_trip: Option<u32>,
+    /// The time after which the next call is a probe, if none is before; [`None`] if the breaker is not open.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::option"))]
+    pub next_probe: Option<Duration>,
+    /// How often the incident has come back.
+    pub relapses: u32,
+}
+
 /// The state of a breaker at one moment.
 ///
 /// All fields except the totals belong to one visit to one state; the totals may be slightly newer.
@@ -131,6 +162,8 @@ pub struct Snapshot {
     /// The time since the breaker entered this state.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serde_seconds::serialize"))]
     pub in_state_for: Duration,
+    /// What the breaker has learned and believes; [`None`] if it is not adaptive.
+    pub adaptive: Option<Evidence>,
     /// The lifetime totals.
     pub totals: Totals,
     /// The last change that opened the breaker.
@@ -155,6 +188,7 @@ impl Default for Snapshot {
             has_custom_rule: false,
             disabled_by_config: false,
             in_state_for: Duration::ZERO,
+            adaptive: None,
             totals: Totals::default(),
             last_trip: None,
         }
@@ -167,10 +201,14 @@ impl TripCause {
         let first = cause.reasons.iter().next()?;
         let threshold = match first {
             TripReason::ConsecutiveFailures | TripReason::FailureCount => Some(f64::from(cause.threshold)),
-            TripReason::FailureRate | TripReason::SlowCallRate => Some(share(cause.threshold)),
-            TripReason::Custom | TripReason::ProbeFailed | TripReason::ProbeTimedOut | TripReason::Manual => {
-                None
+            TripReason::FailureRate | TripReason::SlowCallRate | TripReason::Evidence => {
+                Some(share(cause.threshold))
             }
+            TripReason::Custom
+            | TripReason::ProbeFailed
+            | TripReason::ProbeTimedOut
+            | TripReason::Manual
+            | TripReason::Throttled => None,
         };
         let (part, calls) = (u64::from(cause.part), u64::from(cause.calls));
         Some(TripCause { reasons: cause.reasons.iter().collect(), part, calls, threshold })
@@ -182,11 +220,15 @@ impl TripCause {
             Some(TripReason::ConsecutiveFailures | TripReason::FailureCount) => {
                 self.threshold.map_or(0, |calls| calls as u32)
             }
-            Some(TripReason::FailureRate | TripReason::SlowCallRate) => {
+            Some(TripReason::FailureRate | TripReason::SlowCallRate | TripReason::Evidence) => {
                 self.threshold.map_or(0, parts_per_billion)
             }
             Some(
-                TripReason::Custom | TripReason::ProbeFailed | TripReason::ProbeTimedOut | TripReason::Manual,
+                TripReason::Custom
+                | TripReason::ProbeFailed
+                | TripReason::ProbeTimedOut
+                | TripReason::Manual
+                | TripReason::Throttled,
             )
             | None => 0,
         };

@@ -26,6 +26,11 @@ pub(crate) enum Entry {
         share_ppb: u32,
         reason: RampReason,
     },
+    /// Only watched: the breaker would have opened.
+    WouldTrip {
+        cause: Cause,
+        counts: Counts,
+    },
     Reset,
     ConfigChanged,
 }

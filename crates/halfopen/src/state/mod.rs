@@ -16,4 +16,4 @@ mod machine;
 
 pub(crate) use change::{Change, Entry, Log};
 pub(crate) use half_open::Probes;
-pub(crate) use machine::{Admission, Fired, Machine, ProbeEnd, View, Wait};
+pub(crate) use machine::{Admission, Fired, Heard, Machine, ProbeEnd, View, Wait};

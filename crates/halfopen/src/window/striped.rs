@@ -3,6 +3,8 @@
 #[cfg(not(loom))]
 use std::sync::OnceLock;
 
+#[cfg(not(loom))]
+use crate::sync::thread_index;
 use crate::sync::{AtomicU64, Ordering};
 use crate::totals::{Timing, Totals};
 
@@ -36,7 +38,7 @@ impl Stripes {
     fn local(&self) -> &Stripe {
         // Threads are numbered in the order of their first call, so that the first ones get a stripe each, which a
         // hash of their ids would not guarantee.
-        &self.0[thread::index() & (self.0.len() - 1)]
+        &self.0[thread_index() & (self.0.len() - 1)]
     }
 }
 
@@ -142,23 +144,6 @@ impl StripedCounter {
 /// A breaker shared by more threads than this shares stripes, which is no more than slower.
 #[cfg(not(loom))]
 const MOST_STRIPES: usize = 16;
-
-#[cfg(not(loom))]
-mod thread {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-
-    thread_local! {
-        static INDEX: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A small number of this thread's own; zero where the thread is being torn down.
-    #[inline]
-    pub(super) fn index() -> usize {
-        INDEX.try_with(|&index| index).unwrap_or(0)
-    }
-}
 
 #[cfg(all(test, not(loom)))]
 #[path = "striped_tests.rs"]

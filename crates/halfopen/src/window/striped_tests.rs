@@ -27,10 +27,10 @@ fn after_a_split_time_is_added_up_in_stripes() {
 
 #[test]
 fn no_two_threads_have_the_same_number() {
-    let here = thread::index();
-    let there = std::thread::spawn(thread::index).join().unwrap();
+    let here = thread_index();
+    let there = std::thread::spawn(thread_index).join().unwrap();
     assert_ne!(here, there);
-    assert_eq!(here, thread::index());
+    assert_eq!(here, thread_index());
 }
 
 #[test]

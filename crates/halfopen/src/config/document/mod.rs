@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use self::rules::Rules;
 use super::duration::Text;
-use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, TripKind};
+use super::{BackoffKind, CircuitBreakerConfig, ConfigError, HalfOpenKind, SlowKind, TripKind};
 
 pub(super) use self::window::Window;
 
@@ -28,6 +28,8 @@ pub(super) struct Config {
     half_open: Option<super::HalfOpen>,
     abandoned: Option<super::Abandoned>,
     time_calls: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adaptive: Option<Adaptive>,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -110,6 +112,24 @@ pub(super) enum Abandoned {
     FailureAfter(Text),
 }
 
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[serde(expecting = "the numbers of an adaptive breaker such as { break_even = 0.5 }")]
+struct Adaptive {
+    break_even: Option<f64>,
+    slow: Option<Slow>,
+    max_probe_gap: Option<Text>,
+    false_trip_interval: Option<Text>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", expecting = "off, { learned = 3.0 } or { limit = \"1s\" }")]
+enum Slow {
+    Off,
+    Learned(f64),
+    Limit(Text),
+}
+
 impl TryFrom<Config> for CircuitBreakerConfig {
     type Error = ConfigError;
 
@@ -140,12 +160,26 @@ impl TryFrom<Config> for CircuitBreakerConfig {
         if let Some(on) = written.time_calls {
             builder = builder.time_calls(on);
         }
+        if let Some(written) = written.adaptive {
+            builder = builder.adaptive(written.into());
+        }
         builder.build()
     }
 }
 
 impl From<CircuitBreakerConfig> for Config {
     fn from(config: CircuitBreakerConfig) -> Config {
+        if let Some(adaptive) = config.adaptive_part() {
+            // Its rules, window and waits are not written: an adaptive breaker has none.
+            let hint_max = Some(Text(config.hint_max()));
+            return Config {
+                open: Some(Open { hint_max, ..Open::default() }),
+                abandoned: Some(config.abandoned()),
+                time_calls: Some(config.time_calls()),
+                adaptive: Some(adaptive.into()),
+                ..Config::default()
+            };
+        }
         Config {
             trip: Some(Rules::list(config.trip())),
             window: Some(config.window()),
@@ -157,6 +191,7 @@ impl From<CircuitBreakerConfig> for Config {
             half_open: Some(config.half_open()),
             abandoned: Some(config.abandoned()),
             time_calls: Some(config.time_calls()),
+            adaptive: None,
         }
     }
 }
@@ -315,6 +350,44 @@ impl From<super::Abandoned> for Abandoned {
             super::Abandoned::Ignore => Abandoned::Ignore,
             super::Abandoned::Failure => Abandoned::Failure,
             super::Abandoned::FailureAfter(age) => Abandoned::FailureAfter(Text(age)),
+        }
+    }
+}
+
+impl From<Adaptive> for super::Adaptive {
+    fn from(written: Adaptive) -> super::Adaptive {
+        let mut adaptive = super::Adaptive::new();
+        if let Some(share) = written.break_even {
+            adaptive = adaptive.break_even(share);
+        }
+        if let Some(slow) = written.slow {
+            adaptive = adaptive.slow(match slow {
+                Slow::Off => super::Slow::off(),
+                Slow::Learned(multiple) => super::Slow::learned(multiple),
+                Slow::Limit(Text(limit)) => super::Slow::limit(limit),
+            });
+        }
+        if let Some(Text(gap)) = written.max_probe_gap {
+            adaptive = adaptive.max_probe_gap(gap);
+        }
+        if let Some(Text(interval)) = written.false_trip_interval {
+            adaptive = adaptive.false_trip_interval(interval);
+        }
+        adaptive
+    }
+}
+
+impl From<super::Adaptive> for Adaptive {
+    fn from(adaptive: super::Adaptive) -> Adaptive {
+        Adaptive {
+            break_even: Some(adaptive.break_even_share()),
+            slow: Some(match adaptive.slow_answers().kind() {
+                SlowKind::Off => Slow::Off,
+                SlowKind::Learned { multiple } => Slow::Learned(multiple),
+                SlowKind::Limit { limit } => Slow::Limit(Text(limit)),
+            }),
+            max_probe_gap: Some(Text(adaptive.longest_probe_gap())),
+            false_trip_interval: Some(Text(adaptive.time_between_false_trips())),
         }
     }
 }

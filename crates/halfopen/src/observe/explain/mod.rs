@@ -119,6 +119,14 @@ impl Explanation<'_> {
         write!(f, "open: every call is rejected ({rejected} so far). It opened {} ", Ago(*in_state_for))?;
         self.why(f)?;
         f.write_str(". ")?;
+        if self.config.is_adaptive() {
+            return match retry_after {
+                Some(left) => {
+                    write!(f, "The server asked for silence; calls pass in {}.", HumanDuration(*left))
+                }
+                None => f.write_str("The next probe passes when not knowing costs more than a probe."),
+            };
+        }
         if *reopenings > 0 {
             let (nth, wait) = (Nth(u64::from(*reopenings) + 1), HumanDuration(*open_duration));
             write!(f, "This is the {nth} opening in a row; its wait is {wait}. ")?;
@@ -133,6 +141,15 @@ impl Explanation<'_> {
 
     fn half_open(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Snapshot { rejected, open_duration, in_state_for, .. } = self.snapshot;
+        if self.config.is_adaptive() {
+            let share = percent(parts_per_billion(self.snapshot.share));
+            write!(
+                f,
+                "half-open: {share} of the calls pass beside probes ({rejected} rejected). It had opened "
+            )?;
+            self.why(f)?;
+            return f.write_str(". It closes when a call is worth making again.");
+        }
         let probes = self.snapshot.probes.unwrap_or_else(|| state::Probes::to_come(self.config).into());
         if let Some(left) = probes.ramp_left {
             return self.ramp(f, &probes, left);
@@ -263,6 +280,11 @@ impl Explanation<'_> {
 
     /// Writes the conditions under which the breaker opens: each limit beside the number that is compared with it.
     fn limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.config.is_adaptive() {
+            let learns =
+                "It learns what is normal, and opens when a call is not worth making by all that was seen.";
+            return write!(f, " {learns}");
+        }
         let opens = if self.snapshot.state == State::MetricsOnly {
             "Without the override it would open"
         } else {

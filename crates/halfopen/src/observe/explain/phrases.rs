@@ -177,6 +177,8 @@ impl Why<'_> {
             }
             TripReason::ProbeTimedOut => f.write_str("a probe did not report in time"),
             TripReason::Manual => f.write_str("it was opened by hand"),
+            TripReason::Evidence => f.write_str("by all that was seen a call was not worth making"),
+            TripReason::Throttled => f.write_str("the dependency throttles its callers"),
         }
     }
 }
@@ -186,9 +188,12 @@ fn write_limit(f: &mut fmt::Formatter<'_>, reason: TripReason, limit: u32) -> fm
         TripReason::ConsecutiveFailures | TripReason::FailureCount => write!(f, " (the limit is {limit})"),
         TripReason::FailureRate => write!(f, " (the limit is {})", percent(limit)),
         TripReason::SlowCallRate => write!(f, " (the limit is {})", percent(limit)),
-        TripReason::Custom | TripReason::ProbeFailed | TripReason::ProbeTimedOut | TripReason::Manual => {
-            Ok(())
-        }
+        TripReason::Evidence => write!(f, " (more than {} were believed to fail)", percent(limit)),
+        TripReason::Custom
+        | TripReason::ProbeFailed
+        | TripReason::ProbeTimedOut
+        | TripReason::Manual
+        | TripReason::Throttled => Ok(()),
     }
 }
 

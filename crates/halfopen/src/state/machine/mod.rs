@@ -1,7 +1,10 @@
+mod adaptive;
 mod view;
 
+pub(crate) use adaptive::Heard;
 pub(crate) use view::View;
 
+use self::adaptive::Learned;
 use crate::clock::Tick;
 use crate::config::{CircuitBreakerConfig, Opening};
 use crate::counts::Counts;
@@ -29,6 +32,8 @@ pub(crate) struct Machine {
     openings: u32,
     /// Allocated at the first opening, which most breakers never reach.
     outage: Option<Box<Outage>>,
+    /// Of an adaptive breaker.
+    learned: Option<Box<Learned>>,
 }
 
 /// The current opening, or the last one.
@@ -84,7 +89,7 @@ pub(crate) struct ProbeEnd<'a> {
 
 impl Machine {
     pub(crate) fn new(config: CircuitBreakerConfig, seed: u64, now: Tick) -> Machine {
-        Machine {
+        let mut machine = Machine {
             config,
             seed,
             state: State::Closed,
@@ -92,7 +97,10 @@ impl Machine {
             since: now,
             openings: 0,
             outage: None,
-        }
+            learned: None,
+        };
+        machine.adapt(now);
+        machine
     }
 
     pub(crate) fn config(&self) -> &CircuitBreakerConfig {
@@ -142,11 +150,18 @@ impl Machine {
     /// Replaces the configuration; the current visit continues (S30).
     ///
     /// Returns the old one, which the caller must drop without the lock: it may contain the user's own function.
-    pub(crate) fn set_config(&mut self, config: CircuitBreakerConfig, log: &mut Log) -> CircuitBreakerConfig {
+    pub(crate) fn set_config(
+        &mut self,
+        config: CircuitBreakerConfig,
+        now: Tick,
+        log: &mut Log,
+    ) -> CircuitBreakerConfig {
         // No transition, but it is logged, so that the word is published again with the flags of the new
         // configuration.
         log.push(Entry::ConfigChanged);
-        std::mem::replace(&mut self.config, config)
+        let old = std::mem::replace(&mut self.config, config);
+        self.adapt(now);
+        old
     }
 
     /// Returns the number of openings that are not forgotten yet in `Closed` (S20).
@@ -187,7 +202,7 @@ impl Machine {
     /// would.
     pub(crate) fn catch_up_wait(&mut self, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
-        if self.state == State::Open && now >= self.deadline() {
+        if !self.learns() && self.state == State::Open && now >= self.deadline() {
             self.half_open(log);
         }
     }
@@ -247,7 +262,8 @@ impl Machine {
     pub(crate) fn settle(&mut self, end: ProbeEnd<'_>, now: Tick, log: &mut Log) -> bool {
         // First, because an overdue probe ends the visit, and this can be that probe.
         self.catch_up(now, log);
-        if end.epoch != self.epoch {
+        // A probe of a breaker that has become adaptive since is one of another epoch to it.
+        if end.epoch != self.epoch || self.learns() {
             return false;
         }
         self.outage_mut().probation.take_back(end.started, end.call);
@@ -281,6 +297,9 @@ impl Machine {
     /// Opens the breaker because rules fired in `Closed`. No effect if that visit has ended since (S9).
     pub(crate) fn trip(&mut self, fired: Fired, now: Tick, log: &mut Log) {
         if fired.epoch == self.epoch && self.state == State::Closed {
+            if self.learns() {
+                return self.open_by_hand_learned(fired.cause, None, fired.counts, now, log);
+            }
             self.open(now, fired.cause, fired.counts, fired.wait, log);
         }
     }
@@ -291,6 +310,15 @@ impl Machine {
     /// window.
     pub(crate) fn open_by_hand(&mut self, length: Wait, counts: Counts, now: Tick, log: &mut Log) {
         self.catch_up_wait(now, log);
+        if self.learns() {
+            let hold = match length {
+                Wait::Given(nanos) => Some(now.end_of_wait(nanos)),
+                Wait::Configured { .. } if self.state == State::Open => return,
+                Wait::Configured { .. } => None,
+            };
+            let counts = self.visit_counts(counts);
+            return self.open_by_hand_learned(trip::manual(), hold, counts, now, log);
+        }
         match self.state {
             // The state after the transitions that were due decides, not the one that the operator last saw.
             State::Closed => self.open(now, trip::manual(), counts, length, log),
@@ -307,6 +335,9 @@ impl Machine {
     /// Ends the wait of an open breaker, so that the next call is a probe. No effect in other states.
     pub(crate) fn end_wait(&mut self, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
+        if self.learns() {
+            return self.probe_now(now);
+        }
         if self.state == State::Open && now < self.deadline() {
             // Dated now, not at the deadline, which has not been reached.
             self.half_open_at(now, trip::manual(), log);
@@ -320,6 +351,7 @@ impl Machine {
         let counts = self.visit_counts(counts);
         self.openings = 0;
         self.enter(state, now, trip::manual(), counts, log);
+        self.close_by_hand_learned(now);
     }
 
     /// Closes the breaker by hand, and reports the reset in addition.
@@ -334,6 +366,7 @@ impl Machine {
         match self.state {
             State::Closed | State::MetricsOnly => window,
             State::Open => self.outage().frozen,
+            State::HalfOpen if self.learns() => self.view(self.since).counts.unwrap_or_default(),
             State::HalfOpen => self.probation().counts(),
             State::ForcedOpen | State::Disabled => Counts::default(),
         }
@@ -343,7 +376,7 @@ impl Machine {
 
     /// Makes the transitions of an overdue probe, dated at the instants at which they were due (S24).
     pub(crate) fn catch_up(&mut self, now: Tick, log: &mut Log) {
-        if self.state != State::HalfOpen {
+        if self.state != State::HalfOpen || self.learns() {
             return;
         }
         if let Some(due) = self.overdue(now) {

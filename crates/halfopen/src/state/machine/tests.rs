@@ -98,7 +98,7 @@ impl Bench {
     fn set_max_calls(&mut self, n: u32) {
         let half_open = HalfOpen::new().max_calls(n);
         let config = config().to_builder().half_open(half_open).build().unwrap();
-        self.machine.set_config(config, &mut self.log);
+        self.machine.set_config(config, self.now, &mut self.log);
     }
 
     fn view(&self) -> View {

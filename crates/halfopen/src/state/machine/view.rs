@@ -26,13 +26,13 @@ pub(crate) struct View {
     pub(crate) moved: bool,
     /// The instant at which the view changes by itself.
     pub(super) next: Tick,
-    has_slot: bool,
+    pub(super) has_slot: bool,
     /// The reason for which a call without a slot is rejected.
-    full: RejectReason,
+    pub(super) full: RejectReason,
     /// The admitted share of the calls, in parts per billion.
     pub(crate) share_ppb: u32,
     /// The time of the view, which is not earlier than the last transition.
-    now: Tick,
+    pub(super) now: Tick,
 }
 
 impl View {
@@ -98,6 +98,9 @@ impl Machine {
     }
 
     fn view_at(&self, now: Tick) -> View {
+        if self.learns() {
+            return self.view_by_evidence(now);
+        }
         match self.state {
             State::Closed => {
                 let openings = self.remembered(now);
@@ -134,7 +137,7 @@ impl Machine {
         }
     }
 
-    fn plain_view(&self) -> View {
+    pub(super) fn plain_view(&self) -> View {
         View {
             state: self.state,
             since: self.since,
@@ -189,6 +192,9 @@ impl Machine {
 
     /// Returns the decision of an admission at `now`, without taking a slot.
     pub(crate) fn check(&self, now: Tick) -> Admission {
+        if self.learns() {
+            return self.check_by_evidence(now.max(self.since));
+        }
         let view = self.view(now);
         match view.state {
             State::Closed | State::Disabled | State::MetricsOnly => Admission::Permitted,
@@ -212,7 +218,9 @@ impl Machine {
     /// Returns the cause of the last opening, as of `now`.
     pub(crate) fn why(&self, now: Tick) -> Cause {
         match self.overdue(now) {
-            Some(_) if self.state == State::HalfOpen => Cause::plain(TripReason::ProbeTimedOut),
+            Some(_) if self.state == State::HalfOpen && !self.learns() => {
+                Cause::plain(TripReason::ProbeTimedOut)
+            }
             Some(_) | None => self.cause(),
         }
     }
@@ -221,7 +229,7 @@ impl Machine {
     ///
     /// The current visit has the configuration with which it began, the next one the current configuration.
     pub(crate) fn probes(&self, now: Tick) -> Probes {
-        if self.state == State::HalfOpen && self.overdue(now).is_none() {
+        if self.state == State::HalfOpen && !self.learns() && self.overdue(now).is_none() {
             self.probation().probes(now)
         } else {
             Probes::to_come(&self.config)

@@ -1,0 +1,306 @@
+//! The calls of an adaptive breaker. While it is closed they take no lock, except to be learned from, or in doubt.
+
+use crate::breaker::{CircuitBreaker, Inner, Ticket};
+use crate::clock::{Moment, Tick};
+use crate::counts::Counts;
+use crate::error::Refusal;
+use crate::evidence::{Left, Traffic, Unlocked};
+use crate::observe::Signal;
+use crate::outcome::{Ended, Finished};
+use crate::report::Report;
+use crate::state::{Heard, Log, Machine};
+use crate::sync::try_lock;
+use crate::totals::Ledger;
+use crate::window::Recorded;
+use crate::word::{Epoch, State, Word};
+
+impl Inner {
+    /// Returns what the calls of an adaptive breaker share while it is closed.
+    #[inline]
+    pub(crate) fn traffic(&self) -> Option<&Traffic> {
+        self.cold.get()?.traffic.get().map(|traffic| &**traffic)
+    }
+}
+
+impl CircuitBreaker {
+    // ---- admission ------------------------------------------------------------------------------
+
+    /// Admits a call of a closed adaptive breaker, or returns [`None`] if its visit has ended.
+    pub(super) fn admit_unlocked(&self, word: Word) -> Option<Ticket> {
+        let inner = self.inner();
+        let now = inner.clock.now();
+        let traffic = inner.traffic()?;
+        let word = if traffic.is_at_edge(now) { self.tend_slow(now)? } else { word };
+        Some(Ticket::placed(word, traffic.enter(now)))
+    }
+
+    /// Makes the steps that are due, unless another thread holds the lock; returns the word that follows, if calls are still admitted
+    /// without the lock.
+    #[cold]
+    #[inline(never)]
+    fn tend_slow(&self, now: Tick) -> Option<Word> {
+        self.try_transition(now, |locked, log, now| {
+            locked.machine.tend(&|| self.counts_at(now), now, log);
+        });
+        let word = self.inner().word.load();
+        let unlocked = word.is_unlocked() && word.is_by_evidence();
+        unlocked.then_some(word)
+    }
+
+    /// Asks an open breaker for a probe. A call that finds the evidence locked is rejected.
+    pub(super) fn probe_by_evidence(
+        &self,
+        word: Word,
+        count: impl Fn(&Ledger) + Copy,
+    ) -> Result<Ticket, Refusal> {
+        let inner = self.inner();
+        let now = inner.clock.now();
+        let decided = self.try_transition(now, |locked, log, now| self.decide(count, locked, log, now));
+        if let Some(answer) = decided {
+            return answer;
+        }
+        let cold = inner.cold();
+        let (_, _, cause) = cold.opening();
+        // Another visit, to which the cause may belong: the lock is waited for.
+        if inner.word.load() != word {
+            return self.admit_locked(count);
+        }
+        if let Some(traffic) = inner.traffic() {
+            traffic.miss();
+        }
+        count(&cold.ledger);
+        Err(Refusal::open(u64::MAX, cause))
+    }
+
+    /// The ticket of a call that the evidence has admitted, under the lock.
+    pub(super) fn ticket_by_evidence(&self, machine: &Machine, now: Tick) -> Ticket {
+        let word = Word::new(machine.epoch(), machine.state()).with_evidence();
+        match (machine.state(), machine.traffic()) {
+            (State::Closed, Some(traffic)) => Ticket::placed(word, traffic.enter(now)),
+            _ => Ticket::timed(word, now),
+        }
+    }
+
+    // ---- outcomes -------------------------------------------------------------------------------
+
+    /// Ends a call that was admitted without the lock.
+    pub(super) fn end_unlocked(&self, ticket: Ticket, report: Option<Report>, moment: &Moment<'_>) {
+        let inner = self.inner();
+        let Some(traffic) = inner.traffic() else { return };
+        let call = self.finished(ticket, report, moment);
+        let late = call.is_evidence() && call.took.is_some_and(|took| traffic.is_late(took));
+        let call = Finished { slow: late, ..call };
+        let left = traffic.leave(ticket.place(), call.is_plain());
+        if !call.is_evidence() {
+            let on_time = self.record_in_totals(ticket, &call);
+            return self.count_if_timed(if on_time { call } else { call.late() }, moment);
+        }
+        let recorded = inner.window.record(inner.word(), ticket.word, &call, moment);
+        let heard = Heard {
+            epoch: ticket.word.epoch(),
+            started: ticket.place().started(),
+            call: &call,
+            unlocked: Some(Unlocked { left, late }),
+        };
+        let now = moment.get();
+        let is_evidence = !call.is_plain() || inner.word.load().doubted();
+        let on_time = if is_evidence || recorded == Recorded::Late {
+            self.weigh_slow(heard, recorded, now)
+        } else {
+            if traffic.learns(now) || traffic.is_at_edge(now) {
+                self.learn_slow(heard, now);
+            }
+            true
+        };
+        if let (Recorded::Evaluated(counts, _), false) = (recorded, inner.custom().is_empty()) {
+            self.trip_if_any(ticket, &counts, None, call.hint, moment);
+        }
+        let call = if on_time { call } else { call.late() };
+        if call.throttled && call.is_failure() {
+            inner.cold().ledger.throttled.add(1);
+        }
+        self.count_if_timed(call, moment);
+        if moment.has_rolled() {
+            self.signal_window_roll(moment);
+        }
+    }
+
+    /// Records the end of a probe, or of a call of a ramp. Returns false if it is late, and the epoch of the closed visit that
+    /// it began, if any.
+    pub(super) fn record_probe_by_evidence(
+        &self,
+        ticket: Ticket,
+        call: &Finished,
+        moment: &Moment<'_>,
+    ) -> (bool, Option<Epoch>) {
+        let now = moment.get();
+        let (epoch, started) = (ticket.word.epoch(), ticket.started().unwrap_or(now));
+        let heard = Heard { epoch, started, call, unlocked: None };
+        let (on_time, moved, closed) = self.transition(now, |locked, log, now| {
+            let machine = &mut locked.machine;
+            let before = machine.epoch();
+            let on_time = machine.hear(heard, &|| self.counts_at(now), now, log);
+            if on_time {
+                self.inner().cold().ledger.note(call);
+            }
+            let moved = machine.epoch() != before;
+            let closed = on_time && moved && machine.state() == State::Closed;
+            (on_time, moved, closed.then(|| machine.epoch()))
+        });
+        // A transition is reported as an event; otherwise only a probe has ended.
+        if let (true, false, Some(listeners)) = (on_time, moved, self.inner().listeners()) {
+            listeners.signal(self, &Signal::ProbeEnded);
+        }
+        (on_time, closed)
+    }
+
+    /// Lets a success be learned from, unless another thread holds the lock.
+    #[cold]
+    #[inline(never)]
+    fn learn_slow(&self, heard: Heard<'_>, now: Tick) {
+        self.try_transition(now, |locked, log, now| {
+            locked.machine.hear(heard, &|| self.counts_at(now), now, log)
+        });
+    }
+
+    /// Weighs an outcome that is evidence, or leaves it to the thread that holds the lock. Returns false if it is late.
+    #[cold]
+    #[inline(never)]
+    fn weigh_slow(&self, heard: Heard<'_>, recorded: Recorded, now: Tick) -> bool {
+        let inner = self.inner();
+        let is_recorded = recorded != Recorded::Late;
+        let step = |machine: &mut Machine, log: &mut Log, now: Tick| {
+            let on_time = machine.hear(heard, &|| self.counts_at(now), now, log);
+            if on_time && !is_recorded {
+                inner.cold().ledger.note(heard.call);
+            }
+            on_time || is_recorded
+        };
+        if !is_recorded || heard.call.throttled {
+            return self.transition(now, |locked, log, now| step(&mut locked.machine, log, now));
+        }
+        if let Some(on_time) =
+            self.try_transition(now, |locked, log, now| step(&mut locked.machine, log, now))
+        {
+            return on_time;
+        }
+        if let (Some(unlocked), Some(traffic)) = (heard.unlocked, inner.traffic())
+            && unlocked.left != Left::Judged
+        {
+            traffic.leave_to_holder(heard.epoch.0, heard.call.is_plain(), unlocked.late);
+            // The holder may have looked for the last time before this one was left.
+            self.weigh_pending(traffic, now);
+        }
+        true
+    }
+
+    /// Weighs the outcomes that have been left to a holder of the lock, unless another thread holds it.
+    pub(super) fn weigh_pending(&self, traffic: &Traffic, now: Tick) {
+        // Not for ever: who leaves an outcome after that tries to take the lock as well.
+        for _ in 0..ROUNDS {
+            if !traffic.has_pending() {
+                return;
+            }
+            let Some(locked) = try_lock(&self.inner().locked) else { return };
+            self.step(locked, now, |locked, log, now| {
+                locked.machine.drain(&|| self.counts_at(now), now, log);
+            });
+            self.inner().drain_events(self);
+        }
+    }
+
+    /// The counts of the window.
+    pub(super) fn counts_at(&self, now: Tick) -> Counts {
+        self.inner().window.counts(&Moment::at(&self.inner().clock, now))
+    }
+
+    /// Counts an outcome; its duration where calls are timed.
+    fn count_if_timed(&self, call: Finished, moment: &Moment<'_>) {
+        let timed = self.inner().word.load().timed();
+        if timed || call.ended == Ended::Late {
+            let took = call.took.filter(|_| timed);
+            self.count(&Finished { took, ..call }, moment);
+        }
+    }
+}
+
+/// How often one thread weighs what others have left to it.
+const ROUNDS: usize = 8;
+
+#[cfg(all(test, not(loom), feature = "test-util"))]
+mod tests {
+    use std::time::Duration;
+
+    use crate::{CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock};
+
+    /// An adaptive breaker that has seen a minute of healthy calls.
+    fn learned() -> (CircuitBreaker, ManualClock) {
+        let (clock, hands) = Clock::manual();
+        let breaker =
+            CircuitBreaker::builder("learned").config(CircuitBreakerConfig::adaptive()).clock(clock).build();
+        for _ in 0..600 {
+            breaker.try_acquire().expect("it is closed").success();
+            hands.advance(Duration::from_millis(100));
+        }
+        breaker.try_acquire().expect("it is closed").success();
+        (breaker, hands)
+    }
+
+    fn down(breaker: &CircuitBreaker) -> f64 {
+        breaker.snapshot().adaptive.expect("it is adaptive").down
+    }
+
+    #[test]
+    fn a_healthy_call_takes_no_lock() {
+        let (breaker, hands) = learned();
+        let _held = breaker.inner().locked();
+        for _ in 0..1_000 {
+            breaker.try_acquire().unwrap().success();
+            // Where it would be learned from, it passes all the same.
+            hands.advance(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn a_failure_is_left_to_the_holder_of_the_lock() {
+        let (breaker, _hands) = learned();
+        let expected = {
+            let (breaker, _hands) = learned();
+            breaker.try_acquire().unwrap().failure();
+            breaker.try_acquire().unwrap().failure();
+            down(&breaker)
+        };
+        let held = breaker.inner().locked();
+        breaker.try_acquire().unwrap().failure();
+        breaker.try_acquire().unwrap().success();
+        assert!(breaker.inner().traffic().unwrap().has_pending());
+        drop(held);
+        assert!(down(&breaker) < 1e-12, "it waits for the next call that takes the lock");
+        breaker.try_acquire().unwrap().failure();
+        assert!(!breaker.inner().traffic().unwrap().has_pending());
+        let ratio = down(&breaker) / expected;
+        assert!((0.5..2.0).contains(&ratio), "two failures make {expected}, these {}", down(&breaker));
+    }
+
+    #[test]
+    fn an_open_breaker_that_is_locked_rejects() {
+        let (breaker, hands) = learned();
+        while breaker.is_closed() {
+            breaker.try_acquire().unwrap().failure();
+        }
+        hands.advance(Duration::from_secs(3600));
+        let held = breaker.inner().locked();
+        assert!(breaker.try_acquire().is_err(), "no call waits for the lock");
+        drop(held);
+        assert!(breaker.try_acquire().is_ok(), "a probe is due");
+    }
+
+    #[test]
+    fn calls_that_hang_open_it_before_they_end() {
+        let (breaker, hands) = learned();
+        let _hanging: Vec<_> = (0..20).map(|_| breaker.try_acquire_owned().unwrap()).collect();
+        hands.advance(Duration::from_secs(1));
+        assert!(breaker.try_acquire().is_err());
+        assert!(breaker.is_open());
+    }
+}

@@ -1,0 +1,468 @@
+//! The states of an adaptive breaker: what its evidence decides becomes transitions and events.
+
+use std::sync::Arc;
+
+use super::{Admission, Machine, View};
+use crate::clock::Tick;
+use crate::counts::Counts;
+use crate::evidence::{
+    Adaptive, Dice, End, Findings, Known, Mode, Numbers, Opening, Pending, Seconds, Step, Traffic, Unlocked,
+    WhyRamp,
+};
+use crate::outcome::{Ended, Finished};
+use crate::reason::{Cause, RampReason, Reasons, RejectReason, TripReason};
+use crate::state::{Entry, Log};
+use crate::word::{Epoch, State};
+
+/// The evidence of an adaptive breaker, and the source of its chance.
+#[derive(Clone, Debug)]
+pub(super) struct Learned {
+    adaptive: Adaptive,
+    /// False while the breaker has a configuration of rules.
+    decides: bool,
+    /// The calls of the closed state. It stays for the life of the breaker, because calls are in flight in it.
+    traffic: Arc<Traffic>,
+    dice: SeededDice,
+    /// Outcomes are evidence from this epoch on: the calls of a ramp go on as those of the closed visit that it led to.
+    since_epoch: Epoch,
+    /// The outcomes of this visit to half-open.
+    counts: Counts,
+}
+
+/// Chance that is a function of the breaker's seed.
+#[derive(Clone, Copy, Debug)]
+struct SeededDice(u64);
+
+impl Dice for SeededDice {
+    fn roll(&mut self) -> f64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// A call that has ended, as evidence.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard<'a> {
+    pub(crate) epoch: Epoch,
+    pub(crate) started: Tick,
+    pub(crate) call: &'a Finished,
+    /// Of a call that was admitted without the lock.
+    pub(crate) unlocked: Option<Unlocked>,
+}
+
+impl Heard<'_> {
+    /// Returns how it ended, or [`None`] if it is no evidence about the dependency.
+    fn end(&self) -> Option<End> {
+        match self.call.ended {
+            Ended::Success => Some(End::Good),
+            Ended::Failure if self.call.throttled => {
+                Some(End::Throttled { hint: self.call.hint.map(seconds) })
+            }
+            Ended::Failure => Some(End::Failed),
+            Ended::Ignored | Ended::Abandoned | Ended::Late => None,
+        }
+    }
+}
+
+fn seconds(nanos: u64) -> Seconds {
+    nanos as f64 / 1e9
+}
+
+fn at(now: Tick) -> Seconds {
+    seconds(now.0)
+}
+
+/// The first moment of the clock that is no earlier.
+fn tick(moment: Seconds) -> Tick {
+    // Saturating: a float that is too large becomes the largest number.
+    let nanos = (moment * 1e9).ceil() as u64;
+    Tick(if seconds(nanos) < moment { nanos.saturating_add(1) } else { nanos })
+}
+
+impl Learned {
+    pub(super) fn new(numbers: Numbers, traffic: Arc<Traffic>, seed: u64, now: Tick) -> Learned {
+        let mut dice = SeededDice(seed);
+        let adaptive = Adaptive::new(numbers, Some(Arc::clone(&traffic)), at(now), &mut dice);
+        Learned {
+            adaptive,
+            decides: true,
+            traffic,
+            dice,
+            since_epoch: Epoch::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    fn note(&mut self, heard: &Heard<'_>) {
+        if !heard.call.is_evidence() {
+            return;
+        }
+        let took = heard.call.took.map(seconds);
+        let slow = self.adaptive.slow_limit().zip(took).is_some_and(|(limit, took)| took > limit);
+        let failed = heard.call.is_failure();
+        let Counts { consecutive_failures: failures, consecutive_successes: successes, .. } = self.counts;
+        self.counts.calls += 1;
+        self.counts.failures += u64::from(failed);
+        self.counts.successes += u64::from(!failed);
+        self.counts.slow += u64::from(slow);
+        self.counts.consecutive_failures = if failed { failures + 1 } else { 0 };
+        self.counts.consecutive_successes = if failed { 0 } else { successes + 1 };
+    }
+}
+
+impl Machine {
+    /// Creates or suspends the evidence, as the configuration asks for.
+    pub(super) fn adapt(&mut self, now: Tick) {
+        let numbers = self.config.adaptive_part().map(|part| Numbers::of(&part, self.config.hint_max()));
+        match (numbers, &mut self.learned) {
+            (None, None) => {}
+            (None, Some(learned)) => learned.decides = false,
+            (Some(numbers), Some(learned)) if learned.decides => learned.adaptive.set_numbers(numbers),
+            (Some(numbers), learned) => {
+                let traffic =
+                    learned.as_ref().map_or_else(|| Arc::new(Traffic::new()), |old| Arc::clone(&old.traffic));
+                let mut new = Learned::new(numbers, traffic, self.seed, now);
+                new.since_epoch = self.epoch;
+                if matches!(self.state, State::Open | State::HalfOpen) {
+                    new.adaptive.open_by_hand(None, at(now), &mut new.dice);
+                }
+                new.adaptive.watch(self.state == State::MetricsOnly);
+                *learned = Some(Box::new(new));
+            }
+        }
+    }
+
+    /// Whether evidence decides in this state.
+    pub(crate) fn learns(&self) -> bool {
+        self.state_learns() && self.has_evidence()
+    }
+
+    /// Whether evidence decides, or would if the breaker did not only watch.
+    pub(crate) fn hears(&self) -> bool {
+        (self.state_learns() || self.state == State::MetricsOnly) && self.has_evidence()
+    }
+
+    fn has_evidence(&self) -> bool {
+        self.learned.as_ref().is_some_and(|learned| learned.decides)
+    }
+
+    /// Whether a success in closed is evidence.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.learned.as_ref().is_some_and(|learned| learned.adaptive.is_in_doubt())
+    }
+
+    /// What calls of the closed state share.
+    pub(crate) fn traffic(&self) -> Option<&Arc<Traffic>> {
+        self.learned.as_ref().map(|learned| &learned.traffic)
+    }
+
+    fn state_learns(&self) -> bool {
+        match self.state {
+            State::Closed | State::Open | State::HalfOpen => true,
+            State::ForcedOpen | State::Disabled | State::MetricsOnly => false,
+        }
+    }
+
+    /// Makes the steps that are due in closed without a call: reads the calls of the traffic, and judges those that are overdue.
+    ///
+    /// `window` returns the counts of the window, for an opening.
+    pub(crate) fn tend(&mut self, window: &dyn Fn() -> Counts, now: Tick, log: &mut Log) {
+        if !self.hears() {
+            return;
+        }
+        let epoch = self.epoch;
+        if let Some(learned) = &mut self.learned {
+            let mut steps = Vec::new();
+            let pending = learned.traffic.take_pending(epoch.0);
+            learned.adaptive.tend(at(now), &mut learned.dice, &mut steps);
+            learned.adaptive.drain(pending, at(now), &mut learned.dice, &mut steps);
+            self.follow(&steps, window, now, log);
+        }
+    }
+
+    /// Weighs the outcomes that found the evidence locked.
+    pub(crate) fn drain(&mut self, window: &dyn Fn() -> Counts, now: Tick, log: &mut Log) {
+        let (hears, epoch) = (self.hears(), self.epoch);
+        let Some(learned) = self.learned.as_mut().filter(|_| hears) else { return };
+        let pending: Pending = learned.traffic.take_pending(epoch.0);
+        let mut steps = Vec::new();
+        learned.adaptive.drain(pending, at(now), &mut learned.dice, &mut steps);
+        self.follow(&steps, window, now, log);
+    }
+
+    /// Admits a call, or not. `window` returns the counts of the window, for an opening.
+    ///
+    /// In closed, the caller counts the call in the traffic.
+    pub(crate) fn admit_by_evidence(
+        &mut self,
+        window: &dyn Fn() -> Counts,
+        now: Tick,
+        log: &mut Log,
+    ) -> Admission {
+        if self.state == State::Closed {
+            self.tend(window, now, log);
+            if self.state == State::Closed {
+                return Admission::Permitted;
+            }
+        }
+        let Some(learned) = &mut self.learned else { return Admission::Permitted };
+        let mut steps = Vec::new();
+        learned.adaptive.missed(at(now));
+        let admitted = learned.adaptive.admit(at(now), &mut learned.dice, &mut steps).is_some();
+        let mode = learned.adaptive.mode();
+        self.follow(&steps, window, now, log);
+        match (admitted, mode) {
+            (true, Mode::Open) if self.state == State::Open => {
+                let counts = self.outage().frozen;
+                self.enter_learned(State::HalfOpen, Cause::default(), counts, now, log);
+                Admission::Permitted
+            }
+            (true, Mode::Closed | Mode::Open | Mode::Ramp) => Admission::Permitted,
+            (false, _) => self.refusal_by_evidence(now),
+        }
+    }
+
+    fn refusal_by_evidence(&self, now: Tick) -> Admission {
+        let reason = match (self.state, self.learned.as_ref().map(|learned| learned.adaptive.mode())) {
+            (State::HalfOpen, Some(Mode::Ramp)) => RejectReason::HalfOpenRamp,
+            (State::HalfOpen, _) => RejectReason::HalfOpenSaturated,
+            _ => RejectReason::Open,
+        };
+        Admission::Refused { reason, remaining: self.held_for(now).unwrap_or(UNKNOWN), cause: self.cause() }
+    }
+
+    /// How long a server has asked for silence; nothing else is certain.
+    fn held_for(&self, now: Tick) -> Option<u64> {
+        let hold = self.learned.as_ref()?.adaptive.hold()?;
+        Some(tick(hold).since(now))
+    }
+
+    /// Learns how a call ended; returns false if it is late.
+    #[must_use]
+    pub(crate) fn hear(
+        &mut self,
+        heard: Heard<'_>,
+        window: &dyn Fn() -> Counts,
+        now: Tick,
+        log: &mut Log,
+    ) -> bool {
+        let (hears, current) = (self.hears(), self.epoch);
+        let Some(learned) = self.learned.as_mut().filter(|_| hears) else { return false };
+        if heard.epoch < learned.since_epoch {
+            return false;
+        }
+        let mut steps = Vec::new();
+        let pending = learned.traffic.take_pending(current.0);
+        learned.adaptive.drain(pending, at(now), &mut learned.dice, &mut steps);
+        let call = learned.adaptive.admitted(at(heard.started), heard.unlocked);
+        learned.note(&heard);
+        match heard.end() {
+            None => learned.adaptive.cancel(call),
+            Some(end) => {
+                let took = seconds(heard.call.took.unwrap_or_else(|| now.since(heard.started)));
+                learned.adaptive.record(call, end, took, at(now), &mut learned.dice, &mut steps);
+            }
+        }
+        self.follow(&steps, window, now, log);
+        self.settle_probes(now, log);
+        true
+    }
+
+    /// The last probe has ended, and did not bring the breaker back.
+    fn settle_probes(&mut self, now: Tick, log: &mut Log) {
+        let Some(learned) = &self.learned else { return };
+        let waits = learned.adaptive.mode() == Mode::Open && learned.adaptive.out() == 0;
+        if waits && self.state == State::HalfOpen {
+            let counts = learned.counts;
+            let reason =
+                if counts.calls > 0 { Cause::plain(TripReason::ProbeFailed) } else { Cause::default() };
+            let frozen = self.outage().frozen;
+            self.enter_learned(State::Open, reason, counts, now, log);
+            self.outage_mut().frozen = frozen;
+        }
+    }
+
+    /// Makes the transitions that the evidence has decided.
+    fn follow(&mut self, steps: &[Step], window: &dyn Fn() -> Counts, now: Tick, log: &mut Log) {
+        if let Some(learned) = &self.learned {
+            learned.adaptive.publish();
+        }
+        for step in steps {
+            let counts = match self.state {
+                State::Closed | State::MetricsOnly => window(),
+                State::HalfOpen => {
+                    self.learned.as_ref().map_or_else(Counts::default, |learned| learned.counts)
+                }
+                State::Open | State::ForcedOpen | State::Disabled => self.outage().frozen,
+            };
+            match *step {
+                Step::Opened(why) if self.state == State::MetricsOnly => {
+                    let cause = self.cause_of(why);
+                    log.push(Entry::WouldTrip { cause, counts });
+                }
+                Step::Opened(why) => {
+                    let cause = self.cause_of(why);
+                    self.openings = self.openings.saturating_add(1);
+                    self.enter_learned(State::Open, cause, counts, now, log);
+                    let outage = self.outage_mut();
+                    outage.cause = cause;
+                    outage.frozen = counts;
+                    self.begin_evidence();
+                }
+                Step::Ramps { share, why } => {
+                    if self.state == State::HalfOpen && begins(why) {
+                        // What the probes before still report is late, as that of any earlier visit.
+                        self.epoch = self.epoch.after(1);
+                    } else if self.state != State::HalfOpen {
+                        self.enter_learned(State::HalfOpen, Cause::default(), counts, now, log);
+                    }
+                    if begins(why) {
+                        self.begin_evidence();
+                    }
+                    log.push(Entry::Ramp { share_ppb: parts_per_billion(share), reason: ramp_reason(why) });
+                }
+                Step::Closed => {
+                    self.openings = 0;
+                    self.enter_learned(State::Closed, Cause::default(), counts, now, log);
+                }
+            }
+        }
+    }
+
+    fn enter_learned(&mut self, to: State, cause: Cause, counts: Counts, now: Tick, log: &mut Log) {
+        self.outage_mut();
+        self.enter(to, now, cause, counts, log);
+        if let Some(learned) = &mut self.learned {
+            learned.counts = Counts::default();
+        }
+        // Each rejected call is asked of the evidence: no deadline is certain.
+        let outage = self.outage_mut();
+        outage.deadline = Tick(0);
+        outage.wait = 0;
+    }
+
+    fn cause_of(&self, why: Opening) -> Cause {
+        match why {
+            Opening::Evidence(findings) => {
+                let break_even = self.learned.as_ref().map_or(0.0, |learned| learned.adaptive.break_even());
+                evidence(&findings, break_even)
+            }
+            Opening::Asked(_) | Opening::CutAway => Cause::plain(TripReason::Throttled),
+        }
+    }
+
+    /// Opens by a control, or by a rule of the user's; `hold` is when calls may pass again.
+    pub(super) fn open_by_hand_learned(
+        &mut self,
+        cause: Cause,
+        hold: Option<Tick>,
+        counts: Counts,
+        now: Tick,
+        log: &mut Log,
+    ) {
+        let Some(learned) = &mut self.learned else { return };
+        learned.adaptive.open_by_hand(hold.map(at), at(now), &mut learned.dice);
+        self.openings = self.openings.saturating_add(1);
+        self.enter_learned(State::Open, cause, counts, now, log);
+        let outage = self.outage_mut();
+        outage.cause = cause;
+        outage.frozen = counts;
+        self.begin_evidence();
+    }
+
+    pub(super) fn close_by_hand_learned(&mut self, now: Tick) {
+        if let Some(learned) = &mut self.learned {
+            learned.adaptive.close_by_hand(at(now));
+            learned.adaptive.watch(self.state == State::MetricsOnly);
+            learned.counts = Counts::default();
+        }
+        self.begin_evidence();
+    }
+
+    /// What calls of earlier epochs still report is late.
+    fn begin_evidence(&mut self) {
+        if let Some(learned) = &mut self.learned {
+            learned.since_epoch = self.epoch;
+        }
+    }
+
+    pub(super) fn probe_now(&mut self, now: Tick) {
+        if let Some(learned) = &mut self.learned {
+            learned.adaptive.probe_now(at(now));
+        }
+    }
+
+    /// Returns the learned numbers and the belief.
+    pub(crate) fn known(&self, now: Tick) -> Option<Known> {
+        let now = now.max(self.since);
+        let learned = self.learned.as_ref().filter(|learned| learned.decides)?;
+        Some(learned.adaptive.known(at(now)))
+    }
+
+    /// Returns the state that an admission at `now` would find.
+    pub(super) fn view_by_evidence(&self, now: Tick) -> View {
+        let plain = self.plain_view();
+        let Some(learned) = &self.learned else { return plain };
+        let adaptive = &learned.adaptive;
+        let share_ppb = parts_per_billion(adaptive.share(at(now)));
+        let common = View { share_ppb, reopenings: adaptive.relapses(), wait: 0, ..plain };
+        match self.state {
+            State::Open | State::HalfOpen => View {
+                counts: Some(if self.state == State::Open { self.outage().frozen } else { learned.counts }),
+                remaining: if self.state == State::Open { self.held_for(now) } else { Some(0) },
+                next: if adaptive.mode() == Mode::Open { tick(adaptive.probe_by()) } else { Tick::NEVER },
+                has_slot: adaptive.would_admit(at(now), &learned.dice),
+                ..common
+            },
+            State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => common,
+        }
+    }
+
+    /// The answer that a call would get now.
+    pub(super) fn check_by_evidence(&self, now: Tick) -> Admission {
+        match &self.learned {
+            Some(learned) if !learned.adaptive.would_admit(at(now), &learned.dice) => {
+                self.refusal_by_evidence(now)
+            }
+            Some(_) | None => Admission::Permitted,
+        }
+    }
+}
+
+/// For a wait of which nothing is certain.
+const UNKNOWN: u64 = u64::MAX;
+
+/// Whether a ramp begins, and does not only go on with another share.
+fn begins(why: WhyRamp) -> bool {
+    match why {
+        WhyRamp::ProbesPassed | WhyRamp::HoldOver => true,
+        WhyRamp::Slow | WhyRamp::Throttled => false,
+    }
+}
+
+fn ramp_reason(why: WhyRamp) -> RampReason {
+    match why {
+        WhyRamp::ProbesPassed => RampReason::ProbesPassed,
+        WhyRamp::HoldOver => RampReason::HoldOver,
+        WhyRamp::Slow => RampReason::Slow,
+        WhyRamp::Throttled => RampReason::Throttled,
+    }
+}
+
+/// The numbers of an opening by evidence, in those of a rule: how sure, above which share, and of how many calls.
+fn evidence(findings: &Findings, break_even: f64) -> Cause {
+    Cause {
+        reasons: Reasons::one(TripReason::Evidence),
+        threshold: parts_per_billion(break_even),
+        part: parts_per_billion(findings.sure),
+        calls: findings.calls.round() as u32,
+    }
+}
+
+fn parts_per_billion(share: f64) -> u32 {
+    (share * 1e9).round() as u32
+}

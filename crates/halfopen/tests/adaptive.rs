@@ -1,0 +1,266 @@
+//! The adaptive breaker: opens by evidence, asks when not knowing costs more than a probe, comes back by a ramp.
+#![cfg(feature = "test-util")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use halfopen::{
+    Adaptive, CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, ManualClock, Outcome, RampReason,
+    Report, Slow, State, Trip, TripReason,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_dead_dependency_opens_by_evidence_and_comes_back_by_a_ramp() {
+    let (breaker, hands) = breaker();
+    let told = events(&breaker);
+    calls(&breaker, &hands, 600, Outcome::Success);
+    assert_eq!((breaker.state(), told.lock().unwrap().len()), (State::Closed, 0));
+
+    let sent = calls(&breaker, &hands, 300, Outcome::Failure);
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.share, 0.0);
+    assert_eq!(told.lock().unwrap()[0], "closed to open: evidence");
+    assert!(sent < 60, "{sent} of 300 calls were sent");
+    let rejected = breaker.try_acquire().unwrap_err();
+    assert_eq!(rejected.retry_after(), None, "nothing is certain of the next probe");
+
+    calls(&breaker, &hands, 600, Outcome::Success);
+    assert_eq!((breaker.state(), breaker.snapshot().share), (State::Closed, 1.0));
+    let told = told.lock().unwrap();
+    assert!(told.contains(&"ramp: probes_passed".to_owned()), "{told:?}");
+    assert_eq!(told.last().unwrap(), "half_open to closed: probes_passed");
+}
+
+#[test]
+fn a_server_that_asks_for_silence_gets_it() {
+    let (breaker, hands) = breaker();
+    calls(&breaker, &hands, 100, Outcome::Success);
+    let out: Vec<_> = (0..4).map(|_| breaker.try_acquire_owned().unwrap()).collect();
+    for permit in out {
+        permit.report(Report::throttled().retry_after(5 * SECOND));
+    }
+    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.snapshot().last_trip.unwrap().reasons, [TripReason::Throttled]);
+    let wait = breaker.try_acquire().unwrap_err().retry_after().unwrap();
+    assert!((5 * SECOND..=SECOND * 21 / 4).contains(&wait), "{wait:?}");
+    hands.advance(wait);
+    breaker.try_acquire().unwrap().success();
+    assert_eq!(breaker.state(), State::HalfOpen);
+}
+
+#[test]
+fn a_snapshot_shows_what_was_learned() {
+    let (breaker, hands) = breaker();
+    calls(&breaker, &hands, 700, Outcome::Success);
+    let learned = breaker.snapshot().adaptive.unwrap();
+    assert!(learned.normal < 0.01 && learned.down == 0.0 && learned.worth > 0.9, "{learned:?}");
+    assert_eq!(learned.bad_calls_to_trip, Some(3));
+    let p95 = learned.p95.unwrap();
+    assert!((Duration::from_millis(9)..Duration::from_millis(20)).contains(&p95), "{p95:?}");
+    assert_eq!(learned.slow_limit, Some(Duration::from_millis(700)));
+
+    calls(&breaker, &hands, 4, Outcome::Failure);
+    let learned = breaker.snapshot().adaptive.unwrap();
+    assert!(learned.down > 0.5 && learned.worth < 0.0 && learned.likeliest > 0.5, "{learned:?}");
+    assert!(learned.next_probe.unwrap() <= 38 * SECOND);
+    assert!(CircuitBreaker::builder("fixed").build().snapshot().adaptive.is_none());
+}
+
+#[test]
+fn throttled_calls_cut_the_share() {
+    let (breaker, hands) = breaker();
+    let told = events(&breaker);
+    calls(&breaker, &hands, 100, Outcome::Success);
+    for _ in 0..2 {
+        breaker.try_acquire().unwrap().record(Outcome::Throttled);
+    }
+    assert_eq!((breaker.state(), breaker.snapshot().share), (State::HalfOpen, 0.5));
+    assert_eq!(told.lock().unwrap().last().unwrap(), "ramp: throttled");
+}
+
+#[test]
+fn an_operator_goes_before_the_evidence() {
+    let (breaker, hands) = breaker();
+    breaker.trip();
+    assert_eq!(breaker.state(), State::Open);
+    breaker.open_for(10 * SECOND);
+    assert_eq!(breaker.try_acquire().unwrap_err().retry_after(), Some(10 * SECOND));
+    breaker.end_wait();
+    assert!(breaker.is_permitting(), "the next call is a probe");
+    breaker.force_open();
+    hands.advance(1_000 * SECOND);
+    assert!(breaker.try_acquire().is_err());
+    breaker.disable();
+    for _ in 0..100 {
+        breaker.try_acquire().unwrap().failure();
+    }
+    breaker.reset();
+    assert_eq!(breaker.state(), State::Closed);
+    assert!(breaker.try_acquire().is_ok());
+}
+
+#[test]
+fn in_metrics_only_the_evidence_learns_and_reports() {
+    let (breaker, hands) = breaker();
+    breaker.metrics_only();
+    let would_trip = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&would_trip);
+    let _heard = breaker.on_event(move |_, event| {
+        if let Event::WouldTrip { reasons, .. } = event {
+            seen.lock().unwrap().extend(reasons.clone());
+        }
+    });
+    assert_eq!(calls(&breaker, &hands, 700, Outcome::Success), 700);
+    assert!(breaker.snapshot().adaptive.unwrap().normal < 0.01, "it learns");
+    assert_eq!(calls(&breaker, &hands, 100, Outcome::Failure), 100, "it rejects nothing");
+    assert_eq!(*would_trip.lock().unwrap(), [TripReason::Evidence], "once for one incident");
+    calls(&breaker, &hands, 700, Outcome::Success);
+    calls(&breaker, &hands, 100, Outcome::Failure);
+    assert_eq!((would_trip.lock().unwrap().len(), breaker.snapshot().totals.would_trip), (2, 2));
+    breaker.reset();
+    assert_eq!((breaker.state(), breaker.snapshot().adaptive.unwrap().down), (State::Closed, 0.0));
+}
+
+#[test]
+fn totals_count_every_permit_once() {
+    let (breaker, hands) = breaker();
+    let mut sent = 0;
+    for outcome in
+        [Outcome::Success, Outcome::Failure, Outcome::Ignored, Outcome::Throttled, Outcome::Success]
+    {
+        sent += calls(&breaker, &hands, 200, outcome);
+    }
+    drop(breaker.try_acquire_owned());
+    let totals = breaker.snapshot().totals;
+    assert_eq!(totals.calls() + totals.rejected, 1_001);
+    assert!(totals.calls() >= sent);
+}
+
+#[test]
+fn a_breaker_turns_adaptive_and_back_under_running_calls() {
+    let (breaker, hands) = breaker();
+    let before = breaker.try_acquire_owned().unwrap();
+    breaker.set_config(CircuitBreakerConfig::default());
+    before.failure();
+    assert_eq!(breaker.snapshot().totals.calls(), 1, "the call that was admitted before counts once");
+    for _ in 0..4 {
+        breaker.try_acquire().unwrap().failure();
+    }
+    assert_eq!(breaker.state(), State::Open, "by its rule");
+    breaker.set_config(CircuitBreakerConfig::adaptive());
+    calls(&breaker, &hands, 600, Outcome::Success);
+    assert_eq!(breaker.state(), State::Closed);
+    calls(&breaker, &hands, 30, Outcome::Failure);
+    assert_ne!(breaker.state(), State::Closed, "by evidence");
+    breaker.set_config(CircuitBreakerConfig::default());
+    hands.advance(10 * SECOND);
+    breaker.try_acquire().unwrap().success();
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
+fn a_look_changes_nothing() {
+    let (breaker, hands) = breaker();
+    calls(&breaker, &hands, 100, Outcome::Success);
+    calls(&breaker, &hands, 30, Outcome::Failure);
+    for _ in 0..100 {
+        let _ =
+            (breaker.check(), breaker.state(), breaker.snapshot(), breaker.explain(), breaker.changes_in());
+    }
+    hands.advance(60 * SECOND);
+    assert!(breaker.check().is_ok(), "a probe is due");
+    assert!(breaker.try_acquire().is_ok());
+}
+
+#[test]
+fn parts_of_fixed_rules_beside_it_are_an_error() {
+    let error = CircuitBreakerConfig::builder()
+        .adaptive(Adaptive::new())
+        .trip(Trip::failure_rate(0.5))
+        .open_duration(SECOND)
+        .half_open(HalfOpen::new())
+        .build()
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`adaptive` is set beside `trip`, `open_duration` and `half_open`, but must be set alone: it learns what these would say"
+    );
+}
+
+#[test]
+fn each_number_has_its_range() {
+    let wrong = Adaptive::new()
+        .break_even(1.0)
+        .slow(Slow::learned(0.5))
+        .max_probe_gap(Duration::ZERO)
+        .false_trip_interval(Duration::from_millis(1));
+    let error = CircuitBreakerConfig::builder().adaptive(wrong).build().unwrap_err();
+    let problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "`adaptive.break_even` is 1, but must be from 0.05 to 0.95",
+            "`adaptive.slow`: learned is 0.5, but must be from 1 to 100",
+            "`adaptive.max_probe_gap` is 0s, but must be longer than 0s",
+            "`adaptive.false_trip_interval` is 1ms, but must be 1s or longer",
+        ]
+    );
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_document_holds_it_and_reads_it_again() {
+    let text =
+        r#"{ "adaptive": { "break_even": 0.3, "slow": { "limit": "1s" } }, "open": { "hint_max": "1m" } }"#;
+    let config: CircuitBreakerConfig = serde_json::from_str(text).unwrap();
+    let adaptive = Adaptive::new().break_even(0.3).slow(Slow::limit(SECOND));
+    assert_eq!((config.adaptive_part(), config.hint_max()), (Some(adaptive), 60 * SECOND));
+    let written = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<CircuitBreakerConfig>(&written).unwrap(), config, "{written}");
+    let both = r#"{ "adaptive": {}, "trip": { "consecutive_failures": 3 } }"#;
+    let error = serde_json::from_str::<CircuitBreakerConfig>(both).unwrap_err();
+    assert!(error.to_string().starts_with("`adaptive` is set beside `trip`"), "{error}");
+}
+
+fn breaker() -> (CircuitBreaker, ManualClock) {
+    let (clock, hands) = Clock::manual();
+    let config = CircuitBreakerConfig::adaptive();
+    (CircuitBreaker::builder("search").config(config).clock(clock).seed(1).build(), hands)
+}
+
+/// Calls a tenth of a second apart, each of which ends after ten milliseconds; returns how many were admitted.
+fn calls(breaker: &CircuitBreaker, hands: &ManualClock, calls: u32, outcome: Outcome) -> u64 {
+    let mut admitted = 0;
+    for _ in 0..calls {
+        hands.advance(Duration::from_millis(90));
+        let permit = breaker.try_acquire_owned();
+        hands.advance(Duration::from_millis(10));
+        if let Ok(permit) = permit {
+            permit.record(outcome);
+            admitted += 1;
+        }
+    }
+    admitted
+}
+
+fn events(breaker: &CircuitBreaker) -> Arc<Mutex<Vec<String>>> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&told);
+    breaker
+        .on_event(move |_, event| match event {
+            Event::StateChanged(change) => {
+                let told = format!("{} to {}: {}", change.from.as_str(), change.to.as_str(), change.why());
+                ear.lock().unwrap().push(told);
+            }
+            Event::RampChanged { reason, .. } => {
+                assert_ne!(*reason, RampReason::HoldOver);
+                ear.lock().unwrap().push(format!("ramp: {}", reason.as_str()));
+            }
+            _ => {}
+        })
+        .forget();
+    told
+}
