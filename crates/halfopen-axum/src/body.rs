@@ -34,6 +34,7 @@ where
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.project();
         let frame = ready!(this.body.poll_frame(cx));
+        // At the end or the error, and not only at the drop: a server may keep a finished body for a while.
         if !matches!(frame, Some(Ok(_))) {
             *this.slot = None;
         }

@@ -49,6 +49,7 @@ impl RouteProtectionLayer {
         let layer = protection(&protections, &live.configuration()).build()?;
         let routes = layer.downgrade();
         live.on_apply(move |configuration| {
+            // Weak, so that a router that is dropped is not kept alive by the document that it follows.
             let Some(layer) = RouteProtectionLayer::upgrade(&routes) else { return false };
             let replaced = layer.set_routes(protection(&protections, configuration));
             debug_assert!(replaced.is_ok(), "the document was checked: {replaced:?}");
@@ -71,6 +72,7 @@ fn protection(protections: &Protections, configuration: &Configuration) -> Route
 fn route(protections: &Protections, written: &Written) -> Option<Route> {
     let name = written.breaker.as_ref()?.value.as_str();
     let protection = protections.get(name);
+    // The limits of the breaker, which every route without numbers of its own shares.
     let limits = protection.limits();
     let mut route = Route::breaker(name).held(protection);
     route = match (&written.max_concurrent_calls, limits.get_bulkhead()) {

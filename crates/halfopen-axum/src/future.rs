@@ -112,6 +112,7 @@ impl Watched {
     {
         let Watched { call, slot, rules } = self;
         let response = call.finish(&rules, result)?;
+        // Nothing to stream: the slot is free with the head, and the body needs no wrapper.
         if response.body().is_end_stream() {
             return Ok(response.map(AxumBody::new));
         }

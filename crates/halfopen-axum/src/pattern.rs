@@ -3,12 +3,14 @@ pub(crate) fn problem(pattern: &str) -> Option<String> {
     if !pattern.starts_with('/') {
         return Some("a path of axum that starts with `/`".to_owned());
     }
+    // axum 0.8 panics on these, as they were the syntax of 0.7.
     if let Some(segment) = pattern.split('/').find(|segment| segment.starts_with([':', '*'])) {
         let name = segment[1..].trim_matches(['{', '}']);
         let name = if name.is_empty() { "rest" } else { name };
         let star = if segment.starts_with('*') { "*" } else { "" };
         return Some(format!("in the syntax of axum 0.8: `{{{star}{name}}}` instead of `{segment}`"));
     }
+    // The router that axum uses decides, so that a pattern that is accepted here is one there.
     let mut paths = matchit::Router::new();
     paths.insert(pattern, ()).err().map(|error| format!("a path that axum accepts: {error}"))
 }

@@ -89,6 +89,7 @@ impl RouteProtection {
 
     /// Adds the route with this pattern.
     pub fn route(self, pattern: impl Into<Arc<str>>, route: Route) -> RouteProtection {
+        // Without a clone as long as the plan is not shared, as while it is being built.
         let (registry, mut routes) = self.into_parts();
         routes.push((pattern.into(), route));
         RouteProtection::planned(registry, routes)
@@ -180,6 +181,7 @@ impl RouteProtectionLayer {
     pub fn set_routes(&self, protection: RouteProtection) -> Result<(), ConfigError> {
         let mut routes = protection.protected()?;
         for route in routes.values() {
+            // Created now, so that status pages show a route before its first request.
             self.0.registry.get_or_create(route.breaker());
         }
         let before = {
@@ -190,8 +192,10 @@ impl RouteProtectionLayer {
                 }
             }
             let now = routes.into_iter().map(|(pattern, route)| (pattern, Arc::new(route))).collect();
+            // All routes together: a request sees either the old table or the new one.
             std::mem::replace(&mut *by_pattern, now)
         };
+        // After the lock: fallbacks are user code, and so is their drop.
         drop(before);
         Ok(())
     }
@@ -231,6 +235,7 @@ impl<S> Layer<S> for RouteProtection {
     type Service = RouteProtectionService<S>;
 
     fn layer(&self, inner: S) -> RouteProtectionService<S> {
+        // Built once, although axum calls `layer` for each route: all of them must share the limits.
         let built = self.0.built.get_or_init(|| match self.clone().build() {
             Ok(layer) => layer,
             Err(error) => panic!("the protection of the routes is invalid: {error}"),

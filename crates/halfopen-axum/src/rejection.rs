@@ -76,6 +76,7 @@ impl IntoResponse for Rejection {
         *response.body_mut() = Body::from(document);
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, problem);
+        // For a protected route further out, which must not count this answer as a failure of its own.
         response.extensions_mut().insert(self.0);
         response
     }

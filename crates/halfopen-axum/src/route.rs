@@ -240,6 +240,7 @@ impl Protected {
 
     /// Takes over the limits that the route had before, so that calls in flight stay counted and used calls used.
     pub(crate) fn adopt(&mut self, before: &Protected) {
+        // Another breaker is another resource, so its limits start anew.
         if self.breaker != before.breaker {
             return;
         }
@@ -248,6 +249,7 @@ impl Protected {
             && was.is_own
         {
             was.limit.set_config(now.limit.config());
+            // The limit before goes on, with the calls that hold its slots; only its numbers are new.
             now.limit = was.limit.clone();
         }
         if let (Some(now), Some(was)) = (&mut self.rate_limiter, &before.rate_limiter)
@@ -267,6 +269,7 @@ impl Protected {
 
     /// Takes what the limits ask for: a call of the quota, and a slot.
     pub(crate) fn enter(&self) -> Result<Option<BulkheadPermit>, Rejected> {
+        // The rate first, so that a call that it rejects never holds a slot, not even for a moment.
         if let Some(limiter) = &self.rate_limiter {
             limiter.limit.try_acquire()?;
         }

@@ -40,9 +40,12 @@ enum Admitted {
 impl Routes {
     fn admit<B>(&self, request: &Request<B>) -> Admitted {
         let template = request.extensions().get::<MatchedPath>();
+        // By the template and not the path: names that come from outside would fill the registry.
         let Some(route) = template.and_then(|template| self.get(template.as_str())) else {
             return Admitted::Unprotected;
         };
+        // The breaker last: a permit for a call that a limit then rejects would end as abandoned, and take a
+        // probe's slot.
         let admitted = route.enter().and_then(|slot| Ok((self.acquire(&route)?, slot)));
         match admitted {
             Ok((permit, slot)) => {
@@ -72,6 +75,7 @@ where
         match self.routes.admit(&request) {
             Admitted::Unprotected => RouteFuture::unprotected(self.inner.call(request)),
             Admitted::Permitted(mut call, slot, rules) => {
+                // Inside the watch, so that a panic of the handler's own `call` is a failure.
                 let inner = call.poll_with(|| self.inner.call(request));
                 RouteFuture::permitted(inner, call, slot, rules)
             }

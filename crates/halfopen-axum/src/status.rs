@@ -80,6 +80,7 @@ impl StatusRoutes {
     }
 
     fn is_open(&self, name: &str) -> bool {
+        // Not created by the question: a breaker that has made no call is not open.
         let state = self.registry.get(name).map(|breaker| breaker.state());
         matches!(state, Some(BreakerState::Open | BreakerState::ForcedOpen))
     }
@@ -104,6 +105,7 @@ async fn ready(State(routes): State<Arc<StatusRoutes>>) -> Response {
 /// An answer that is about this moment.
 fn uncached(answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
+    // A cached page would show a state of the past, and a cached readiness keep traffic away.
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

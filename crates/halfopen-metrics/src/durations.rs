@@ -36,6 +36,7 @@ impl Durations {
     }
 
     fn record(&self, breaker: &str, ended: Ended, seconds: f64) {
+        // Relaxed: at worst a handle is looked up once more.
         if !self.keeps.load(Ordering::Relaxed) {
             return bind(breaker, ended).record(seconds);
         }

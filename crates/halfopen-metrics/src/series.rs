@@ -26,6 +26,7 @@ fn write_counters(sample: &BreakerSample) {
     let totals = &sample.snapshot.totals;
     let breaker = SharedString::from(Arc::clone(&sample.snapshot.name));
     for (outcome, calls) in totals.by_outcome() {
+        // Absolute values: the breaker counts, and a reading that is missed loses nothing.
         counter!(names::CALLS, "breaker" => breaker.clone(), "outcome" => outcome).absolute(calls);
     }
     for (name, total) in [
@@ -74,6 +75,7 @@ impl Gauges {
     fn write(&self, name: &Arc<str>) {
         let breaker = SharedString::from(Arc::clone(name));
         for &state in State::ALL {
+            // One series for each state, of which one is 1: an enumeration that queries can sum over breakers.
             let holds = if self.state == Some(state) { 1.0 } else { 0.0 };
             gauge!(names::STATE, "breaker" => breaker.clone(), "state" => state.as_str()).set(holds);
         }

@@ -27,6 +27,8 @@ pub fn observe_durations(registry: &Registry, meter: &Meter) -> Subscription {
         .f64_histogram("circuit_breaker.call_duration")
         .with_unit("s")
         .with_description("Durations of calls.")
+        // The boundaries that the semantic conventions give for durations in seconds; the default ones are for
+        // milliseconds.
         .with_boundaries(BOUNDS.to_vec())
         .build();
     registry.subscribe(Durations(histogram))

@@ -134,6 +134,7 @@ impl Making<'_> {
     fn state(&self) {
         let collector = self.collector.clone();
         self.meter
+            // Additive over breakers, so that a backend may sum it to the number of open ones.
             .i64_observable_up_down_counter("circuit_breaker.state")
             .with_unit("1")
             .with_description("1 for the current state of the breaker, 0 for the others.")

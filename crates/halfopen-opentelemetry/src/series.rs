@@ -52,6 +52,7 @@ pub(crate) fn value(
     of: fn(&Snapshot) -> Option<f64>,
 ) {
     for sample in &collection.breakers {
+        // Not observed if there is none: a gauge has no value for "unknown".
         if let Some(value) = of(&sample.snapshot) {
             to.observe(value, &[breaker(&sample.snapshot)]);
         }

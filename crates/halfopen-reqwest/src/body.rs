@@ -14,6 +14,7 @@ pub(crate) fn finish(call: WatchedCall, rules: &Rules, result: Result<Response>)
     // If the rules panic, `settle` runs them again, counts the panic and falls back to the default.
     let judged = catch_panic(|| Classify::<Response, Error>::classify(rules, &result));
     match (judged, result) {
+        // Only a success waits for its body; any other outcome is decided by the head.
         (Some(Outcome::Success), Ok(response)) => Ok(watched(call, response)),
         (Some(_) | None, result) => {
             call.settle(&result, rules);
@@ -29,6 +30,7 @@ pub(crate) fn outcome_of_error(error: &dyn Any) -> Option<Outcome> {
 
 /// Returns the response with a body that records the call.
 fn watched(call: WatchedCall, response: Response) -> Response {
+    // The conversion to a response of `http` and back loses the URL, which reqwest keeps as an extension.
     let url = response.url().clone();
     let mut response = call.watch_body(http::Response::from(response)).map(Body::wrap);
     response.extensions_mut().extend(as_extension(url));

@@ -77,6 +77,8 @@ impl Breakers {
             (Some(name), _) => Cow::Borrowed(name.as_str()),
             (None, Some(key)) => key(request),
             (None, None) => {
+                // Only here can a redirect lead to another breaker: a name or a key is the caller's choice for the
+                // whole request.
                 let host = host_of(request.url());
                 let permit = registry.get_or_create(&host).try_acquire_owned()?;
                 return Ok((permit, Some(Hops::new(registry.clone(), host))));

@@ -105,6 +105,7 @@ impl ReqwestClassify {
     }
 
     fn outcome_of_client(&self, error: &reqwest::Error) -> Outcome {
+        // Errors of the request itself, or of what this side makes of the answer: no host is to blame for them.
         if is_local(error) || error.is_builder() || error.is_redirect() || error.is_upgrade() {
             return Outcome::Ignored;
         }
@@ -163,6 +164,7 @@ fn hint(response: Option<&Response>) -> Option<Duration> {
 }
 
 fn cause<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Cause<'a> {
+    // Bounded, because an error from outside could contain itself.
     error_chain(error).take(depth).find_map(|error| cause_at(error, depth)).unwrap_or(Cause::Unknown)
 }
 
@@ -181,6 +183,7 @@ fn cause_at<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Option<Cause<
 }
 
 fn is_ours(error: &anyhow::Error) -> bool {
+    // These errors have no type by which they could be told apart, only their texts.
     let text = error.to_string();
     OURS.iter().any(|prefix| text.starts_with(prefix))
 }

@@ -195,7 +195,10 @@ impl Middleware for CircuitBreakerMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response> {
+        // Before anything else of the request runs: a rejected one costs neither a connection nor the middlewares
+        // behind this one.
         let (permit, hops) = self.breakers.acquire(&request, extensions).map_err(error::rejected)?;
+        // Cloned before the request is given away; an answer to HEAD has no body to wait for.
         let method = request.method().clone();
         let watch = |permit| WatchedCall::new(permit).method(&method).body_errors(body::outcome_of_error);
         let mut call = watch(permit);

@@ -18,6 +18,8 @@ const REDIRECTS: usize = 10;
 
 thread_local! {
     /// The request that this thread polls, if it has one breaker per host.
+    // A redirect policy is called from within the poll of a request and is not told which one it is. The request
+    // that is being polled is therefore left here for it.
     static POLLED: Cell<Option<Hops>> = const { Cell::new(None) };
 }
 
@@ -40,6 +42,7 @@ thread_local! {
 /// ```
 pub fn redirect_policy() -> Policy {
     Policy::custom(|attempt| {
+        // As reqwest counts: a custom policy has no limit of its own.
         if attempt.previous().len() > REDIRECTS {
             return Policy::limited(REDIRECTS).redirect(attempt); // the error of reqwest
         }
@@ -109,12 +112,14 @@ impl Hops {
     fn follow(&mut self, attempt: &Attempt<'_>) -> std::result::Result<(), Rejected> {
         let (from, to) = (attempt.previous().last().map(host_of), host_of(attempt.url()));
         // Another client's request can be polled within this one.
+        // To the same host nothing changes: the call goes on with its permit.
         if to == self.host || from.as_ref() != Some(&self.host) {
             return Ok(());
         }
         let permit = self.registry.get_or_create(&to).try_acquire_owned();
         let rejected = permit.as_ref().err().cloned();
         self.host = to;
+        // Also if it is rejected: the call to the host before has ended with a redirect, and that is a success.
         self.hop = Some(Hop { status: attempt.status(), permit: permit.ok() });
         rejected.map_or(Ok(()), Err)
     }
@@ -135,6 +140,8 @@ impl Hops {
                 Some(call) => call.poll_with(|| work.as_mut().poll(context)),
                 None => work.as_mut().poll(context),
             });
+            // After the poll in which the redirect was followed: from here on the permit of the next host watches
+            // the request.
             if let Some(hop) = hops.as_mut().and_then(|hops| hops.hop.take()) {
                 if let Some(call) = mem::replace(&mut call, hop.permit.map(&next_call)) {
                     call.settle::<Response, Error, _>(&redirecting(hop.status), rules);
@@ -149,6 +156,7 @@ impl Hops {
 
 /// Runs `poll` while `hops` are those of the request that this thread polls.
 fn with_polled<R>(hops: &mut Option<Hops>, poll: impl FnOnce() -> R) -> R {
+    // Put back by a guard, because the poll may panic, and the thread goes on to poll other requests.
     let outer = Outer(POLLED.replace(hops.take()));
     let polled = poll();
     *hops = POLLED.take();

@@ -212,6 +212,7 @@ impl ResilientHttpClientBuilder {
             .unwrap_or_else(|| registry_of(config.unwrap_or_else(|| config_for_timeout(timeout))));
         let client = self.client.connect_timeout(self.connect_timeout).timeout(self.timeout).build()?;
         let mut stack = self.outside;
+        // Innermost: a retry outside of it is a call of its own, which an open breaker rejects.
         stack.push(Arc::new(self.breaker.registry(registry.clone())));
         Ok(ResilientHttpClient { client: ClientWithMiddleware::new(client, stack), registry })
     }
@@ -220,11 +221,13 @@ impl ResilientHttpClientBuilder {
 /// Returns the default configuration with a window of at least twice the timeout.
 fn config_for_timeout(timeout: Duration) -> CircuitBreakerConfig {
     let default = CircuitBreakerConfig::default();
+    // Calls to a host that hangs end one timeout apart: in a shorter window there would never be enough of them.
     let window = Window::last(timeout.saturating_mul(2).max(SHORTEST_WINDOW));
     default.to_builder().window(window).build().expect("a window of any positive length is valid")
 }
 
 fn registry_of(config: CircuitBreakerConfig) -> Registry {
+    // A client that follows links meets hosts without end.
     Registry::builder().default_config(config).capacity(HOSTS).idle_after(IDLE_AFTER).build()
 }
 

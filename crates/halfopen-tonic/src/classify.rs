@@ -139,6 +139,7 @@ impl<B: Body, E: 'static> Classify<Response<B>, E> for Rules {
     fn retry_after(&self, result: &Result<Response<B>, E>) -> Option<Duration> {
         match result {
             Ok(_) => self.0.retry_after(result),
+            // A status that is an error comes from a layer on the way and not from the server.
             Err(_) => None,
         }
     }
@@ -146,6 +147,7 @@ impl<B: Body, E: 'static> Classify<Response<B>, E> for Rules {
 
 impl ClassifyHead for Rules {
     fn classify_head<B: Body>(&self, response: &Response<B>, timed_out: bool) -> Head {
+        // The rejection of an inner layer that answers with trailers: the callee was not called.
         if is_rejection(response) {
             return Head::Decided(Outcome::Ignored);
         }
@@ -162,6 +164,7 @@ impl ClassifyHead for Rules {
 /// tonic keeps the status and its source in the extensions of the response. The status in the headers is checked
 /// first, as a response that succeeded can have a status in its extensions that has nothing to do with it.
 fn is_rejection<B>(response: &Response<B>) -> bool {
+    // The code first: almost all answers have none at the head, so their extensions are not searched.
     GrpcCode::from_headers(response.headers()).is_some_and(|code| code != GrpcCode::Ok)
         && response.extensions().get::<Status>().is_some_and(|status| halfopen::rejection(status).is_some())
 }

@@ -90,6 +90,7 @@ impl<C: Clone> ResilientGrpcClient<C> {
         F: FnOnce(C) -> Fut,
         Fut: Future<Output = Result<T, Status>>,
     {
+        // The client is cloned only if the call is admitted.
         let called = self.breaker.call_with(|| operation(self.client.clone()), &self.classify).await;
         called.map_err(|error| match error {
             CircuitBreakerError::Rejected(rejected) => rejected_status(rejected),

@@ -17,6 +17,7 @@ const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
 /// Encodes a `google.rpc.Status` for a rejection.
 pub(crate) fn of(rejected: &Rejected, code: Code, message: &str) -> Vec<u8> {
+    // Left out if the wait is unknown: a delay of zero would tell clients to retry immediately.
     let retry_info = rejected.retry_after().map(retry_info);
     let status = Message::new().number(1, code as u64).text(2, message);
     let status = match retry_info {
@@ -43,6 +44,7 @@ fn retry_info(delay: Duration) -> Message {
 
 fn error_info(rejected: &Rejected) -> Message {
     let (reason, key) = kind(rejected.reason());
+    // An entry of a map is a message with the key in field 1 and the value in field 2.
     let entry = Message::new().text(1, key).text(2, &Printable::new(rejected.name()).to_string());
     Message::new().text(1, reason).text(2, DOMAIN).message(3, entry)
 }
@@ -61,6 +63,7 @@ impl Message {
 
     /// Appends a number, unless it is zero, which is the default of a field that is absent.
     fn number(mut self, field: u64, number: u64) -> Message {
+        // Zero is the default of a field, and not written by proto3.
         if number != 0 {
             self.varint(field << 3);
             self.varint(number);

@@ -14,6 +14,7 @@ use tonic::{Code, Status, TimeoutExpired};
 /// An error of the transport is not converted to a status first, because its code depends on the features of tonic:
 /// without `server` every reset is an Unknown, with `server` a reset can be a Cancelled.
 pub(crate) fn outcome_of_call(error: &dyn Any, rules: GrpcClassify) -> Option<Outcome> {
+    // Unknown types are left to the rules of HTTP, which treat any error as a failure.
     let error = grpc_error(error)?;
     if is_local(error) {
         return Some(Outcome::Ignored);
@@ -42,6 +43,8 @@ pub(crate) fn outcome_of_error(error: &(dyn Error + 'static), rules: GrpcClassif
 /// Returns the outcome of a status: by its source if it was created from an error, and by its code if the peer sent
 /// it.
 pub(crate) fn outcome_of_status(status: &Status, rules: GrpcClassify) -> Outcome {
+    // In this order: a status made of a rejection carries a code of failure, and one of an expired timeout has a
+    // source.
     if is_local(status) {
         Outcome::Ignored
     } else if error_chain(status).any(|error| error.is::<TimeoutExpired>()) {
@@ -56,6 +59,7 @@ pub(crate) fn outcome_of_status(status: &Status, rules: GrpcClassify) -> Outcome
 /// Returns the outermost status in the chain of an error.
 pub(crate) fn status_in<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Status> {
     error_chain(error).find_map(|error| {
+        // Generated code and users box statuses for their size; a box is a type of its own.
         let boxed = error.downcast_ref::<Box<Status>>().map(|status| &**status);
         let shared = error.downcast_ref::<Arc<Status>>().map(|status| &**status);
         error.downcast_ref::<Status>().or(boxed).or(shared)
@@ -79,5 +83,6 @@ fn code_of(status: &Status) -> GrpcCode {
         .ok()
         .and_then(|number| GrpcCode::ALL.get(number))
         .copied()
+        // A code that a later version of the client adds.
         .unwrap_or(GrpcCode::Unknown)
 }

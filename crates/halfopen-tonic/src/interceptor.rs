@@ -50,6 +50,7 @@ impl Interceptor for CircuitBreakerInterceptor {
         match self.breaker.check() {
             Ok(()) => Ok(request),
             Err(rejected) => {
+                // A check counts nothing by itself, but here the call is not made.
                 halfopen::adapter::count_rejection(&self.breaker, &rejected);
                 Err(rejected_status(rejected))
             }

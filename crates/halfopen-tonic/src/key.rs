@@ -32,6 +32,7 @@ impl<B> Key<Request<B>> for PerService {
 /// end, because the origin of a client can add a prefix.
 fn method_of(path: &str) -> &str {
     let mut slashes = path.rmatch_indices('/').map(|(at, _)| at);
+    // From the right, because a proxy may have a prefix in front of `/package.Service/Method`.
     let second_last = slashes.nth(1);
     second_last.map_or(path.trim_start_matches('/'), |at| &path[at + 1..])
 }

@@ -35,6 +35,7 @@ impl<Request, B: Default, E> OnReject<Request, Response<B>, E> for TrailersOnly 
     }
 
     fn reject(&self, rejected: Rejected, _: Request) -> Result<Response<B>, E> {
+        // An answer and no error: the server ends a connection whose service fails.
         Ok(rejected_status(rejected).into_http())
     }
 }

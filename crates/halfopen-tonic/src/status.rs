@@ -35,6 +35,7 @@ pub fn rejected_status(rejected: Rejected) -> Status {
     let code = code(&rejected);
     let details = details::of(&rejected, code, &message);
     let mut status = Status::with_details(code, message, details.into());
+    // So that `halfopen::rejection` finds it again, and no layer further out counts it as a failure.
     status.set_source(Arc::new(rejected));
     status
 }

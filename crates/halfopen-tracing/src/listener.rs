@@ -38,6 +38,7 @@ impl TracingListener {
     }
 
     fn rejected(&self, breaker: &CircuitBreaker, rejected: &Rejected) {
+        // First, because this is called for every rejected call: without a subscriber it must not take the lock.
         if !enabled!(target: TARGET, Level::DEBUG) {
             return;
         }
@@ -125,6 +126,7 @@ fn log_window_roll(name: &str, counts: &Counts) {
 
 fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {
     let StateChange { name, from, to, counts, sequence, .. } = change;
+    // The event does not have the wait. The snapshot does, if the breaker has not moved on since.
     let now = Some(breaker.snapshot()).filter(|now| is_of(change, now));
     tell!(
         warn,

@@ -90,6 +90,8 @@ impl Untold {
             (self.count, self.reason) = (self.count + 1, reason);
             return None;
         }
+        // Reported with the first rejection after the second is over: there is no timer, and a breaker that rejects
+        // nothing more reports the rest with its next change.
         let before = self.summary(now);
         *self = Untold::first(reason, now);
         Some(before)
