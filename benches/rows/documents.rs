@@ -80,18 +80,18 @@ fn document(ending: &str) -> String {
         let wait = n % 50 + 1;
         let written = match ending {
             "yaml" => {
-                writeln!(text, "  host-{n}: {{ template: external_api, open: {{ duration: {wait}s }} }}")
+                writeln!(text, "  host-{n}: {{ template: database, open: {{ duration: {wait}s }} }}")
             }
             "toml" => {
                 writeln!(
                     text,
-                    "[breakers.host-{n}]\ntemplate = \"external_api\"\nopen.duration = \"{wait}s\""
+                    "[breakers.host-{n}]\ntemplate = \"database\"\nopen.duration = \"{wait}s\""
                 )
             }
             _ => {
                 let comma = if n + 1 < BREAKERS { "," } else { "}}" };
                 let open = format!("{{ \"duration\": \"{wait}s\" }}");
-                writeln!(text, "\"host-{n}\": {{ \"template\": \"external_api\", \"open\": {open} }}{comma}")
+                writeln!(text, "\"host-{n}\": {{ \"template\": \"database\", \"open\": {open} }}{comma}")
             }
         };
         written.expect("a string takes all");

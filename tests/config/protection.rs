@@ -44,13 +44,12 @@ async fn a_document_of_one_breaker_protects_a_service_as_it_stands() {
 
     let failing = ProtectionLayer::new(protection.clone())
         .layer(service_fn(|()| async { Err::<(), BoxError>("overloaded".into()) }));
-    for _ in 0..2 {
-        assert_eq!(reason(&failing.clone().oneshot(()).await.unwrap_err()), None);
+    let mut reasons = Vec::new();
+    for _ in 0..20 {
+        reasons.push(reason(&failing.clone().oneshot(()).await.unwrap_err()));
     }
-    let error = failing.oneshot(()).await.unwrap_err();
-    assert_eq!(reason(&error), Some(RejectReason::Open), "failure_threshold: 2");
-    let wait = halfopen::rejection(&*error).unwrap().retry_after().unwrap();
-    assert!(wait > Duration::from_secs(20), "timeout: 30.0, with jitter: {wait:?}");
+    assert_eq!(reasons[0], None, "the first failure is no evidence of an outage");
+    assert_eq!(reasons.last(), Some(&Some(RejectReason::Open)), "circuit_type: adaptive");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use halfopen::{BackoffKind, CircuitBreakerConfig, Trip, Window};
+use halfopen::{Adaptive, BackoffKind, CircuitBreakerConfig, Slow, Trip, Window};
 use halfopen_config::{Configuration, Format, HealthCheck, Loader};
 
 fn load(keys: &str) -> Configuration {
@@ -20,9 +20,8 @@ fn a_document_of_one_breaker_in_flat_keys_loads_as_it_stands() {
     let loaded = Loader::new().text("ai_service.yaml", Format::Yaml, text).load().unwrap();
 
     let settings = loaded.settings("ai_service");
-    assert!(settings.config().trip().contains(&Trip::consecutive_failures(2)));
-    assert!(settings.config().trip().contains(&Trip::failure_rate(0.3).minimum_calls(10)));
-    assert_eq!(settings.config().open_duration(), Duration::from_secs(30));
+    let adaptive = settings.config().adaptive_part().unwrap();
+    assert_eq!(adaptive.break_even_share(), 0.4, "the template's");
     assert_eq!(settings.category(), Some("ai"));
     assert_eq!(settings.environment(), Some("production"));
     assert_eq!(settings.tags().collect::<Vec<_>>(), ["ai", "production", "critical"]);
@@ -33,7 +32,72 @@ fn a_document_of_one_breaker_in_flat_keys_loads_as_it_stands() {
         "5s"
     );
     let [warning] = loaded.warnings() else { panic!("{:?}", loaded.warnings()) };
-    assert!(warning.message().contains("adaptive") && warning.message().contains("`ai_service`"));
+    assert_eq!(
+        warning.message(),
+        "`breakers.ai_service.failure_threshold`, `breakers.ai_service.failure_rate_threshold` and `breakers.ai_service.timeout` have no effect: the breaker is adaptive, and learns when to open and to close"
+    );
+}
+
+#[test]
+fn a_group_or_a_type_makes_a_breaker_adaptive() {
+    let adaptive = Adaptive::new().break_even(0.3).slow(Slow::limit(Duration::from_secs(1)));
+    let expected = CircuitBreakerConfig::builder().adaptive(adaptive).hint_max(Duration::from_secs(60));
+    let written = "adaptive: { break_even: 0.3, slow: { limit: 1s } }, open: { hint_max: 1m }";
+    assert_eq!(config(written), expected.build().unwrap());
+    assert_eq!(config("circuit_type: adaptive"), CircuitBreakerConfig::adaptive());
+    assert_eq!(
+        config("adaptive: { slow: off, max_probe_gap: 1m, false_trip_interval: 1d }")
+            .adaptive_part()
+            .unwrap(),
+        Adaptive::new()
+            .slow(Slow::off())
+            .max_probe_gap(Duration::from_secs(60))
+            .false_trip_interval(Duration::from_secs(86_400))
+    );
+    assert_eq!(
+        config("adaptive: { slow: { learned: 5 } }").adaptive_part().unwrap().slow_answers(),
+        Slow::learned(5.0)
+    );
+    assert!(config("template: external_api").adaptive_part().is_some());
+    let fixed = config("template: external_api, circuit_type: count_based");
+    assert_eq!((fixed.adaptive_part(), fixed.trip()), (None, &[Trip::consecutive_failures(5)][..]));
+}
+
+#[test]
+fn what_an_adaptive_breaker_does_not_use_is_warned_of_once() {
+    let warnings = |keys: &str| {
+        let loaded = load(keys);
+        loaded.warnings().iter().map(|warning| warning.message().to_owned()).collect::<Vec<_>>()
+    };
+    let of_both = "adaptive: { break_even: 0.3 }, trip: { failure_count: 3 }, open: { duration: 5s }";
+    assert_eq!(
+        warnings(of_both),
+        [
+            "`breakers.x.trip.failure_count` and `breakers.x.open.duration` have no effect: the breaker is adaptive, and learns when to open and to close"
+        ]
+    );
+    assert_eq!(
+        warnings("adaptive: { break_even: 0.3 }, circuit_type: count_based"),
+        ["`breakers.x.adaptive.break_even` has no effect: `circuit_type` is count_based"]
+    );
+    assert_eq!(warnings("template: external_api"), [""; 0]);
+}
+
+#[test]
+fn a_number_of_an_adaptive_breaker_has_its_range() {
+    for (keys, message) in [
+        ("break_even: 0.01", "`breakers.x.adaptive.break_even` is 0.01, but must be from 0.05 to 0.95"),
+        ("slow: { learned: 200 }", "`breakers.x.adaptive.slow` is 200, but must be from 1 to 100"),
+        ("max_probe_gap: 0s", "`breakers.x.adaptive.max_probe_gap` is 0s, but must be longer than 0s"),
+        (
+            "slow: soon",
+            "`breakers.x.adaptive.slow` is \"soon\", but must be off, { learned: 3 } or { limit: 1s }",
+        ),
+    ] {
+        let text = format!("breakers: {{ x: {{ adaptive: {{ {keys} }} }} }}");
+        let error = Loader::new().text("t.yaml", Format::Yaml, text).load().unwrap_err();
+        assert_eq!(error.problems()[0].message(), message);
+    }
 }
 
 #[test]
@@ -82,7 +146,6 @@ fn the_type_says_which_threshold_counts() {
     assert_eq!(typed("percentage_based").window(), Window::last_calls(50));
     let count = config("failure_threshold: 7, failure_rate_threshold: 0.4, circuit_type: count_based");
     assert_eq!(count.trip(), [Trip::consecutive_failures(7)]);
-    assert_eq!(config("circuit_type: adaptive"), CircuitBreakerConfig::default());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use halfopen_document::{Origin, Sections};
 use std::fmt;
 
-use halfopen::{BackoffKind, HalfOpenKind, TripKind, WindowKind, format_duration};
+use halfopen::{BackoffKind, HalfOpenKind, SlowKind, TripKind, WindowKind, format_duration};
 
 use crate::resolve::Origins;
 use crate::{RuleKind, Settings, Trip};
@@ -49,10 +49,14 @@ impl Explanation {
     pub(crate) fn of(settings: &Settings) -> Explanation {
         let mut explaining = Explaining { settings, origins: settings.origins(), values: Vec::new() };
         explaining.add("enabled", settings.is_enabled());
-        explaining.trip();
-        explaining.window();
-        explaining.waits();
-        explaining.half_open();
+        if let Some(adaptive) = settings.config.adaptive_part() {
+            explaining.adaptive(&adaptive);
+        } else {
+            explaining.trip();
+            explaining.window();
+            explaining.waits();
+            explaining.half_open();
+        }
         explaining.rest();
         Explanation { name: settings.name().to_owned(), values: explaining.values }
     }
@@ -99,6 +103,20 @@ impl Explaining<'_> {
     fn add(&mut self, path: &str, value: impl fmt::Display) {
         let origin = self.origins.get(path).cloned().unwrap_or(Origin::LIBRARY);
         self.values.push(Explained { path: path.to_owned(), value: value.to_string(), origin });
+    }
+
+    fn adaptive(&mut self, adaptive: &halfopen::Adaptive) {
+        self.add("adaptive.break_even", adaptive.break_even_share());
+        let slow = match adaptive.slow_answers().kind() {
+            SlowKind::Off => "off".to_owned(),
+            SlowKind::Learned { multiple } => format!("learned {multiple}"),
+            SlowKind::Limit { limit } => format!("limit {}", format_duration(limit)),
+            other => format!("{other:?}"),
+        };
+        self.add("adaptive.slow", slow);
+        self.add("adaptive.max_probe_gap", format_duration(adaptive.longest_probe_gap()));
+        self.add("adaptive.false_trip_interval", format_duration(adaptive.time_between_false_trips()));
+        self.add("open.hint_max", format_duration(self.settings.config.hint_max()));
     }
 
     /// Adds a minimum, whose origin may be the key for all rates.

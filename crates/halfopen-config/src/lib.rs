@@ -15,9 +15,9 @@ pub mod watch;
 
 pub use builtin::{environments, templates};
 pub use document::{
-    Abandoned, Backoff, BreakerSection, Bulkhead, CircuitType, Classify, Code, Document, GrpcRules, HalfOpen,
-    HealthCheck, HttpRules, Json, Last, Metadata, Open, RateLimit, Route, Rule, RuleKind, Statuses, Template,
-    Trip, Window,
+    Abandoned, Adaptive, Backoff, BreakerSection, Bulkhead, CircuitType, Classify, Code, Document, GrpcRules,
+    HalfOpen, HealthCheck, HttpRules, Json, Last, Metadata, Open, RateLimit, Route, Rule, RuleKind, Slow,
+    Statuses, Template, Trip, Window,
 };
 pub use explanation::{Explained, Explanation};
 pub use halfopen_document::{

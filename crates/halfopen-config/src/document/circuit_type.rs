@@ -13,7 +13,7 @@ pub enum CircuitType {
     TimeBased,
     /// A failure rate over calls: `failure_rate_threshold` over `sliding_window_size`, by default 0.5 over 100 calls.
     PercentageBased,
-    /// Learned thresholds, which this library does not implement: the other keys apply, or the default rules if there are no other keys.
+    /// No threshold: the breaker learns when to open, when to probe and when to close, with the numbers of the group `adaptive`. Rules, window, waits and half-open policy have no effect.
     Adaptive,
 }
 

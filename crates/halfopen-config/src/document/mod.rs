@@ -1,6 +1,7 @@
 //! A document as written: every value with its place, without defaults.
 
 mod abandoned;
+mod adaptive;
 mod circuit_type;
 mod classify;
 mod flat;
@@ -18,6 +19,7 @@ mod trip;
 mod window;
 
 pub use abandoned::Abandoned;
+pub use adaptive::{Adaptive, Slow};
 pub use circuit_type::CircuitType;
 pub use classify::{Classify, Code, GrpcRules, HttpRules, Statuses};
 pub use half_open::HalfOpen;

@@ -1,6 +1,6 @@
 use super::{
-    Abandoned, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, Last, Metadata, Open, RateLimit, Trip,
-    Window,
+    Abandoned, Adaptive, Backoff, Bulkhead, CircuitType, Classify, HalfOpen, Last, Metadata, Open, RateLimit,
+    Trip, Window,
 };
 use super::{flat, foreign, metadata, window};
 use halfopen_document::{
@@ -30,7 +30,7 @@ group! {
         /// The expected number of calls per second, above 0, with which minimums that cannot be reached are reported.
         #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         expected_rate: f64 = scalar::rate,
-        /// The threshold that applies, consecutive failures or a failure rate, and its window.
+        /// The threshold that applies, consecutive failures or a failure rate, and its window; or `adaptive`, with which the breaker learns its own.
         circuit_type: CircuitType = CircuitType::read,
         /// Kept for the author of a classifier; names of exceptions have no effect here.
         excluded_exceptions: Vec<Located<String>> = exceptions,
@@ -48,6 +48,9 @@ group! {
         /// The conditions that close the breaker again.
         #[cfg_attr(feature = "schema", schemars(default))]
         half_open: HalfOpen = HalfOpen::read,
+        /// The numbers of an adaptive breaker, which has no `trip`, `window`, `open.duration`, `open.backoff` and `half_open`.
+        #[cfg_attr(feature = "schema", schemars(default))]
+        adaptive: Adaptive = Adaptive::read,
         /// The answers that are failures, for HTTP and gRPC clients.
         #[cfg_attr(feature = "schema", schemars(default))]
         classify: Classify = Classify::read,
@@ -69,13 +72,14 @@ group! {
 /// Returns the place of a key that belongs elsewhere than in the section at this path.
 fn home(path: &str, entry: &Entry) -> Option<String> {
     let key = entry.key.as_str();
-    const HOMES: [(&str, &[&str]); 10] = [
+    const HOMES: [(&str, &[&str]); 11] = [
         ("trip", Trip::KEYS),
         ("window", Window::KEYS),
         ("window.last", Last::KEYS),
         ("open", Open::KEYS),
         ("open.backoff", Backoff::KEYS),
         ("half_open", HalfOpen::KEYS),
+        ("adaptive", Adaptive::KEYS),
         ("classify", Classify::KEYS),
         ("metadata", Metadata::KEYS),
         ("bulkhead_config", Bulkhead::KEYS),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use halfopen::{CircuitBreakerConfig, CircuitBreakerConfigBuilder, ConfigProblem, TripKind};
 
-use crate::document::{Abandoned, Backoff, BreakerSection, HalfOpen, Rule, RuleKind, Trip, Window};
+use crate::document::{
+    Abandoned, Adaptive, Backoff, BreakerSection, CircuitType, HalfOpen, Rule, RuleKind, Slow, Trip, Window,
+};
 use crate::resolve::settings::Origins;
 use crate::resolve::{Subject, limits};
 
@@ -20,19 +22,16 @@ pub(super) fn build(
 ) -> Option<CircuitBreakerConfig> {
     let before = problems.len();
     let mut builder = CircuitBreakerConfig::builder();
-    builder = trip(&section.trip, subject, builder, problems);
-    if let Some(window) = window(&section.window, subject, problems) {
-        builder = builder.window(window);
-    }
-    if let Some(wait) = value(&section.open.duration) {
-        builder = builder.open_duration(wait.0);
+    let is_adaptive = value(&section.circuit_type) == Some(CircuitType::Adaptive);
+    if is_adaptive {
+        builder = builder.adaptive(adaptive(&section.adaptive));
+    } else {
+        builder = fixed(section, subject, builder, problems);
     }
     if let Some(limit) = value(&section.open.hint_max) {
         builder = builder.hint_max(limit.0);
     }
     limits::errors(section, subject, problems);
-    builder = builder.backoff(backoff(&section.open.backoff, problems));
-    builder = builder.half_open(half_open(&section.half_open));
     if let Some(policy) = value(&section.abandoned) {
         builder = builder.abandoned(match policy {
             Abandoned::Ignore => halfopen::Abandoned::Ignore,
@@ -54,6 +53,44 @@ pub(super) fn build(
             None
         }
     }
+}
+
+/// Adds the rules, the window and the waits, which an adaptive breaker does not have.
+fn fixed(
+    section: &BreakerSection,
+    subject: Subject<'_>,
+    builder: CircuitBreakerConfigBuilder,
+    problems: &mut Vec<Problem>,
+) -> CircuitBreakerConfigBuilder {
+    let mut builder = trip(&section.trip, subject, builder, problems);
+    if let Some(window) = window(&section.window, subject, problems) {
+        builder = builder.window(window);
+    }
+    if let Some(wait) = value(&section.open.duration) {
+        builder = builder.open_duration(wait.0);
+    }
+    builder.backoff(backoff(&section.open.backoff, problems)).half_open(half_open(&section.half_open))
+}
+
+fn adaptive(written: &Adaptive) -> halfopen::Adaptive {
+    let mut adaptive = halfopen::Adaptive::new();
+    if let Some(share) = value(&written.break_even) {
+        adaptive = adaptive.break_even(share);
+    }
+    if let Some(slow) = value(&written.slow) {
+        adaptive = adaptive.slow(match slow {
+            Slow::Off => halfopen::Slow::off(),
+            Slow::Learned(multiple) => halfopen::Slow::learned(multiple),
+            Slow::Limit(limit) => halfopen::Slow::limit(limit.0),
+        });
+    }
+    if let Some(gap) = value(&written.max_probe_gap) {
+        adaptive = adaptive.max_probe_gap(gap.0);
+    }
+    if let Some(interval) = value(&written.false_trip_interval) {
+        adaptive = adaptive.false_trip_interval(interval.0);
+    }
+    adaptive
 }
 
 fn value<T: Clone>(written: &Option<Located<T>>) -> Option<T> {

@@ -12,13 +12,19 @@ const CALLS: u32 = 100;
 /// Applies the type to the section.
 ///
 /// This follows the overlay of all layers, because the type may come from another layer than the values.
-pub(super) fn apply(section: &mut BreakerSection, name: &str, problems: &mut Vec<Problem>) {
+pub(super) fn apply(section: &mut BreakerSection, problems: &mut Vec<Problem>) {
+    if let Some(kind) = adaptive_by_group(section) {
+        section.circuit_type = Some(kind);
+    }
     let Some(kind) = section.circuit_type.clone() else { return };
+    if kind.value != CircuitType::Adaptive {
+        drop_group(&mut section.adaptive, "adaptive", &mut |origin| no_effect(origin, &kind, problems));
+    }
     match kind.value {
         CircuitType::CountBased => count_based(section, &kind, problems),
         CircuitType::TimeBased => time_based(section, &kind, problems),
         CircuitType::PercentageBased => percentage_based(section, &kind, problems),
-        CircuitType::Adaptive => problems.push(adaptive(&kind, name)),
+        CircuitType::Adaptive => adaptive(section, &kind, problems),
     }
 }
 
@@ -96,10 +102,51 @@ fn no_effect(unused: &Origin, kind: &Located<CircuitType>, problems: &mut Vec<Pr
     });
 }
 
-fn adaptive(kind: &Located<CircuitType>, name: &str) -> Problem {
-    let path = kind.origin().path();
-    let message = format!(
-        "`{path}` is adaptive, which is not there yet: `{name}` goes by its other thresholds, or by the default rules if it has none"
-    );
-    super::lint::at(Problem::warning(path, message), kind.origin())
+/// Returns the type of a section whose `adaptive` group is set in no lower layer than its type.
+fn adaptive_by_group(section: &BreakerSection) -> Option<Located<CircuitType>> {
+    let mut highest: Option<Origin> = None;
+    section.adaptive.visit(&mut Path::new(&["adaptive"]), &mut |_, origin| {
+        if highest.as_ref().is_none_or(|highest| origin.layer() > highest.layer()) {
+            highest = Some(origin.clone());
+        }
+    });
+    let highest = highest?;
+    let overridden =
+        section.circuit_type.as_ref().is_some_and(|kind| kind.origin().layer() >= highest.layer());
+    (!overridden).then(|| Located::new(CircuitType::Adaptive, highest))
+}
+
+/// Removes the values that an adaptive breaker has no use for, and warns of them once.
+fn adaptive(section: &mut BreakerSection, kind: &Located<CircuitType>, problems: &mut Vec<Problem>) {
+    let mut unused: Vec<Origin> = Vec::new();
+    let mut note = |origin: &Origin| {
+        // Those of lower layers are meant to be replaced by the type.
+        if origin.layer() >= kind.origin().layer() {
+            unused.push(origin.clone());
+        }
+    };
+    for rule in &section.trip.rules {
+        rule.origin().into_iter().for_each(&mut note);
+    }
+    section.trip = Default::default();
+    drop_group(&mut section.window, "window", &mut note);
+    drop_group(&mut section.half_open, "half_open", &mut note);
+    drop_group(&mut section.open.backoff, "open.backoff", &mut note);
+    section.open.duration.take().iter().for_each(|wait| note(wait.origin()));
+    let Some(first) = unused.first() else { return };
+    let mut paths: Vec<String> = unused.iter().map(|origin| format!("`{}`", origin.path())).collect();
+    paths.dedup();
+    let (verb, paths) = match paths.split_last() {
+        Some((last, before)) if !before.is_empty() => ("have", format!("{} and {last}", before.join(", "))),
+        _ => ("has", paths.concat()),
+    };
+    let message =
+        format!("{paths} {verb} no effect: the breaker is adaptive, and learns when to open and to close");
+    let problem = super::lint::at(Problem::warning(first.path(), message), first);
+    problems.push(problem.help(format!("that it is adaptive is set by {}", kind.origin())));
+}
+
+/// Removes a group; `note` is called with the origin of each value.
+fn drop_group<G: Group + Default>(group: &mut G, path: &str, note: &mut dyn FnMut(&Origin)) {
+    std::mem::take(group).visit(&mut Path::new(&[path]), &mut |_, origin| note(origin));
 }

@@ -201,7 +201,7 @@ fn taken_together(
     problems: &mut Vec<Problem>,
 ) -> Option<Settings> {
     // After all layers: a type fills in what none of them has set, and drops what has no effect with it.
-    circuit_type::apply(&mut section, name, problems);
+    circuit_type::apply(&mut section, problems);
     let config = build::build(&section, subject, problems)?;
     let settings = Settings { name: Arc::from(name), section, config, template: None, environment: None };
     lint::lint(&settings, subject, problems);

@@ -15,6 +15,11 @@ pub(super) fn at(problem: Problem, origin: &Origin) -> Problem {
 
 pub(super) fn lint(settings: &Settings, subject: Subject<'_>, problems: &mut Vec<Problem>) {
     let lint = Lint { settings, subject };
+    if settings.config.adaptive_part().is_some() {
+        // It has no rules, window and waits to be doubted.
+        problems.extend(lint.kept());
+        return problems.extend(limits::doubts(settings));
+    }
     problems.extend(lint.never_opens());
     problems.extend(settings.config.trip().iter().flat_map(|rule| lint.rule(*rule)));
     problems.extend(lint.window_without_rule());
