@@ -100,10 +100,13 @@ mod panics;
 mod policy;
 mod reason;
 mod registry;
+mod rejections;
 mod report;
 #[cfg(feature = "serde")]
 mod serde_seconds;
 mod state;
+#[cfg(not(loom))]
+mod stripes;
 mod sync;
 mod text;
 mod totals;

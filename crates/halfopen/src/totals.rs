@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::outcome::{Ended, Finished};
+use crate::rejections::Rejections;
 use crate::sync::{AtomicU64, Ordering};
 
 /// The outcomes of all calls since the breaker was built. No control resets them.
@@ -103,8 +104,8 @@ pub(crate) struct Ledger {
     /// Counted in addition to the failure, also for calls that a window has recorded.
     pub(crate) throttled: Count,
     pub(crate) late: Count,
-    /// Plus one for each visit that has begun, and [`BETWEEN_VISITS`]: see [`Ledger::begin_visit`].
-    rejected: Count,
+    /// Plus a step for each visit that has begun: see [`Rejections::begin_visit`].
+    pub(crate) rejections: Rejections,
     pub(crate) panics: Count,
 }
 
@@ -157,10 +158,6 @@ impl Timing {
     }
 }
 
-/// The top bit of the rejections while a new visit is being published. A rejection that finds it set goes through
-/// the transition lock, which the publishing thread holds.
-const BETWEEN_VISITS: u64 = 1 << 63;
-
 impl Ledger {
     /// Counts an outcome that no window has recorded: of a probe, of a disabled breaker, or an ignored, abandoned or
     /// late one.
@@ -179,46 +176,7 @@ impl Ledger {
 
     /// Counts a rejection in the current visit, whichever that is.
     pub(crate) fn reject(&self) {
-        self.rejected.add(1);
-    }
-
-    /// Returns the argument for [`reject_as_of`](Self::reject_as_of), which must be loaded before the state is, or
-    /// [`None`] while a new visit is being published.
-    #[inline]
-    pub(crate) fn rejections(&self) -> Option<u64> {
-        // Acquire, paired with the read-modify-write in `begin_visit`: the state word that is loaded after this
-        // belongs to that visit or a later one.
-        let seen = self.rejected.0.load(Ordering::Acquire);
-        (seen & BETWEEN_VISITS == 0).then_some(seen)
-    }
-
-    /// Counts a rejection and returns true, unless there has been another rejection or a new visit since `seen` was
-    /// loaded.
-    #[inline]
-    pub(crate) fn reject_as_of(&self, seen: u64) -> bool {
-        // AcqRel, paired with `end_visit` and `begin_visit`: Release keeps it after the loads that decided the
-        // rejection, and a visit that ends after it sees it. Relaxed on failure: the caller loads everything again.
-        self.rejected.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-
-    /// Ends a visit: a rejection that was decided in it can no longer be counted.
-    pub(crate) fn end_visit(&self) {
-        // AcqRel, paired with `rejections` and `reject_as_of`: rejections counted before it belong to the visit that
-        // ends, and a thread that sees the bit sees the opening that was stored before it.
-        self.rejected.0.fetch_or(BETWEEN_VISITS, Ordering::AcqRel);
-    }
-
-    /// Begins the visit that has just been published, and returns the number of rejections plus the number of visits
-    /// that have begun, including this one.
-    ///
-    /// The addition of one makes the number differ from every earlier one, so that the compare-and-swap of a
-    /// rejection that was decided in an earlier visit fails.
-    pub(crate) fn begin_visit(&self) -> u64 {
-        // Adds one and clears the top bit in a single step.
-        let step = 1_u64.wrapping_sub(BETWEEN_VISITS);
-        // AcqRel, paired with the load in `rejections`: a thread that sees this number sees the state word that was
-        // published before it.
-        self.rejected.0.fetch_add(step, Ordering::AcqRel).wrapping_add(step)
+        self.rejections.add();
     }
 
     pub(crate) fn add_to(&self, totals: &mut Totals) {
@@ -232,7 +190,7 @@ impl Ledger {
         // A call can fail between the two reads; the window's failures were read first.
         totals.throttled = totals.throttled.min(totals.failures);
         add(&mut totals.late, &self.late);
-        add(&mut totals.rejected, &self.rejected);
+        totals.rejected = totals.rejected.saturating_add(self.rejections.sum());
         add(&mut totals.panics, &self.panics);
     }
 }

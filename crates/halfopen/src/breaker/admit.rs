@@ -7,7 +7,9 @@ use crate::clock::{Moment, Tick};
 use crate::error::{Refusal, Rejected};
 use crate::observe::{Event, Interest, Kind, Listeners};
 use crate::reason::{Cause, RejectReason};
+use crate::rejections::Lane;
 use crate::state::{Admission, Log};
+use crate::sync::lock;
 use crate::totals::Ledger;
 use crate::word::{State, Word};
 
@@ -281,36 +283,56 @@ impl Inner {
     /// Returns [`None`] if only the machine, under the lock, can decide.
     #[inline(always)]
     fn refuse_while_open(&self, word: Word) -> Option<Refusal> {
-        self.refusal_while_open(word, Ledger::reject_as_of)
+        self.refusal_while_open(word, |lane, seen| {
+            let counted = lane.reject_as_of(seen);
+            if !counted {
+                self.split_rejections_slow();
+            }
+            counted
+        })
+    }
+
+    /// Gives threads that contend for the count of the rejections counts of their own.
+    #[cold]
+    #[inline(never)]
+    fn split_rejections_slow(&self) {
+        let rejections = &self.cold().ledger.rejections;
+        if !rejections.is_split() {
+            let _locked = lock(&self.locked);
+            rejections.split();
+        }
     }
 
     /// Returns the refusal of an open breaker whose wait is not over, without taking the lock.
     ///
-    /// Returns [`None`] if only the machine, under the lock, can decide. `count` is called with the number of
-    /// rejections that was loaded before everything else. If it returns false, that number has changed, by another
-    /// rejection or by a new visit, and all values are read again.
+    /// Returns [`None`] if only the machine, under the lock, can decide. `count` is called with the lane of this thread
+    /// and the number of its rejections that was loaded before everything else. If it returns false, that number has
+    /// changed, by another rejection or by a new visit, and all values are read again.
     // The reader's half of a seqlock: the ledger's number is the sequence, and the state word is loaded again after
     // the values that it guards.
     #[inline(always)]
     pub(crate) fn refusal_while_open(
         &self,
         word: Word,
-        count: impl Fn(&Ledger, u64) -> bool,
+        count: impl Fn(&Lane, u64) -> bool,
     ) -> Option<Refusal> {
         let cold = self.cold.get()?;
         loop {
-            let seen = cold.ledger.rejections()?;
+            let lane = cold.ledger.rejections.lane();
+            let seen = lane.seen()?;
             let (deadline, wait, cause) = cold.opening();
             // The values belong to this visit only if the word is unchanged after they were loaded.
             if self.word.load() != word {
                 return None;
             }
+            // A lagging reading makes the rest of the wait no more than longer by the lag.
+            let now = self.clock.lagging_before(deadline).unwrap_or_else(|| self.clock.now());
             // If the clock has stepped back, the rest of a wait is still no longer than the whole wait (S26).
-            let remaining = deadline.since(self.clock.now()).min(wait);
+            let remaining = deadline.since(now).min(wait);
             if remaining == 0 {
                 return None;
             }
-            if count(&cold.ledger, seen) {
+            if count(lane, seen) {
                 return Some(Refusal::open(remaining, cause));
             }
         }
@@ -318,7 +340,11 @@ impl Inner {
 
     #[inline]
     pub(crate) fn rejected(&self, refusal: Refusal) -> Rejected {
-        Rejected::by_breaker(Arc::clone(&self.name), refusal, self.last_error())
+        let name = match self.cold.get() {
+            Some(cold) => cold.ledger.rejections.name(&self.name),
+            None => Arc::clone(&self.name),
+        };
+        Rejected::by_breaker(name, refusal, self.last_error())
     }
 
     /// Returns the text of the failure that opened the breaker, if it is open and a classifier described that

@@ -14,8 +14,8 @@ pub(crate) struct Locked {
 pub(crate) struct Counters {
     /// The sequence number of the last event.
     sequence: u64,
-    /// The number of visits after the first. The ledger counts each of them once among the rejections.
-    visits: u64,
+    /// The steps that the visits after the first have added to the sum of the rejections.
+    steps: u64,
     /// The number of rejections when the current visit began.
     pub(crate) rejected_before: u64,
     pub(crate) trips: u64,
@@ -59,12 +59,12 @@ impl Locked {
 }
 
 impl Counters {
-    /// Begins a visit. `rejected` is the ledger's count, which includes one for this visit and each one before it.
-    pub(crate) fn begin_visit(&mut self, rejected: u64) {
-        // The ledger adds one to its rejections for each visit, so that its number, which rejections compare, is
-        // never the same in two visits. Here those are taken out again.
-        self.visits += 1;
-        self.rejected_before = rejected.saturating_sub(self.visits);
+    /// Begins a visit with the steps that it adds to the sum of the rejections, and that sum.
+    pub(crate) fn begin_visit(&mut self, (steps, sum): (u64, u64)) {
+        self.steps += steps;
+        // A step makes the number that rejections compare differ from that of every visit before; here the steps are taken
+        // out again.
+        self.rejected_before = sum.saturating_sub(self.steps);
         // A rule that held in the visit before is reported again if it holds in this one.
         self.held = false;
     }
@@ -72,6 +72,6 @@ impl Counters {
     pub(crate) fn add_to(&self, totals: &mut Totals) {
         totals.trips = self.trips;
         totals.would_trip = self.would_trip;
-        totals.rejected = totals.rejected.saturating_sub(self.visits);
+        totals.rejected = totals.rejected.saturating_sub(self.steps);
     }
 }

@@ -21,6 +21,8 @@ mod check;
 mod cold;
 mod control;
 mod evidence;
+#[cfg(all(test, not(loom), feature = "test-util"))]
+mod lagging_clock_tests;
 mod listening;
 mod locked;
 mod observation;

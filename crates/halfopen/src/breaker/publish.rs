@@ -111,9 +111,9 @@ impl Inner {
             cold.set_opening(locked.machine.deadline(), locked.machine.wait(), locked.machine.cause());
         }
         // Until `begin_visit`, a rejection without the lock cannot be counted: it could belong to either visit.
-        cold.ledger.end_visit();
+        cold.ledger.rejections.end_visit();
         self.publish(locked);
-        locked.counters_mut().begin_visit(cold.ledger.begin_visit());
+        locked.counters_mut().begin_visit(cold.ledger.rejections.begin_visit());
     }
 
     /// Counts a change, and reports it if a listener is interested.

@@ -80,12 +80,11 @@ impl CircuitBreaker {
         if !ticket.word.is_closed() || ticket.word.evaluated() || !needs_time || inner.want_calls() {
             return false;
         }
-        let now = moment.get();
-        let took = ticket.started().map(|started| now.since(started));
+        let took = ticket.started().map(|started| moment.get().since(started));
         if took.is_some_and(|took| inner.window.is_slow(took)) {
             return false;
         }
-        match inner.window.add_success(inner.word(), ticket.word, Some(now)) {
+        match inner.window.add_success(inner.word(), ticket.word, Some(moment)) {
             Added::Quiet => {}
             Added::Due => self.evaluate_success_at(ticket, moment),
             Added::Contended | Added::Stale => return false,

@@ -1,9 +1,10 @@
 use std::cell::Cell;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Waker;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
+mod system;
 mod timer;
 
 pub(crate) use timer::Alarm;
@@ -85,10 +86,32 @@ struct Hands {
     nanos: AtomicU64,
     started: SystemTime,
     tasks: Arc<Tasks>,
+    /// How far lagging readings are behind; without one there are none.
+    #[cfg(test)]
+    lag: std::sync::OnceLock<u64>,
+}
+
+/// The longest lag for which decisions by a lagging reading are those of the precise clock, in nanoseconds.
+///
+/// The kernel advances its coarse clock at each timer interrupt, every 1 to 10 ms. A virtual machine that gets no time for
+/// longer than this while another of its processors runs may count a success in the bucket that has just ended, or reject a
+/// call that much after the end of a wait.
+const LONGEST_LAG: u64 = 50_000_000;
+
+#[cfg(test)]
+impl Hands {
+    fn lagging(&self) -> Option<Tick> {
+        let lag = *self.lag.get()?;
+        Some(Tick::of(self.nanos.load(Ordering::Acquire).saturating_sub(lag)))
+    }
 }
 
 impl Clock {
     /// Returns the monotonic clock of the operating system.
+    ///
+    /// Linux and Android have a second one that is read in a fraction of the time and lags by a few milliseconds. A
+    /// breaker reads that one first, and the precise one only if the answer could differ: near the end of a bucket or a
+    /// wait. The [`retry_after`](crate::Rejected::retry_after) of a rejection can be too long by the lag.
     pub fn system() -> Clock {
         Clock(Source::System)
     }
@@ -117,8 +140,13 @@ impl Clock {
     /// Creates a clock that stands still until its [`ManualClock`] advances it.
     #[cfg(feature = "test-util")]
     pub fn manual() -> (Clock, ManualClock) {
-        let hands =
-            Arc::new(Hands { nanos: AtomicU64::new(0), started: system_wall(), tasks: Arc::default() });
+        let hands = Arc::new(Hands {
+            nanos: AtomicU64::new(0),
+            started: system_wall(),
+            tasks: Arc::default(),
+            #[cfg(test)]
+            lag: std::sync::OnceLock::new(),
+        });
         (Clock(Source::Manual(Arc::clone(&hands))), ManualClock(hands))
     }
 
@@ -153,12 +181,28 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self) -> Tick {
         match &self.0 {
-            Source::System => system_now(),
+            Source::System => system::now(),
             // Acquire, paired with the Release in `advance` and `set`: a thread that reads the new time sees what
             // the test did before it.
             Source::Manual(hands) => Tick::of(hands.nanos.load(Ordering::Acquire)),
             Source::Custom(elapsed) => Tick::of(nanos(elapsed())),
         }
+    }
+
+    /// Returns an earlier reading of this clock if that suffices to know that `limit` is not reached.
+    ///
+    /// If it returns [`None`], the answer takes a precise reading.
+    #[inline]
+    pub(crate) fn lagging_before(&self, limit: Tick) -> Option<Tick> {
+        let lagging = match &self.0 {
+            Source::System => system::lagging()?,
+            #[cfg(test)]
+            Source::Manual(hands) => hands.lagging()?,
+            #[cfg(not(test))]
+            Source::Manual(_) => return None,
+            Source::Custom(_) => return None,
+        };
+        (lagging.after(LONGEST_LAG) < limit).then_some(lagging)
     }
 
     /// Returns the wall time at `tick`, for the timestamps of events; no decision depends on it.
@@ -200,15 +244,6 @@ fn read_together<T>(tick: impl Fn() -> Tick, other: impl Fn() -> T) -> (Tick, T)
         }
     }
     (closest.1, closest.2)
-}
-
-#[inline]
-fn system_now() -> Tick {
-    // One start for the process, so that ticks of all breakers can be compared, and a tick fits into 64 bits.
-    static START: OnceLock<Instant> = OnceLock::new();
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    let now = Instant::now();
-    Tick(nanos(now.saturating_duration_since(*START.get_or_init(|| now))))
 }
 
 fn system_wall() -> SystemTime {
@@ -262,6 +297,12 @@ impl ManualClock {
     pub fn now(&self) -> Duration {
         now_of(&self.0)
     }
+
+    /// Lets the clock have lagging readings, `by` behind the precise ones.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn lag(&self, by: Duration) {
+        self.0.lag.set(nanos(by)).expect("the lag is set once");
+    }
 }
 
 /// The instant at which a call ends. The clock is read once, the first time that the instant is needed.
@@ -290,6 +331,15 @@ impl<'a> Moment<'a> {
                 self.tick.set(Some(now));
                 now
             }
+        }
+    }
+
+    /// Returns whether the instant is before `limit`, by a lagging reading if that suffices.
+    #[inline]
+    pub(crate) fn is_before(&self, limit: Tick) -> bool {
+        match self.tick.get() {
+            Some(tick) => tick < limit,
+            None => self.clock.lagging_before(limit).is_some() || self.get() < limit,
         }
     }
 

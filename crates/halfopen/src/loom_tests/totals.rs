@@ -49,7 +49,7 @@ fn a_call_of_a_disabled_breaker_is_counted_or_late() {
 
 /// Two calls that an open breaker refuses concurrently: both are counted.
 ///
-/// Fails if `reject_as_of` loads and stores separately.
+/// Fails if `Lane::reject_as_of` loads and stores separately.
 #[test]
 fn two_rejections_are_two() {
     race(|start| {

@@ -33,6 +33,10 @@ impl Bench {
         self.window.record(&self.state, Word::new(Epoch::FIRST, State::Closed), &call, &moment)
     }
 
+    fn add(&self, ticket: Word, now: u64) -> Added {
+        self.window.add_success(&self.state, ticket, Some(&Moment::at(&self.clock, Tick(now))))
+    }
+
     fn times(&self, times: u32, call: Finished, now: u64) {
         (0..times).for_each(|_| {
             self.record(call, now);
@@ -88,7 +92,7 @@ fn a_success_after_a_failure_that_cannot_fire_takes_no_lock() {
 fn a_fast_success_is_written_in_its_own_bucket() {
     let bench = Bench::new(short(), rate());
     let ticket = bench.state.load();
-    let add = |ticket, now| bench.window.add_success(&bench.state, ticket, Some(Tick(now)));
+    let add = |ticket, now| bench.add(ticket, now);
     assert_eq!((add(ticket, 0), add(ticket, 4)), (Added::Quiet, Added::Quiet));
     assert_eq!(add(ticket, 5), Added::Stale, "its bucket is over");
     assert_eq!(add(Word::new(Epoch(2), State::Closed), 4), Added::Stale, "of another visit");
@@ -108,7 +112,7 @@ fn a_success_of_the_visit_before_is_written_nowhere() {
     let config = bench.window.config();
     // The window begins before the word is published.
     bench.window.begin(Epoch(2), &config, Tick(0));
-    let added = bench.window.add_success(&bench.state, ticket, Some(Tick(0)));
+    let added = bench.add(ticket, 0);
     assert_eq!((added, bench.counts(0)), (Added::Stale, (0, 0)));
 }
 

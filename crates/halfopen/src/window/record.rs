@@ -36,9 +36,9 @@ pub(crate) enum Added {
 impl Window {
     /// Adds a plain success to a stripe: the fast path of [`record`](Self::record).
     ///
-    /// `now` is needed where the window is one over time.
+    /// The moment is needed where the window is one over time.
     #[inline]
-    pub(crate) fn add_success(&self, state: &StateWord, ticket: Word, now: Option<Tick>) -> Added {
+    pub(crate) fn add_success(&self, state: &StateWord, ticket: Word, moment: Option<&Moment<'_>>) -> Added {
         // The stripe first: the end of this visit advances every stripe before it reads the sums, so if the
         // compare-and-swap succeeds, the values loaded in between were still valid. Acquire, paired with that advance.
         let stripe = self.successes.local();
@@ -46,7 +46,7 @@ impl Window {
         let is_current = state.load() == ticket
             && ticket.is_in_visit(self.visit.load(Ordering::Relaxed))
             // Acquire, with the store in `move_edge`: the write below is not in the sums of the roll before.
-            && now.is_none_or(|now| now.0 < self.edge.load(Ordering::Acquire));
+            && moment.is_none_or(|moment| moment.is_before(Tick(self.edge.load(Ordering::Acquire))));
         if !is_current {
             return Added::Stale;
         }
@@ -88,7 +88,7 @@ impl Window {
                 break;
             }
             let over_time = self.edge.load(Ordering::Relaxed) != Tick::NEVER.0;
-            match self.add_success(state, word, over_time.then(|| moment.get())) {
+            match self.add_success(state, word, over_time.then_some(moment)) {
                 Added::Quiet => return Recorded::Quiet,
                 Added::Due => return self.evaluate(moment),
                 Added::Contended => self.contended_slow(),

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 
 #[cfg(not(loom))]
-use crate::sync::thread_index;
+use crate::stripes::Stripes;
 use crate::sync::{AtomicU64, Ordering};
 use crate::totals::{Timing, Totals};
 
@@ -16,30 +16,14 @@ use crate::totals::{Timing, Totals};
 pub(super) struct StripedCounter {
     first: AtomicU64,
     #[cfg(not(loom))]
-    more: OnceLock<Box<Stripes>>,
+    more: OnceLock<Box<Stripes<Stripe>>>,
 }
-
-/// Behind one thin pointer, because most breakers never have any.
-#[cfg(not(loom))]
-#[derive(Debug)]
-struct Stripes(Box<[Stripe]>);
 
 #[cfg(not(loom))]
 #[derive(Debug, Default)]
-#[repr(align(128))]
 struct Stripe {
     successes: AtomicU64,
     timing: Timing,
-}
-
-#[cfg(not(loom))]
-impl Stripes {
-    #[inline]
-    fn local(&self) -> &Stripe {
-        // Threads are numbered in the order of their first call, so that the first ones get a stripe each, which a
-        // hash of their ids would not guarantee.
-        &self.0[thread_index() & (self.0.len() - 1)]
-    }
 }
 
 impl StripedCounter {
@@ -77,7 +61,7 @@ impl StripedCounter {
         self.more
             .get()
             .into_iter()
-            .flat_map(|stripes| &*stripes.0)
+            .flat_map(|stripes| stripes.iter())
             .for_each(|stripe| stripe.timing.add_to(totals));
     }
 
@@ -92,13 +76,7 @@ impl StripedCounter {
     /// Gives threads stripes of their own from now on.
     #[cfg(not(loom))]
     pub(super) fn split(&self) {
-        self.more.get_or_init(|| {
-            // A power of two, so that a stripe is found with a mask. More stripes than threads would only make the
-            // sum longer.
-            let cpus = std::thread::available_parallelism().map_or(2, usize::from);
-            let count = cpus.next_power_of_two().clamp(2, MOST_STRIPES);
-            Box::new(Stripes((0..count).map(|_| Stripe::default()).collect()))
-        });
+        self.more.get_or_init(|| Box::new(Stripes::new()));
     }
 
     #[cfg(loom)]
@@ -113,7 +91,7 @@ impl StripedCounter {
 
     #[cfg(not(loom))]
     fn all(&self) -> impl Iterator<Item = &AtomicU64> {
-        let more = self.more.get().into_iter().flat_map(|stripes| &*stripes.0);
+        let more = self.more.get().into_iter().flat_map(|stripes| stripes.iter());
         std::iter::once(&self.first).chain(more.map(|stripe| &stripe.successes))
     }
 
@@ -140,10 +118,6 @@ impl StripedCounter {
         self.all().fold(0, advance)
     }
 }
-
-/// A breaker shared by more threads than this shares stripes, which is no more than slower.
-#[cfg(not(loom))]
-const MOST_STRIPES: usize = 16;
 
 #[cfg(all(test, not(loom)))]
 #[path = "striped_tests.rs"]

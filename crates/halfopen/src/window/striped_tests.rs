@@ -26,14 +26,6 @@ fn after_a_split_time_is_added_up_in_stripes() {
 }
 
 #[test]
-fn no_two_threads_have_the_same_number() {
-    let here = thread_index();
-    let there = std::thread::spawn(thread_index).join().unwrap();
-    assert_ne!(here, there);
-    assert_eq!(here, thread_index());
-}
-
-#[test]
 fn an_invalidation_advances_every_stripe() {
     let counter = StripedCounter::new();
     counter.split();
