@@ -175,8 +175,13 @@ async fn a_failed_probe_opens_the_fleet_again() {
     assert!(matches!(nodes[prober].phase(), Phase::Open { .. }), "{:?}", nodes[prober].phase());
     sync_all(&mut nodes).await;
     assert!(nodes.iter().all(|node| node.payments.is_open()));
-    let next = until_one_probes(&server, &mut nodes).await;
-    assert!(nodes[next].payments.is_half_open());
+    // Another one: the first has a day to wait by itself, but no call.
+    let next = 1 + until_one_probes(&server, &mut nodes[1..]).await;
+    assert_eq!((prober, nodes[next].payments.is_half_open()), (0, true));
+    nodes[next].payments.try_acquire().unwrap().success();
+    nodes[next].sync().await;
+    sync_all(&mut nodes).await;
+    assert!(nodes[prober].payments.is_half_open(), "{}", nodes[prober].payments.explain());
 }
 
 #[tokio::test]

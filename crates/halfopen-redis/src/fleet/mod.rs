@@ -41,7 +41,7 @@ pub const FLEET_SCRIPT: &str = include_str!("sync.lua");
 ///   half-open, each until its own probes have passed. When it opens, the fleet opens again. A prober that is gone is
 ///   replaced after [`probe_timeout`](FleetConfigBuilder::probe_timeout).
 /// - The fleet opens breakers early. It keeps none open beyond its lease, and closes none: a breaker that was opened
-///   by its own rules runs to the end of its own wait.
+///   by its own rules runs to the end of its own wait, unless by a probe that it made for the fleet.
 /// - While the server is away, breakers follow their own outcomes alone. [`status`](Self::status) shows it, and with
 ///   the feature `tracing` a warning is logged, once.
 ///

@@ -149,7 +149,9 @@ pub(super) fn hear(heard: Heard, answer: Answer, action: Action, after: Local) -
         Phase::Open { .. } | Phase::Probing { .. } => match (action, heard.role) {
             (Action::OpenFor(_), _) => Role::Held { opening: after.opening },
             (Action::Leave | Action::EndWait, Role::Held { opening }) => Role::Held { opening },
-            (Action::Leave | Action::EndWait, Role::Free | Role::Prober { .. }) => Role::Free,
+            // Opened by the probe that it made for the fleet.
+            (Action::Leave | Action::EndWait, Role::Prober { .. }) => Role::Held { opening: after.opening },
+            (Action::Leave | Action::EndWait, Role::Free) => Role::Free,
         },
     };
     Heard { epoch: answer.epoch, role }

@@ -249,9 +249,8 @@ impl<C: ConnectionLike + Clone + Send + Sync + 'static> SharedRateLimiter<C> {
         } else {
             self.0.local.acquire_many(key, calls).await
         };
-        decided.inspect_err(|_| {
-            self.0.counts.rejected.fetch_add(1, Ordering::Relaxed);
-        })
+        // With the name of this limiter: the local one has the key in it.
+        decided.map_err(|rejected| self.reject(rejected.retry_after()))
     }
 
     /// Returns the state of the limiter; sends nothing.

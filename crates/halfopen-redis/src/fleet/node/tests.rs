@@ -131,3 +131,15 @@ fn a_new_epoch_ends_the_role_of_the_old_one() {
     let heard = hear(old, next, Action::EndWait, after);
     assert_eq!(heard, Heard { epoch: 4, role: Role::Prober { opening: 9 } });
 }
+
+#[test]
+fn the_opening_of_a_failed_probe_is_the_fleets() {
+    let failed = Local { opening: 8, ..local(State::Open, 100 * SECOND) };
+    let prober = heard(Role::Prober { opening: 7 });
+    let again = Answer { epoch: 4, phase: Phase::Open { lease: LEASE } };
+    assert_eq!(act(failed, prober, again, SLACK), Action::Leave, "its own wait is longer");
+    let heard = hear(prober, again, Action::Leave, failed);
+    assert_eq!(heard.role, Role::Held { opening: 8 });
+    let closed = Answer { epoch: 5, phase: Phase::Closed };
+    assert_eq!(act(failed, heard, closed, SLACK), Action::EndWait, "the next prober has passed for it too");
+}

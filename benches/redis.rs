@@ -1,0 +1,49 @@
+//! What `halfopen-redis` costs beside the bare client, and what a fleet costs its server.
+//!
+//! `cargo bench -p benches --bench redis` starts a `redis-server` of its own, measures in interleaved rounds, and prints a
+//! table with the targets reached and missed; names of groups (`get`, `limit`, `bytes`, `fleet`) select some.
+#![allow(dead_code, reason = "the harness is shared with the breaker's rows, which use more of it")]
+
+mod alloc;
+#[path = "redis/calls.rs"]
+mod calls;
+#[path = "redis/fleet.rs"]
+mod fleet;
+mod harness;
+mod machine;
+mod print;
+mod table;
+
+use table::Table;
+use test_support::redis::RedisServer;
+
+#[global_allocator]
+static ALLOCATOR: alloc::Watched = alloc::Watched;
+
+#[allow(clippy::print_stdout, reason = "a table for the person who asked for it")]
+fn main() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = std::rc::Rc::new(runtime);
+    let Some(server) = RedisServer::start() else { return Ok(()) };
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| word == name);
+    let mut table = Table { machine: machine::line(), ..Table::default() };
+    let mut claims = Vec::new();
+    if is_wanted("get") {
+        claims.push(calls::get(&runtime, &server, &mut table));
+    }
+    if is_wanted("limit") {
+        claims.extend(calls::limit(&runtime, &server, &mut table));
+    }
+    if is_wanted("bytes") {
+        table.push(fleet::bytes(&runtime, &server));
+    }
+    if is_wanted("fleet") {
+        claims.push(fleet::thousand_nodes(&runtime, &server, &mut table));
+    }
+    println!("{}", table.markdown());
+    for claim in claims {
+        println!("{claim}");
+    }
+    Ok(())
+}
