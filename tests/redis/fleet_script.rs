@@ -170,9 +170,9 @@ fn sync(
     breaker: [u64; 4],
 ) -> Vec<u64> {
     let mut invocation = script.key(format!("{case}:nodes"));
-    invocation.key(format!("{case}:breaker"));
+    invocation.key(format!("{case}:breakers"));
     invocation.arg(format!("node-{node}"));
-    invocation.arg(&[WIDTH, HALF, MINIMUM, OPEN, PROBE, HOLD, LIFE, LIFE]).arg(&breaker);
+    invocation.arg(&[WIDTH, HALF, MINIMUM, OPEN, PROBE, HOLD, LIFE, LIFE]).arg("payments").arg(&breaker);
     invocation.arg(&[now / 1_000, now % 1_000 * 1_000]);
     invocation.invoke(connection).unwrap()
 }

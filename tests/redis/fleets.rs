@@ -75,11 +75,11 @@ const PROBE: u8 = 4;
 /// Lets a time end now, in the state that the server stores.
 fn end(server: &RedisServer, field: u8) {
     let script = format!(
-        "local s = cmsgpack.unpack(redis.call('GET', KEYS[1]))
+        "local s = {{cmsgpack.unpack(redis.call('HGET', KEYS[1], 'payments'))}}
          s[{field}] = redis.call('TIME')[1] * 1000
-         return redis.call('SET', KEYS[1], cmsgpack.pack(s), 'KEEPTTL')"
+         return redis.call('HSET', KEYS[1], 'payments', cmsgpack.pack(unpack(s)))"
     );
-    server.command(&["EVAL", &script, "1", "halfopen:fleet:{checkout}:breaker:payments"]);
+    server.command(&["EVAL", &script, "1", "halfopen:fleet:{checkout}:breakers"]);
 }
 
 async fn nodes(server: &RedisServer, count: usize, config: &FleetConfig) -> Vec<Node<MultiplexedConnection>> {
@@ -359,6 +359,35 @@ async fn a_joined_fleet_syncs_by_itself() {
     fail(&local, 20);
     let change = tokio::time::timeout(Duration::from_secs(30), opening.recv()).await;
     assert_eq!(change.unwrap(), Some(State::Open), "{:?}", fleets[1].status());
+}
+
+#[tokio::test]
+async fn names_that_are_not_used_any_more_are_removed() {
+    let Some(server) = RedisServer::start() else { return };
+    // States of ten milliseconds, and a second more.
+    let config = FleetConfig::builder("checkout")
+        .sync_interval(Duration::from_millis(1))
+        .window(Duration::from_millis(10))
+        .open_duration(Duration::from_millis(1))
+        .probe_timeout(Duration::from_millis(1))
+        .minimum_calls(1_000_000)
+        .build()
+        .unwrap();
+    let mut node = nodes(&server, 1, &config).await.remove(0);
+    succeed(&node.registry.get_or_create("old"), 1);
+    node.sync().await;
+    node.registry.remove("old");
+    let states = || server.command(&["HKEYS", "halfopen:fleet:{checkout}:breakers"]);
+    for number in 0.. {
+        let name = format!("new-{number}");
+        succeed(&node.registry.get_or_create(&name), 1);
+        node.sync().await;
+        node.registry.remove(&name);
+        if !states().lines().any(|state| state == "old") {
+            break;
+        }
+    }
+    assert!(states().contains("new-"));
 }
 
 /// What gobreaker's distributed breaker gets wrong, one by one.

@@ -125,7 +125,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
     }
 
     /// The breakers of this sync, and their arguments. Their counts are regarded as sent from now on.
-    fn prepare(&mut self) -> (Vec<Subject>, Vec<u64>) {
+    fn prepare(&mut self) -> (Vec<Subject>, Vec<[u64; 4]>) {
         let breakers = self.registry.breakers().into_iter().filter(|one| self.config.shares(one.name()));
         let (mut subjects, mut arguments) = (Vec::new(), Vec::new());
         for breaker in breakers.take(MOST_BREAKERS) {
@@ -137,20 +137,21 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             let (local, heard) = (Local::of(&snapshot), known.heard);
             let ended = new.successes.saturating_add(new.failures);
             let report = report(local, heard, ended, new.rejected);
-            arguments.extend([heard.epoch, ended, new.failures, report as u64]);
+            arguments.push([heard.epoch, ended, new.failures, report as u64]);
             subjects.push(Subject { name: snapshot.name, breaker, local, heard });
         }
         (subjects, arguments)
     }
 
-    async fn ask(&mut self, subjects: &[Subject], arguments: &[u64]) -> RedisResult<Vec<u64>> {
+    async fn ask(&mut self, subjects: &[Subject], arguments: &[[u64; 4]]) -> RedisResult<Vec<u64>> {
         let FleetConfig { prefix, fleet, .. } = &self.config;
         let mut invocation = self.script.prepare_invoke();
         invocation.key(format!("{prefix}:{{{fleet}}}:nodes"));
-        for subject in subjects {
-            invocation.key(format!("{prefix}:{{{fleet}}}:breaker:{}", subject.name));
+        invocation.key(format!("{prefix}:{{{fleet}}}:breakers"));
+        invocation.arg(&self.node).arg(&self.config.arguments());
+        for (subject, arguments) in subjects.iter().zip(arguments) {
+            invocation.arg(&*subject.name).arg(arguments);
         }
-        invocation.arg(&self.node).arg(&self.config.arguments()).arg(arguments);
         invocation.invoke_async(&mut self.connection).await
     }
 
