@@ -7,7 +7,7 @@ use reqwest::{Body, Response, ResponseBuilderExt, Url};
 use reqwest_middleware::{Error, Result};
 
 use crate::classify::as_known_error;
-use crate::middleware::Rules;
+use crate::rules::Rules;
 
 /// Records the call unless its head is a success, which is left to the body.
 pub(crate) fn finish(call: WatchedCall, rules: &Rules, result: Result<Response>) -> Result<Response> {

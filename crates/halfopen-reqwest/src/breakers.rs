@@ -3,10 +3,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use halfopen::{CircuitBreaker, OwnedPermit, Registry, Rejected};
-use halfopen_http::host_key;
 use http::Extensions;
-use reqwest::{Request, Url};
+use reqwest::Request;
 
+use crate::host::host_of;
 use crate::redirect::Hops;
 
 /// The name of the breaker for a single request, as an extension of the request.
@@ -88,39 +88,12 @@ impl Breakers {
     }
 }
 
-/// Returns the breaker name of the server in a URL.
-pub(crate) fn host_of(url: &Url) -> String {
-    host_key(url.scheme(), url.host_str().unwrap_or_default(), url.port())
-}
-
 impl fmt::Debug for Breakers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Breakers::One(breaker) => f.debug_tuple("One").field(&breaker.name()).finish(),
             Breakers::PerHost(registry) => f.debug_tuple("PerHost").field(&registry.len()).finish(),
             Breakers::Keyed(registry, _) => f.debug_tuple("Keyed").field(&registry.len()).finish(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_named_as_in_a_document() {
-        for (url, key) in [
-            ("http://example.com/a?b#c", "example.com"),
-            ("https://example.com:443", "example.com"),
-            ("http://example.com:443", "example.com:443"),
-            ("http://example.com.:8080", "example.com:8080"),
-            ("https://user:secret@EXAMPLE.com:8443/x", "example.com:8443"),
-            ("http://127.0.0.1:1", "127.0.0.1:1"),
-            ("http://[::1]:65535/", "[::1]:65535"),
-            ("other://example.com/", "example.com"),
-            ("mailto:someone@example.com", ""),
-        ] {
-            assert_eq!(host_of(&url.parse().unwrap()), key, "{url}");
         }
     }
 }

@@ -5,9 +5,11 @@ mod body;
 mod breakers;
 mod classify;
 mod error;
+mod host;
 mod middleware;
 mod redirect;
 mod resilient;
+mod rules;
 
 pub use breakers::BreakerName;
 pub use classify::{ReqwestClassify, TypedErrors};

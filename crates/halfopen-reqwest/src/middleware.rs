@@ -10,9 +10,8 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::breakers::Breakers;
+use crate::rules::Rules;
 use crate::{ReqwestClassify, body, error};
-
-pub(crate) type Rules = dyn Classify<Response, Error> + Send + Sync;
 
 /// Protects the requests of a reqwest client with a circuit breaker.
 ///

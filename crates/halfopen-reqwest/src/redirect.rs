@@ -10,8 +10,8 @@ use reqwest::Response;
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest_middleware::{Error, Result};
 
-use crate::breakers::host_of;
-use crate::middleware::Rules;
+use crate::host::host_of;
+use crate::rules::Rules;
 
 /// The limit of reqwest's default policy.
 const REDIRECTS: usize = 10;
