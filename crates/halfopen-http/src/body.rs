@@ -44,14 +44,6 @@ pin_project! {
         inner: B,
         watch: Option<Watch>,
     }
-
-    impl<B> PinnedDrop for WatchedBody<B> {
-        fn drop(this: Pin<&mut Self>) {
-            if let Some(watch) = this.project().watch.take() {
-                watch.dropped();
-            }
-        }
-    }
 }
 
 /// The state of a call whose body is being read.
@@ -96,10 +88,12 @@ impl Expected {
 
 impl<B> WatchedBody<B> {
     /// Creates a body that records nothing.
+    #[inline]
     pub fn unwatched(inner: B) -> WatchedBody<B> {
         WatchedBody { inner, watch: None }
     }
 
+    #[inline]
     pub(crate) fn watched(inner: B, expected: Expected, call: WatchedCall) -> WatchedBody<B> {
         let panicked = AtomicBool::new(false);
         WatchedBody {
@@ -130,9 +124,15 @@ impl<B> WatchedBody<B> {
         &self.inner
     }
 
+    /// Converts into the inner body. A call that has not been recorded yet is recorded as by a drop.
+    #[inline]
+    pub fn into_inner(self) -> B {
+        self.inner
+    }
+
     /// Returns `true` if the call has not been recorded yet.
     pub fn is_watched(&self) -> bool {
-        self.watch.is_some()
+        self.watch.as_ref().is_some_and(|watch| watch.call.is_held())
     }
 }
 
@@ -149,24 +149,26 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        // Taken out of `self`, so that a drop after a panic below does not record the call again.
-        let Some(mut watch) = this.watch.take() else { return this.inner.poll_frame(context) };
+        let Some(watch) = this.watch.as_mut() else { return this.inner.poll_frame(context) };
         // A reader that drops the body while it waits for a frame has not received the whole body. One that drops it
         // between two frames has seen enough.
         watch.waiting = true;
-        let (frame, ended) = watch.call.poll_with(|| {
+        let mut ended = false;
+        let frame = watch.call.poll_with(|| {
             let frame = this.inner.as_mut().poll_frame(context);
             let data = matches!(&frame, Poll::Ready(Some(Ok(frame))) if frame.is_data());
-            (frame, data && this.inner.is_end_stream())
+            ended = data && this.inner.is_end_stream();
+            frame
         });
-        // Put back with `waiting` set: a drop from here on leaves a frame that was asked for.
-        let Poll::Ready(frame) = frame else {
-            *this.watch = Some(watch);
-            return Poll::Pending;
-        };
-        watch.waiting = false;
-        *this.watch = watch.saw(frame.as_ref().map(Result::as_ref), ended);
-        Poll::Ready(frame)
+        // Pending leaves `waiting` set: a drop from here on leaves a frame that was asked for.
+        if let Poll::Ready(frame) = &frame {
+            if watch.saw(frame.as_ref().map(Result::as_ref), ended) {
+                watch.waiting = false;
+            } else {
+                *this.watch = None;
+            }
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -179,30 +181,28 @@ where
 }
 
 impl Watch {
-    /// Processes a frame and returns `self` unless the call has been recorded.
-    fn saw<D: Buf, E: 'static>(mut self, frame: Option<Result<&Frame<D>, &E>>, ended: bool) -> Option<Watch> {
+    /// Processes a frame. Returns `false` if the call has been recorded.
+    fn saw<D: Buf, E: 'static>(&mut self, frame: Option<Result<&Frame<D>, &E>>, ended: bool) -> bool {
         match frame {
             None => self.ended(None),
             Some(Err(error)) => {
                 let outcome = self.call.outcome_of_body_error(error);
                 self.call.conclude(outcome, None);
             }
-            Some(Ok(frame)) => {
-                if let Some(trailers) = frame.trailers_ref() {
-                    self.ended(Some(trailers));
-                    return None;
-                }
-                self.look_at(frame.data_ref());
-                // A reader may not poll again after the last byte of a known length, or after a status.
-                if ended || self.has_web_trailers() {
+            Some(Ok(frame)) => match frame.data_ref() {
+                None if frame.is_trailers() => self.ended(frame.trailers_ref()),
+                data => {
+                    self.look_at(data);
+                    // A reader may not poll again after the last byte of a known length, or after a status.
+                    if !ended && !self.has_web_trailers() {
+                        self.data(data.is_some());
+                        return true;
+                    }
                     self.ended(None);
-                    return None;
                 }
-                self.data(frame.is_data());
-                return Some(self);
-            }
+            },
         }
-        None
+        false
     }
 
     fn look_at<D: Buf>(&mut self, data: Option<&D>) {
@@ -240,14 +240,16 @@ impl Watch {
                 let unread = web.as_ref().is_some_and(|web| web.is_lost());
                 let otherwise = if unread { GrpcCode::Ok } else { self.expected.otherwise };
                 let code = trailers.and_then(GrpcCode::from_headers).unwrap_or(otherwise);
-                rules.outcome_in_time(code, self.call.timed_out())
+                rules.outcome_in_time(code, || self.call.timed_out())
             }
         };
         let hint = trailers.filter(|_| outcome.is_failure()).and_then(retry_after_now);
         self.call.conclude(outcome, hint);
     }
 
-    fn dropped(mut self) {
+    /// Records a call whose body is dropped before its end.
+    #[cold]
+    fn drop_slow(&mut self) {
         // A reader that gives up at its deadline drops the body: for the callee that is a timeout.
         if self.call.timed_out() || *self.panicked.get_mut() {
             return self.call.conclude(Outcome::Failure, None);
@@ -259,6 +261,15 @@ impl Watch {
             // The status of a stream that the reader leaves is never received, and its data arrived.
             Head::InTrailers(_) if self.data_seen => self.call.conclude(Outcome::Ignored, None),
             Head::IfBodyEnds | Head::InTrailers(_) => self.call.abandon(),
+        }
+    }
+}
+
+impl Drop for Watch {
+    #[inline]
+    fn drop(&mut self) {
+        if self.call.is_held() {
+            self.drop_slow();
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::any::Any;
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -50,10 +51,7 @@ use crate::{ClassifyHead, Head, WatchedBody};
 #[derive(Debug)]
 #[must_use = "a dropped call is an abandoned call"]
 pub struct WatchedCall {
-    /// [`None`] while it is on the stack of `poll_with`, and after it was recorded.
-    permit: Option<OwnedPermit>,
-    /// Set when the first data frame has recorded a probe.
-    stream_end: Option<StreamEnd>,
+    held: Held,
     /// On the breaker's clock.
     deadline: Option<Duration>,
     /// The time to the first data frame, if the breaker measures durations.
@@ -65,6 +63,16 @@ pub struct WatchedCall {
     body_errors: Option<JudgeError>,
 }
 
+/// The part of a call that is still to be recorded.
+#[derive(Debug)]
+enum Held {
+    Call(OwnedPermit),
+    /// The first data frame has recorded a probe.
+    Stream(StreamEnd),
+    /// The call was recorded.
+    Nothing,
+}
+
 /// Returns the outcome of an error, or [`None`] if the type of the error is unknown.
 pub(crate) type JudgeError = fn(&dyn Any) -> Option<Outcome>;
 
@@ -72,8 +80,7 @@ impl WatchedCall {
     /// Creates a call with this permit, without a deadline.
     pub fn new(permit: OwnedPermit) -> WatchedCall {
         WatchedCall {
-            permit: Some(permit),
-            stream_end: None,
+            held: Held::Call(permit),
             deadline: None,
             took: None,
             measure_to_end: false,
@@ -130,21 +137,18 @@ impl WatchedCall {
 
     /// Returns `true` if the deadline of the request has passed.
     pub fn timed_out(&self) -> bool {
-        match (self.breaker(), self.deadline) {
-            (Some(breaker), Some(deadline)) => breaker.now() >= deadline,
-            (None, _) | (_, None) => false,
-        }
+        let Some(deadline) = self.deadline else { return false };
+        self.breaker().is_some_and(|breaker| breaker.now() >= deadline)
     }
 
     /// Polls the inner future. A panic in `poll` is recorded as a failure and propagates.
+    #[inline]
     pub fn poll_with<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        // On this stack the permit is dropped by the unwinding and records it. A later drop could not
-        // distinguish this panic from an unrelated one in the same task.
-        let permit = self.permit.take();
-        let mut end = FailsInPanic(self.stream_end.take());
+        // The unwinding drops the guard and records the call here. A later drop could not distinguish this panic from
+        // an unrelated one in the same task.
+        let guard = FailsInPanic(&mut self.held);
         let polled = poll();
-        self.permit = permit;
-        self.stream_end = end.0.take();
+        mem::forget(guard);
         polled
     }
 
@@ -157,8 +161,9 @@ impl WatchedCall {
     /// # Errors
     ///
     /// Returns the error of the result, unchanged.
+    #[inline]
     pub fn finish<B, E, C>(
-        mut self,
+        self,
         rules: &C,
         result: Result<Response<B>, E>,
     ) -> Result<Response<WatchedBody<B>>, E>
@@ -166,23 +171,61 @@ impl WatchedCall {
         B: Body,
         C: ClassifyHead + Classify<Response<B>, E>,
     {
+        self.finish_with(rules, result, |body| body)
+    }
+
+    /// Like [`finish`](Self::finish), but converts the body of the response with `wrap`.
+    ///
+    /// For adapters whose own body contains the watched one: a response is large, so each further
+    /// [`map`](Response::map) costs a copy.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the result, unchanged.
+    #[inline]
+    pub fn finish_with<B, E, C, W>(
+        mut self,
+        rules: &C,
+        result: Result<Response<B>, E>,
+        wrap: impl FnOnce(WatchedBody<B>) -> W,
+    ) -> Result<Response<W>, E>
+    where
+        B: Body,
+        C: ClassifyHead + Classify<Response<B>, E>,
+    {
+        let head = self.judge_head(rules, &result);
+        let response = result?;
+        let Some(head) = head else { return Ok(response.map(|body| wrap(WatchedBody::unwatched(body)))) };
+        let expected = self.expected_of(head, &response);
+        Ok(response.map(|body| wrap(WatchedBody::watched(body, expected, self))))
+    }
+
+    /// Records the call if the result decides it; otherwise returns its head.
+    fn judge_head<B, E, C>(&mut self, rules: &C, result: &Result<Response<B>, E>) -> Option<Head>
+    where
+        B: Body,
+        C: ClassifyHead + Classify<Response<B>, E>,
+    {
         // An error has no body to watch, so it ends the call here.
-        let Ok(response) = &result else {
-            self.judge(&result, rules);
-            return result.map(|response| response.map(WatchedBody::unwatched));
+        let Ok(response) = result else {
+            self.judge(result, rules);
+            return None;
         };
-        // A panic in the rules of a user must not lose the response.
         let timed_out = self.timed_out();
+        // A panic in the rules of a user must not lose the response.
         match catch_panic(|| rules.classify_head(response, timed_out)) {
             Some(Head::Decided(outcome)) => {
-                let hint = if outcome.is_failure() { hint_of(rules, &result) } else { None };
+                let hint = if outcome.is_failure() { hint_of(rules, result) } else { None };
                 self.conclude(outcome, hint);
+                None
             }
-            Some(head) => return result.map(|response| self.watched(head, response)),
+            Some(head @ (Head::IfBodyEnds | Head::InTrailers(_))) => Some(head),
             // The breaker runs the rules again, counts the panic and falls back to its default.
-            None => self.settle(&result, rules),
+            None => {
+                self.judge(result, rules);
+                None
+            }
         }
-        result.map(|response| response.map(WatchedBody::unwatched))
     }
 
     /// Awaits `send` and finishes the call: [`poll_with`](Self::poll_with) and [`finish`](Self::finish)
@@ -233,67 +276,94 @@ impl WatchedCall {
         self.watched(Head::IfBodyEnds, response)
     }
 
+    #[inline]
     fn watched<B: Body>(mut self, head: Head, response: Response<B>) -> Response<WatchedBody<B>> {
-        let bodiless = self.bodiless;
-        let expected = self.poll_with(|| Expected::of(head, &response, bodiless));
+        let expected = self.expected_of(head, &response);
         response.map(|body| WatchedBody::watched(body, expected, self))
     }
 
+    fn expected_of<B: Body>(&mut self, head: Head, response: &Response<B>) -> Expected {
+        let bodiless = self.bodiless;
+        self.poll_with(|| Expected::of(head, response, bodiless))
+    }
+
     fn judge<T, E, C: Classify<T, E> + ?Sized>(&mut self, result: &Result<T, E>, rules: &C) {
-        if let Some(permit) = self.permit.take() {
+        if let Held::Call(permit) = self.held.take() {
             permit.settle(result, rules);
         }
     }
 
+    /// Returns `true` if the call has not been recorded yet.
+    pub(crate) fn is_held(&self) -> bool {
+        !matches!(self.held, Held::Nothing)
+    }
+
     /// Ends the duration of the call and records a probe as a success.
     pub(crate) fn first_data(&mut self) {
-        let Some(permit) = &self.permit else { return };
+        let Held::Call(permit) = &self.held else { return };
         // Measured before the probe is settled, which takes the permit and its start.
         if !self.measure_to_end {
             self.took = permit.elapsed();
         }
         if permit.is_probe() {
-            self.settle_probe();
+            self.settle_probe_slow();
         }
     }
 
     /// Releases the slot of a probe, which a long-lived stream must not hold until its end.
-    fn settle_probe(&mut self) {
-        self.stream_end = self.permit.take().map(OwnedPermit::success_at_first_data);
+    #[cold]
+    fn settle_probe_slow(&mut self) {
+        if let Held::Call(permit) = self.held.take() {
+            self.held = Held::Stream(permit.success_at_first_data());
+        }
     }
 
     /// Records the outcome of the call.
     pub(crate) fn conclude(&mut self, outcome: Outcome, hint: Option<Duration>) {
-        if let Some(permit) = self.permit.take() {
-            permit.report(Report::from(outcome).took(self.took).retry_after(hint));
-        } else if let Some(end) = self.stream_end.take() {
-            end.record(outcome, self.took, hint);
-        }
+        self.held.take().conclude(outcome, self.took, hint);
     }
 
     /// Abandons the call, whose outcome is unknown.
     pub(crate) fn abandon(&mut self) {
-        // The end of a stream is counted only if it is recorded, so dropping it is enough.
-        self.stream_end = None;
-        if let Some(permit) = self.permit.take() {
-            permit.abandon();
+        match self.held.take() {
+            Held::Call(permit) => permit.abandon(),
+            // The end of a stream is counted only if it is recorded, so dropping it is enough.
+            Held::Stream(_) | Held::Nothing => {}
         }
     }
 
     fn breaker(&self) -> Option<&CircuitBreaker> {
-        let held = self.permit.as_ref().map(OwnedPermit::breaker);
-        held.or(self.stream_end.as_ref().map(StreamEnd::breaker))
+        match &self.held {
+            Held::Call(permit) => Some(permit.breaker()),
+            Held::Stream(end) => Some(end.breaker()),
+            Held::Nothing => None,
+        }
     }
 }
 
-/// Records the end of a stream as a failure if a panic unwinds through the poll that holds it.
-struct FailsInPanic(Option<StreamEnd>);
+impl Held {
+    #[inline]
+    fn take(&mut self) -> Held {
+        mem::replace(self, Held::Nothing)
+    }
 
-impl Drop for FailsInPanic {
-    fn drop(&mut self) {
-        if let Some(end) = self.0.take() {
-            end.record(Outcome::Failure, None, None);
+    #[inline]
+    fn conclude(self, outcome: Outcome, took: Option<Duration>, hint: Option<Duration>) {
+        match self {
+            Held::Call(permit) => permit.report(Report::from(outcome).took(took).retry_after(hint)),
+            Held::Stream(end) => end.record(outcome, took, hint),
+            Held::Nothing => {}
         }
+    }
+}
+
+/// Records a failure if a panic unwinds through the poll that holds it.
+struct FailsInPanic<'a>(&'a mut Held);
+
+impl Drop for FailsInPanic<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        self.0.take().conclude(Outcome::Failure, None, None);
     }
 }
 
@@ -306,7 +376,18 @@ fn hint_of<B, E, C: Classify<Response<B>, E>>(
 }
 
 impl Drop for WatchedCall {
+    #[inline]
     fn drop(&mut self) {
+        if self.is_held() {
+            self.drop_slow();
+        }
+    }
+}
+
+impl WatchedCall {
+    /// Records a call that is dropped before its end.
+    #[cold]
+    fn drop_slow(&mut self) {
         // A caller that drops the call at its own deadline has measured a timeout, which is a failure of the callee.
         if self.timed_out() {
             self.conclude(Outcome::Failure, None);

@@ -1,4 +1,7 @@
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
+
+/// A parsed name: a look-up by text parses the text each time.
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// A gRPC status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,8 +88,12 @@ impl GrpcCode {
     }
 
     /// Returns the code in the `grpc-status` of headers or trailers, or [`None`] without that header.
+    #[inline]
     pub fn from_headers(headers: &HeaderMap) -> Option<GrpcCode> {
-        headers.get("grpc-status").map(|value| GrpcCode::from_bytes(value.as_bytes()))
+        if headers.is_empty() {
+            return None;
+        }
+        headers.get(&GRPC_STATUS).map(|value| GrpcCode::from_bytes(value.as_bytes()))
     }
 
     /// Returns the code that gRPC clients derive from the HTTP status of a response that is not gRPC, such

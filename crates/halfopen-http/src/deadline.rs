@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
+
+/// A parsed name: a look-up by text parses the text each time.
+static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// Returns the deadline of a gRPC request: the value of its `grpc-timeout` header.
 ///
@@ -18,7 +21,7 @@ use http::HeaderMap;
 /// # Ok::<(), http::header::InvalidHeaderValue>(())
 /// ```
 pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let (unit, digits) = headers.get("grpc-timeout")?.as_bytes().split_last()?;
+    let (unit, digits) = headers.get(&GRPC_TIMEOUT)?.as_bytes().split_last()?;
     let amount = number(digits)?;
     match unit {
         b'H' => Some(Duration::from_secs(amount * 3600)),

@@ -122,16 +122,17 @@ impl GrpcClassify {
     /// The same as [`outcome`](Self::outcome), except that a `Cancelled` that would be ignored is a failure:
     /// clients report `Cancelled` when a timer has cancelled the call.
     pub fn outcome_after_timeout(&self, code: GrpcCode) -> Outcome {
+        self.outcome_in_time(code, || true)
+    }
+
+    /// Returns the outcome of a response with this code. `timed_out` is called only if it makes a difference.
+    pub(crate) fn outcome_in_time(&self, code: GrpcCode, timed_out: impl FnOnce() -> bool) -> Outcome {
         match (code, self.outcome(code)) {
             // The client cancels at its deadline, and reports that as cancelled: it was the callee that took too
             // long.
-            (GrpcCode::Cancelled, Outcome::Ignored) => Outcome::Failure,
+            (GrpcCode::Cancelled, Outcome::Ignored) if timed_out() => Outcome::Failure,
             (_, outcome) => outcome,
         }
-    }
-
-    pub(crate) fn outcome_in_time(&self, code: GrpcCode, timed_out: bool) -> Outcome {
-        if timed_out { self.outcome_after_timeout(code) } else { self.outcome(code) }
     }
 
     /// Returns the code in the head of a response, or [`None`] if the trailers will have it.

@@ -45,7 +45,7 @@ impl ClassifyHead for HttpClassify {
 impl ClassifyHead for GrpcClassify {
     fn classify_head<B: Body>(&self, response: &Response<B>, timed_out: bool) -> Head {
         match GrpcClassify::code_at_head(response) {
-            Some(code) => Head::Decided(self.outcome_in_time(code, timed_out)),
+            Some(code) => Head::Decided(self.outcome_in_time(code, || timed_out)),
             None => Head::InTrailers(*self),
         }
     }

@@ -1,14 +1,14 @@
 use std::time::{Duration, SystemTime};
 
-use http::header::{HeaderMap, RETRY_AFTER};
+use http::header::{HeaderMap, HeaderName, RETRY_AFTER};
 
 use crate::retry_info;
 
 /// The gRPC header with the time to wait before the next attempt, in milliseconds.
-const PUSHBACK: &str = "grpc-retry-pushback-ms";
+static PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 
 /// The gRPC header with the details of a status, which may contain a `RetryInfo`.
-const DETAILS: &str = "grpc-status-details-bin";
+static DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 
 /// Returns the time for which a server asks clients to wait, or [`None`] without such a header.
 ///
@@ -82,11 +82,11 @@ pub fn retry_hint(metadata: &HeaderMap, details: &[u8]) -> Option<Duration> {
 }
 
 fn hint(headers: &HeaderMap, now: impl Fn() -> SystemTime) -> Option<Duration> {
-    let texts = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    let http = texts(RETRY_AFTER.as_str()).filter_map(|text| longest_wait(text, &now));
-    let grpc = texts(PUSHBACK).flat_map(|text| text.split(',')).filter_map(pushback);
+    let texts = |name: &HeaderName| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    let http = texts(&RETRY_AFTER).filter_map(|text| longest_wait(text, &now));
+    let grpc = texts(&PUSHBACK).flat_map(|text| text.split(',')).filter_map(pushback);
     let details =
-        headers.get_all(DETAILS).into_iter().filter_map(|value| retry_info::delay(value.as_bytes()));
+        headers.get_all(&DETAILS).into_iter().filter_map(|value| retry_info::delay(value.as_bytes()));
     // Of several hints the longest: a caller that observes it observes all.
     http.chain(grpc).chain(details).max()
 }

@@ -31,9 +31,9 @@ impl<B> Key<Request<B>> for PerService {
 /// The extension `GrpcMethod` would be more direct, but a server does not have it. The segments are counted from the
 /// end, because the origin of a client can add a prefix.
 fn method_of(path: &str) -> &str {
-    let mut slashes = path.rmatch_indices('/').map(|(at, _)| at);
     // From the right, because a proxy may have a prefix in front of `/package.Service/Method`.
-    let second_last = slashes.nth(1);
+    let last_slash = |text: &str| text.bytes().rposition(|byte| byte == b'/');
+    let second_last = last_slash(path).and_then(|last| last_slash(&path[..last]));
     second_last.map_or(path.trim_start_matches('/'), |at| &path[at + 1..])
 }
 
