@@ -2,10 +2,10 @@
 
 use axum::Router;
 use axum::routing::get;
-use halfopen::Registry;
+use halfopen::{Clock, Registry};
 use halfopen_axum::{Route, RouteProtection, RouteProtectionLayer};
 
-use crate::server::{self, registry, serve, totals_after};
+use crate::server::{self, WAIT, registry, serve, totals_after};
 
 fn protection(registry: &Registry, patterns: &[(&str, &str)]) -> RouteProtectionLayer {
     let protection = RouteProtection::new(registry.clone());
@@ -100,4 +100,42 @@ async fn a_replaced_breaker_is_the_one_asked() {
     registry.remove("a").unwrap();
     registry.get_or_create("a").force_open();
     assert_eq!(server::get(address, "/a").await.status, 503);
+}
+
+#[tokio::test]
+async fn routes_with_one_handler_keep_their_breakers() {
+    let (registry, _) = registry();
+    let layer = protection(&registry, &[("/a", "a"), ("/b", "b")]);
+    // The routes share a service of the layer, not only the layer.
+    let handler = get(|| async { "done" }).layer(layer);
+    let app = Router::new().route("/a", handler.clone()).route("/b", handler.clone()).route("/c", handler);
+    let address = serve(app).await;
+
+    for _ in 0..2 {
+        for path in ["/a", "/b", "/c"] {
+            assert_eq!(server::get(address, path).await.status, 200);
+        }
+    }
+    registry.get_or_create("b").force_open();
+    for (path, status) in [("/a", 200), ("/b", 503), ("/c", 200)] {
+        assert_eq!(server::get(address, path).await.status, status, "{path}");
+    }
+    assert_eq!(totals_after(&registry, "a", 3).await.successes, 3);
+    assert_eq!(totals_after(&registry, "b", 2).await.successes, 2);
+    assert_eq!(names(&registry), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn an_idle_breaker_of_a_route_can_be_evicted() {
+    let (clock, hands) = Clock::manual();
+    let registry = Registry::builder().idle_after(WAIT).clock(clock).build();
+    let layer = protection(&registry, &[("/a", "a")]);
+    let address = serve(Router::new().route("/a", get(|| async { "a" })).layer(layer)).await;
+
+    assert_eq!(server::get(address, "/a").await.status, 200);
+    totals_after(&registry, "a", 1).await;
+    hands.advance(2 * WAIT);
+    assert_eq!(registry.evict_idle(), 1, "the route holds no handle");
+    assert_eq!(server::get(address, "/a").await.status, 200);
+    assert_eq!(totals_after(&registry, "a", 1).await.calls(), 1, "a new breaker");
 }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::time::Duration;
 
-use halfopen::{CircuitBreakerConfig, CircuitBreakerError, Outcome, Registry, State, Trip};
+use halfopen::{CircuitBreakerConfig, CircuitBreakerError, Clock, Outcome, Registry, State, Trip};
 use halfopen_tower::CircuitBreakerLayer;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -84,6 +85,38 @@ fn an_error_of_poll_ready_is_nobodys_failure() {
     assert!(poll_ready(&mut PerKey::service(&world)).is_ready());
 
     assert_eq!(world.totals().calls(), 0);
+}
+
+#[test]
+fn a_removed_breaker_is_not_asked_again() {
+    let registry = registry();
+    let layer = CircuitBreakerLayer::keyed(registry.clone(), |to: &ToHost| Cow::Borrowed(to.0));
+    let mut service = layer.layer(service_fn(|_: ToHost| async { Ok::<_, Infallible>(()) }));
+    assert!(finish(service.call(ToHost("a"))).is_ok());
+
+    registry.remove("a").unwrap();
+    assert!(finish(service.call(ToHost("a"))).is_ok());
+    assert_eq!(registry.get("a").unwrap().snapshot().totals.successes, 1, "of a new breaker");
+
+    registry.remove("a").unwrap();
+    registry.get_or_create("a").force_open();
+    assert!(finish(service.call(ToHost("a"))).is_err());
+}
+
+#[test]
+fn a_registry_that_evicts_sees_each_call() {
+    let (clock, hands) = Clock::manual();
+    let (second, registry) = (Duration::from_secs(1), Registry::builder());
+    let registry = registry.idle_after(2 * second).clock(clock).build();
+    let layer = CircuitBreakerLayer::keyed(registry.clone(), |to: &ToHost| Cow::Borrowed(to.0));
+    let mut service = layer.layer(service_fn(|_: ToHost| async { Ok::<_, Infallible>(()) }));
+    for _ in 0..5 {
+        assert!(finish(service.call(ToHost("a"))).is_ok());
+        hands.advance(second);
+        assert_eq!(registry.evict_idle(), 0, "it was used a second ago");
+    }
+    hands.advance(100 * second);
+    assert_eq!(registry.evict_idle(), 1, "the service holds no handle");
 }
 
 #[test]

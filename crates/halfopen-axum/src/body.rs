@@ -1,5 +1,5 @@
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use halfopen_http::WatchedBody;
 use halfopen_limit::BulkheadPermit;
@@ -33,12 +33,12 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = self.project();
-        let frame = ready!(this.body.poll_frame(cx));
+        let frame = this.body.poll_frame(cx);
         // At the end or the error, and not only at the drop: a server may keep a finished body for a while.
-        if !matches!(frame, Some(Ok(_))) {
+        if let Poll::Ready(None | Some(Err(_))) = frame {
             *this.slot = None;
         }
-        Poll::Ready(frame)
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -8,13 +8,11 @@ use axum::body::Body as AxumBody;
 use axum::response::Response;
 use bytes::Bytes;
 use halfopen::BoxError;
-use halfopen_http::WatchedCall;
-use halfopen_limit::BulkheadPermit;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
 use crate::body::HeldBody;
-use crate::rules::RouteRules;
+use crate::place::Permitted;
 
 pin_project! {
     /// The future of a [`RouteProtectionService`](crate::RouteProtectionService): the route's own under watch, or
@@ -45,7 +43,7 @@ pin_project! {
         Permitted {
             #[pin]
             inner: F,
-            call: Option<Watched>,
+            permitted: Option<Permitted>,
         },
         Answered {
             response: Option<Response>,
@@ -53,25 +51,14 @@ pin_project! {
     }
 }
 
-/// The parts of a permitted call that is not yet settled.
-struct Watched {
-    call: WatchedCall,
-    slot: Option<BulkheadPermit>,
-    rules: RouteRules,
-}
-
 impl<F> RouteFuture<F> {
     pub(crate) fn unprotected(inner: F) -> Self {
         Self { step: Step::Unprotected { inner } }
     }
 
-    pub(crate) fn permitted(
-        inner: F,
-        call: WatchedCall,
-        slot: Option<BulkheadPermit>,
-        rules: RouteRules,
-    ) -> Self {
-        Self { step: Step::Permitted { inner, call: Some(Watched { call, slot, rules }) } }
+    #[inline]
+    pub(crate) fn permitted(inner: F, permitted: Permitted) -> Self {
+        Self { step: Step::Permitted { inner, permitted: Some(permitted) } }
     }
 
     pub(crate) fn answered(response: Response) -> Self {
@@ -92,10 +79,10 @@ where
             StepProjection::Unprotected { inner } => {
                 ready!(inner.poll(cx)).map(|response| response.map(AxumBody::new))
             }
-            StepProjection::Permitted { inner, call } => {
-                let watched = call.as_mut().expect("not polled after it was ready");
-                let result = ready!(watched.call.poll_with(|| inner.poll(cx)));
-                call.take().expect("it was there a line ago").finish(result)
+            StepProjection::Permitted { inner, permitted } => {
+                let call = &mut permitted.as_mut().expect("not polled after it was ready").call;
+                let result = ready!(call.poll_with(|| inner.poll(cx)));
+                permitted.take().expect("it was there a line ago").finish(result)
             }
             StepProjection::Answered { response } => {
                 Ok(response.take().expect("not polled after it was ready"))
@@ -104,19 +91,20 @@ where
     }
 }
 
-impl Watched {
+impl Permitted {
     fn finish<B>(self, result: Result<http::Response<B>, Infallible>) -> Result<Response, Infallible>
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let Watched { call, slot, rules } = self;
-        let response = call.finish(&rules, result)?;
-        // Nothing to stream: the slot is free with the head, and the body needs no wrapper.
-        if response.body().is_end_stream() {
-            return Ok(response.map(AxumBody::new));
-        }
-        Ok(response.map(|body| AxumBody::new(HeldBody::new(body, slot))))
+        let Permitted { call, slot, route } = self;
+        call.finish_with(route.rules(), result, |body| {
+            // Decided by its head, and there is no slot, or nothing to stream while it is held: no wrapper is needed.
+            if !body.is_watched() && (slot.is_none() || body.is_end_stream()) {
+                return AxumBody::new(body.into_inner());
+            }
+            AxumBody::new(HeldBody::new(body, slot))
+        })
     }
 }
 

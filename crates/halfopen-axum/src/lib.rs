@@ -6,6 +6,7 @@ mod body;
 mod document;
 mod future;
 mod pattern;
+mod place;
 mod protection;
 mod rejection;
 mod route;

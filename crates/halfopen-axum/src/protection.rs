@@ -1,10 +1,11 @@
 use std::fmt;
 #[cfg(feature = "config")]
 use std::sync::Weak;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use foldhash::{HashMap, HashMapExt};
-use halfopen::{ConfigError, ConfigProblem, OwnedPermit, Registry, Rejected};
+use halfopen::{ConfigError, ConfigProblem, Registry};
 use tower_layer::Layer;
 
 use crate::pattern;
@@ -77,6 +78,7 @@ pub struct RouteProtectionLayer(Arc<Routes>);
 pub(crate) struct Routes {
     registry: Registry,
     by_pattern: RwLock<ByPattern>,
+    changes: AtomicU64,
 }
 
 type ByPattern = HashMap<Arc<str>, Arc<Protected>>;
@@ -118,7 +120,8 @@ impl RouteProtection {
     /// ```
     pub fn build(self) -> Result<RouteProtectionLayer, ConfigError> {
         let registry = self.0.registry.clone();
-        let layer = RouteProtectionLayer(Arc::new(Routes { registry, by_pattern: RwLock::default() }));
+        let (by_pattern, changes) = (RwLock::default(), AtomicU64::new(0));
+        let layer = RouteProtectionLayer(Arc::new(Routes { registry, by_pattern, changes }));
         layer.set_routes(self)?;
         Ok(layer)
     }
@@ -193,7 +196,10 @@ impl RouteProtectionLayer {
             }
             let now = routes.into_iter().map(|(pattern, route)| (pattern, Arc::new(route))).collect();
             // All routes together: a request sees either the old table or the new one.
-            std::mem::replace(&mut *by_pattern, now)
+            let before = std::mem::replace(&mut *by_pattern, now);
+            // Release, paired with the Acquire in `changes`: a thread that sees the count finds the new routes.
+            self.0.changes.fetch_add(1, Ordering::Release);
+            before
         };
         // After the lock: fallbacks are user code, and so is their drop.
         drop(before);
@@ -217,9 +223,14 @@ impl Routes {
         self.read().get(template).cloned()
     }
 
-    /// Asks the breaker that the registry has now: it may have been replaced or forgotten.
-    pub(crate) fn acquire(&self, route: &Protected) -> Result<OwnedPermit, Rejected> {
-        halfopen::adapter::into_permit(self.registry.get_or_create(route.breaker()))
+    /// Returns how often the routes were changed.
+    #[inline]
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn read(&self) -> RwLockReadGuard<'_, ByPattern> {

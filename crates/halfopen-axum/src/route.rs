@@ -263,8 +263,8 @@ impl Protected {
         }
     }
 
-    pub(crate) fn rules(&self) -> RouteRules {
-        self.rules
+    pub(crate) fn rules(&self) -> &RouteRules {
+        &self.rules
     }
 
     /// Takes what the limits ask for: a call of the quota, and a slot.

@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use halfopen::adapter::{Lookup, into_permit};
 use halfopen::{OwnedPermit, Registry, Rejected};
 
 use crate::admission::{Admission, Readiness};
@@ -31,18 +32,29 @@ pub struct Keyed<K> {
     registry: Registry,
     // Shared, so that the closure need not be `Clone`.
     key: Arc<K>,
+    /// The breaker of the last call, as consecutive calls of a service often have the same key.
+    last: Option<Lookup>,
 }
 
 impl<K> Keyed<K> {
     /// Creates an admission by the breakers of `registry`, which `key` names.
     pub fn new(registry: Registry, key: K) -> Self {
-        Self { registry, key: Arc::new(key) }
+        Self { registry, key: Arc::new(key), last: None }
+    }
+
+    /// Looks the breaker of a name up and keeps it, unless the registry has to see each use.
+    fn acquire_anew(&mut self, name: &str) -> Result<OwnedPermit, Rejected> {
+        self.last = Lookup::new(&self.registry, name);
+        match &self.last {
+            Some(found) => found.breaker().try_acquire_owned(),
+            None => into_permit(self.registry.get_or_create(name)),
+        }
     }
 }
 
 impl<K> Clone for Keyed<K> {
     fn clone(&self) -> Self {
-        Self { registry: self.registry.clone(), key: Arc::clone(&self.key) }
+        Self { registry: self.registry.clone(), key: Arc::clone(&self.key), last: self.last.clone() }
     }
 }
 
@@ -62,7 +74,12 @@ impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
 
     fn acquire(&mut self, request: &Request) -> Result<OwnedPermit, Rejected> {
         let key = self.key.key(request);
-        halfopen::adapter::into_permit(self.registry.get_or_create(&key))
+        match &self.last {
+            Some(last) if last.is_current(&self.registry) && *last.breaker().name() == *key => {
+                last.breaker().try_acquire_owned()
+            }
+            Some(_) | None => self.acquire_anew(&key),
+        }
     }
 
     // Without a request there is no key whose breaker could record the failure.

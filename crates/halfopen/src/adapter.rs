@@ -37,6 +37,7 @@ pub use crate::error::Refusal;
 pub use crate::error::search::{error_as, error_chain, error_in, rejection_in};
 pub use crate::observe::Signal;
 pub use crate::panics::catch_panic;
+pub use crate::registry::Lookup;
 pub use crate::text::{Printable, is_printable};
 
 /// Returns why a call made now would be rejected, or [`None`] if it would be admitted.

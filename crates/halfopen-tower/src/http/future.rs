@@ -48,6 +48,7 @@ pin_project! {
 }
 
 impl<F, C, M, Request, T, E> HttpResponseFuture<F, C, M, Request, T, E> {
+    #[inline]
     pub(crate) fn permitted(inner: F, watched: WatchedCall, rules: C) -> Self {
         Self { call: Call::Permitted { inner, watched: Some(watched), rules }, mode: PhantomData }
     }

@@ -8,7 +8,7 @@ use crate::breaker::CircuitBreaker;
 use crate::clock::{Clock, Tick};
 use crate::config::CircuitBreakerConfig;
 use crate::observe::{Event, Subscriber, Unsubscribe};
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, lock};
 
 /// The state that all clones share.
 pub(crate) struct Inner {
@@ -18,6 +18,9 @@ pub(crate) struct Inner {
     pub(super) idle: Option<Idle>,
     /// The seed from which the seeds of the breakers are computed, or [`None`] for random ones.
     seed: Option<u64>,
+    /// Removals by name, after which a kept [`Lookup`](super::Lookup) is outdated. Evictions are not counted, as a
+    /// registry that evicts gives none.
+    pub(super) removals: AtomicU64,
     /// Held to add, remove or configure breakers; the look-up of a present name does not take it, and no
     /// user code runs under it. A guard of the map is always taken before the lock, so that entries that
     /// the map releases, and user code in them, are dropped after the lock.
@@ -58,7 +61,14 @@ impl Inner {
         seed: Option<u64>,
     ) -> Inner {
         let locked = Mutex::new(Locked::new(rules, clock.now()));
-        Inner { entries: papaya::HashMap::with_hasher(Seeded::new()), clock, capacity, idle, seed, locked }
+        let entries = papaya::HashMap::with_hasher(Seeded::new());
+        Inner { entries, clock, capacity, idle, seed, removals: AtomicU64::new(0), locked }
+    }
+
+    /// Notes that a breaker was removed by name. Called after the removal.
+    pub(super) fn note_removal(&self) {
+        // Release, paired with the Acquire in `Lookup`: a thread that sees the count finds the name removed.
+        self.removals.fetch_add(1, Ordering::Release);
     }
 
     pub(super) fn locked(&self) -> MutexGuard<'_, Locked> {

@@ -12,6 +12,7 @@ mod entry;
 mod error;
 mod inner;
 mod locked;
+mod lookup;
 mod name;
 mod replace;
 mod rules;
@@ -20,6 +21,7 @@ mod table;
 
 pub use builder::RegistryBuilder;
 pub use error::AlreadyExists;
+pub use lookup::Lookup;
 pub use status::RegistryStatus;
 
 use entry::Origin;
@@ -135,6 +137,7 @@ impl Registry {
         let map = self.0.entries.pin();
         let locked = self.0.locked();
         let breaker = map.remove(name)?.breaker.clone();
+        self.0.note_removal();
         locked.release(&breaker);
         Some(breaker)
     }
@@ -147,6 +150,7 @@ impl Registry {
             locked.release(&entry.breaker);
         }
         map.clear();
+        self.0.note_removal();
     }
 
     /// Sets the configuration for a name or a prefix, for breakers that are created later and for existing ones, as
