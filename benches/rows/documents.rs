@@ -83,10 +83,7 @@ fn document(ending: &str) -> String {
                 writeln!(text, "  host-{n}: {{ template: database, open: {{ duration: {wait}s }} }}")
             }
             "toml" => {
-                writeln!(
-                    text,
-                    "[breakers.host-{n}]\ntemplate = \"database\"\nopen.duration = \"{wait}s\""
-                )
+                writeln!(text, "[breakers.host-{n}]\ntemplate = \"database\"\nopen.duration = \"{wait}s\"")
             }
             _ => {
                 let comma = if n + 1 < BREAKERS { "," } else { "}}" };

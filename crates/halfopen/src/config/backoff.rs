@@ -211,6 +211,10 @@ impl Backoff {
         self.forget_after
     }
 
+    /// The backoff of a configuration that sets none.
+    pub(super) const DEFAULT: Backoff =
+        Backoff { growth: Growth::Fixed, max: None, jitter: 0.2, forget_after: None };
+
     fn of(growth: Growth) -> Backoff {
         Backoff { growth, max: None, jitter: 0.0, forget_after: None }
     }

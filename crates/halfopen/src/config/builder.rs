@@ -173,7 +173,7 @@ impl Default for CircuitBreakerConfigBuilder {
             trip_named: false,
             window: None,
             open_duration: Duration::from_secs(2),
-            backoff: Backoff::none().jitter(0.2),
+            backoff: Backoff::DEFAULT,
             hint_max: Duration::from_secs(120),
             half_open: HalfOpen::new(),
             abandoned: Abandoned::Ignore,

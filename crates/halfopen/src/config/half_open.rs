@@ -186,6 +186,17 @@ impl HalfOpen {
     }
 
     /// Returns the same with a rate that is rounded to nine decimals.
+    /// Returns whether no number is set. A number that is set to its default is not the same: it excludes a rate.
+    pub(super) fn is_unset(&self) -> bool {
+        let HalfOpen { max_calls, success_threshold, max_failures, failure_rate, probe_timeout, ramp } =
+            *self;
+        let new = HalfOpen::new();
+        (max_calls, probe_timeout, ramp) == (new.max_calls, new.probe_timeout, new.ramp)
+            && success_threshold.is_none()
+            && max_failures.is_none()
+            && failure_rate.is_none()
+    }
+
     pub(super) fn rounded(self) -> HalfOpen {
         HalfOpen { failure_rate: self.failure_rate.map(ratio::rounded), ..self }
     }

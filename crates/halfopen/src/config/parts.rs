@@ -86,12 +86,13 @@ pub(super) struct Parts {
     /// Whether the window was set explicitly. Otherwise its default depends on the rules.
     window_written: bool,
     open_duration: Duration,
-    backoff: Backoff,
+    // [`None`] stands for the default: few breakers differ from it, and there may be one for each host.
+    backoff: Option<Box<Backoff>>,
     hint_max: Duration,
-    half_open: HalfOpen,
+    half_open: Option<Box<HalfOpen>>,
     abandoned: Abandoned,
     time_calls: bool,
-    adaptive: Option<Adaptive>,
+    adaptive: Option<Box<Adaptive>>,
     rules: Box<[Rule]>,
     form: Form,
     slow: Option<Slow>,
@@ -121,19 +122,19 @@ impl CircuitBreakerConfig {
             trip_named: false,
             window: parts.window_written.then_some(parts.window),
             open_duration: parts.open_duration,
-            backoff: parts.backoff.clone(),
+            backoff: self.backoff().clone(),
             hint_max: parts.hint_max,
-            half_open: parts.half_open,
+            half_open: self.half_open(),
             abandoned: parts.abandoned,
             time_calls: parts.time_calls,
-            adaptive: parts.adaptive,
+            adaptive: self.adaptive_part(),
             fixed: Vec::new(),
         }
     }
 
     /// Returns the numbers of an adaptive breaker, or [`None`] for one of rules.
     pub fn adaptive_part(&self) -> Option<Adaptive> {
-        self.0.adaptive
+        self.0.adaptive.as_deref().copied()
     }
 
     /// Returns the rules that open the breaker; empty with
@@ -154,7 +155,7 @@ impl CircuitBreakerConfig {
 
     /// Returns the growth and the jitter of the wait.
     pub fn backoff(&self) -> &Backoff {
-        &self.0.backoff
+        self.0.backoff.as_deref().unwrap_or(&Backoff::DEFAULT)
     }
 
     /// Returns the maximum wait for which a server can ask.
@@ -164,7 +165,7 @@ impl CircuitBreakerConfig {
 
     /// Returns the recovery: the probes, and the verdict that closes the breaker.
     pub fn half_open(&self) -> HalfOpen {
-        self.0.half_open
+        self.0.half_open.as_deref().copied().unwrap_or_default()
     }
 
     /// Returns how permits that were dropped without a report are recorded.
@@ -189,12 +190,12 @@ impl CircuitBreakerConfig {
             window,
             window_written: parts.window.is_some(),
             open_duration: parts.open_duration,
-            backoff: parts.backoff.rounded(),
+            backoff: Some(parts.backoff.rounded()).filter(|it| *it != Backoff::DEFAULT).map(Box::new),
             hint_max: parts.hint_max,
-            half_open: parts.half_open.rounded(),
+            half_open: Some(parts.half_open.rounded()).filter(|it| !it.is_unset()).map(Box::new),
             abandoned: parts.abandoned,
             time_calls: parts.time_calls,
-            adaptive: parts.adaptive,
+            adaptive: parts.adaptive.map(Box::new),
         }))
     }
 }
@@ -219,15 +220,15 @@ impl CircuitBreakerConfig {
     }
 
     pub(crate) fn recovery(&self) -> Recovery {
-        self.0.half_open.recovery()
+        self.half_open().recovery()
     }
 
     pub(crate) fn probe_timeout_nanos(&self) -> u64 {
-        self.0.half_open.probe_timeout_nanos()
+        self.half_open().probe_timeout_nanos()
     }
 
     pub(crate) fn ramp_nanos(&self) -> Option<u64> {
-        self.0.half_open.ramp_nanos()
+        self.half_open().ramp_nanos()
     }
 
     pub(crate) fn is_adaptive(&self) -> bool {
@@ -248,7 +249,7 @@ impl CircuitBreakerConfig {
     }
 
     pub(crate) fn forget_after(&self) -> Option<u64> {
-        self.0.backoff.forget_period().map(nanos)
+        self.backoff().forget_period().map(nanos)
     }
 
     pub(crate) fn hint_max_nanos(&self) -> u64 {
@@ -274,12 +275,12 @@ impl CircuitBreakerConfig {
     ///
     /// `planned` is the result of the user's own function, if it has been called.
     pub(crate) fn wait(&self, planned: Option<u64>, step: u32, seed: u64, epoch: Epoch) -> u64 {
-        self.0.backoff.wait(self.0.open_duration, planned, step, seed, epoch)
+        self.backoff().wait(self.0.open_duration, planned, step, seed, epoch)
     }
 
     /// Returns the user's own function for the waits, if there is one.
     pub(crate) fn custom_backoff(&self) -> Option<&(dyn Fn(&Opening) -> Duration + Send + Sync)> {
-        self.0.backoff.custom()
+        self.backoff().custom()
     }
 }
 
@@ -292,9 +293,9 @@ impl PartialEq for CircuitBreakerConfig {
         Arc::ptr_eq(&self.0, &other.0)
             || (a.trip == b.trip
                 && named(a) == named(b)
-                && a.backoff == b.backoff
+                && self.backoff() == other.backoff()
                 && a.adaptive == b.adaptive
-                && a.half_open == b.half_open)
+                && self.half_open() == other.half_open())
     }
 }
 
@@ -305,9 +306,9 @@ impl fmt::Debug for CircuitBreakerConfig {
             .field("trip", &parts.trip)
             .field("window", &parts.window)
             .field("open_duration", &parts.open_duration)
-            .field("backoff", &parts.backoff)
+            .field("backoff", self.backoff())
             .field("hint_max", &parts.hint_max)
-            .field("half_open", &parts.half_open)
+            .field("half_open", &self.half_open())
             .field("abandoned", &parts.abandoned)
             .field("time_calls", &parts.time_calls)
             .field("adaptive", &parts.adaptive)
