@@ -8,6 +8,7 @@ use clap::Parser;
 use http::Uri;
 
 use crate::clients::Library;
+use crate::protection::Kind;
 
 /// The whole script of sixty seconds in ten.
 const DEFAULT_SPEED: f64 = 6.0;
@@ -23,7 +24,8 @@ const AFTERWORD: &str = "\
 Both clients give an attempt one second (--timeout) and make up to three, with growing pauses between them. The \
 breaker lies inside the retry and outside the timeout. It opens when, of the calls of the last 3 s, at least 20, half failed \
 or 60 % took half a second or longer; waits 1 s, or longer if the server asks for it; and closes after \
-two good probes.
+two good probes. With --breaker adaptive it learns when to open and to close instead: only half a second as the limit of a \
+slow answer, and 2 s as the longest time between two probes, are set.
 
 The server has four workers for each client, so that the load of one client does not slow down the other, \
 and a queue of 64; it finishes the work that it has accepted although the client has given up.
@@ -64,6 +66,13 @@ pub(crate) struct Options {
     /// The HTTP library of both clients; retries, timeouts and load stay the same.
     #[arg(long, value_enum, default_value_t = Library::Hyper, value_name = "LIBRARY")]
     pub(crate) client: Library,
+
+    /// The breaker of the protected client: fixed rules, or an adaptive one that learns them.
+    ///
+    /// An adaptive breaker learns in seconds of the clock; a low --speed is fairer to it.
+    #[cfg_attr(feature = "config", arg(long, value_enum, default_value_t = Kind::Rules, value_name = "KIND", conflicts_with = "config"))]
+    #[cfg_attr(not(feature = "config"), arg(long, value_enum, default_value_t = Kind::Rules, value_name = "KIND"))]
+    pub(crate) breaker: Kind,
 
     /// Print one JSON document with the result to stdout, and nothing else there.
     #[arg(long)]
@@ -170,6 +179,12 @@ mod tests {
     }
 
     #[test]
+    fn the_breaker_can_be_adaptive() {
+        assert_eq!(parse(&["--breaker", "adaptive"]).unwrap().breaker, Kind::Adaptive);
+        assert_eq!(parse(&[]).unwrap().breaker, Kind::Rules);
+    }
+
+    #[test]
     fn a_server_of_ones_own_is_called_at_its_own_pace() {
         let options = parse(&["--url", "http://127.0.0.1:8000/", "--duration", "5"]).unwrap();
 
@@ -190,6 +205,7 @@ mod tests {
             &["--speed", "NaN"],
             &["--rate", "0"],
             &["--client", "curl"],
+            &["--breaker", "clever"],
             &["--metrics", "9464"],
             &["--duration", "5"],
             &["--url", "https://127.0.0.1/"],

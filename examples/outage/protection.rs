@@ -1,7 +1,10 @@
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use halfopen::{
-    Backoff, CircuitBreaker, CircuitBreakerConfig, ConfigError, Event, HalfOpen, StateChange, Trip, Window,
+    Adaptive, Backoff, CircuitBreaker, CircuitBreakerConfig, ConfigError, Event, HalfOpen, Slow, StateChange,
+    Trip, Window,
 };
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,9 +22,38 @@ pub(crate) struct Transition {
 /// The breaker of the protected client.
 pub(crate) const NAME: &str = "server";
 
+/// How the breaker decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// Fixed rules: thresholds, a window, a wait.
+    Rules,
+    /// It learns when to open and to close.
+    Adaptive,
+}
+
+/// The settings of this kind.
+pub(crate) fn settings(
+    kind: Kind,
+    timeout: Duration,
+    pace: Pace,
+) -> Result<CircuitBreakerConfig, ConfigError> {
+    match kind {
+        Kind::Rules => rules(timeout, pace),
+        Kind::Adaptive => adaptive(timeout, pace),
+    }
+}
+
+/// An answer is too late after half the `timeout`, as for the rules.
+fn adaptive(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, ConfigError> {
+    let numbers = Adaptive::new()
+        .slow(Slow::limit(pace.real(timeout / 2)))
+        .max_probe_gap(pace.real(Duration::from_secs(2)));
+    CircuitBreakerConfig::builder().adaptive(numbers).hint_max(pace.real(Duration::from_secs(10))).build()
+}
+
 /// Settings for an HTTP client that makes some twenty calls a second, each with this `timeout`; `pace`
 /// shortens them as it shortens the outage.
-pub(crate) fn settings(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, ConfigError> {
+fn rules(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, ConfigError> {
     CircuitBreakerConfig::builder()
         .window(Window::last(pace.real(Duration::from_secs(3))).buckets(6))
         .trip(Trip::failure_rate(0.5).minimum_calls(20))

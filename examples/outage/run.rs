@@ -64,7 +64,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
     let pace = Pace::starting_now(options.speed());
     let config = match documented {
         Some(config) => config,
-        None => protection::settings(options.timeout(), pace)?,
+        None => protection::settings(options.breaker, options.timeout(), pace)?,
     };
     let mut run = Run::new(options, script, pace, config);
     #[cfg(feature = "metrics")]

@@ -128,6 +128,41 @@
 //! To try numbers without risk, set the breaker to [`metrics_only`](crate::CircuitBreaker::metrics_only): every call is permitted, and
 //! [`Totals::would_trip`](crate::Totals::would_trip) and [`Event::WouldTrip`](crate::Event::WouldTrip) report the openings that would have happened.
 //!
+//! # A breaker with nothing to tune
+//!
+//! An adaptive breaker has no thresholds. It learns the normal share of bad calls and the normal latency of its dependency, holds a
+//! belief about how sick it is, and opens when a call is not worth making. It probes when not knowing costs more than a
+//! probe, and comes back through a ramp. Its rules are A1 to A12 of the [specification](semantics).
+//!
+//! ```
+//! use halfopen::{Adaptive, CircuitBreaker, CircuitBreakerConfig, Slow};
+//! use std::time::Duration;
+//!
+//! // Nothing is set:
+//! let breaker = CircuitBreaker::new("search", CircuitBreakerConfig::adaptive());
+//!
+//! // An answer after a second is of no use, and a good fallback is at hand:
+//! let adaptive = Adaptive::new().slow(Slow::limit(Duration::from_secs(1))).break_even(0.3);
+//! let config = CircuitBreakerConfig::builder().adaptive(adaptive).build()?;
+//! breaker.set_config(config);
+//! # Ok::<(), halfopen::ConfigError>(())
+//! ```
+//!
+//! | it is the better choice | rules are |
+//! |---|---|
+//! | outages of more than a few seconds: far ahead of any fixed numbers | incidents of a second or two, on which neither gains much |
+//! | traffic, latency or error rates that you do not know, or that change | a threshold that a contract or a reviewer has to read |
+//! | brown-outs, rate limits and overload, which a single rate does not tell apart | a dependency that must be tried although most calls fail |
+//!
+//! - One breaker per endpoint: latencies of different operations in one breaker make every limit too wide.
+//! - With a service level objective, set [`Slow::limit`](crate::Slow::limit). Where only errors matter, [`Slow::off`](crate::Slow::off).
+//! - Report [`Outcome::Throttled`](crate::Outcome::Throttled) for calls that are limited: they cut the share of calls and are no evidence of an outage.
+//!   The classifiers of the companion crates do.
+//! - Classification matters more than the algorithm: if the caller's own mistakes count as failures, every breaker is ruined.
+//! - With independent errors at the normal rate there is about one false trip in a week
+//!   ([`false_trip_interval`](crate::Adaptive::false_trip_interval)). Errors that come in clumps are small incidents, each of which costs a few rejected calls.
+//! - [`Snapshot::adaptive`](crate::Snapshot::adaptive) has all that it has learned and believes; in metrics-only it learns, and reports the openings that it would have made.
+//!
 //! # Numbers from your own settings
 //!
 //! With the feature `serde`, a configuration can be a field of a settings struct, in any format that serde reads.
