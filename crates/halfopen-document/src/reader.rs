@@ -203,7 +203,7 @@ impl<'n> Fields<'n> {
         }
         self.known.push(key);
         let index = self.entries.iter().position(|entry| entry.key == key)?;
-        // Taken out, so that what is left at the end are the unknown keys.
+        // Taken out, so that only unknown keys are left at the end.
         Some(&self.entries.remove(index).node)
     }
 

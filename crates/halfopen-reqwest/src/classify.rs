@@ -183,7 +183,7 @@ fn cause_at<'a>(error: &'a (dyn Error + 'static), depth: usize) -> Option<Cause<
 }
 
 fn is_ours(error: &anyhow::Error) -> bool {
-    // These errors have no type by which they could be told apart, only their texts.
+    // These errors have no type of their own, only their texts.
     let text = error.to_string();
     OURS.iter().any(|prefix| text.starts_with(prefix))
 }

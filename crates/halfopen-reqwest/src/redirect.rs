@@ -18,8 +18,8 @@ const REDIRECTS: usize = 10;
 
 thread_local! {
     /// The request that this thread polls, if it has one breaker per host.
-    // A redirect policy is called from within the poll of a request and is not told which one it is. The request
-    // that is being polled is therefore left here for it.
+    // A redirect policy is called from within the poll of a request, but without that request. The one that is
+    // being polled is therefore left here for it.
     static POLLED: Cell<Option<Hops>> = const { Cell::new(None) };
 }
 

@@ -17,7 +17,7 @@ const ERROR_INFO: &str = "type.googleapis.com/google.rpc.ErrorInfo";
 
 /// Encodes a `google.rpc.Status` for a rejection.
 pub(crate) fn of(rejected: &Rejected, code: Code, message: &str) -> Vec<u8> {
-    // Left out if the wait is unknown: a delay of zero would tell clients to retry immediately.
+    // Left out if the wait is unknown: with a delay of zero, clients would retry immediately.
     let retry_info = rejected.retry_after().map(retry_info);
     let status = Message::new().number(1, code as u64).text(2, message);
     let status = match retry_info {

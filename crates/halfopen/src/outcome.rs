@@ -103,7 +103,7 @@ impl Finished {
         Finished { ended: Ended::Late, slow: false, ..self }
     }
 
-    /// Returns whether the outcome says anything about the dependency: windows and the machine record only these.
+    /// Returns whether the outcome is evidence about the dependency. Windows and the machine record only such calls.
     #[inline]
     pub(crate) const fn is_evidence(&self) -> bool {
         match self.ended {

@@ -135,8 +135,8 @@ impl Code {
                 None => reader.mismatch_because(node, expected, Code::advice(text, reader.reported())),
             },
             Value::Integer(number) => {
-                // A number is understood but not accepted: the error names the code, which says more to the next
-                // reader.
+                // A number is understood but not accepted: the error names the code, which a reader understands
+                // without a table.
                 let known =
                     usize::try_from(*number).ok().and_then(|number| CODES.get(number.checked_sub(1)?));
                 let why = known.map(|(name, _)| format!("{number} is {name}"));
@@ -193,7 +193,7 @@ impl HttpRules {
     /// Returns the rules in the form that the HTTP adapters take.
     pub fn rules(&self) -> HttpClassify {
         let none = HttpClassify::all_succeed();
-        // A list of failures is the whole list: what is in none of the lists is a success.
+        // A list of failures is the whole list: any status in none of the lists is a success.
         let rules = if self.failures.is_some() { none } else { HttpClassify::new() };
         let sets = [
             (&self.failures, Outcome::Failure),

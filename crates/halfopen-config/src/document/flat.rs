@@ -58,8 +58,8 @@ fn put<'s, T: 's>(
     // A group is made when one of its values is reached for, so that the slot is asked for last.
     let Some(flat) = flat else { return };
     match slot() {
-        // A flat key is read after the groups, and fills only what they have left open: of two keys for one value
-        // neither is preferred silently.
+        // A flat key is read after the groups and fills only the slots that are still empty: of two keys for one
+        // value neither is preferred silently.
         slot @ None => *slot = Some(flat),
         Some(first) => {
             let first = match first.origin().key() {

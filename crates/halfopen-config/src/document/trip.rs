@@ -115,12 +115,12 @@ impl Group for Trip {
             Value::List(items) => Trip::read_list(items, reader),
             _ => Trip::read_map(node, reader),
         };
-        // A rule that could not be read is not missing: judgements about what is missing are left out then.
+        // A rule that could not be read is not missing, so missing parts are not reported for this group.
         Trip { unclear: reader.errors() > errors, ..trip }
     }
 
     fn overlay(&mut self, upper: &Trip) {
-        // A list stands alone: it says all the rules, and nothing of the layers below applies.
+        // A list stands alone: it has all the rules, and the layers below add none.
         if upper.alone {
             self.clone_from(upper);
             return;

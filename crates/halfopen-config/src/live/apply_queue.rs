@@ -79,8 +79,8 @@ impl ApplyQueue {
         };
         let configuration = Arc::clone(&state.configuration);
         let (me, mine) = (thread::current().id(), state.accepted);
-        // Returns only when this change is in force, whoever carries it out: a caller that reads the registry
-        // afterwards must see it.
+        // Returns only when this change is in force, even if another thread carries it out: a caller that reads the
+        // registry afterwards must see it.
         while state.done < mine {
             state = match state.at_it {
                 // A listener of the step in progress would wait for itself.

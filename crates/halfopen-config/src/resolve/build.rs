@@ -43,8 +43,8 @@ pub(super) fn build(
         builder = builder.time_calls(on);
     }
     match builder.build() {
-        // The core accepts what is left when a wrong value is skipped, but a document with an error has no
-        // settings.
+        // The core accepts a configuration from which a wrong value was skipped, but a document with an error has
+        // no settings.
         Ok(config) if problems.len() == before => Some(config),
         Ok(_) => None,
         Err(error) => {

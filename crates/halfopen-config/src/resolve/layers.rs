@@ -38,7 +38,7 @@ impl Layers<'_> {
             named.or(self.environment).or_else(|| self.default_of(BreakerSection::environment_name));
 
         let mut section = self.defaults();
-        // From the lowest layer to the highest: each overlays what is below it.
+        // From the lowest layer to the highest: each overlays those below it.
         let template = template.and_then(|template| self.lay_template(template, &mut section, problems));
         let chosen = environment.map(|environment| {
             self.lay_environment(environment, &mut section, problems);
@@ -200,7 +200,7 @@ fn taken_together(
     mut section: BreakerSection,
     problems: &mut Vec<Problem>,
 ) -> Option<Settings> {
-    // After all layers: a type fills in what none of them has set, and drops what has no effect with it.
+    // After all layers: a type fills in values that none of them has set, and drops those without effect.
     circuit_type::apply(&mut section, problems);
     let config = build::build(&section, subject, problems)?;
     let settings = Settings { name: Arc::from(name), section, config, template: None, environment: None };

@@ -24,7 +24,7 @@ impl Layers<'_> {
             return (named.origin().path().contains(".metadata.")).then(|| name.to_owned());
         };
         if let Some(extends) = parent {
-            // The parent first, so that the template's own values lie above it.
+            // The parent first, so that the template's own values override its.
             self.lay_parent(name, extends, section, problems)?;
         }
         section.overlay(own);

@@ -203,7 +203,7 @@ impl Protections {
     }
 
     fn limiter(&self, name: &str, quota: Quota, wait: Duration, now: &ProtectionLimits) -> RateLimiter {
-        // Kept, with what is used of its quota: a reload must not give every caller a fresh burst. The wait is
+        // Kept, with the used part of its quota: a reload must not give every caller a fresh burst. The wait is
         // fixed when a limiter is built.
         if let Some(limiter) = now.get_rate_limiter().filter(|limiter| limiter.max_wait() == wait) {
             if limiter.quota() != quota {

@@ -150,7 +150,7 @@ impl TryFrom<QuotaBuilder> for Quota {
 }
 
 fn interval(calls: u32, per: Duration) -> u64 {
-    // Rounded up: no more calls than the quota, if not a whole number of nanoseconds lies between two.
+    // Rounded up, so that the quota is never exceeded where the interval is not a whole number of nanoseconds.
     nanos(per).div_ceil(calls.max(1).into()).max(1)
 }
 

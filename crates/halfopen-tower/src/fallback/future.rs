@@ -80,8 +80,7 @@ where
                     let (remembered, fallback) =
                         answer.take().expect("`FallbackFuture` polled after completion");
                     let fallback = fallback.answer(error, remembered);
-                    // Drops the failed call, with what it holds, before the fallback is polled, which can take
-                    // long.
+                    // Drops the failed call and its resources before the fallback is polled, which can take long.
                     step.set(Step::Answering { fallback });
                 }
                 StepProjection::Answering { fallback } => return fallback.poll(cx),

@@ -73,8 +73,8 @@ impl Cold {
         if ring.is_for(epoch, limit) {
             return ring.turn();
         }
-        // A new limit within a visit needs another ring, and a turn by which the calls of the old one are told
-        // apart: they leave the ring that they entered, or none. In a new epoch the epoch does that.
+        // A new limit within a visit needs another ring, and a turn that distinguishes its calls from those of the
+        // old one: each leaves the ring that it entered, or none. In a new epoch the epoch does that.
         let turn = if ring.is_of_epoch(epoch) { ring.turn() % LAST_TURN + 1 } else { 1 };
         shared.store(Arc::new(InFlight::new(epoch, turn, limit)));
         turn

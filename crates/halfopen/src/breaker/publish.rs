@@ -79,7 +79,7 @@ impl Inner {
                 }
                 Entry::Reset => {
                     // Numbered under the lock, in the order of the changes; listeners are notified without it, and
-                    // can tell by the number what came first.
+                    // can order events by the number.
                     let sequence = locked.next_sequence();
                     self.enqueue(Event::Reset { sequence });
                 }

@@ -136,7 +136,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// Makes the form in which a call is recorded: what was reported, and what its age and its duration make of it (S5).
+    /// Creates the recorded form of a call from its report, its age and its duration (S5).
     pub(crate) fn finished(&self, ticket: Ticket, report: Option<Report>, moment: &Moment<'_>) -> Finished {
         let age = ticket.started().map(|started| moment.get().since(started));
         let took = report.and_then(|report| report.took).or(age);

@@ -52,7 +52,7 @@ impl Ramp {
 
     /// Returns the first instant at which the next call would be admitted, if no other call is attempted before.
     pub(crate) fn admits_at(&self) -> Tick {
-        // The share grows linearly from `START`: the instant at which it makes up what is missing for one call.
+        // The share grows linearly from `START`: the instant at which it makes up the missing part of one call.
         // Rounded up, as a task that is woken too early would only wait again.
         let missing = (ALL - self.credit).saturating_sub(START);
         let elapsed = (u128::from(missing) * u128::from(self.length)).div_ceil(u128::from(ALL - START));

@@ -81,7 +81,7 @@ impl Registry {
             Found::Nothing => None,
             // The evicting thread holds the lock until the entry is either removed or restored.
             Found::Leaving => {
-                // Waits for that thread; what it decided is found by the second look-up.
+                // Waits for that thread; the second look-up finds its decision.
                 let _locked = self.0.locked();
                 self.0.find(name).breaker()
             }

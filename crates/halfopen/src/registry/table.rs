@@ -122,7 +122,7 @@ impl Table {
             let widest = rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
             (widest > 0).then(|| widest.max(HEADINGS[column].len()))
         });
-        // Numbers are never cut: the name gets what they leave.
+        // Numbers are never cut: the name gets the rest of the width.
         let others: usize = widths[1..].iter().flatten().map(|width| width + 2).sum();
         widths[0] = widths[0].map(|name| name.min(columns.saturating_sub(others).max(SHORTEST_NAME)));
         Table(widths)

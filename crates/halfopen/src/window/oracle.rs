@@ -6,7 +6,7 @@ use crate::clock::Tick;
 use crate::config::Form;
 use crate::counts::Counts;
 
-/// What a window remembers, and the run that does not slide with it.
+/// The contents of a window, and the run that does not slide with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Oracle {
     form: Form,

@@ -72,7 +72,7 @@ impl Ring {
 
     /// The counts of the window that ends after `total` outcomes, without the runs.
     pub(super) fn counts(&self, total: u64) -> Counts {
-        // Reading must not change the ring: what has left since the last mark is counted and subtracted, and
+        // Reading must not change the ring: marks that have left since the last one are counted and subtracted, and
         // cleared only by the next mark.
         let (failures, slow) = self.marked(self.leaving(total));
         let (failures, slow) = (self.failures - failures, self.slow - slow);

@@ -46,8 +46,8 @@ pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
 
 /// Adds a reason. The numbers of the cause are those of the reason that comes first in the fixed order.
 fn merge(cause: Cause, reason: TripReason, part: u64, threshold: u32, calls: u64) -> Cause {
-    // The order of the rules in a configuration must not change what an explanation says, so the numbers follow the
-    // fixed order of the reasons.
+    // The order of the rules in a configuration must not change an explanation, so the numbers follow the fixed
+    // order of the reasons.
     let first = cause.reasons.iter().next();
     let reasons = cause.reasons.with(reason);
     // The discriminants of `TripReason` are in the fixed order.
