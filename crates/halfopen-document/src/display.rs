@@ -1,8 +1,8 @@
 //! Text from outside for terminals and logs: escaped, and of bounded length.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
 
+use halfopen::adapter::Printable;
 use unicode_width::UnicodeWidthChar;
 
 /// The longest name or value that a sentence quotes, in characters.
@@ -23,19 +23,11 @@ pub(crate) fn is_steering(c: char) -> bool {
     !halfopen::adapter::is_printable(c)
 }
 
-/// Displays a text with steering characters escaped, as in `\u{1b}`.
+/// Displays a whole text with steering characters escaped, as in `\u{1b}`.
 ///
-/// Escaped rather than replaced as by [`halfopen::adapter::Printable`]: the author of a document needs to see which
-/// character it is.
-pub(crate) struct Printable<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Printable<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            c if is_steering(c) => write!(f, "{}", c.escape_default()),
-            c => f.write_char(c),
-        })
-    }
+/// Escaped rather than replaced, because the author of a document needs to see which character it is.
+pub(crate) fn printable(text: &str) -> Printable<'_> {
+    Printable::new(text).whole().escaped()
 }
 
 /// Returns a name or value for use in a message: at most 97 characters, with `…` in place of the middle.
@@ -49,7 +41,7 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
 
 /// Returns a message of bounded length, with steering characters escaped.
 pub(crate) fn sentence(text: String) -> String {
-    let text = if text.chars().any(is_steering) { Printable(&text).to_string() } else { text };
+    let text = if text.chars().any(is_steering) { printable(&text).to_string() } else { text };
     if text.len() <= LONGEST_SENTENCE { text } else { shortened(&text, LONGEST_SENTENCE).into_owned() }
 }
 
@@ -158,7 +150,7 @@ mod tests {
     #[test]
     fn steering_characters_are_escaped() {
         let steering = "a\u{1b}[31m\nb\u{202e}c\u{2028}\u{85}";
-        assert_eq!(Printable(steering).to_string(), "a\\u{1b}[31m\\nb\\u{202e}c\\u{2028}\\u{85}");
+        assert_eq!(printable(steering).to_string(), "a\\u{1b}[31m\\nb\\u{202e}c\\u{2028}\\u{85}");
         assert_eq!(sentence("plain ü 値".into()), "plain ü 値");
     }
 

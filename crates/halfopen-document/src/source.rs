@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::display::Printable;
+use crate::display::printable;
 
 /// A text that [`Span`]s refer to: a document, an environment variable, or a value set by the program.
 #[derive(Debug)]
@@ -209,7 +209,7 @@ impl Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Printable(self.document());
+        let name = printable(self.document());
         match self.source.kind {
             SourceKind::File => write!(f, "{name}:{}:{}", self.line(), self.column()),
             SourceKind::Builtin => write!(f, "{name} (shipped):{}:{}", self.line(), self.column()),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// Shows a text from outside, such as a breaker's name, so that it cannot steer a log or a terminal.
 ///
-/// Characters that are not [printable](is_printable) are replaced by U+FFFD, and a text of more than 128
-/// characters ends with an ellipsis in their place.
+/// Characters that are not [printable](is_printable) are replaced by U+FFFD, or [escaped](Self::escaped), and a text
+/// of more than 128 characters ends with an ellipsis in their place.
 ///
 /// # Examples
 ///
@@ -20,6 +20,7 @@ use std::time::Duration;
 pub struct Printable<'a> {
     text: &'a str,
     longest: usize,
+    escaped: bool,
 }
 
 /// The default maximum number of characters.
@@ -28,7 +29,7 @@ const LONGEST: usize = 128;
 impl<'a> Printable<'a> {
     /// Shows at most 128 characters of a text.
     pub fn new(text: &'a str) -> Printable<'a> {
-        Printable { text, longest: LONGEST }
+        Printable { text, longest: LONGEST, escaped: false }
     }
 
     /// Shows at most `longest` characters, the ellipsis included.
@@ -39,6 +40,20 @@ impl<'a> Printable<'a> {
     /// Shows the whole text, however long.
     pub fn whole(self) -> Printable<'a> {
         self.up_to(usize::MAX)
+    }
+
+    /// Shows characters that are not printable as escapes, such as `\u{1b}`, for a reader who has to find them in the
+    /// text's source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::adapter::Printable;
+    ///
+    /// assert_eq!(Printable::new("key\u{200e}").escaped().to_string(), "key\\u{200e}");
+    /// ```
+    pub fn escaped(self) -> Printable<'a> {
+        Printable { escaped: true, ..self }
     }
 
     /// Returns the part of the text that fits, and whether it was cut.
@@ -55,7 +70,11 @@ impl<'a> Printable<'a> {
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (text, is_cut) = self.cut();
-        text.chars().try_for_each(|c| f.write_char(if is_printable(c) { c } else { REPLACEMENT }))?;
+        text.chars().try_for_each(|c| match (is_printable(c), self.escaped) {
+            (true, _) => f.write_char(c),
+            (false, true) => write!(f, "{}", c.escape_default()),
+            (false, false) => f.write_char(REPLACEMENT),
+        })?;
         if is_cut && self.longest > 0 { f.write_char('…') } else { Ok(()) }
     }
 }
@@ -129,6 +148,17 @@ mod tests {
         for c in steering.chars() {
             assert_eq!(Printable::new(&format!("a{c}b")).to_string(), "a\u{fffd}b", "{c:?}");
         }
+    }
+
+    #[test]
+    fn an_escaped_text_shows_which_character_it_was() {
+        let shown = Printable::new("a\n\u{1b}[2Jé\u{2028}").escaped().to_string();
+        assert_eq!(shown, "a\\n\\u{1b}[2Jé\\u{2028}");
+        assert_eq!(
+            Printable::new("\0\0\0").escaped().up_to(2).to_string(),
+            "\\u{0}…",
+            "cut before it is escaped"
+        );
     }
 
     #[test]
