@@ -129,6 +129,25 @@ impl<M> GrpcCircuitBreakerLayer<Single, M> {
     }
 }
 
+/// Without the feature the method only names it, in the compiler's error.
+#[cfg(not(feature = "tokio"))]
+impl<M> GrpcCircuitBreakerLayer<Single, M> {
+    /// Requires the feature `tokio`.
+    ///
+    /// ```compile_fail,E0277
+    /// # use halfopen::CircuitBreaker;
+    /// # use halfopen_tonic::GrpcCircuitBreakerLayer;
+    /// GrpcCircuitBreakerLayer::new(CircuitBreaker::builder("search").build()).wait_while_open();
+    /// ```
+    #[doc(hidden)]
+    pub fn wait_while_open(self) -> Self
+    where
+        Self: crate::without_tokio::RequiresFeatureTokio,
+    {
+        self
+    }
+}
+
 impl<A> GrpcCircuitBreakerLayer<A> {
     /// Answers rejected calls with a status and no message (the Trailers-Only form), instead of an error.
     ///

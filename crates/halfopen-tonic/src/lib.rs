@@ -45,6 +45,8 @@ mod layer;
 mod on_reject;
 mod service;
 mod status;
+#[cfg(not(feature = "tokio"))]
+mod without_tokio;
 
 #[cfg(feature = "tokio")]
 pub use aliases::WaitingService;

@@ -249,6 +249,25 @@ impl<C, M> CircuitBreakerLayer<Single, C, M> {
     }
 }
 
+/// Without the feature the method only names it, in the compiler's error.
+#[cfg(not(feature = "tokio"))]
+impl<C, M> CircuitBreakerLayer<Single, C, M> {
+    /// Requires the feature `tokio`.
+    ///
+    /// ```compile_fail,E0277
+    /// # use halfopen::CircuitBreaker;
+    /// # use halfopen_tower::CircuitBreakerLayer;
+    /// CircuitBreakerLayer::new(CircuitBreaker::builder("search").build()).wait_while_open();
+    /// ```
+    #[doc(hidden)]
+    pub fn wait_while_open(self) -> Self
+    where
+        Self: crate::without_tokio::RequiresFeatureTokio,
+    {
+        self
+    }
+}
+
 impl<S, B: Clone, C: Clone, M: Clone> Layer<S> for CircuitBreakerLayer<B, C, M> {
     type Service = CircuitBreakerService<S, B, C, M>;
 

@@ -90,6 +90,8 @@ pub mod protection;
 mod service;
 #[cfg(feature = "tokio")]
 mod wait;
+#[cfg(not(feature = "tokio"))]
+mod without_tokio;
 
 #[cfg(feature = "tokio")]
 pub use aliases::WaitingService;
