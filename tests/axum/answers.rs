@@ -1,11 +1,16 @@
 //! The responses to rejected requests.
 
+use std::panic::AssertUnwindSafe;
+
 use axum::Router;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
 use axum::routing::get;
+use futures_util::FutureExt;
 use halfopen::Registry;
 use halfopen_axum::{Route, RouteProtection};
 use serde_json::json;
+use tower::ServiceExt;
 
 use crate::server::{self, WAIT, registry, serve};
 
@@ -71,4 +76,25 @@ async fn an_outer_route_ignores_an_inner_fallback() {
     }
     let totals = server::totals_after(&registry, "outer", 3).await;
     assert_eq!((totals.ignored, totals.failures), (3, 0));
+}
+
+#[tokio::test]
+async fn a_panic_of_a_fallback_is_a_handlers_panic() {
+    let (registry, _) = registry();
+    let inner = Route::breaker("api").max_concurrent_calls(1).fallback_with(|_| -> StatusCode {
+        panic!("a bug in the fallback");
+    });
+    let outer = Route::breaker("outer").max_concurrent_calls(1);
+    let outer = RouteProtection::new(registry.clone()).route("/api", outer);
+    let app = app(&registry, inner).layer(outer);
+    let request = || Request::get("/api").body(Body::empty()).unwrap();
+
+    let panicked = AssertUnwindSafe(app.clone().oneshot(request())).catch_unwind().await.unwrap_err();
+    assert_eq!(*panicked.downcast_ref::<&str>().unwrap(), "a bug in the fallback");
+    let totals = |name| registry.get_or_create(name).snapshot().totals;
+    assert_eq!((totals("api").rejected, totals("outer").failures), (1, 1));
+
+    registry.get_or_create("api").reset();
+    let response = app.oneshot(request()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "neither route has lost its slot");
 }

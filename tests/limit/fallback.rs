@@ -1,9 +1,13 @@
 //! The fallback layer: the errors it answers, with a value, a function or a service.
 
+use std::future::Ready;
 use std::io;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use halfopen::{CircuitBreaker, CircuitBreakerConfig};
-use halfopen_tower::{BoxError, CircuitBreakerLayer, FallbackLayer};
+use halfopen_limit::{Bulkhead, BulkheadConfig};
+use halfopen_tower::{BoxError, BulkheadLayer, CircuitBreakerLayer, FallbackLayer};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 fn breaker(open: bool) -> CircuitBreaker {
@@ -74,4 +78,29 @@ async fn an_answered_rejection_is_counted_by_the_breaker() {
         .service_fn(fails);
     assert_eq!(service.oneshot(1).await.unwrap(), 7);
     assert_eq!(breaker.snapshot().totals.rejected, 1);
+}
+
+#[tokio::test]
+async fn a_panic_of_a_fallback_goes_on_and_holds_nothing() {
+    type Panicking = fn(BoxError, ()) -> Ready<Result<u32, BoxError>>;
+    let bug: Panicking = |_, ()| panic!("a bug in the fallback");
+    let bulkhead =
+        Bulkhead::new("alerts", BulkheadConfig::builder().max_concurrent_calls(1).build().unwrap());
+    for open in [true, false] {
+        let (outer, inner) = (breaker(false), breaker(open));
+        let service = ServiceBuilder::new()
+            .layer(CircuitBreakerLayer::new(outer.clone()))
+            .layer(FallbackLayer::new(bug).when(|_: &BoxError| true))
+            .layer(BulkheadLayer::new(bulkhead.clone()))
+            .layer(CircuitBreakerLayer::new(inner.clone()))
+            .service_fn(fails);
+        for _ in 0..2 {
+            let panicked = AssertUnwindSafe(service.clone().oneshot(1)).catch_unwind().await.unwrap_err();
+            assert_eq!(*panicked.downcast_ref::<&str>().unwrap(), "a bug in the fallback");
+        }
+        assert_eq!(bulkhead.snapshot().in_flight, 0, "the failed calls hold no slot");
+        assert_eq!(outer.snapshot().totals.failures, 2, "as of a service that panics");
+        let totals = inner.snapshot().totals;
+        assert_eq!((totals.rejected, totals.failures), if open { (2, 0) } else { (0, 2) });
+    }
 }

@@ -155,6 +155,9 @@ impl Route {
     /// Its response is sent as it is: the status and a `Retry-After` are the function's to set. It runs inside
     /// the task of the connection, so it should not block.
     ///
+    /// A panic of the function propagates like a panic of the handler. The request holds no slot by then, and its
+    /// rejection is counted.
+    ///
     /// # Examples
     ///
     /// ```

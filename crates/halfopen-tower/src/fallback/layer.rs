@@ -45,7 +45,8 @@ pub struct FallbackLayer<F, R = Nothing, W = OnRejection> {
 impl<F> FallbackLayer<F> {
     /// Creates a layer that answers with a function of the error and the remembered part of the request.
     ///
-    /// The part is `()` unless it is set by [`remember`](Self::remember).
+    /// The part is `()` unless it is set by [`remember`](Self::remember). A panic of the function propagates like a panic
+    /// of the inner service; the failed call has been recorded by then.
     pub fn new<E, P, T, Fut>(fallback: F) -> Self
     where
         F: Fn(E, P) -> Fut,
