@@ -73,9 +73,11 @@ local function phase(s)
   return 2, s[PROBE_UNTIL] - now + hold
 end
 
-redis.call('ZADD', KEYS[1], now, node)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[9])
-redis.call('PEXPIRE', KEYS[1], ARGV[9])
+-- One sync in sixteen removes the silent nodes: a fleet of a thousand has enough of them, and its server more to do.
+if redis.call('ZADD', KEYS[1], now, node) == 1 or now % 16 == 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[9])
+  redis.call('PEXPIRE', KEYS[1], 20 * ARGV[9])
+end
 local reply = {now, redis.call('ZCARD', KEYS[1])}
 if #ARGV < 10 then return reply end
 
@@ -83,7 +85,8 @@ local at, r = 10, 2
 local names, written, is_new = {}, {}, false
 for name = at, #ARGV - 4, 5 do names[#names + 1] = ARGV[name] end
 local stored = redis.call('HMGET', KEYS[2], unpack(names))
-for i = 1, #names do
+-- Any state: opens, closes, begins buckets. Returns what is replied of it.
+local function decide(i, at)
   local s
   if stored[i] then
     s = {cmsgpack.unpack(stored[i])}
@@ -122,7 +125,33 @@ for i = 1, #names do
     is_new = is_new or not stored[i]
   end
   if s[UNTIL] > 0 then which, left = phase(s) end
-  reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4], reply[r + 5] = s[EPOCH], which, left, s[CALLS], s[FAILURES]
+  return s[EPOCH], which, left, s[CALLS], s[FAILURES]
+end
+
+-- The counts of a closed state in its newest bucket, which are nearly all: no table is made of it.
+for i = 1, #names do
+  local epoch, which, left, calls, failures, is_decided
+  if stored[i] then
+    local till, prober, probe_till, newest, new_calls, new_failures, old
+    epoch, till, prober, probe_till, newest, calls, failures, new_calls, new_failures, old = cmsgpack.unpack(stored[i])
+    if till == 0 and newest == index and tonumber(ARGV[at + 1]) == epoch then
+      which, left, is_decided = 0, 0, true
+      local more, failed = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+      if more > 0 then
+        calls, failures = calls + more, failures + failed
+        is_decided = calls < minimum or failures * 1e9 < rate * calls
+        if is_decided then
+          written[#written + 1], written[#written + 2] = names[i], cmsgpack.pack(
+            epoch, till, prober, probe_till, newest, calls, failures, new_calls + more, new_failures + failed, old
+          )
+        end
+      end
+    end
+  end
+  if not is_decided then
+    epoch, which, left, calls, failures = decide(i, at)
+  end
+  reply[r + 1], reply[r + 2], reply[r + 3], reply[r + 4], reply[r + 5] = epoch, which, left, calls, failures
   at, r = at + 5, r + 5
 end
 
