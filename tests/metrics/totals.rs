@@ -27,6 +27,29 @@ fn every_outcome_is_counted_once() {
 }
 
 #[test]
+fn an_adaptive_breaker_shows_its_evidence() {
+    let (registry, hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    registry.get_or_create("fixed").try_acquire().unwrap().success();
+    let breaker = registry.get_or_create("learns");
+    breaker.set_config(CircuitBreakerConfig::adaptive());
+    for _ in 0..30 {
+        breaker.try_acquire().unwrap().success();
+        hands.advance(SECOND);
+    }
+
+    let page = Exporter::new().scrape(&metrics);
+
+    let value = |name| page.value(name, &[("breaker", "learns")]);
+    assert!(value(names::NORMAL_RATIO).is_some_and(|share| share < 0.05));
+    assert_eq!(value(names::DOWN_PROBABILITY), Some(0.0));
+    assert!(value(names::CALL_WORTH).is_some_and(|worth| worth > 0.9));
+    assert!(value(names::LEARNED_P95).is_some_and(|p95| p95 < 0.01));
+    assert!(value(names::NEXT_PROBE).is_some_and(f64::is_nan), "it is closed");
+    assert_eq!(page.value(names::CALL_WORTH, &[("breaker", "fixed")]), None);
+}
+
+#[test]
 fn a_recorder_that_comes_late_misses_nothing() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::new(&registry);

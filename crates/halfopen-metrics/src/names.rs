@@ -42,6 +42,22 @@ pub const OPEN_REMAINING: &str = "circuit_breaker_open_remaining_seconds";
 /// Gauge: the share of the calls that `breaker` admits, 0 to 1: it grows in a ramp, and a probe is no share.
 pub const ADMITTED_RATIO: &str = "circuit_breaker_admitted_ratio";
 
+/// Gauge: the share of bad calls that an adaptive `breaker` has learned as normal, 0 to 1. Like the four below, only for adaptive
+/// breakers.
+pub const NORMAL_RATIO: &str = "circuit_breaker_adaptive_normal_ratio";
+
+/// Gauge: the probability at which an adaptive `breaker` believes its dependency down, 0 to 1.
+pub const DOWN_PROBABILITY: &str = "circuit_breaker_adaptive_down_probability";
+
+/// Gauge: the expected worth of a call to an adaptive `breaker`: 1 for one that is sure to be good, 0 at break-even.
+pub const CALL_WORTH: &str = "circuit_breaker_adaptive_call_worth";
+
+/// Gauge: seconds within which 95 % of the successes end, as an adaptive `breaker` has learned; NaN before 20 of them.
+pub const LEARNED_P95: &str = "circuit_breaker_adaptive_p95_seconds";
+
+/// Gauge: seconds after which an open adaptive `breaker` sends a probe at the latest; NaN if it is not open.
+pub const NEXT_PROBE: &str = "circuit_breaker_adaptive_next_probe_seconds";
+
 /// Counter: how often the registry was full for a new name, which got a breaker outside the registry.
 pub const REGISTRY_OVERFLOWED: &str = "circuit_breaker_registry_overflowed_total";
 
@@ -77,6 +93,19 @@ pub(crate) fn describe() {
     describe_gauge!(SLOW_CALL_RATIO, "Share of slow calls in the window; NaN without calls.");
     describe_gauge!(OPEN_REMAINING, Unit::Seconds, "Time until an open breaker admits a probe.");
     describe_gauge!(ADMITTED_RATIO, "Share of the calls that is admitted.");
+    describe_gauge!(NORMAL_RATIO, "Share of bad calls that an adaptive breaker has learned as normal.");
+    describe_gauge!(DOWN_PROBABILITY, "Probability that the dependency of an adaptive breaker is down.");
+    describe_gauge!(CALL_WORTH, "Expected worth of a call to an adaptive breaker, 0 at break-even.");
+    describe_gauge!(
+        LEARNED_P95,
+        Unit::Seconds,
+        "Learned 95 % quantile of the successes of an adaptive breaker."
+    );
+    describe_gauge!(
+        NEXT_PROBE,
+        Unit::Seconds,
+        "Time until an open adaptive breaker sends a probe at the latest."
+    );
     describe_counter!(REGISTRY_OVERFLOWED, Unit::Count, "New names for which the registry was full.");
     describe_counter!(REGISTRY_EVICTED, Unit::Count, "Idle breakers that the registry has evicted.");
     describe_histogram!(CALL_DURATION, Unit::Seconds, "Durations of calls.");

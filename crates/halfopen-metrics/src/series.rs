@@ -1,6 +1,7 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use halfopen::{BreakerSample, Collection, Snapshot, State};
+use halfopen::{BreakerSample, Collection, Evidence, Snapshot, State};
 use metrics::{SharedString, counter, gauge};
 
 use crate::names;
@@ -59,6 +60,23 @@ fn write_gauges(snapshot: &Snapshot) {
         admitted_ratio: Some(snapshot.share),
     }
     .write(&snapshot.name);
+    if let Some(evidence) = &snapshot.adaptive {
+        write_evidence(&snapshot.name, evidence);
+    }
+}
+
+/// The gauges of an adaptive breaker. A removed breaker leaves their last values; its state shows that it is gone.
+fn write_evidence(name: &Arc<str>, evidence: &Evidence) {
+    let seconds = |time: Option<Duration>| time.map_or(f64::NAN, |time| time.as_secs_f64());
+    for (metric, value) in [
+        (names::NORMAL_RATIO, evidence.normal),
+        (names::DOWN_PROBABILITY, evidence.down),
+        (names::CALL_WORTH, evidence.worth),
+        (names::LEARNED_P95, seconds(evidence.p95)),
+        (names::NEXT_PROBE, seconds(evidence.next_probe)),
+    ] {
+        gauge!(metric, "breaker" => SharedString::from(Arc::clone(name))).set(value);
+    }
 }
 
 /// The gauges of one breaker. [`None`] is written as NaN, or as 0 for every state.

@@ -86,6 +86,7 @@ pub fn observe(registry: &Registry, meter: &Meter) {
         "Share of the calls that is admitted.",
         |collection, to| series::value(collection, to, |snapshot| Some(snapshot.share)),
     );
+    making.evidence();
     making.counter(
         "circuit_breaker.registry.overflowed",
         "{breaker}",
@@ -129,6 +130,44 @@ impl Making<'_> {
             .with_description(what)
             .with_callback(move |to| report(&collector.collect(), to))
             .build();
+    }
+
+    /// The gauges of adaptive breakers; others do not report them.
+    fn evidence(&self) {
+        self.gauge(
+            "circuit_breaker.adaptive.normal_ratio",
+            "1",
+            "Share of bad calls that an adaptive breaker has learned as normal.",
+            |collection, to| series::evidence(collection, to, |evidence| Some(evidence.normal)),
+        );
+        self.gauge(
+            "circuit_breaker.adaptive.down_probability",
+            "1",
+            "Probability that the dependency of an adaptive breaker is down.",
+            |collection, to| series::evidence(collection, to, |evidence| Some(evidence.down)),
+        );
+        self.gauge(
+            "circuit_breaker.adaptive.call_worth",
+            "1",
+            "Expected worth of a call to an adaptive breaker, 0 at break-even.",
+            |collection, to| series::evidence(collection, to, |evidence| Some(evidence.worth)),
+        );
+        self.gauge(
+            "circuit_breaker.adaptive.p95",
+            "s",
+            "Learned 95 % quantile of the successes of an adaptive breaker.",
+            |collection, to| {
+                series::evidence(collection, to, |evidence| evidence.p95.map(|p95| p95.as_secs_f64()))
+            },
+        );
+        self.gauge(
+            "circuit_breaker.adaptive.next_probe",
+            "s",
+            "Time until an open adaptive breaker sends a probe at the latest.",
+            |collection, to| {
+                series::evidence(collection, to, |evidence| evidence.next_probe.map(|gap| gap.as_secs_f64()));
+            },
+        );
     }
 
     fn state(&self) {

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use halfopen::{Collection, Snapshot, State, Totals};
+use halfopen::{Collection, Evidence, Snapshot, State, Totals};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
 
@@ -54,6 +54,19 @@ pub(crate) fn value(
     for sample in &collection.breakers {
         // Not observed if there is none: a gauge has no value for "unknown".
         if let Some(value) = of(&sample.snapshot) {
+            to.observe(value, &[breaker(&sample.snapshot)]);
+        }
+    }
+}
+
+/// Reports one series per adaptive breaker that has the value.
+pub(crate) fn evidence(
+    collection: &Collection,
+    to: &dyn AsyncInstrument<f64>,
+    of: fn(&Evidence) -> Option<f64>,
+) {
+    for sample in &collection.breakers {
+        if let Some(value) = sample.snapshot.adaptive.as_ref().and_then(of) {
             to.observe(value, &[breaker(&sample.snapshot)]);
         }
     }
