@@ -82,7 +82,7 @@ fn calls_from_before_the_trip_are_not_in_the_window() {
 }
 
 #[test]
-fn probes_of_an_earlier_visit_do_not_decide_the_next_one() {
+fn probes_of_an_earlier_visit_decide_no_later_one() {
     let (breaker, clock) =
         breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(3).success_threshold(2)));
     fail(&breaker);
@@ -101,7 +101,7 @@ fn probes_of_an_earlier_visit_do_not_decide_the_next_one() {
 }
 
 #[test]
-fn a_probe_of_an_earlier_visit_gives_no_slot_to_the_next_one() {
+fn a_probe_of_an_earlier_visit_frees_no_later_slot() {
     let (breaker, clock) =
         breaker(one_failure_opens().half_open(HalfOpen::new().max_calls(2).success_threshold(2)));
     fail(&breaker);
@@ -167,7 +167,7 @@ fn a_quiet_service_closes_again() {
 // ---- more probes than configured under contention -----------------------------------------------
 
 #[test]
-fn no_more_probes_than_configured_pass_under_contention() {
+fn contention_admits_no_more_probes_than_configured() {
     const PROBES: usize = 3;
     const THREADS: usize = 8;
     let half_open = HalfOpen::new().max_calls(PROBES as u32).success_threshold(PROBES as u32);
@@ -350,7 +350,7 @@ fn a_listener_may_call_the_breaker() {
 }
 
 #[test]
-fn a_listener_may_subscribe_and_unsubscribe_inside_its_own_call() {
+fn a_listener_may_change_the_list_in_its_own_call() {
     let (breaker, _clock) = breaker(one_failure_opens());
     let own: Arc<Mutex<Option<halfopen::Subscription>>> = Arc::default();
     let (slot, calls) = (Arc::clone(&own), Arc::new(AtomicUsize::new(0)));
@@ -411,7 +411,7 @@ fn a_slow_listener_holds_up_no_call() {
 }
 
 #[test]
-fn a_listener_that_panics_when_it_is_dropped_stops_no_other() {
+fn a_listener_that_panics_on_drop_stops_no_other() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {

@@ -148,7 +148,7 @@ async fn a_handler_with_an_unread_body_runs_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_handler_before_a_pipelined_request_runs_to_its_end() {
+async fn a_handler_before_a_pipelined_request_completes() {
     let two = request_of("/work") + &request_of("/other");
     leaves_unread(&two, |totals| totals.successes, app).await;
 }

@@ -15,7 +15,7 @@ fn outcomes(classify: &str) -> (Outcome, Outcome) {
 }
 
 #[test]
-fn a_document_that_lets_a_throttle_fail_keeps_its_kind() {
+fn a_throttle_that_a_document_fails_keeps_its_kind() {
     for classify in [
         "{}",
         "{ http: { failures: [429, 5xx] }, grpc: { failures: [RESOURCE_EXHAUSTED] } }",

@@ -70,7 +70,7 @@ fn two_rules_of_a_kind_are_told_apart() {
 }
 
 #[test]
-fn two_rules_of_a_kind_are_no_difference_to_themselves() {
+fn two_rules_of_a_kind_do_not_differ_from_themselves() {
     let live = LiveRegistry::new(loader()).unwrap();
     let difference = live.apply(Format::Yaml, &format!("{DOCUMENT}\n# the same")).unwrap();
     assert_eq!(difference.to_string(), "nothing changed");

@@ -172,7 +172,7 @@ fn a_threshold_of_one_is_doubted() {
 }
 
 #[test]
-fn a_window_below_the_timeout_of_the_client_is_doubted() {
+fn a_window_below_the_clients_timeout_is_doubted() {
     let rate = "trip: { failure_rate: { threshold: 0.5 } }, window: { last: { duration: 10s } }";
     let messages = |keys: &str| -> Vec<String> {
         problems(keys).iter().map(|problem| problem.message().to_owned()).collect()

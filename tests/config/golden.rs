@@ -17,7 +17,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_bad_document_is_told_what_is_wrong_in_these_words() {
+fn every_bad_document_has_these_messages() {
     let documents = documents();
     assert!(documents.len() >= 6, "{documents:?}");
     for path in documents {
@@ -35,7 +35,7 @@ fn every_bad_document_is_told_what_is_wrong_in_these_words() {
 }
 
 #[test]
-fn a_file_that_is_no_text_is_shown_where_it_ceases_to_be_one() {
+fn a_file_that_is_not_text_is_shown_at_that_byte() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("latin.yaml");
     fs::write(&path, b"breakers:\n  caf\xe9: {}\n").unwrap();

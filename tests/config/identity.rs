@@ -47,7 +47,7 @@ proptest! {
 
     /// Documents with contradictions are refused and drawn anew; too many of them fail the test.
     #[test]
-    fn a_document_that_is_written_is_the_document_that_was_read(document in drawn::document()) {
+    fn a_written_document_reads_as_the_same(document in drawn::document()) {
         for format in FORMATS {
             let text = written(&document, format);
             let Some(first) = read(&text, format) else { return Err(TestCaseError::reject("a contradiction")) };

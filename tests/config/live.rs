@@ -64,7 +64,7 @@ fn an_invalid_document_changes_nothing() {
 }
 
 #[test]
-fn a_document_disables_and_enables_but_lifts_no_override() {
+fn a_document_disables_but_lifts_no_override() {
     let live = live();
     let breaker = live.registry().get("kept").unwrap();
     let enabled = |on: bool| format!("breakers: {{ kept: {{ enabled: {on} }} }}");
@@ -131,7 +131,7 @@ fn a_disabled_prefix_applies_to_later_breakers() {
 }
 
 #[test]
-fn every_subscriber_hears_what_changed_and_nothing_else() {
+fn every_subscriber_receives_only_changes() {
     let live = live();
     let (first, second) = (live.changes(), live.changes());
     live.apply(Format::Yaml, BEFORE).unwrap();
@@ -145,7 +145,7 @@ fn every_subscriber_hears_what_changed_and_nothing_else() {
 }
 
 #[test]
-fn what_nobody_says_any_more_goes_back_to_the_defaults() {
+fn a_removed_value_returns_to_the_default() {
     let live = live();
     let orders = live.registry().get_or_create("db-orders");
     assert_ne!(orders.config(), halfopen::CircuitBreakerConfig::default());
@@ -170,7 +170,7 @@ fn breakers_are_found_by_what_is_said_of_them() {
 }
 
 #[test]
-fn an_update_is_checked_and_outlives_the_next_document() {
+fn an_update_is_checked_and_outlives_a_document() {
     let live = live();
     assert!(live.update("kept", Overrides::new().set("open.duration", "soon")).is_err());
     live.update("kept", Overrides::new().set("open.duration", Duration::from_secs(7))).unwrap();
@@ -179,7 +179,7 @@ fn an_update_is_checked_and_outlives_the_next_document() {
 }
 
 #[test]
-fn the_same_text_again_is_not_even_read_and_nobody_hears_of_it() {
+fn the_same_text_again_is_not_applied() {
     let live = live();
     let told = Arc::new(Mutex::new(0));
     let ears = Arc::clone(&told);
@@ -206,7 +206,7 @@ fn a_comment_in_a_document_is_no_event() {
 }
 
 #[test]
-fn a_name_that_a_beginning_still_fits_keeps_its_breaker() {
+fn a_name_that_still_has_a_prefix_keeps_its_breaker() {
     let live = live();
     live.apply(Format::Yaml, "breakers: { db-main: { open: { duration: 3s } }, db-*: {} }").unwrap();
     let main = live.registry().get("db-main").unwrap();

@@ -101,7 +101,7 @@ fn settings_without_a_breaker_get_the_default() {
 }
 
 #[test]
-fn a_flattened_configuration_lies_among_the_users_own_keys() {
+fn a_flattened_configuration_has_keys_beside_it() {
     #[derive(Deserialize)]
     struct Flat {
         url: String,

@@ -31,7 +31,7 @@ fn written(configuration: &Configuration, name: &str) -> (Option<String>, Vec<St
 }
 
 #[test]
-fn a_name_that_only_a_beginning_fits_keeps_what_is_said_of_that() {
+fn a_name_of_a_prefix_alone_keeps_the_prefix_rules() {
     let live = live();
     let orders = live.get_or_create("db-orders");
     let before = orders.config();
@@ -55,7 +55,7 @@ fn a_longer_prefix_keeps_what_the_shorter_one_sets() {
 }
 
 #[test]
-fn a_name_that_only_the_program_knows_may_have_an_environment() {
+fn a_name_of_the_program_may_have_an_environment() {
     let loaded = loader().set("mail", Overrides::new().set("environment", "test")).load().unwrap();
     assert_eq!(loaded.settings("mail").config().hint_max(), Duration::from_secs(14));
 }
@@ -71,7 +71,7 @@ fn the_environment_of_the_program_is_explained() {
 }
 
 #[test]
-fn an_environment_of_the_program_that_is_not_there_is_shown() {
+fn an_unknown_environment_of_the_program_is_shown() {
     let error = loader().environment("tset").load().unwrap_err();
     assert_eq!(
         error.problems()[0].to_string(),
@@ -112,7 +112,7 @@ fn a_name_is_checked_as_one_of_the_document() {
 }
 
 #[test]
-fn a_name_that_looks_like_one_of_the_document_is_doubted() {
+fn a_name_close_to_one_of_the_document_is_doubted() {
     let loaded = loader().set("paymnts", wait(1)).load().unwrap();
     let [warning] = loaded.warnings() else { panic!("{:?}", loaded.warnings()) };
     assert_eq!(warning.severity(), Severity::Warning);
@@ -123,7 +123,7 @@ fn a_name_that_looks_like_one_of_the_document_is_doubted() {
 }
 
 #[test]
-fn an_update_that_is_wrong_is_not_told_of_again_with_the_next() {
+fn a_wrong_update_is_reported_once() {
     let live = live();
     live.update("payments", Overrides::new().set("open.duration", "soon")).unwrap_err();
     let difference = live.update("payments", wait(3)).unwrap();

@@ -25,7 +25,7 @@ fn reason(error: &BoxError) -> Option<RejectReason> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_document_of_one_breaker_protects_a_service_as_it_stands() {
+async fn a_document_of_one_breaker_protects_a_service() {
     let live = live(include_str!("claude_production.yaml"));
     let protection = live.protection("claude_production").unwrap();
     let service =

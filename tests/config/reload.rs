@@ -139,7 +139,7 @@ fn half_a_document_is_not_applied() {
 }
 
 #[test]
-fn a_document_that_is_deleted_and_restored_changes_nothing() {
+fn a_deleted_and_restored_document_changes_nothing() {
     let mut followed = Followed::new();
     fs::remove_file(followed.path("breakers.yaml")).unwrap();
     assert!(matches!(&followed.minute()[..], [Reload::Unreadable(_)]));
@@ -155,7 +155,7 @@ fn a_document_that_is_deleted_and_restored_changes_nothing() {
 }
 
 #[test]
-fn a_wrong_document_changes_nothing_is_told_once_and_watched_on() {
+fn a_wrong_document_is_reported_once() {
     let mut followed = Followed::new();
     followed.write(WRONG);
     let told = followed.minute();

@@ -15,7 +15,7 @@ fn config(keys: &str) -> CircuitBreakerConfig {
 }
 
 #[test]
-fn a_document_of_one_breaker_in_flat_keys_loads_as_it_stands() {
+fn a_document_of_one_breaker_in_flat_keys_loads() {
     let text = include_str!("ai_service.yaml");
     let loaded = Loader::new().text("ai_service.yaml", Format::Yaml, text).load().unwrap();
 
@@ -149,7 +149,7 @@ fn the_type_says_which_threshold_counts() {
 }
 
 #[test]
-fn growth_that_is_switched_off_stays_off_over_a_template() {
+fn growth_switched_off_stays_off_over_a_template() {
     let config = config("template: conservative, exponential_backoff: false");
     assert_eq!(config.backoff().kind(), BackoffKind::Fixed);
 }

@@ -90,7 +90,7 @@ fn a_slip_in_a_key_is_shown_where_it_is() {
 }
 
 #[test]
-fn the_environment_may_come_from_a_variable_and_says_so() {
+fn the_environment_may_come_from_a_variable() {
     let explained = with("HALFOPEN_ENVIRONMENT", "test").load().unwrap().explain("payments");
     assert_eq!(explained.get("open.hint_max").unwrap().origin().layer(), Layer::Environment);
     let environment = explained.get("environment").unwrap();
@@ -99,7 +99,7 @@ fn the_environment_may_come_from_a_variable_and_says_so() {
 }
 
 #[test]
-fn an_environment_that_is_not_there_is_shown_in_the_variable() {
+fn an_unknown_environment_of_a_variable_is_shown() {
     assert_eq!(
         first_error("HALFOPEN_ENVIRONMENT", "prod").to_string(),
         "error: `HALFOPEN_ENVIRONMENT` is `prod`, but there is no such environment; did you mean `production`?\n \
@@ -110,7 +110,7 @@ fn an_environment_that_is_not_there_is_shown_in_the_variable() {
 }
 
 #[test]
-fn a_variable_of_the_environment_that_is_empty_says_nothing() {
+fn an_empty_environment_variable_is_ignored() {
     let loaded = with("HALFOPEN_ENVIRONMENT", "").load().unwrap();
     assert_eq!(loaded.settings("payments").environment(), None);
 }
@@ -147,7 +147,7 @@ fn every_name_has_a_variable_of_its_own() {
 }
 
 #[test]
-fn a_variable_that_may_mean_two_names_says_what_to_write() {
+fn an_ambiguous_variable_shows_what_to_write() {
     let problem = waits("breakers: { a-b: {}, a_b: {} }", "HALFOPEN_A_B__OPEN__DURATION").unwrap_err();
     assert_eq!(problem.message(), "`HALFOPEN_A_B__OPEN__DURATION` may mean `a-b` or `a_b`: it is not used");
     assert_eq!(

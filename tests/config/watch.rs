@@ -21,7 +21,7 @@ fn what_was_known_is_not_told() {
 }
 
 #[test]
-fn a_watch_that_knows_nothing_tells_what_the_file_says() {
+fn a_watch_without_content_reports_the_file() {
     let mut world = World::with("a: 1");
     world.watch = FileWatch::new(world.file());
     assert_eq!(world.after_minutes(1), ["a: 1"]);
@@ -83,7 +83,7 @@ fn a_file_deleted_and_at_once_restored_was_never_away() {
 }
 
 #[test]
-fn a_file_that_is_gone_is_told_once_and_so_is_its_return() {
+fn a_file_that_goes_and_returns_is_reported_once_each() {
     let mut world = World::with("a: 1");
     fs::remove_file(world.file()).unwrap();
     assert_eq!(world.after_minutes(5), ["NotFound"]);
@@ -148,7 +148,7 @@ fn events_of_a_busy_directory_are_debounced() {
 }
 
 #[test]
-fn a_thread_tells_changes_and_survives_what_they_do_to_it() {
+fn a_thread_reports_changes_and_survives_panics() {
     let world = World::with("a: 1");
     let (tell, told) = mpsc::channel();
     let watch = FileWatch::new(world.file()).interval(FileWatch::QUIET / 10).quiet(Duration::ZERO);
@@ -168,7 +168,7 @@ fn a_thread_tells_changes_and_survives_what_they_do_to_it() {
 }
 
 #[test]
-fn of_a_storm_of_renames_the_last_is_told_when_it_is_over() {
+fn of_a_storm_of_renames_the_last_is_reported() {
     let mut world = World::with("a: 0");
     for n in 1..=500 {
         world.rename_into_place(&format!("a: {n}"));
@@ -178,7 +178,7 @@ fn of_a_storm_of_renames_the_last_is_told_when_it_is_over() {
 }
 
 #[test]
-fn a_link_that_leads_to_itself_is_told_once_and_watched_on() {
+fn a_link_to_itself_is_reported_once() {
     let mut world = World::with("a: 1");
     fs::remove_file(world.file()).unwrap();
     symlink(world.file(), world.file()).unwrap();
@@ -189,7 +189,7 @@ fn a_link_that_leads_to_itself_is_told_once_and_watched_on() {
 }
 
 #[test]
-fn a_file_that_may_not_be_read_for_a_while_is_read_again() {
+fn a_file_unreadable_for_a_while_is_read_again() {
     let mut world = World::with("a: 1");
     let allow = |mode| fs::set_permissions(world.file(), fs::Permissions::from_mode(mode)).unwrap();
     allow(0o000);

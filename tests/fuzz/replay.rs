@@ -23,7 +23,7 @@ enum Change {
 }
 
 #[test]
-fn every_target_has_a_corpus_and_every_file_of_it_holds() {
+fn every_target_holds_for_its_whole_corpus() {
     for (name, parse) in parsers::ALL {
         let corpus = corpus(name);
         assert!(corpus.len() >= 4, "{name}");

@@ -124,7 +124,7 @@ fn http_of<B>(answer: &Response<B>) -> (u16, &str) {
 }
 
 #[tokio::test]
-async fn every_http_layer_answers_503_or_429_and_when_to_retry() {
+async fn every_http_layer_answers_503_or_429_with_a_wait() {
     for (limit, expected) in [(Limit::bulkhead(), (503, "1")), (Limit::rate(), (429, "3"))] {
         let answer = call(limit.layer(HttpAnswer)).await.unwrap();
         assert_eq!(http_of(&answer), expected, "a layer of tower");
@@ -154,7 +154,7 @@ async fn every_http_layer_answers_503_or_429_and_when_to_retry() {
 }
 
 #[tokio::test]
-async fn every_grpc_layer_answers_unavailable_or_resource_exhausted() {
+async fn every_grpc_layer_answers_a_rejection_alike() {
     let wait = Some(Duration::from_millis(2500));
     for (limit, code, wait) in
         [(Limit::bulkhead(), Code::Unavailable, None), (Limit::rate(), Code::ResourceExhausted, wait)]
@@ -183,7 +183,7 @@ async fn every_grpc_layer_answers_unavailable_or_resource_exhausted() {
 }
 
 #[tokio::test]
-async fn a_breaker_and_a_limit_are_answered_alike_by_a_layer() {
+async fn a_layer_answers_a_breaker_and_a_limit_alike() {
     let open = breaker();
     open.open_for(Duration::from_secs(3));
     let inner = service_fn(|_: Request<Body>| ready(Ok::<_, Infallible>(Answer::default())));

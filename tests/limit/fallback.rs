@@ -34,7 +34,7 @@ async fn a_rejection_is_answered_and_a_failure_is_not() {
 }
 
 #[tokio::test]
-async fn named_failures_are_answered_with_the_remembered_part() {
+async fn named_failures_get_the_remembered_part() {
     let times_out = |error: &BoxError| {
         error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
     };

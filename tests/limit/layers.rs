@@ -73,7 +73,7 @@ async fn a_ready_clone_that_makes_no_call_holds_no_slot() {
 }
 
 #[tokio::test]
-async fn a_rejected_call_gives_back_what_was_reserved_inside() {
+async fn a_rejected_call_gives_back_reservations_inside() {
     let bulkhead = bulkhead(1, 0);
     let inner = ConcurrencyLimit::new(service_fn(immediate), 1);
     let mut other = inner.clone();
@@ -86,7 +86,7 @@ async fn a_rejected_call_gives_back_what_was_reserved_inside() {
 }
 
 #[tokio::test]
-async fn a_full_bulkhead_does_not_wait_for_the_inner_service() {
+async fn a_full_bulkhead_waits_for_no_inner_service() {
     let bulkhead = bulkhead(1, 0);
     let inner = ConcurrencyLimit::new(service_fn(immediate), 1);
     let mut other = inner.clone();
@@ -132,7 +132,7 @@ async fn calls_wait_in_order_and_reserve_nothing_inside() {
 }
 
 #[tokio::test]
-async fn the_answer_gives_the_slot_back_though_the_future_is_kept() {
+async fn the_answer_frees_the_slot_of_a_kept_future() {
     let bulkhead = bulkhead(1, 0);
     let mut service = BulkheadLayer::new(bulkhead.clone()).layer(service_fn(immediate));
     let mut call = Box::pin(service.ready().await.unwrap().call(1));

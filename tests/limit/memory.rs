@@ -17,7 +17,7 @@ use halfopen_limit::{Bulkhead, BulkheadConfig, KeyedRateLimiter, Quota, RateLimi
 static ALLOCATOR: alloc::Watched = alloc::Watched;
 
 #[test]
-fn keys_are_bounded_and_permitted_calls_allocate_nothing() {
+fn bounded_keys_let_permitted_calls_allocate_nothing() {
     a_million_keys_take_no_more_room_than_ten_thousand();
     permitted_calls_allocate_nothing();
 }

@@ -87,7 +87,7 @@ async fn a_call_waits_in_the_queue_of_the_bulkhead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_beyond_its_timeout_is_a_failure_and_frees_its_slot() {
+async fn a_call_beyond_its_timeout_fails_and_frees_its_slot() {
     let (protection, bulkhead) = (protection(), bulkhead(0));
     protection.set_limits(ProtectionLimits::new().bulkhead(bulkhead.clone()).call_timeout(SECOND));
     let hang = service_fn(|()| pending::<Result<(), BoxError>>());

@@ -35,7 +35,7 @@ async fn all<F: Future<Output = ()> + Send + 'static>(task: impl Fn(u32) -> F) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_slot_is_lost_among_changes_and_cancelled_waiters() {
+async fn changes_and_cancelled_waiters_lose_no_slot() {
     let bulkhead = Bulkhead::new("storm", slots(3));
     let inside = Arc::new(AtomicU32::new(0));
     let shared = bulkhead.clone();
@@ -62,7 +62,7 @@ async fn no_slot_is_lost_among_changes_and_cancelled_waiters() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_turn_is_lost_among_changes_and_cancelled_waiters() {
+async fn changes_and_cancelled_waiters_lose_no_turn() {
     let quota = |calls| Quota::calls(calls).per(Duration::from_millis(1)).burst(2).unwrap();
     let limiter = KeyedRateLimiter::builder("storm", quota(10)).max_wait(Duration::from_secs(60));
     let limiter = limiter.max_keys(2).build().unwrap();

@@ -8,7 +8,7 @@ use crate::outage::scraped;
 use crate::queries::Query;
 
 #[test]
-fn everything_the_dashboard_asks_for_is_on_a_real_page() {
+fn a_real_page_has_everything_the_dashboard_queries() {
     let asked = queries();
     assert!(asked.len() >= 20, "only {} queries were found", asked.len());
     check(&asked, "{{", "}}");
@@ -22,7 +22,7 @@ fn everything_the_rules_ask_for_is_on_a_real_page() {
 }
 
 #[test]
-fn the_dashboard_can_be_narrowed_by_labels_that_are_there() {
+fn the_dashboard_is_filtered_by_existing_labels() {
     let dashboard = dashboard();
     let variables = objects_with(&dashboard, "definition");
     assert_eq!(variables.len(), 2);

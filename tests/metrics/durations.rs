@@ -31,7 +31,7 @@ fn a_duration_falls_into_its_bucket() {
 }
 
 #[test]
-fn a_recorder_that_comes_late_gets_every_call_from_then_on() {
+fn a_late_recorder_gets_every_call_from_then_on() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);
     let breaker = registry.get_or_create("api");
@@ -59,7 +59,7 @@ fn without_a_recorder_durations_begin_later() {
 }
 
 #[test]
-fn no_call_is_lost_when_an_exporter_drops_an_idle_histogram() {
+fn an_exporter_that_drops_a_histogram_loses_no_call() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);
     let breaker = registry.get_or_create("api");

@@ -5,7 +5,7 @@ use crate::world::Exporter;
 use test_support::registry::{SECOND, fail, registry, succeed};
 
 #[test]
-fn the_series_of_an_evicted_breaker_go_away_and_the_others_stay() {
+fn only_the_series_of_an_evicted_breaker_go_away() {
     let (registry, hands) = registry();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);
     let exporter = Exporter::that_forgets();
@@ -61,7 +61,7 @@ fn series_that_an_exporter_dropped_come_back_complete() {
 }
 
 #[test]
-fn where_an_exporter_keeps_everything_the_gone_are_in_no_state() {
+fn an_exporter_shows_removed_breakers_in_no_state() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::new(&registry);
     let exporter = Exporter::new();

@@ -18,7 +18,7 @@ const UNITS: [&str; 3] = ["percentunit", "reqps", "s"];
 const COLUMNS: u64 = 24;
 
 #[test]
-fn the_dashboard_names_itself_and_its_version_of_the_format() {
+fn the_dashboard_has_a_name_and_a_version() {
     let dashboard = dashboard();
     assert!(!text(&dashboard, "title").is_empty());
     assert!((1..=40).contains(&text(&dashboard, "uid").len()), "a uid has at most 40 characters");
@@ -43,7 +43,7 @@ fn no_panel_has_the_id_or_the_place_of_another() {
 }
 
 #[test]
-fn every_panel_is_one_that_grafana_has_and_says_what_it_shows() {
+fn every_panel_exists_in_grafana_with_a_description() {
     let dashboard = dashboard();
     for panel in panels(&dashboard) {
         let (title, kind) = (text(panel, "title"), text(panel, "type"));
@@ -76,7 +76,7 @@ fn every_number_has_the_unit_that_its_metric_is_in() {
 }
 
 #[test]
-fn every_question_goes_to_the_data_source_that_the_reader_picks() {
+fn every_query_uses_the_selected_data_source() {
     let dashboard = dashboard();
     let asking = objects_with(&dashboard, "expr").into_iter().chain(objects_with(&dashboard, "targets"));
     for question in asking.chain(objects_with(&dashboard, "definition")) {
@@ -108,7 +108,7 @@ fn every_variable_that_is_asked_for_is_there() {
 }
 
 #[test]
-fn the_state_timeline_calls_each_code_as_its_state_is_called() {
+fn the_state_timeline_names_each_code_as_its_state() {
     let dashboard = dashboard();
     let timeline = panels(&dashboard).iter().find(|panel| text(panel, "type") == "state-timeline").unwrap();
     let words = &timeline["fieldConfig"]["defaults"]["mappings"][0]["options"];

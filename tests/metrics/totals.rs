@@ -199,7 +199,7 @@ fn names_that_find_no_room_make_no_series() {
 }
 
 #[test]
-fn two_registries_share_a_recorder_if_they_share_no_names() {
+fn registries_of_other_names_share_a_recorder() {
     let (one, _hands) = registry();
     let (other, _hands) = registry();
     let metrics = [&one, &other].map(CircuitBreakerMetrics::new);

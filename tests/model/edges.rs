@@ -291,7 +291,7 @@ fn a_breaker_starts_in_the_state_it_was_given() {
 }
 
 #[test]
-fn a_subscriber_hears_what_comes_and_nothing_after_it_left() {
+fn a_subscriber_hears_nothing_after_it_left() {
     let (breaker, _) = build(no_wait().open_duration(SECOND));
     breaker.force_open();
     let heard: Arc<Mutex<Vec<State>>> = Arc::default();

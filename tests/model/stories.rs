@@ -62,7 +62,7 @@ fn flapping_through_closed_keeps_the_backoff_growing() {
 }
 
 #[test]
-fn a_tumbling_interval_restarts_the_runs_though_nobody_writes() {
+fn a_tumbling_interval_restarts_idle_runs() {
     let settings =
         Settings { window: Window::Tumbling(5 * MS), rules: vec![Rule::Consecutive(3)], ..plain() };
     play(
@@ -99,7 +99,7 @@ fn a_run_ended_by_an_interval_does_not_come_back() {
 }
 
 #[test]
-fn a_late_outcome_makes_the_transitions_that_are_due_as_well() {
+fn a_late_outcome_makes_due_transitions() {
     play(
         &plain(),
         &[

@@ -129,7 +129,7 @@ fn a_rule_never_fires_on_counts_that_never_were() {
 }
 
 #[test]
-fn an_outcome_that_races_with_a_reset_is_in_no_later_window() {
+fn an_outcome_beside_a_reset_is_in_no_later_window() {
     let mut windows = windows_that_keep_all().to_vec();
     windows.extend([Window::last_calls(8), Window::last_calls(100)]);
     for window in windows {
@@ -165,7 +165,7 @@ fn an_outcome_that_races_with_a_reset_is_in_no_later_window() {
 }
 
 #[test]
-fn a_new_configuration_under_running_calls_loses_no_sample() {
+fn a_new_configuration_loses_no_running_call() {
     let (breaker, _clock) = breaker(Window::last(10 * MS).buckets(10));
     let (rules, other) =
         (breaker.config(), config(Window::last(10 * MS).buckets(10), Trip::failure_count(u32::MAX)));
@@ -188,7 +188,7 @@ fn a_new_configuration_under_running_calls_loses_no_sample() {
 }
 
 #[test]
-fn buckets_that_roll_under_threads_leave_nothing_behind() {
+fn buckets_that_roll_under_threads_lose_nothing() {
     let (breaker, clock) = breaker(Window::last(10 * MS).buckets(10));
     in_threads(|number| {
         for turn in 0..TURNS {
@@ -213,7 +213,7 @@ fn buckets_that_roll_under_threads_leave_nothing_behind() {
 }
 
 #[test]
-fn a_trip_under_threads_needs_no_more_failures_than_its_rule() {
+fn a_trip_under_threads_needs_no_more_failures() {
     // Every outcome fails: the breaker must be open once the rule's number of failures has been recorded.
     for trip in
         [Trip::consecutive_failures(50), Trip::failure_count(50), Trip::failure_rate(1.0).minimum_calls(50)]
@@ -269,7 +269,7 @@ fn the_outcome_that_reaches_the_minimum_trips() {
 }
 
 #[test]
-fn every_listener_hears_every_change_in_the_same_order() {
+fn listeners_receive_changes_in_the_same_order() {
     let (breaker, clock) = tripping(Window::last_calls(10), Trip::consecutive_failures(1));
     let heard: [Arc<Mutex<Vec<u64>>>; 3] = Default::default();
     for ear in &heard {

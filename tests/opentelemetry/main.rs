@@ -37,7 +37,7 @@ fn every_outcome_is_reported() {
 }
 
 #[test]
-fn the_state_is_a_set_of_six_series_of_which_one_is_one() {
+fn the_state_is_six_series_of_which_one_is_one() {
     let (registry, hands) = registry();
     let collector = Collector::new(&registry, Temporality::Cumulative);
     let breaker = registry.get_or_create("api");
@@ -105,7 +105,7 @@ fn transitions_that_can_be_foreseen_begin_at_zero() {
 }
 
 #[test]
-fn durations_are_recorded_for_those_who_ask_until_they_stop() {
+fn durations_are_recorded_while_subscribed() {
     let (registry, hands) = registry();
     let collector = Collector::new(&registry, Temporality::Cumulative);
     let breaker = registry.get_or_create("api");

@@ -68,7 +68,7 @@ async fn clones_share_the_breaker() -> RedisResult<()> {
 }
 
 #[tokio::test]
-async fn a_manager_is_protected_from_its_first_connection_on() -> RedisResult<()> {
+async fn a_manager_is_protected_from_the_first_connection() -> RedisResult<()> {
     let Some(server) = RedisServer::start() else { return Ok(()) };
     let mut guarded = Guarded::new(manager(server.url()));
     let () = guarded.connection.set("key", 1).await?;

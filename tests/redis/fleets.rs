@@ -272,7 +272,7 @@ async fn only_shared_breakers_follow_the_fleet() {
 }
 
 #[tokio::test]
-async fn outcomes_from_before_a_change_do_not_count_after_it() {
+async fn outcomes_from_before_a_change_do_not_count() {
     let Some(server) = RedisServer::start() else { return };
     let mut nodes = nodes(&server, 3, &plain()).await;
     open_all(&mut nodes[..2]).await;

@@ -37,7 +37,7 @@ async fn a_frozen_server_costs_the_call_timeout_and_opens() {
 }
 
 #[tokio::test]
-async fn the_retries_of_the_client_end_with_the_call_timeout() {
+async fn the_clients_retries_end_with_the_call_timeout() {
     let Some(mut server) = RedisServer::start() else { return };
     // With its defaults a manager retries for 9.5 s.
     let manager = ConnectionManager::new(client(&server)).await.unwrap();
@@ -54,7 +54,7 @@ async fn the_retries_of_the_client_end_with_the_call_timeout() {
 }
 
 #[tokio::test]
-async fn a_killed_server_opens_the_breaker_and_a_restarted_one_closes_it() {
+async fn killing_and_restarting_a_server_opens_and_closes() {
     let Some(mut server) = RedisServer::start() else { return };
     let mut guarded = Guarded::new(manager(server.url()));
     let () = guarded.connection.set("key", 1).await.unwrap();

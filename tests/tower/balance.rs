@@ -16,7 +16,7 @@ use crate::world::{WAIT, World};
 use test_support::service::{Do, Done};
 
 #[tokio::test(start_paused = true)]
-async fn a_balancer_leaves_an_open_endpoint_alone_until_it_comes_back() {
+async fn a_balancer_spares_an_open_endpoint() {
     let (sick, well) = (World::new(), World::new());
     let (sick_calls, well_calls) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
     let (down, never_down) = (Arc::new(AtomicUsize::new(1)), Arc::<AtomicUsize>::default());
@@ -48,7 +48,7 @@ async fn a_balancer_leaves_an_open_endpoint_alone_until_it_comes_back() {
 
 // With nobody else to ask, a balancer waits, and the end of the wait wakes it.
 #[tokio::test(start_paused = true)]
-async fn a_balancer_with_nothing_but_an_open_endpoint_waits_for_it() {
+async fn a_balancer_waits_for_its_only_open_endpoint() {
     let world = World::new();
     world.breaker.trip();
     let layer = CircuitBreakerLayer::new(world.breaker.clone()).wait_while_open();

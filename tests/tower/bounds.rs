@@ -37,7 +37,7 @@ impl<'a> Service<u32> for Borrowing<'a> {
 }
 
 #[test]
-fn an_inner_service_may_be_as_poor_as_a_service_can_be() {
+fn an_inner_service_needs_no_further_traits() {
     let world = World::new();
     let calls = Cell::new(0);
     let layer = CircuitBreakerLayer::new(world.breaker.clone())

@@ -126,7 +126,7 @@ fn a_wrapped_rejection_of_another_breaker_is_ignored() {
 }
 
 #[test]
-fn a_shed_of_this_side_is_ignored_however_it_is_wrapped() {
+fn a_local_shed_is_ignored_however_it_is_wrapped() {
     let shed = Overloaded::new;
     let boxed: [fn() -> BoxError; 3] = [
         || Box::new(Overloaded::new()),
@@ -144,7 +144,7 @@ fn a_shed_of_this_side_is_ignored_however_it_is_wrapped() {
 }
 
 #[test]
-fn the_rejections_of_an_inner_breaker_do_not_open_an_outer_one() {
+fn inner_rejections_do_not_open_an_outer_breaker() {
     let (outer, inner) = (World::new(), World::new());
     let service = service_fn(|request| ready(if request == Do::Fail { Err("down") } else { Ok(Done) }));
     let inner_layer = CircuitBreakerLayer::new(inner.breaker.clone());
@@ -176,7 +176,7 @@ fn a_closure_decides_without_a_word_about_types() {
 }
 
 #[test]
-fn a_classifier_sees_the_inner_error_before_it_is_boxed() {
+fn a_classifier_receives_the_unboxed_error() {
     let world = World::new();
     let layer = CircuitBreakerLayer::new(world.breaker.clone());
     let layer = layer.classify_fn(|result: &Result<(), io::Error>| match result {
@@ -230,7 +230,7 @@ fn a_shared_classifier_is_one() {
 }
 
 #[test]
-fn a_panic_in_a_classifier_is_counted_and_the_result_goes_out() {
+fn a_panic_in_a_classifier_keeps_the_result() {
     let world = World::new();
     let layer = CircuitBreakerLayer::new(world.breaker.clone()).typed_errors();
     let layer = layer.classify_fn(|_: &Result<(), u64>| panic_any("in the classifier"));

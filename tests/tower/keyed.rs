@@ -52,7 +52,7 @@ fn a_key_may_be_made_of_several_parts() {
 }
 
 #[test]
-fn all_services_of_a_layer_and_their_clones_share_the_breakers() {
+fn services_of_a_layer_share_its_breakers() {
     let layer = CircuitBreakerLayer::keyed(registry(), |_: &()| Cow::Borrowed("one"));
     let failing = layer.layer(service_fn(|()| async { Err::<(), _>(std::io::Error::other("down")) }));
     assert!(finish(failing.clone().oneshot(())).is_err());
@@ -64,7 +64,7 @@ fn all_services_of_a_layer_and_their_clones_share_the_breakers() {
 }
 
 #[test]
-fn a_rejection_leaves_the_inner_service_ready_for_the_next_call() {
+fn a_rejection_leaves_the_inner_service_ready() {
     let world = World::new();
     let mut service = PerKey::service(&world);
     world.breaker.trip();

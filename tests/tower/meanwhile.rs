@@ -11,7 +11,7 @@ holds!([
     an_operator_who_admits_all_between_ready_and_call_is_obeyed,
     a_call_without_ready_is_rejected_while_open,
     an_answer_goes_out_whatever_becomes_of_the_breaker,
-    a_call_of_before_the_trip_decides_no_half_open_visit,
+    a_call_from_before_the_trip_decides_no_visit,
     a_probe_of_an_earlier_visit_decides_nothing_and_frees_no_slot,
     a_probe_whose_future_is_leaked_reopens_in_time,
     a_clock_that_steps_back_strands_no_probe,
@@ -71,7 +71,7 @@ fn an_answer_goes_out_whatever_becomes_of_the_breaker<M: Mode>() {
     }
 }
 
-fn a_call_of_before_the_trip_decides_no_half_open_visit<M: Mode>() {
+fn a_call_from_before_the_trip_decides_no_visit<M: Mode>() {
     for early in [Do::Succeed, Do::Fail] {
         let world = World::new();
         let mut service = M::service(&world);

@@ -23,7 +23,7 @@ fn saturated_in(world: World, probe: Do) -> (World, <Waiting as Service<Do>>::Fu
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_verdict_that_closes_wakes_who_waits_for_a_probes_slot() {
+async fn a_closing_verdict_wakes_a_waiter_for_a_slot() {
     let (world, probe, mut waiter) = saturated();
 
     finish(probe).unwrap();
@@ -90,7 +90,7 @@ async fn the_earliest_probe_timeout_wakes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_who_admits_all_wakes_who_waits_for_a_probes_slot() {
+async fn an_operator_who_admits_all_wakes_waiters() {
     for word in [CircuitBreaker::disable, CircuitBreaker::metrics_only, CircuitBreaker::reset] {
         let (world, probe, mut waiter) = saturated();
 

@@ -29,7 +29,7 @@ fn a_load_shed_outside_sheds_what_waits_while_open() {
 }
 
 #[test]
-fn a_buffer_waits_for_an_open_circuit_that_is_waited_for() {
+fn a_buffer_waits_for_a_waiting_layer() {
     in_runtime(async {
         let world = World::new();
         let mut buffer = Buffer::new(WaitWhileOpen::service(&world), 4);

@@ -83,7 +83,7 @@ macro_rules! a_timeout_inside {
             use super::*;
 
             #[test]
-            fn a_timeout_inside_turns_a_hang_into_a_failure_and_opens() {
+            fn a_timeout_inside_turns_a_hang_into_a_failure() {
                 in_runtime(async {
                     let world = World::new();
                     let $breaker = world.breaker.clone();

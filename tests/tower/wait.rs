@@ -70,7 +70,7 @@ async fn closing_by_hand_wakes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_open_breaker_is_waited_for_until_it_is_let_go() {
+async fn a_forced_open_breaker_is_waited_for() {
     let world = World::new();
     world.breaker.force_open();
     let mut waiter = Waiter::on(&world);
@@ -85,7 +85,7 @@ async fn a_forced_open_breaker_is_waited_for_until_it_is_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_is_made_longer_is_waited_for_to_its_new_end() {
+async fn a_longer_wait_is_waited_for_to_its_new_end() {
     let world = open();
     let mut waiter = Waiter::on(&world);
     assert!(!waiter.is_ready());
@@ -137,7 +137,7 @@ async fn a_wait_of_no_time_is_not_waited_for() {
 
 // What time has ended between two questions is no event: whoever asked has to be woken all the same.
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_ends_while_it_is_asked_about_is_not_missed() {
+async fn a_wait_that_ends_during_the_check_is_not_missed() {
     let world = World::new();
     for _ in 0..200 {
         world.breaker.reset();
@@ -163,7 +163,7 @@ async fn a_wait_that_ends_while_it_is_asked_about_is_not_missed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn new_numbers_do_not_shorten_the_wait_that_is_going_on() {
+async fn new_numbers_do_not_shorten_the_current_wait() {
     let world = open();
     let mut waiter = Waiter::on(&world);
     assert!(!waiter.is_ready());
@@ -223,7 +223,7 @@ async fn the_last_waker_is_the_one_that_is_woken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_dropped_while_it_waits_is_not_woken() {
+async fn a_service_dropped_while_it_waits_is_not_woken() {
     let world = open();
     let mut waiter = Waiter::on(&world);
     assert!(!waiter.is_ready());
@@ -271,7 +271,7 @@ async fn an_error_of_poll_ready_counts_as_one_failure() {
 
 // The whole way through the runtime: nobody polls by hand.
 #[tokio::test(start_paused = true)]
-async fn a_task_that_waits_goes_on_when_the_breaker_is_closed() {
+async fn a_waiting_task_goes_on_when_the_breaker_closes() {
     let world = open();
     let service = WaitWhileOpen::service(&world);
     let task = tokio::spawn(async move { service.oneshot(Do::Succeed).await });

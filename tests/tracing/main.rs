@@ -18,7 +18,7 @@ use collector::{Heard, listen};
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn an_opening_is_one_warning_with_all_there_is_to_know() {
+fn an_opening_is_one_warning_with_its_details() {
     let (breaker, _hands) = breaker();
     let heard = listen(Level::TRACE, || {
         breaker.try_acquire().unwrap().success();
@@ -53,7 +53,7 @@ fn an_opening_is_one_warning_with_all_there_is_to_know() {
 }
 
 #[test]
-fn a_window_that_goes_on_to_its_next_bucket_is_told_at_debug() {
+fn a_window_roll_is_logged_at_debug() {
     let (clock, hands) = Clock::manual();
     let window = Window::last(10 * SECOND).buckets(10);
     let config = CircuitBreakerConfig::builder().window(window).build().unwrap();
@@ -146,7 +146,7 @@ fn a_reopening_warns_again_with_its_own_wait() {
 }
 
 #[test]
-fn a_flood_of_rejections_is_a_line_a_second_and_adds_up() {
+fn a_flood_of_rejections_is_one_line_a_second() {
     let (breaker, hands) = breaker();
     let heard = listen(Level::DEBUG, || {
         breaker.trip();

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_beyond_the_text_or_inside_a_character_is_moved_to_one_that_exists() {
+    fn a_place_within_a_character_is_moved_to_a_valid_one() {
         let source = Source::new(SourceKind::File, "f", "ü");
         assert_eq!(Span::new(&source, 1, 1).text(), "ü");
         let end = Span::new(&source, 90, 99);

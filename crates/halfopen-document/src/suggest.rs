@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_was_cut_short_is_understood_if_only_one_begins_so() {
+    fn an_unambiguous_prefix_of_a_word_is_understood() {
         let known = ["production", "staging", "stage_left"];
         assert_eq!(nearest("prod", known), Some("production"));
         assert_eq!(nearest("sta", known), None);

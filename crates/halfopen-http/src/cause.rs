@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_limit_of_the_callers_own_is_local_however_wrapped() {
+    async fn a_limit_of_the_caller_is_local_however_wrapped() {
         let wrapped: [BoxError; 4] = [
             too_long().await,
             Box::new(Wrapped(too_long().await)),

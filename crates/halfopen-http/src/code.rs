@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_http_status_becomes_the_code_that_clients_make_of_it() {
+    fn an_http_status_becomes_the_code_of_clients() {
         let code = |status| GrpcCode::from_http(StatusCode::from_u16(status).unwrap());
         assert_eq!(code(400), GrpcCode::Internal);
         assert_eq!(code(401), GrpcCode::Unauthenticated);

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ok_in_a_head_that_does_not_end_the_stream_decides_nothing() {
+    fn an_ok_in_the_head_of_a_stream_decides_nothing() {
         let response = full(Response::builder().header("grpc-status", "0"));
         assert_eq!(GrpcClassify::code_at_head(&response), None);
         let response = Response::builder().header("grpc-status", "0").body(Empty::<&'static [u8]>::new());
@@ -271,13 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn a_status_in_the_head_decides_even_against_the_http_status() {
+    fn a_grpc_status_in_the_head_overrules_http() {
         let response = full(Response::builder().status(503).header("grpc-status", "5"));
         assert_eq!(GrpcClassify::code_at_head(&response), Some(GrpcCode::NotFound));
     }
 
     #[test]
-    fn a_proxy_that_speaks_no_grpc_is_judged_by_its_http_status() {
+    fn a_proxy_without_grpc_is_judged_by_http() {
         let response = full(Response::builder().status(503));
         assert_eq!(GrpcClassify::code_at_head(&response), Some(GrpcCode::Unavailable));
     }

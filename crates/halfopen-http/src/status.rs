@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_is_empty_or_no_status_is_refused_by_name() {
+    fn an_invalid_range_of_statuses_is_refused_by_name() {
         #[allow(clippy::reversed_empty_ranges, reason = "the mistake under test")]
         for range in [99..=100, 500..=600, 0..=65_535, 500..=499] {
             let said = HttpClassify::new().rule(range.clone(), Outcome::Failure).unwrap_err();

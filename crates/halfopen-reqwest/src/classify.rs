@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_made_of_a_status_has_its_outcome_and_no_hint() {
+    fn an_error_of_a_status_has_its_outcome_and_no_hint() {
         assert_eq!(outcome(with_status(503)), Outcome::Failure);
         assert_eq!(outcome(with_status(404)), Outcome::Success);
         let result = Err::<Response, _>(with_status(503));

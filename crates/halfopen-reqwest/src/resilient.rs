@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_callers_before_a_server_that_hangs_open_its_breaker() {
+    fn ten_callers_of_a_hanging_server_open_its_breaker() {
         for seconds in [1, 30, 600] {
             assert_eq!(state_before_a_server_that_hangs(Duration::from_secs(seconds)), State::Open);
         }

@@ -56,7 +56,7 @@ async fn an_answer_of_trailers_only_is_judged_unread() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_speaks_no_grpc_is_judged_by_its_status() {
+async fn a_proxy_without_grpc_is_judged_by_its_status() {
     let server = Server::start().await;
     for (status, expected) in [(503, "failure"), (500, "failure"), (403, "success"), (404, "success")] {
         assert_eq!(outcome(&server, &format!("/status/{status}")).await, expected, "{status}");
@@ -138,7 +138,7 @@ async fn an_error_without_a_message_fails_its_probe() {
 }
 
 #[tokio::test]
-async fn a_watcher_that_leaves_says_nothing_and_frees_its_slot() {
+async fn a_watcher_that_leaves_frees_its_slot() {
     let server = Server::start().await;
     let client = Protected::http2();
     let mut body = client.send(RULES, get(&server, "/stalled")).await.unwrap().into_body();

@@ -120,7 +120,7 @@ async fn a_port_where_nobody_listens_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_breaker_in_the_connector_is_no_fault_of_the_server() {
+async fn a_breaker_in_the_connector_is_not_the_server() {
     let server = Server::start().await;
     let outer = Protected::http1();
     let guarded = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(OpenBreaker);
@@ -155,7 +155,7 @@ async fn a_call_dropped_before_its_answer_is_abandoned() {
 }
 
 #[tokio::test]
-async fn a_probe_on_an_endless_body_closes_with_the_first_data() {
+async fn a_probe_on_an_endless_body_closes_by_first_data() {
     let server = Server::start().await;
     let client = Protected::http1();
     client.about_to_probe();

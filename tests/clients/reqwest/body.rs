@@ -51,7 +51,7 @@ async fn a_truncated_body_is_a_failure_with_its_own_error() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_beyond_the_clients_timeout_is_a_failure() {
+async fn a_body_that_stalls_beyond_the_timeout_fails() {
     let server = Server::start().await;
     let client = http().timeout(30 * SECOND).build().unwrap();
     let guarded = Guarded::stack(|breaker| {
@@ -119,7 +119,7 @@ async fn an_unread_body_is_a_success_a_hanging_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_probe_on_an_endless_body_closes_with_the_first_data() {
+async fn a_probe_on_an_endless_body_closes_by_first_data() {
     let server = Server::start().await;
     let guarded = watching();
     guarded.about_to_probe();
@@ -168,7 +168,7 @@ fn without_date(response: &Response) -> http::HeaderMap {
 }
 
 #[tokio::test]
-async fn an_http2_body_that_ends_short_of_its_length_is_a_failure() {
+async fn a_truncated_http2_body_is_a_failure() {
     let server = Server::start().await;
     let client = http().http2_prior_knowledge().build().unwrap();
     let guarded = Guarded::stack(|breaker| {

@@ -65,7 +65,7 @@ async fn a_panic_further_in_is_a_failure_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_panic_elsewhere_in_the_task_abandons_a_healthy_request() {
+async fn a_panic_elsewhere_abandons_a_healthy_request() {
     let server = Server::start().await;
     for whole in [false, true] {
         let guarded = Guarded::with(|breaker| if whole { breaker.until_body_end() } else { breaker });
@@ -81,7 +81,7 @@ async fn a_panic_elsewhere_in_the_task_abandons_a_healthy_request() {
 }
 
 #[tokio::test]
-async fn a_request_of_before_the_trip_decides_no_half_open_visit() {
+async fn a_request_from_before_the_trip_decides_no_visit() {
     let server = Server::start().await;
     let guarded = Guarded::new();
     let mut early = Box::pin(guarded.get(&server, "/whole"));

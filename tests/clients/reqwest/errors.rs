@@ -49,7 +49,7 @@ async fn a_connection_closed_without_an_answer_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_beyond_the_clients_timeout_is_a_failure() {
+async fn a_server_that_hangs_beyond_the_timeout_fails() {
     let server = Server::start().await;
     let guarded = with_http(http().timeout(30 * SECOND));
     let error = after_its_timeout(guarded.get(&server, "/silent"), || server.seen() == 1).await.unwrap_err();
@@ -77,7 +77,7 @@ async fn a_name_that_does_not_resolve_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_request_that_cannot_be_built_is_no_fault_of_the_server() {
+async fn a_request_that_cannot_be_built_is_ignored() {
     for guarded in inside_and_outside() {
         let request = Request::new(Method::GET, "ftp://127.0.0.1/file".parse().unwrap());
         let error = guarded.client.execute(request).await.unwrap_err();
@@ -97,7 +97,7 @@ async fn a_redirect_that_goes_in_circles_is_no_failure() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_sent_twice_is_no_fault_of_the_server() {
+async fn a_body_that_cannot_be_sent_twice_is_ignored() {
     let server = Server::start().await;
     let guarded = outside_retry();
     let frames = stream::iter([Ok::<_, Infallible>(http_body::Frame::data(Bytes::from_static(b"data")))]);
@@ -110,7 +110,7 @@ async fn a_body_that_cannot_be_sent_twice_is_no_fault_of_the_server() {
 }
 
 #[tokio::test]
-async fn an_error_that_another_middleware_makes_is_a_failure() {
+async fn an_error_of_another_middleware_is_a_failure() {
     fn gives_up<'a>(_: Request, _: &'a mut Extensions, _: Next<'a>) -> BoxFuture<'a, Result<Response>> {
         Box::pin(async { Err(Error::Middleware(anyhow::anyhow!("no answer within my patience"))) })
     }

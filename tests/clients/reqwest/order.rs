@@ -24,7 +24,7 @@ async fn inside_retry_the_breaker_sees_every_attempt() {
 }
 
 #[tokio::test]
-async fn outside_retry_a_request_with_all_its_attempts_is_one_call() {
+async fn outside_retry_all_attempts_are_one_call() {
     let server = Server::start().await;
     let guarded =
         Guarded::stack(|breaker| stack().with(CircuitBreakerMiddleware::new(breaker)).with(retry(4)));
@@ -53,7 +53,7 @@ async fn the_span_of_a_request_records_the_rejection() {
 }
 
 #[tokio::test]
-async fn with_tracing_inside_the_breaker_a_rejection_has_no_span() {
+async fn tracing_inside_the_breaker_spans_no_rejection() {
     let server = Server::start().await;
     let guarded = Guarded::stack(|breaker| {
         stack().with(CircuitBreakerMiddleware::new(breaker)).with(TracingMiddleware::default())

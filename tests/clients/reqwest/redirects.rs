@@ -206,7 +206,7 @@ async fn the_ready_client_follows_through_the_breakers() {
 }
 
 #[tokio::test]
-async fn without_a_per_host_breaker_every_redirect_is_followed() {
+async fn without_per_host_every_redirect_is_followed() {
     let (first, second) = (Server::start().await, Server::start().await);
     let client = http().redirect(Policy::custom(follow_if_permitted)).build().unwrap();
     let response = client.get(away(&first, second.address().port(), "/whole")).send().await.unwrap();

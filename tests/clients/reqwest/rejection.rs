@@ -18,7 +18,7 @@ fn stacks_with_retry() -> [Guarded; 2] {
 }
 
 #[tokio::test]
-async fn a_rejected_request_is_not_sent_and_its_error_says_so() {
+async fn a_rejected_request_is_not_sent_as_its_error_says() {
     let server = Server::start().await;
     let guarded = Guarded::new();
     guarded.breaker.open_for(SECOND);
@@ -44,7 +44,7 @@ async fn a_rejection_is_none_of_the_clients_own_kinds() {
 }
 
 #[tokio::test]
-async fn a_rejection_is_found_through_retry_and_never_tried_again() {
+async fn a_rejection_is_found_through_retry() {
     let server = Server::start().await;
     for guarded in stacks_with_retry() {
         let error = guarded.get(&server, "/whole").await.unwrap_err();

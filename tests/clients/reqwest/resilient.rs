@@ -104,7 +104,7 @@ fn the_user_picks_tls() {
 }
 
 #[tokio::test]
-async fn the_ready_client_finds_out_a_server_whose_answers_are_cut() {
+async fn the_ready_client_detects_truncated_answers() {
     let server = Server::start().await;
     for (until_head, expected) in [(false, "failure"), (true, "success")] {
         let client = ResilientHttpClient::builder().client(http()).config(config(3));

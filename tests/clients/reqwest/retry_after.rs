@@ -9,7 +9,7 @@ use crate::server::Server;
 use crate::world::{Guarded, SECOND, stack, url};
 
 #[tokio::test]
-async fn a_breaker_stays_open_for_as_long_as_the_server_asks() {
+async fn a_breaker_stays_open_as_long_as_the_server_asks() {
     let server = Server::start().await;
     for whole in [false, true] {
         let guarded = Guarded::with(|breaker| if whole { breaker.until_body_end() } else { breaker });

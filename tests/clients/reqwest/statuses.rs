@@ -34,7 +34,7 @@ async fn only_statuses_of_server_faults_are_failures() {
 }
 
 #[tokio::test]
-async fn a_sick_server_is_left_alone_and_a_probe_finds_it_well() {
+async fn a_sick_server_is_spared_until_a_probe_succeeds() {
     let server = Server::start().await;
     let guarded = Guarded::new();
     for _ in 0..3 {
@@ -92,7 +92,7 @@ async fn a_closure_can_judge() {
 }
 
 #[tokio::test]
-async fn rules_that_panic_are_counted_and_the_answer_goes_up() {
+async fn rules_that_panic_are_counted_and_lose_no_answer() {
     let server = Server::start().await;
     for whole in [false, true] {
         let guarded = Guarded::with(|breaker| {

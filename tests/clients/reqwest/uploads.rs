@@ -75,7 +75,7 @@ async fn outside_retry_an_upload_that_breaks_is_ignored_too() {
 }
 
 #[tokio::test]
-async fn through_the_tower_layer_it_is_ignored_by_either_classifier() {
+async fn either_classifier_ignores_it_through_the_layer() {
     let server = Server::start().await;
     for (http2, client) in clients() {
         let (breaker, _) = breaker("peer");

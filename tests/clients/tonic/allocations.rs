@@ -95,7 +95,7 @@ async fn the_layer_allocates_nothing_on_a_permitted_call() {
 }
 
 #[tokio::test]
-async fn one_breaker_per_method_allocates_nothing_once_it_is_there() {
+async fn one_breaker_per_method_then_allocates_nothing() {
     let bare = allocations_of(&mut AtOnce).await;
     let mut layered = GrpcCircuitBreakerLayer::per_method(Registry::new()).layer(AtOnce);
     allocations_of(&mut layered).await;

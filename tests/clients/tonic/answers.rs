@@ -54,7 +54,7 @@ async fn the_rules_can_be_changed() {
 }
 
 #[tokio::test]
-async fn a_unary_answer_is_a_success_once_its_trailers_are_here() {
+async fn a_unary_answer_succeeds_with_its_trailers() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     assert_eq!(scene.client(shop.channel()).count(article("3/0")).await.unwrap().into_inner().pieces, 3);
@@ -84,7 +84,7 @@ async fn a_status_that_cannot_be_read_is_unknown() {
 }
 
 #[tokio::test]
-async fn something_that_speaks_no_grpc_is_judged_as_tonic_judges_it() {
+async fn a_peer_without_grpc_is_judged_as_tonic_does() {
     let peer = Peer::start().await;
     for (status, expected, code) in [
         ("400", "failure", Code::Internal),
@@ -107,7 +107,7 @@ async fn an_answer_that_ends_without_a_status_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_reset_before_the_headers_is_a_failure_whatever_its_reason() {
+async fn any_reset_before_the_headers_is_a_failure() {
     let peer = Peer::start().await;
     for reason in ["cancel", "calm", "internal"] {
         assert_eq!(count(&peer, &format!("reset-at-once/{reason}")).await.0, "failure", "{reason}");
@@ -115,7 +115,7 @@ async fn a_reset_before_the_headers_is_a_failure_whatever_its_reason() {
 }
 
 #[tokio::test]
-async fn a_reset_within_the_body_is_a_failure_whatever_its_reason() {
+async fn any_reset_within_the_body_is_a_failure() {
     let peer = Peer::start().await;
     for reason in ["no-error", "cancel", "refused", "internal", "calm"] {
         let scene = Scene::new();
@@ -129,7 +129,7 @@ async fn a_reset_within_the_body_is_a_failure_whatever_its_reason() {
 }
 
 #[tokio::test]
-async fn a_goaway_lets_the_call_end_and_the_next_one_reconnects() {
+async fn a_goaway_lets_the_call_end_and_reconnects() {
     let peer = Peer::start().await;
     let scene = Scene::new();
     let mut client = scene.cued(&peer, "reset/no-error");
@@ -167,7 +167,7 @@ async fn a_connection_that_breaks_fails_every_call_on_it() {
 
 /// tonic decodes the header with an `expect`, in the caller's task; the breaker knows by then.
 #[tokio::test]
-async fn bad_details_are_recorded_before_tonic_panics_over_them() {
+async fn bad_details_are_recorded_before_tonic_panics() {
     let peer = Peer::start().await;
     for (cue, expected) in
         [("details/%%%", "failure"), ("late-bad-details/5", "success"), ("late-bad-details/13", "failure")]

@@ -61,7 +61,7 @@ async fn the_endpoints_of_a_balance_list_are_judged_as_one() {
 }
 
 #[tokio::test]
-async fn the_endpoints_of_a_balance_channel_are_judged_as_one() {
+async fn endpoints_of_a_balance_channel_are_judged_as_one() {
     let shop = Open::shop().await;
     let (channel, changes) = Channel::balance_channel(2);
     changes.send(Change::Insert("dead", deserted().await)).await.unwrap();

@@ -44,7 +44,7 @@ async fn while_open_the_operation_is_not_started() {
 }
 
 #[tokio::test]
-async fn a_timeout_and_a_reset_are_failures_whatever_tonic_calls_them() {
+async fn timeouts_and_resets_are_failures_of_any_code() {
     let peer = Peer::start().await;
     for cue in ["silent", "reset-at-once/cancel"] {
         let scene = Scene::new();
@@ -59,7 +59,7 @@ async fn a_timeout_and_a_reset_are_failures_whatever_tonic_calls_them() {
 }
 
 #[tokio::test]
-async fn pushback_and_retry_info_of_a_status_lengthen_the_wait() {
+async fn pushback_and_retry_info_lengthen_the_wait() {
     let peer = Peer::start().await;
     for cue in [
         "pushback/5000",

@@ -82,7 +82,7 @@ async fn a_connect_timeout_is_a_failure() {
 
 /// tonic's timeout starts once there is a connection.
 #[tokio::test(start_paused = true)]
-async fn a_connect_that_hangs_is_seen_once_the_call_is_given_up() {
+async fn a_hanging_connect_is_seen_when_the_call_ends() {
     let asked = Arc::default();
     let endpoint = Endpoint::from_static("http://nowhere").timeout(SECOND);
     let channel = endpoint.connect_with_connector_lazy(hanging(&asked));

@@ -110,7 +110,7 @@ fn a_rejection_leaves_the_inner_instance_ready() {
 }
 
 #[test]
-fn a_panic_in_call_and_one_in_the_future_are_failures_and_go_on() {
+fn panics_in_call_and_in_the_future_are_failures() {
     each(|scene, _, mut service| {
         for panics in [Do::PanicInCall, Do::PanicInFuture] {
             scene.about_to_probe();
@@ -124,7 +124,7 @@ fn a_panic_in_call_and_one_in_the_future_are_failures_and_go_on() {
 }
 
 #[test]
-fn a_panic_elsewhere_in_the_task_abandons_a_healthy_call() {
+fn a_panic_elsewhere_abandons_a_healthy_call() {
     each(|scene, _, mut service| {
         scene.about_to_probe();
         assert!(ready(&mut service));
@@ -140,7 +140,7 @@ fn a_panic_elsewhere_in_the_task_abandons_a_healthy_call() {
 }
 
 #[test]
-fn a_call_of_before_the_trip_decides_no_half_open_visit() {
+fn a_call_from_before_the_trip_decides_no_visit() {
     each(|scene, _, mut service| {
         assert!(ready(&mut service));
         let early = service.call(request(Do::Succeed));

@@ -25,7 +25,7 @@ fn within(timeout: Duration) -> Request<Article> {
 }
 
 #[tokio::test]
-async fn a_client_timeout_shows_as_cancelled_and_is_a_failure() {
+async fn a_client_timeout_is_cancelled_and_a_failure() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     let mut client = scene.client(shop.endpoint().timeout(SHORT).connect_lazy());
@@ -43,7 +43,7 @@ async fn the_timeout_of_a_request_is_a_failure_too() {
 }
 
 #[tokio::test]
-async fn cancelled_by_a_server_is_a_failure_in_time_and_late() {
+async fn cancelled_by_a_server_is_a_failure() {
     let peer = Peer::start().await;
     let scene = Scene::new();
     let mut client = scene.cued(&peer, "unary/1");

@@ -24,7 +24,7 @@ async fn fails<E: Into<BoxError>>(error: impl Fn() -> E + Clone + Send + 'static
 
 /// Wrapped in an error of ours it would be Unknown: tonic looks at the error itself.
 #[tokio::test]
-async fn a_load_shed_inside_is_still_resource_exhausted_to_the_caller() {
+async fn an_inner_load_shed_is_resource_exhausted() {
     let (status, ended) = fails(Overloaded::new).await;
     assert_eq!((status.code(), ended.as_str()), (Code::ResourceExhausted, "ignored"));
 }
@@ -36,7 +36,7 @@ async fn an_error_of_the_transport_is_a_failure() {
 }
 
 #[tokio::test]
-async fn the_status_of_a_layer_inside_can_fail_and_never_succeed() {
+async fn the_status_of_an_inner_layer_never_succeeds() {
     let (status, ended) = fails(|| Status::unauthenticated("no token")).await;
     assert_eq!((status.code(), ended.as_str()), (Code::Unauthenticated, "ignored"));
     let (status, ended) = fails(|| Status::unavailable("no token server")).await;

@@ -48,7 +48,7 @@ impl Service<Request<()>> for Dead {
 }
 
 #[tokio::test]
-async fn while_open_the_inner_service_is_neither_polled_nor_called() {
+async fn while_open_the_inner_service_is_left_alone() {
     let scene = Scene::new();
     scene.breaker.force_open();
     let mut service = scene.layer().layer(Stuck);
@@ -69,7 +69,7 @@ async fn a_call_is_rejected_with_what_poll_ready_was_told() {
 }
 
 #[tokio::test]
-async fn an_inner_service_that_will_never_be_ready_is_one_failed_call() {
+async fn a_service_that_is_never_ready_is_one_failed_call() {
     let scene = Scene::new();
     let error = scene.layer().layer(Dead).ready().await.unwrap_err();
     assert_eq!((error.to_string().as_str(), scene.ended().as_str()), ("the worker is gone", "failure"));

@@ -9,7 +9,7 @@ use crate::shop::Open;
 use crate::{SECOND, Scene, article};
 
 #[tokio::test]
-async fn an_interceptor_refuses_with_details_and_without_a_source() {
+async fn an_interceptor_refuses_with_details_alone() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     let interceptor = CircuitBreakerInterceptor::new(scene.breaker.clone());
@@ -25,7 +25,7 @@ async fn an_interceptor_refuses_with_details_and_without_a_source() {
 }
 
 #[tokio::test]
-async fn an_interceptor_observes_nothing_and_limits_no_probes() {
+async fn an_interceptor_records_and_limits_nothing() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     let interceptor = CircuitBreakerInterceptor::new(scene.breaker.clone());

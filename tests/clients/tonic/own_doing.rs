@@ -17,7 +17,7 @@ use crate::shop::{Open, Shop};
 use crate::{Scene, article};
 
 #[tokio::test]
-async fn a_message_that_the_client_refuses_to_send_is_ignored() {
+async fn a_message_refused_by_the_client_is_ignored() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     let mut client = scene.client(shop.channel()).max_encoding_message_size(1);

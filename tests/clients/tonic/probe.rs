@@ -19,7 +19,7 @@ async fn the_first_data_of_a_stream_settles_the_probe() {
 }
 
 #[tokio::test]
-async fn how_the_stream_of_a_probe_ends_is_recorded_when_it_comes() {
+async fn the_end_of_a_probes_stream_is_recorded() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     scene.about_to_probe();
@@ -32,7 +32,7 @@ async fn how_the_stream_of_a_probe_ends_is_recorded_when_it_comes() {
 }
 
 #[tokio::test]
-async fn a_probe_that_is_answered_by_trailers_only_is_settled_by_them() {
+async fn a_probe_answered_by_trailers_only_is_settled() {
     let shop = Open::shop().await;
     for (script, state) in [("-/14", State::Open), ("-/5", State::Closed), ("-/1", State::Open)] {
         let scene = Scene::new();
@@ -43,7 +43,7 @@ async fn a_probe_that_is_answered_by_trailers_only_is_settled_by_them() {
 }
 
 #[tokio::test]
-async fn a_probe_of_a_stream_that_ends_empty_is_settled_by_its_end() {
+async fn a_probe_of_an_empty_stream_is_settled_by_its_end() {
     let shop = Open::shop().await;
     let scene = Scene::new();
     scene.about_to_probe();

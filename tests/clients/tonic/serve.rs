@@ -42,7 +42,7 @@ async fn a_layer_of_the_whole_server_answers_with_details() {
 }
 
 #[tokio::test]
-async fn a_service_that_protects_itself_keeps_its_name_and_answers() {
+async fn a_protected_service_keeps_its_name_and_answers() {
     let scene = Scene::new();
     let service = scene.layer().trailers_only().layer(InventoryServer::new(Shop));
     let shop =

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_quiet_time_changes_are_reported_immediately() {
+    fn without_a_quiet_time_changes_are_immediate() {
         assert_eq!(Debounce::new(Duration::ZERO, None).saw(NEW, at(0)), Decision::Changed);
     }
 }

@@ -132,7 +132,7 @@ fn a_slot_given_to_a_leaving_waiter_goes_on() {
 
 /// Fails if the limits are stored before the lock is taken, or if no waiter is served after it.
 #[test]
-fn larger_limits_beside_an_arrival_leave_no_waiter_behind() {
+fn larger_limits_leave_no_waiter_behind() {
     loom::model(|| {
         let pool = Arc::new(Pool::new(ONE));
         assert!(pool.try_enter().is_ok());

@@ -63,7 +63,7 @@ fn turns_follow_the_order_of_the_queue() {
 
 /// Fails if freed time goes back to the quota past the waiters behind.
 #[test]
-fn a_call_beside_a_leaving_waiter_neither_gains_nor_loses_time() {
+fn a_leaving_waiter_costs_another_call_no_time() {
     loom::model(|| {
         let meter = meter(2);
         assert!(meter.try_take(NOW, 2).is_ok());

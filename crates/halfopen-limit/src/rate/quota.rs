@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_are_rounded_up_so_that_no_quota_is_exceeded() {
+    fn rounded_intervals_exceed_no_quota() {
         let quota = Quota::calls(3).per(Duration::from_secs(1)).build().unwrap();
         assert_eq!(quota.pace().interval, 333_333_334);
     }

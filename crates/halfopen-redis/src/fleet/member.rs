@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_breaker_of_the_same_name_is_counted_from_zero() {
+    fn a_new_breaker_of_a_name_is_counted_from_zero() {
         let counted = |successes, failures, rejected| Counted { successes, failures, rejected };
         assert_eq!(counted(5, 3, 1).since(counted(2, 3, 0)), counted(3, 0, 1));
         assert_eq!(counted(5, 3, 1).since(counted(9, 9, 9)), counted(5, 3, 1));

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_stays_in_the_current_bucket() {
+    fn a_clock_that_steps_back_stays_in_its_bucket() {
         let mut buckets = buckets(10, 2);
         buckets.roll(Tick(13), &sums(1));
         assert!(!buckets.roll(Tick(0), &sums(2)));

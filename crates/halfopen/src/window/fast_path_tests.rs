@@ -63,7 +63,7 @@ fn rate() -> Trip {
 }
 
 #[test]
-fn a_plain_success_in_the_current_bucket_takes_no_lock() {
+fn a_plain_success_in_its_bucket_takes_no_lock() {
     let last_three = crate::Window::last_calls(3);
     for window in [short(), crate::Window::tumbling(nanos(10)), crate::Window::unbounded(), last_three] {
         let bench = Bench::new(window, rate());
@@ -77,7 +77,7 @@ fn a_plain_success_in_the_current_bucket_takes_no_lock() {
 }
 
 #[test]
-fn a_success_after_a_failure_that_cannot_fire_takes_no_lock() {
+fn a_success_that_can_fire_no_rule_takes_no_lock() {
     let bench = Bench::new(crate::Window::last_calls(4), rate());
     bench.times(4, SUCCESS, 0);
     bench.record(FAILURE, 0);
@@ -117,7 +117,7 @@ fn a_success_of_the_visit_before_is_written_nowhere() {
 }
 
 #[test]
-fn after_a_roll_successes_take_no_lock_up_to_the_next_edge() {
+fn after_a_roll_successes_take_no_lock() {
     let bench = Bench::new(short(), rate());
     bench.record(SUCCESS, 0);
     bench.record(SUCCESS, 5);
@@ -153,7 +153,7 @@ fn successes_are_evaluated_until_none_can_fire() {
 }
 
 #[test]
-fn successes_that_leave_before_the_failures_do_not_settle_them() {
+fn successes_that_leave_first_settle_no_failures() {
     let bench = Bench::new(short(), rate());
     bench.times(90, SUCCESS, 0);
     bench.times(3, FAILURE, 5);
@@ -204,7 +204,7 @@ fn without_a_rate_rule_no_success_is_evaluated() {
 }
 
 #[test]
-fn slow_calls_that_a_rule_asks_for_from_now_on_are_counted() {
+fn slow_calls_of_a_new_rule_are_counted() {
     let config =
         |rule| CircuitBreakerConfig::builder().trip(rule).window(short()).build().expect("a valid window");
     let slow = config(Trip::slow_call_rate(0.5, nanos(1)).minimum_calls(2));
@@ -222,7 +222,7 @@ fn slow_calls_that_a_rule_asks_for_from_now_on_are_counted() {
 
 /// They were not asked by a success where the new rules, for all that is to come, evaluate none.
 #[test]
-fn new_rules_are_asked_at_the_next_outcome_whatever_it_is() {
+fn new_rules_are_evaluated_at_the_next_outcome() {
     let rules = [Trip::failure_count(1), Trip::failure_rate(0.25).minimum_calls(1)];
     for window in [crate::Window::unbounded(), crate::Window::last_calls(4), short()] {
         for rule in rules {

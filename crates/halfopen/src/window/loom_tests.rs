@@ -119,7 +119,7 @@ fn of_a_success_and_a_failure_one_sees_both() {
 ///
 /// Fails if `evaluate` disarms a window that is not settled.
 #[test]
-fn of_a_failure_and_two_successes_after_it_one_sees_all() {
+fn of_a_failure_and_two_successes_one_sees_all() {
     for window in [crate::Window::unbounded(), crate::Window::last_calls(3)] {
         race(move |start| {
             let shared = Race::by(&half_of(3, window));
@@ -158,7 +158,7 @@ fn a_failure_is_not_disarmed_with_those_before_it() {
 ///
 /// Fails if not every failure stores `run_end`.
 #[test]
-fn a_run_of_failures_is_seen_by_the_one_that_completes_it() {
+fn the_failure_that_completes_a_run_sees_it() {
     race(|start| {
         let shared = Race::new(crate::Window::unbounded());
         let failures = shared.racer(|race| [(); 3].map(|()| race.record(FAILURE, 0)));

@@ -92,7 +92,7 @@ impl Random {
 }
 
 #[test]
-fn any_history_gives_the_counts_of_the_plain_arithmetic() {
+fn any_history_counts_as_plain_arithmetic_does() {
     let (seeds, steps) = if cfg!(miri) { (8, 100) } else { (400, 400) };
     for seed in 0..seeds {
         let mut random = Random(seed);

@@ -106,7 +106,7 @@ fn a_hint_among_the_trailers_of_grpc_web_counts() {
 }
 
 #[test]
-fn a_grpc_web_probe_is_judged_by_a_status_in_its_first_data() {
+fn a_grpc_web_probe_is_judged_by_its_first_data() {
     use halfopen::{HalfOpen, State};
     let scene = Scene::half_open(HalfOpen::new());
     let head = Response::builder().header("content-type", "application/grpc-web");

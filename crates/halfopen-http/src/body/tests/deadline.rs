@@ -9,7 +9,7 @@ use super::scene::{SECOND, Scene, Step, data, status};
 use crate::{GrpcClassify, GrpcCode};
 
 #[test]
-fn a_drop_after_the_deadline_is_a_failure_and_before_it_is_not() {
+fn a_drop_is_a_failure_only_after_the_deadline() {
     for (waited, expected) in [(SECOND, "failure"), (SECOND - Duration::from_nanos(1), "ignored")] {
         let scene = Scene::new();
         let call = scene.call().timeout(SECOND);
@@ -23,7 +23,7 @@ fn a_drop_after_the_deadline_is_a_failure_and_before_it_is_not() {
 }
 
 #[test]
-fn a_call_dropped_before_its_head_is_judged_by_the_deadline_too() {
+fn a_call_dropped_before_its_head_has_its_deadline() {
     let scene = Scene::new();
     drop(scene.call());
     assert_eq!(scene.ended(), "abandoned");

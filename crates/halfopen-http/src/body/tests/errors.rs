@@ -24,7 +24,7 @@ fn an_error_is_a_failure_unless_it_is_a_rejection() {
 }
 
 #[test]
-fn a_rejection_deep_in_a_typed_error_is_found_by_typed_errors() {
+fn typed_errors_find_a_rejection_deep_inside() {
     #[derive(Debug)]
     struct Client(Rejected);
     impl fmt::Display for Client {

@@ -7,7 +7,7 @@ use super::scene::{SECOND, Scene, Script, Step, broken, data, status, trailers};
 use crate::{GrpcClassify, GrpcCode};
 
 #[test]
-fn a_unary_answer_is_recorded_at_its_trailers_not_at_the_end() {
+fn a_unary_answer_is_recorded_at_its_trailers() {
     let scene = Scene::new();
     let mut body = scene.grpc([data(), status("0")]);
     body.read();
@@ -19,7 +19,7 @@ fn a_unary_answer_is_recorded_at_its_trailers_not_at_the_end() {
 }
 
 #[test]
-fn every_code_in_the_trailers_means_what_the_rules_say() {
+fn every_code_in_trailers_follows_the_rules() {
     for code in GrpcCode::ALL {
         let scene = Scene::new();
         let mut body = scene.grpc([data(), status(&(code as u8).to_string())]);
@@ -68,7 +68,7 @@ fn an_end_without_trailers_is_a_failure() {
 }
 
 #[test]
-fn the_last_byte_of_a_known_length_leaves_no_room_for_trailers() {
+fn the_last_byte_of_a_known_length_ends_the_call() {
     let scene = Scene::new();
     let script = Script::of([data()]).of_known_length();
     let mut body = scene.finish(&GrpcClassify::new(), Response::builder(), script);

@@ -31,7 +31,7 @@ fn a_panic_in_is_end_stream_is_a_failure() {
 }
 
 #[test]
-fn a_panic_in_is_end_stream_asked_from_outside_is_a_failure() {
+fn a_panic_in_a_callers_is_end_stream_is_a_failure() {
     let scene = Scene::new();
     let script = Script::of([Step::Pending, data()]).panicking_at_end();
     let mut body = scene.finish(&HttpClassify::new(), Response::builder(), script);
@@ -82,7 +82,7 @@ fn a_panic_out_of_the_sender_is_a_failure() {
 }
 
 #[test]
-fn rules_that_panic_are_counted_and_the_answer_goes_up() {
+fn rules_that_panic_are_counted_and_lose_no_answer() {
     struct Broken;
     impl ClassifyHead for Broken {
         fn classify_head<B: Body>(&self, _: &Response<B>, _: bool) -> Head {

@@ -9,7 +9,7 @@ use super::scene::{Scene, Script, data};
 use crate::{HttpClassify, WatchedBody, WatchedCall};
 
 #[test]
-fn frames_hints_and_the_end_are_those_of_the_body_within() {
+fn frames_hints_and_end_are_those_of_the_inner_body() {
     let scene = Scene::new();
     let script = Script::of([data(), data()]).of_known_length();
     let mut body = scene.finish(&HttpClassify::new(), Response::builder(), script);

@@ -22,7 +22,7 @@ fn a_good_head_waits_for_the_body() {
 }
 
 #[test]
-fn a_failing_status_is_recorded_at_the_head_with_its_hint() {
+fn a_failing_status_is_recorded_at_the_head() {
     let scene = Scene::with(|config| config.trip(Trip::consecutive_failures(1)).open_duration(SECOND));
     let response = Response::builder().status(503).header("retry-after", "30");
     let body = scene.finish(&HttpClassify::new(), response, Script::of([data()]));
@@ -87,7 +87,7 @@ fn a_rejection_by_a_breaker_further_in_is_ignored() {
 }
 
 #[test]
-fn an_adapter_that_knows_an_error_of_the_body_is_asked_first() {
+fn an_adapter_judges_its_body_errors_first() {
     fn judge(error: &dyn Any) -> Option<Outcome> {
         let cancelled =
             error.downcast_ref::<BoxError>().is_some_and(|error| error.to_string() == "cancelled");

@@ -45,7 +45,7 @@ fn the_end_of_a_probes_stream_moves_no_later_visit() {
 }
 
 #[test]
-fn a_stream_dropped_after_its_probe_was_settled_says_no_more() {
+fn a_stream_dropped_after_its_probe_records_nothing() {
     let scene = Scene::half_open(HalfOpen::new());
     let mut body = scene.grpc([data(), Step::Pending]);
     body.read();
@@ -75,7 +75,7 @@ fn a_probe_that_fails_before_any_data_reopens() {
 }
 
 #[test]
-fn a_probe_whose_only_frame_is_the_end_is_judged_by_the_end() {
+fn a_probe_whose_only_frame_is_the_end_ends_by_it() {
     let scene = Scene::half_open(HalfOpen::new());
     let script = Script::of([data()]).of_known_length();
     scene.finish(&GrpcClassify::new(), Response::builder(), script).read();
@@ -83,7 +83,7 @@ fn a_probe_whose_only_frame_is_the_end_is_judged_by_the_end() {
 }
 
 #[test]
-fn a_plain_stream_settles_its_probe_by_its_first_data_too() {
+fn a_plain_stream_settles_its_probe_by_first_data() {
     let scene = Scene::half_open(HalfOpen::new());
     let mut body = scene.http(200, [data(), broken()]);
     body.read();

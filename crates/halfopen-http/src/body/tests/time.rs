@@ -20,7 +20,7 @@ fn the_time_of_a_call_ends_with_its_first_data() {
 }
 
 #[test]
-fn a_failure_with_a_hint_keeps_the_time_of_its_first_data() {
+fn a_failure_with_a_hint_keeps_its_first_data_time() {
     let scene = Scene::with(|config| config.trip(Trip::slow_call_rate(1.0, 10 * SECOND)));
     let mut body = scene.grpc([data(), trailers(&[("grpc-status", "14"), ("retry-after", "9")])]);
     scene.hands.advance(SECOND);
