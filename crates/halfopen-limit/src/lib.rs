@@ -66,6 +66,7 @@
 struct Readme;
 
 mod bulkhead;
+mod group;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(all(feature = "tokio", not(loom)))]
@@ -84,6 +85,7 @@ pub use self::metrics::LimitMetrics;
 pub use bulkhead::{
     Acquire, Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadPermit, BulkheadSnapshot,
 };
+pub use group::{Group, GroupMembers, GroupSnapshot};
 #[cfg(all(feature = "tokio", not(loom)))]
 pub use protection::{
     AcquireProtection, Protection, ProtectionConfig, ProtectionLimits, ProtectionPermit, Protections,
