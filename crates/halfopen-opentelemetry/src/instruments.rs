@@ -157,7 +157,7 @@ impl Making<'_> {
             "s",
             "Learned 95 % quantile of the successes of an adaptive breaker.",
             |collection, to| {
-                series::evidence(collection, to, |evidence| evidence.p95.map(|p95| p95.as_secs_f64()))
+                series::evidence(collection, to, |evidence| evidence.p95.map(|p95| p95.as_secs_f64()));
             },
         );
         self.gauge(

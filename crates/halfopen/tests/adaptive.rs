@@ -70,6 +70,24 @@ fn a_snapshot_shows_what_was_learned() {
 }
 
 #[test]
+fn an_explanation_has_the_learned_numbers() {
+    let (breaker, hands) = breaker();
+    calls(&breaker, &hands, 700, Outcome::Success);
+    let closed = breaker.explain();
+    assert!(
+        closed.contains("95% of the successes end within 10ms; an answer after 700ms is bad too"),
+        "{closed}"
+    );
+    assert!(closed.contains("3 bad calls in a row would open it."), "{closed}");
+    calls(&breaker, &hands, 3, Outcome::Failure);
+    let doubt = breaker.explain();
+    assert!(doubt.contains("sure that the dependency is down, most likely with"), "{doubt}");
+    calls(&breaker, &hands, 3, Outcome::Failure);
+    let open = breaker.explain();
+    assert!(open.contains("when not knowing costs more than a probe, in "), "{open}");
+}
+
+#[test]
 fn throttled_calls_cut_the_share() {
     let (breaker, hands) = breaker();
     let told = events(&breaker);

@@ -124,7 +124,13 @@ impl Explanation<'_> {
                 Some(left) => {
                     write!(f, "The server asked for silence; calls pass in {}.", HumanDuration(*left))
                 }
-                None => f.write_str("The next probe passes when not knowing costs more than a probe."),
+                None => {
+                    f.write_str("The next probe passes when not knowing costs more than a probe")?;
+                    if let Some(gap) = self.snapshot.adaptive.and_then(|evidence| evidence.next_probe) {
+                        write!(f, ", in {} at the latest", HumanDuration(gap))?;
+                    }
+                    f.write_char('.')
+                }
             };
         }
         if *reopenings > 0 {
@@ -281,9 +287,7 @@ impl Explanation<'_> {
     /// Writes the conditions under which the breaker opens: each limit beside the number that is compared with it.
     fn limits(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.config.is_adaptive() {
-            let learns =
-                "It learns what is normal, and opens when a call is not worth making by all that was seen.";
-            return write!(f, " {learns}");
+            return self.evidence(f);
         }
         let opens = if self.snapshot.state == State::MetricsOnly {
             "Without the override it would open"
@@ -303,6 +307,32 @@ impl Explanation<'_> {
             write!(f, "{between}when its own rule (`ready_to_trip`) returns true")?;
         }
         f.write_char('.')
+    }
+
+    /// Writes the learned numbers of an adaptive breaker, and its belief if it doubts.
+    fn evidence(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(" It learns the normal behaviour, and opens when a call is not worth making.")?;
+        let Some(evidence) = &self.snapshot.adaptive else { return Ok(()) };
+        let share = |share: f64| percent(parts_per_billion(share));
+        write!(f, " Normally {} of the calls are bad", share(evidence.normal))?;
+        if let Some(p95) = evidence.p95 {
+            write!(f, " and 95% of the successes end within {}", HumanDuration(p95))?;
+        }
+        if let Some(limit) = evidence.slow_limit {
+            write!(f, "; an answer after {} is bad too", HumanDuration(limit))?;
+        }
+        f.write_char('.')?;
+        if let Some(calls) = evidence.bad_calls_to_trip {
+            write!(f, " {calls} bad calls in a row would open it.")?;
+        }
+        if evidence.down > 0.01 {
+            let (down, likeliest) = (share(evidence.down), share(evidence.likeliest));
+            write!(
+                f,
+                " It is {down} sure that the dependency is down, most likely with {likeliest} of the calls bad."
+            )?;
+        }
+        Ok(())
     }
 
     fn why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
