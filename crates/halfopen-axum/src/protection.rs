@@ -226,6 +226,7 @@ impl Routes {
     /// Returns how often the routes were changed.
     #[inline]
     pub(crate) fn changes(&self) -> u64 {
+        // Acquire, paired with the increment after a change: a reader of the new number finds the new routes.
         self.changes.load(Ordering::Acquire)
     }
 

@@ -107,6 +107,7 @@ impl<B> WatchedBody<B> {
         struct Panicked<'a>(&'a AtomicBool);
         impl Drop for Panicked<'_> {
             fn drop(&mut self) {
+                // Relaxed: read only through `&mut`, which the drop of the body has.
                 self.0.store(true, Ordering::Relaxed);
             }
         }

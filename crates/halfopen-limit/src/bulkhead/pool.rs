@@ -162,6 +162,8 @@ impl Pool {
     pub(crate) fn set_limits(&self, limits: Limits) {
         let mut served = Vec::new();
         let mut queue = lock(&self.queue);
+        // Relaxed: the lock orders it for calls that queue; an arrival without the lock may be decided by the old
+        // limits.
         self.limits.store(limits.to_word(), Ordering::Relaxed);
         // A larger limit has new slots, which belong to the waiters before any arrival.
         while self.update(|now| now.hand_new_slot(limits)).is_ok() {
@@ -176,6 +178,7 @@ impl Pool {
     /// Replaces the occupancy by one compare-and-swap, or returns the one for which there is no next.
     #[inline]
     fn update(&self, mut next: impl FnMut(Occupancy) -> Option<Occupancy>) -> Result<(), Occupancy> {
+        // Relaxed: the compare-and-swap below confirms the value.
         let mut word = self.occupancy.load(Ordering::Relaxed);
         loop {
             let now = Occupancy::from_word(word);

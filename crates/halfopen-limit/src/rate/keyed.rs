@@ -276,6 +276,7 @@ impl KeyedRateLimiter {
 
     #[cold]
     fn reject_slow(&self, key: &Arc<str>, refused: Refused) -> Rejected {
+        // Relaxed: a count for snapshots, which publishes nothing.
         self.0.rejected.fetch_add(1, Ordering::Relaxed);
         let rejected = rate_limited(key, refused.map(Duration::from_nanos));
         self.0.reports.rate_limited(&self.0.name, Some(key), &rejected, self.now());

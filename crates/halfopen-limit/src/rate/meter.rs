@@ -107,6 +107,7 @@ impl Meter {
     }
 
     pub(crate) fn count_rejection(&self) {
+        // Relaxed: a count for snapshots, which publishes nothing.
         self.rejected.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -186,6 +187,7 @@ impl Meter {
         let waker = waker.clone();
         let mut queue = lock(&self.queue);
         let pace = self.pace();
+        // Relaxed, as every access of this word: see `take`. The queue is under the lock.
         let mut seen = self.arrival.load(Ordering::Relaxed);
         let wait = loop {
             let (next, wait) = match pace.decide(seen, now, calls) {

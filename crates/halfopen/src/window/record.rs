@@ -87,6 +87,8 @@ impl Window {
             if !word.same_epoch(ticket) || word.evaluated() {
                 break;
             }
+            // Relaxed: only whether the window is one over time; `add_success` loads the edge again, with the
+            // ordering it needs.
             let over_time = self.edge.load(Ordering::Relaxed) != Tick::NEVER.0;
             match self.add_success(state, word, over_time.then_some(moment)) {
                 Added::Quiet => return Recorded::Quiet,

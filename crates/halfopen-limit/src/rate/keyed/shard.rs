@@ -94,6 +94,7 @@ impl Shard {
         // A queue is made for a key only when a call waits for it; it starts where the plain key stood.
         let entry = &mut self.entries[self.index[key]];
         let arrival = match &entry.rate {
+            // Relaxed: the shard is locked for writing here, which orders every change before it.
             Rate::Plain { arrival, .. } => arrival.load(Ordering::Relaxed),
             Rate::Queued(meter) => return Arc::clone(meter),
         };
@@ -195,6 +196,7 @@ impl Entry {
         match &mut self.rate {
             Rate::Plain { arrival, pace } => {
                 *pace = quota.pace();
+                // Relaxed, for the same reason as in `meter`: the shard is locked for writing.
                 arrival.fetch_min(now.saturating_add(pace.cost(pace.burst)), Ordering::Relaxed);
                 Vec::new()
             }
