@@ -88,6 +88,24 @@ fn an_explanation_has_the_learned_numbers() {
 }
 
 #[test]
+fn independent_errors_at_the_normal_share_trip_nothing() {
+    for share in [0.01, 0.1, 0.35] {
+        let (breaker, hands) = breaker();
+        let mut chance = 0x2545_F491_4F6C_DD1D_u64;
+        for _ in 0..200_000 {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let fails = ((chance >> 11) as f64 / (1_u64 << 53) as f64) < share;
+            let permit = breaker.try_acquire().unwrap();
+            hands.advance(Duration::from_millis(20));
+            permit.record(if fails { Outcome::Failure } else { Outcome::Success });
+        }
+        assert_eq!(breaker.snapshot().totals.trips, 0, "at {share}");
+        let normal = breaker.snapshot().adaptive.unwrap().normal;
+        assert!((normal / share - 1.0).abs() < 0.25, "{normal} was learned as normal for {share}");
+    }
+}
+
+#[test]
 fn throttled_calls_cut_the_share() {
     let (breaker, hands) = breaker();
     let told = events(&breaker);

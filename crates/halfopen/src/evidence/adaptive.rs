@@ -546,7 +546,7 @@ impl Adaptive {
             // No latency is learned now, which would put the next reading off.
             traffic.learn_from(now + BETWEEN_SAMPLES);
         } else {
-            self.baseline.learn_good(now, read.good);
+            self.baseline.learn_good(now, read.good, self.arrivals.rate(now));
         }
     }
 
@@ -691,7 +691,11 @@ impl Adaptive {
             Some(_) | None if is_deep => {
                 self.baseline.learn_in_doubt(now, !good, self.arrivals.rate(now), wanted);
             }
-            Some(_) | None => {
+            Some(_) => {
+                let took = (end == End::Good).then_some(took);
+                self.baseline.learn_bad(now, took, self.arrivals.rate(now), wanted);
+            }
+            None => {
                 let took = (end == End::Good).then_some(took);
                 self.baseline.learn(now, !good, took, wanted);
             }
@@ -744,7 +748,8 @@ impl Adaptive {
                 let rate = self.arrivals.rate(now);
                 self.baseline.learn_in_doubt(now, true, rate, self.numbers.break_even);
             } else {
-                self.baseline.learn(now, true, None, self.numbers.break_even);
+                let rate = self.arrivals.rate(now);
+                self.baseline.learn_bad(now, None, rate, self.numbers.break_even);
             }
         }
         let (mut bad, mut slow, mut good) = (pending.bad, pending.slow, pending.good);

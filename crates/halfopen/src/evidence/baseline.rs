@@ -112,8 +112,11 @@ impl Baseline {
     }
 
     /// Learns from so many good calls since the last time, in normal operation.
-    pub(crate) fn learn_good(&mut self, now: Seconds, calls: u64) {
-        let least = least_step((now - self.learned_at) / calls.max(1) as f64);
+    ///
+    /// The steps follow from the rate, here and in [`learn_bad`](Self::learn_bad): good calls are learned together and
+    /// bad ones alone, so that the time since the last step would weigh the two differently.
+    pub(crate) fn learn_good(&mut self, now: Seconds, calls: u64, rate: f64) {
+        let least = step_at_rate(rate);
         self.learned_at = now;
         let before = self.calls;
         self.calls += calls as f64;
@@ -121,16 +124,26 @@ impl Baseline {
         self.share *= (before / self.calls).min((1.0 - least).powf(calls as f64));
     }
 
+    /// Learns from a bad call in normal operation; `took` is that of a success that was too late.
+    pub(crate) fn learn_bad(&mut self, now: Seconds, took: Option<Seconds>, rate: f64, wanted: f64) {
+        self.learned_at = now;
+        self.calls += 1.0;
+        self.move_share(self.calls.recip().max(step_at_rate(rate)), true, wanted);
+        if let Some(took) = took {
+            self.learn_latency(now, took);
+        }
+    }
+
     /// Learns from calls in doubt: so slowly that an incident is not taken for normal, and a lasting harmless change is.
     pub(crate) fn learn_in_doubt(&mut self, now: Seconds, bad: bool, rate: f64, wanted: f64) {
         self.learned_at = now;
-        self.move_share(step_in_doubt(rate), bad, wanted);
+        self.move_share(step_at_rate(rate), bad, wanted);
     }
 
     /// The same for so many good calls.
     pub(crate) fn learn_good_in_doubt(&mut self, now: Seconds, calls: u64, rate: f64) {
         self.learned_at = now;
-        self.share *= (1.0 - step_in_doubt(rate)).powf(calls as f64);
+        self.share *= (1.0 - step_at_rate(rate)).powf(calls as f64);
     }
 
     /// Learning goes on from `now`: what happened before was an incident.
@@ -176,7 +189,7 @@ fn least_step(elapsed: Seconds) -> f64 {
     (elapsed / MEMORY).min(1.0 / MEMORY_CALLS)
 }
 
-fn step_in_doubt(rate: f64) -> f64 {
+fn step_at_rate(rate: f64) -> f64 {
     (1.0 / (rate * MEMORY)).min(1.0 / MEMORY_CALLS)
 }
 
@@ -239,6 +252,27 @@ mod tests {
             baseline.learn(100.0 + f64::from(call) * 0.02, true, None, 0.5);
         }
         assert!(baseline.share() <= 0.4, "an outage is not learned: {}", baseline.share());
+    }
+
+    #[test]
+    fn good_calls_learned_together_weigh_as_much_as_bad_ones_alone() {
+        for share in [10_u32, 35] {
+            let mut baseline = Baseline::new(0.0);
+            let mut good = 0;
+            for call in 0..100_000_u32 {
+                let now = f64::from(call) * 0.05;
+                // A permutation of the residues, so that bad calls are spread evenly.
+                if call * 37 % 100 < share {
+                    baseline.learn_good(now, good, 20.0);
+                    baseline.learn_bad(now, None, 20.0, 0.5);
+                    good = 0;
+                } else {
+                    good += 1;
+                }
+            }
+            let expected = f64::from(share) / 100.0;
+            assert!((baseline.share() - expected).abs() < 0.01, "{} for {expected}", baseline.share());
+        }
     }
 
     #[test]

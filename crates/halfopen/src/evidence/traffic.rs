@@ -753,8 +753,7 @@ mod loom_tests {
 
     /// A call that ends while its slot gets another bucket does not leave in the place of a call of that bucket.
     ///
-    /// Fails if `Traffic::reset` stores the begin after it empties the slots, or without a new version, or if `leave`
-    /// compares neither.
+    /// Fails if a slot that is emptied keeps its version, and `leave` does not compare it.
     #[test]
     fn a_call_leaves_in_no_other_bucket() {
         loom::model(|| {
@@ -774,7 +773,7 @@ mod loom_tests {
 
     /// A call that is counted while its slot gets another bucket is counted in one of the two, and leaves that one.
     ///
-    /// Fails if `enter` stores the slot without a compare-and-swap, or does not compare the version.
+    /// Fails if a slot that is emptied keeps its version, and `enter` does not compare it.
     #[test]
     fn a_call_is_counted_in_one_bucket() {
         loom::model(|| {

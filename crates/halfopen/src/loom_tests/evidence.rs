@@ -18,8 +18,7 @@ fn down(breaker: &CircuitBreaker) -> f64 {
 
 /// Two failures at the same time are both evidence when both have returned, whichever thread held the lock.
 ///
-/// Fails if `weigh_slow` does not leave the outcome to the holder, if it does not look again after it has left it while
-/// `after_transition` looks only before the lock is released, or if `after_transition` does not look.
+/// Fails if `after_transition` does not look for outcomes that were left, or if `weigh_slow` leaves none.
 #[test]
 fn no_failure_is_left_behind() {
     let expected = std::sync::Arc::new(std::sync::OnceLock::new());
