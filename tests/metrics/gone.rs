@@ -1,3 +1,4 @@
+use halfopen::CircuitBreakerConfig;
 use halfopen_metrics::{CircuitBreakerMetrics, names};
 
 use crate::totals::calls;
@@ -29,6 +30,30 @@ fn only_the_series_of_an_evicted_breaker_go_away() {
     assert_eq!(page.value(names::REGISTRY_EVICTED, &[]), Some(1.0));
     let states = page.with("breaker", "stays").iter().filter(|sample| sample.name == names::STATE).count();
     assert_eq!(states, 6);
+}
+
+#[test]
+fn evidence_ends_with_the_adaptive_breaker() {
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let exporter = Exporter::new();
+    for name in ["removed", "fixed_again"] {
+        let breaker = registry.get_or_create(name);
+        breaker.set_config(CircuitBreakerConfig::adaptive());
+        succeed(&breaker, 3);
+    }
+    let worth = |page: &crate::page::Page, name| page.value(names::CALL_WORTH, &[("breaker", name)]);
+    let page = exporter.scrape(&metrics);
+    assert!(
+        ["removed", "fixed_again"].iter().all(|name| worth(&page, name).is_some_and(|worth| worth > 0.5))
+    );
+
+    registry.remove("removed");
+    registry.get_or_create("fixed_again").set_config(CircuitBreakerConfig::default());
+    let page = exporter.scrape(&metrics);
+    for name in ["removed", "fixed_again"] {
+        assert!(worth(&page, name).is_some_and(f64::is_nan), "{name}: {:?}", worth(&page, name));
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub struct CircuitBreakerMetrics(Arc<Shared>);
 struct Shared {
     collector: Collector,
     durations: Option<Arc<Durations>>,
-    publishing: Mutex<()>,
+    publishing: Mutex<series::Adaptive>,
     _subscription: Option<Subscription>,
 }
 
@@ -110,9 +110,9 @@ impl CircuitBreakerMetrics {
     pub fn publish(&self) {
         let shared = &*self.0;
         // Held to the end, so that a concurrent call does not overwrite newer values with older ones.
-        let _publishing = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut adaptive = shared.publishing.lock().unwrap_or_else(PoisonError::into_inner);
         names::describe();
-        series::write(&shared.collector.collect());
+        series::write(&shared.collector.collect(), &mut adaptive);
         if let Some(durations) = &shared.durations {
             durations.rebind();
         }

@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,18 +7,30 @@ use metrics::{SharedString, counter, gauge};
 
 use crate::names;
 
+/// Names whose breaker was adaptive when its gauges were written last.
+pub(crate) type Adaptive = HashSet<Arc<str>>;
+
 /// Writes all series of a collection.
 ///
 /// Every series is registered again each time. A handle created before the recorder is a no-op, and a
 /// handle of a series that the recorder has dropped is detached.
-pub(crate) fn write(collection: &Collection) {
-    for breaker in &collection.breakers {
-        write_counters(breaker);
-        write_gauges(&breaker.snapshot);
-    }
+pub(crate) fn write(collection: &Collection, adaptive: &mut Adaptive) {
     for name in &collection.gone {
         // All states are 0 and all other gauges NaN.
         Gauges::default().write(name);
+        forget_evidence(name, adaptive);
+    }
+    for breaker in &collection.breakers {
+        write_counters(breaker);
+        write_gauges(&breaker.snapshot);
+        let name = &breaker.snapshot.name;
+        match &breaker.snapshot.adaptive {
+            Some(evidence) => {
+                write_evidence(name, Some(evidence));
+                adaptive.insert(Arc::clone(name));
+            }
+            None => forget_evidence(name, adaptive),
+        }
     }
     counter!(names::REGISTRY_OVERFLOWED).absolute(collection.overflowed);
     counter!(names::REGISTRY_EVICTED).absolute(collection.evicted);
@@ -60,22 +73,27 @@ fn write_gauges(snapshot: &Snapshot) {
         admitted_ratio: Some(snapshot.share),
     }
     .write(&snapshot.name);
-    if let Some(evidence) = &snapshot.adaptive {
-        write_evidence(&snapshot.name, evidence);
+}
+
+/// Sets the gauges of evidence to NaN, once, for a breaker that is gone or no longer adaptive. One that never was
+/// adaptive has no such gauges.
+fn forget_evidence(name: &Arc<str>, adaptive: &mut Adaptive) {
+    if adaptive.remove(name) {
+        write_evidence(name, None);
     }
 }
 
-/// The gauges of an adaptive breaker. A removed breaker leaves their last values; its state shows that it is gone.
-fn write_evidence(name: &Arc<str>, evidence: &Evidence) {
-    let seconds = |time: Option<Duration>| time.map_or(f64::NAN, |time| time.as_secs_f64());
+/// The gauges of an adaptive breaker; [`None`] is written as NaN.
+fn write_evidence(name: &Arc<str>, evidence: Option<&Evidence>) {
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
     for (metric, value) in [
-        (names::NORMAL_RATIO, evidence.normal),
-        (names::DOWN_PROBABILITY, evidence.down),
-        (names::CALL_WORTH, evidence.worth),
-        (names::LEARNED_P95, seconds(evidence.p95)),
-        (names::NEXT_PROBE, seconds(evidence.next_probe)),
+        (names::NORMAL_RATIO, evidence.map(|evidence| evidence.normal)),
+        (names::DOWN_PROBABILITY, evidence.map(|evidence| evidence.down)),
+        (names::CALL_WORTH, evidence.map(|evidence| evidence.worth)),
+        (names::LEARNED_P95, evidence.and_then(|evidence| seconds(evidence.p95))),
+        (names::NEXT_PROBE, evidence.and_then(|evidence| seconds(evidence.next_probe))),
     ] {
-        gauge!(metric, "breaker" => SharedString::from(Arc::clone(name))).set(value);
+        gauge!(metric, "breaker" => SharedString::from(Arc::clone(name))).set(value.unwrap_or(f64::NAN));
     }
 }
 

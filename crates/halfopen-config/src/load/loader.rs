@@ -5,10 +5,12 @@ use halfopen_document::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use halfopen::CircuitBreakerConfig;
+
 use super::{Configuration, Overrides, pools, variables};
-use crate::Document;
 use crate::document::{BreakerSection, reserved_kinds};
 use crate::resolve::{Layers, REST, limits};
+use crate::{Document, Settings};
 
 /// Builds a [`Configuration`] from a document, the environment, variables, and the program's own values, in
 /// ascending precedence.
@@ -276,10 +278,17 @@ impl Loader {
         layers.judge_the_unused(problems);
         // Sorted, so that problems come in the same order in each run.
         let names: BTreeSet<_> = document.breakers.keys().chain(self.code.keys()).collect();
-        let mut settings = BTreeMap::new();
+        let mut settings: BTreeMap<String, Box<Settings>> = BTreeMap::new();
+        let mut last: Option<CircuitBreakerConfig> = None;
         for name in names {
-            settings
-                .extend(layers.settings(name, problems).map(|settings| (name.clone(), Box::new(settings))));
+            let Some(mut found) = layers.settings(name, problems) else { continue };
+            // Breakers with the same numbers share their memory, as far as they stand next to each other: names that are
+            // alike, such as the hosts of one service, usually do.
+            match last {
+                Some(ref last) if *last == found.config => found.config = last.clone(),
+                _ => last = Some(found.config.clone()),
+            }
+            settings.insert(name.clone(), Box::new(found));
         }
         // An entry named `*` is the settings of all other names; without one, these are the defaults alone.
         let rest =
