@@ -58,8 +58,10 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
     ///
     /// Calls from before are not shared. Breakers that the registry gets later are.
     pub fn new(registry: Registry, connection: C, config: FleetConfig) -> Self {
+        // 64 random bits: not two of a thousand nodes have the same in the lifetime of any fleet.
         let node = format!("{:016x}", RandomState::new().hash_one(()));
         let status = FleetStatus::new(&config, &node);
+        // What was counted before the node joined is no evidence about now, so that it is regarded as sent.
         let old = registry.breakers().into_iter().filter(|breaker| config.shares(breaker.name()));
         let old = old.map(|breaker| {
             let snapshot = breaker.snapshot();
@@ -103,6 +105,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
     ///
     /// A dropped sync is as one that failed.
     pub async fn sync(&mut self) -> RedisResult<()> {
+        // Before the request is written: an answer is at most as old as the time since then, by which leases are shortened.
         let sent = self.clock.elapsed();
         let (subjects, arguments) = self.prepare();
         let limit = self.config.sync_interval.max(SHORTEST_LIMIT);
@@ -113,6 +116,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             Ok((nodes, answers)) => {
                 let seen = subjects.iter().zip(answers).map(|(subject, answer)| self.obey(subject, answer));
                 let seen = seen.collect::<Vec<_>>();
+                // Only the breakers of this sync stay known: a later one of the same name must not inherit a role.
                 self.known = seen.iter().map(|(name, known, _)| (Arc::clone(name), *known)).collect();
                 lock(&self.status).heard(nodes, seen.into_iter().map(|(_, _, shared)| shared).collect());
                 Ok(())
@@ -133,6 +137,8 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             let known = self.known.entry(Arc::clone(&snapshot.name)).or_default();
             let counted = Counted::of(&snapshot.totals);
             let new = counted.since(known.counted);
+            // Advanced before the request: it is better to lose the counts of one that fails than to send them twice, which
+            // could open breakers.
             known.counted = counted;
             let (local, heard) = (Local::of(&snapshot), known.heard);
             let ended = new.successes.saturating_add(new.failures);
@@ -146,6 +152,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
     async fn ask(&mut self, subjects: &[Subject], arguments: &[[u64; 4]]) -> RedisResult<Vec<u64>> {
         let FleetConfig { prefix, fleet, .. } = &self.config;
         let mut invocation = self.script.prepare_invoke();
+        // The braces place both keys in one slot of a cluster.
         invocation.key(format!("{prefix}:{{{fleet}}}:nodes"));
         invocation.key(format!("{prefix}:{{{fleet}}}:breakers"));
         invocation.arg(&self.node).arg(&self.config.arguments());
@@ -167,6 +174,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             Action::OpenFor(lease) => breaker.open_for(lease),
             Action::EndWait => breaker.end_wait(),
         }
+        // Read again: the role follows from the opening that the action has made, and an override may have prevented it.
         let after = Local::of(&breaker.snapshot());
         let counted = self.known.get(name).map_or_else(Counted::default, |known| known.counted);
         let known = Known { counted, heard: hear(*heard, answer, action, after) };

@@ -98,10 +98,12 @@ impl Local {
 pub(super) fn report(local: Local, heard: Heard, ended: u64, rejected: u64) -> Report {
     match (heard.role, local.state) {
         (Role::Prober { .. }, State::Closed) => Report::Passed,
+        // Still in the opening with which it became the prober, it has not probed yet.
         (Role::Prober { opening }, State::Open) if local.opening != opening => Report::Failed,
         // A prober without calls lets its lease end, so that a node with calls gets it.
         (Role::Prober { .. }, State::HalfOpen) if ended > 0 => Report::Probing,
         (Role::Prober { .. }, _) => Report::Nothing,
+        // Only a node that has calls to make can find out whether they succeed.
         (Role::Held { .. } | Role::Free, State::Open | State::HalfOpen) if rejected > 0 => {
             Report::WantsToProbe
         }
@@ -121,6 +123,7 @@ pub(super) fn act(local: Local, heard: Heard, answer: Answer, slack: Duration) -
             Role::Held { .. } | Role::Prober { .. } | Role::Free => Action::Leave,
         },
         Phase::Open { lease } | Phase::Probing { lease } => hold(local, lease, slack),
+        // Once for each turn: the wait after a probe that failed is not to be ended by an answer about the same turn.
         Phase::Prober { .. } if local.state == State::Open && !is_prober(heard, answer) => Action::EndWait,
         Phase::Prober { .. } | Phase::HalfOpen => Action::Leave,
     }

@@ -185,7 +185,6 @@ impl HalfOpen {
         (!self.ramp.is_zero()).then_some(self.ramp)
     }
 
-    /// Returns the same with a rate that is rounded to nine decimals.
     /// Returns whether no number is set. A number that is set to its default is not the same: it excludes a rate.
     pub(super) fn is_unset(&self) -> bool {
         let HalfOpen { max_calls, success_threshold, max_failures, failure_rate, probe_timeout, ramp } =
@@ -197,6 +196,7 @@ impl HalfOpen {
             && failure_rate.is_none()
     }
 
+    /// Returns the same with a rate that is rounded to nine decimals.
     pub(super) fn rounded(self) -> HalfOpen {
         HalfOpen { failure_rate: self.failure_rate.map(ratio::rounded), ..self }
     }

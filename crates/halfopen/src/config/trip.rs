@@ -162,6 +162,7 @@ impl Trip {
     }
 
     fn waiting_for(self, n: u32) -> Trip {
+        // A minimum on a rule that is no rate stays in its field, where `judge` finds it.
         let kind = match self.kind {
             TripKind::ConsecutiveFailures { .. } | TripKind::FailureCount { .. } => self.kind,
             TripKind::FailureRate { threshold, .. } => TripKind::FailureRate { threshold, minimum_calls: n },
@@ -175,11 +176,13 @@ impl Trip {
     /// Returns the rule as it is evaluated over a window: a default minimum is limited to the size of the window, and
     /// the threshold is rounded to nine decimals.
     pub(super) fn over(self, window: Window) -> Trip {
+        // A minimum that was set is not limited: one that the window never holds is an error, which `judge` reports.
         let size = window.size().unwrap_or(MINIMUM_CALLS);
         let mut rule = self.waiting_for(self.minimum_calls.unwrap_or(MINIMUM_CALLS.min(size)));
         if let TripKind::FailureRate { threshold, .. } | TripKind::SlowCallRate { threshold, .. } =
             &mut rule.kind
         {
+            // The threshold that is shown is the one that is compared.
             *threshold = ratio::rounded(*threshold);
         }
         rule

@@ -91,6 +91,7 @@ impl Window {
     pub fn buckets(self, n: u32) -> Window {
         match self.kind {
             WindowKind::Last { duration, .. } => Window::of(WindowKind::Last { duration, buckets: n }),
+            // Kept, so that `build` can report it: a constructor has no errors.
             WindowKind::LastCalls { .. } | WindowKind::Tumbling { .. } | WindowKind::Unbounded => {
                 Window { stray_buckets: Some(n), ..self }
             }

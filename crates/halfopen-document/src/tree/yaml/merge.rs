@@ -61,6 +61,7 @@ pub(super) fn capture<'a>(
 pub(super) fn collect<'a>(stream: &mut impl Stream<'a>, merged: &mut Vec<Merged<'a>>) -> Result<(), Fault> {
     let first = stream.next()?;
     match &first.event {
+        // `<<:` with nothing after it, as when the only alias is commented out.
         Event::Scalar(scalar) if scalar.is_null() => Ok(()),
         Event::Scalar(_) => Err(Fault::new(first.place, "a map or a list of maps must follow `<<`")),
         Event::Map => entries(&mut Captured::of(capture(first, stream)?), merged),
@@ -90,6 +91,7 @@ fn entries<'a>(map: &mut Captured<'a>, merged: &mut Vec<Merged<'a>>) -> Result<(
             Event::MapEnd => break,
             Event::Scalar(scalar) if scalar.is_merge() => collect(map, &mut inner)?,
             Event::Scalar(_) => merged.push(Merged { key, value: value(map)? }),
+            // Such a key is an error of the document. It is reported where the key begins, and only if it is not overridden.
             Event::List | Event::Map => {
                 let start = capture(key, map)?.swap_remove(0);
                 merged.push(Merged { key: start, value: value(map)? });
@@ -98,6 +100,7 @@ fn entries<'a>(map: &mut Captured<'a>, merged: &mut Vec<Merged<'a>>) -> Result<(
             Event::ListEnd => return Err(Fault::unbalanced(key.place)),
         }
     }
+    // After the map's own: of equal keys the first one counts.
     merged.append(&mut inner);
     Ok(())
 }

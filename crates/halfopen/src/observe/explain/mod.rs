@@ -95,6 +95,7 @@ impl Explanation<'_> {
         self.limits(f)?;
         if self.can_open() {
             f.write_str(" It would then reject every call for ")?;
+            // The function decides when the breaker opens: here nothing is known of that moment.
             match self.config.custom_backoff() {
                 Some(_) => f.write_str("the time that its backoff function returns"),
                 None => write!(f, "{}", HumanDuration(*open_duration)),
@@ -119,6 +120,7 @@ impl Explanation<'_> {
         write!(f, "open: every call is rejected ({rejected} so far). It opened {} ", Ago(*in_state_for))?;
         self.why(f)?;
         f.write_str(". ")?;
+        // Nothing but the server's own request is certain: the next probe depends on the calls until then.
         if self.config.is_adaptive() {
             return match retry_after {
                 Some(left) => {
@@ -165,6 +167,7 @@ impl Explanation<'_> {
         )?;
         self.why(f)?;
         f.write_str(". ")?;
+        // A snapshot of an open breaker whose wait is over is half-open, for no time yet.
         if *in_state_for >= Duration::from_millis(1) {
             write!(f, "It has been half-open for {}. ", HumanDuration(*in_state_for))?;
         }

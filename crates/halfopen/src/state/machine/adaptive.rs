@@ -120,13 +120,16 @@ impl Machine {
         let numbers = self.config.adaptive_part().map(|part| Numbers::of(&part, self.config.hint_max()));
         match (numbers, &mut self.learned) {
             (None, None) => {}
+            // Kept: calls are still in flight in its traffic, and what was learned serves if the numbers come back soon.
             (None, Some(learned)) => learned.decides = false,
             (Some(numbers), Some(learned)) if learned.decides => learned.adaptive.set_numbers(numbers),
             (Some(numbers), learned) => {
                 let traffic =
                     learned.as_ref().map_or_else(|| Arc::new(Traffic::new()), |old| Arc::clone(&old.traffic));
                 let mut new = Learned::new(numbers, traffic, self.seed, now);
+                // Calls that were admitted under rules are not in the traffic, and so no evidence.
                 new.since_epoch = self.epoch;
+                // An open breaker stays open: what is to be learned now is when the outage ends.
                 if matches!(self.state, State::Open | State::HalfOpen) {
                     new.adaptive.open_by_hand(None, at(now), &mut new.dice);
                 }
@@ -204,6 +207,7 @@ impl Machine {
         log: &mut Log,
     ) -> Admission {
         if self.state == State::Closed {
+            // First: the calls in flight may be overdue, and open it before this call is admitted.
             self.tend(window, now, log);
             if self.state == State::Closed {
                 return Admission::Permitted;
@@ -216,6 +220,7 @@ impl Machine {
         let mode = learned.adaptive.mode();
         self.follow(&steps, window, now, log);
         match (admitted, mode) {
+            // The first probe begins the visit to half-open; further ones are part of it.
             (true, Mode::Open) if self.state == State::Open => {
                 let counts = self.outage().frozen;
                 self.enter_learned(State::HalfOpen, Cause::default(), counts, now, log);
@@ -256,6 +261,7 @@ impl Machine {
             return false;
         }
         let mut steps = Vec::new();
+        // What other threads have left ended before this call, and is weighed before it.
         let pending = learned.traffic.take_pending(current.0);
         learned.adaptive.drain(pending, at(now), &mut learned.dice, &mut steps);
         let call = learned.adaptive.admitted(at(heard.started), heard.unlocked);
@@ -280,6 +286,7 @@ impl Machine {
             let counts = learned.counts;
             let reason =
                 if counts.calls > 0 { Cause::plain(TripReason::ProbeFailed) } else { Cause::default() };
+            // The counts that are shown while open stay those of the opening: the event alone has those of the probes.
             let frozen = self.outage().frozen;
             self.enter_learned(State::Open, reason, counts, now, log);
             self.outage_mut().frozen = frozen;
@@ -288,6 +295,7 @@ impl Machine {
 
     /// Makes the transitions that the evidence has decided.
     fn follow(&mut self, steps: &[Step], window: &dyn Fn() -> Counts, now: Tick, log: &mut Log) {
+        // Before the transitions: calls that take no lock go by what is published, from the moment the word is closed.
         if let Some(learned) = &self.learned {
             learned.adaptive.publish();
         }
@@ -325,6 +333,7 @@ impl Machine {
                     }
                     log.push(Entry::Ramp { share_ppb: parts_per_billion(share), reason: ramp_reason(why) });
                 }
+                // The evidence goes on: calls of the ramp that end later are heard, unlike those of the opening before.
                 Step::Closed => {
                     self.openings = 0;
                     self.enter_learned(State::Closed, Cause::default(), counts, now, log);
