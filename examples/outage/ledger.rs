@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_no_answer_at_the_end_is_unfinished_and_has_waited() {
+    fn a_caller_without_an_answer_has_waited() {
         let ledger = Ledger::new(Script::unknown(10 * SECOND));
         ledger.arrived(SECOND);
         ledger.arrived(2 * SECOND);

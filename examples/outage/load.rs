@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn arrivals_come_at_the_rate_asked_for_and_stop_at_the_end() {
+    fn arrivals_have_the_rate_and_stop_at_the_end() {
         let arrivals: Vec<_> = Arrivals::new(7, 20.0, Duration::from_secs(600)).collect();
 
         assert!((11_000..13_000).contains(&arrivals.len()), "{} arrivals", arrivals.len());

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_brown_out_fails_about_three_in_ten_and_answers_slowly() {
+    fn a_brown_out_fails_three_in_ten_and_is_slow() {
         let outcomes = outcomes_in(Health::BrownOut);
         let failed =
             outcomes.iter().filter(|outcome| is_answer(outcome, StatusCode::INTERNAL_SERVER_ERROR)).count();

@@ -64,7 +64,7 @@ fn a_group_or_a_type_makes_a_breaker_adaptive() {
 }
 
 #[test]
-fn what_an_adaptive_breaker_does_not_use_is_warned_of_once() {
+fn keys_an_adaptive_breaker_ignores_are_warned_once() {
     let warnings = |keys: &str| {
         let loaded = load(keys);
         loaded.warnings().iter().map(|warning| warning.message().to_owned()).collect::<Vec<_>>()

@@ -46,7 +46,7 @@ async fn a_full_server_fails_writes_and_serves_reads() {
 }
 
 #[tokio::test]
-async fn a_demoted_server_fails_writes_alone_and_in_pipelines() {
+async fn a_demoted_server_fails_writes_in_pipelines_too() {
     let Some(server) = RedisServer::start() else { return };
     let mut guarded = Guarded::to(&server).await;
     server.demote();
@@ -152,7 +152,7 @@ async fn missing_rights_are_an_answer() {
 }
 
 #[tokio::test]
-async fn a_slot_without_a_node_is_a_failure_and_two_slots_are_not() {
+async fn a_slot_without_a_node_fails_and_two_slots_do_not() {
     let Some(server) = RedisServer::with(&["--cluster-enabled", "yes"]) else { return };
     let mut guarded = Guarded::to(&server).await;
     assert_eq!(code_of(guarded.connection.get::<_, Option<String>>("key").await), "CLUSTERDOWN");

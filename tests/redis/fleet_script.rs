@@ -185,7 +185,7 @@ fn on_a_clock_of_ours() -> Script {
 }
 
 #[test]
-fn a_server_whose_clock_is_set_back_holds_no_lease_longer() {
+fn a_clock_set_back_holds_no_lease_longer() {
     let Some(server) = RedisServer::start() else { return };
     let mut connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
     let script = on_a_clock_of_ours();

@@ -317,7 +317,7 @@ async fn a_cluster_keeps_a_fleet_on_one_node() {
 }
 
 #[tokio::test]
-async fn without_its_server_a_node_decides_alone_and_reports_it_once() {
+async fn a_node_without_its_server_decides_alone() {
     let Some(mut server) = RedisServer::start() else { return };
     let mut node = Node::new(manager(server.url()), &config().build().unwrap());
     node.sync().await;

@@ -13,7 +13,7 @@ use halfopen::{
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_dead_dependency_opens_by_evidence_and_comes_back_by_a_ramp() {
+fn evidence_opens_and_a_ramp_closes() {
     let (breaker, hands) = breaker();
     let told = events(&breaker);
     calls(&breaker, &hands, 600, Outcome::Success);
@@ -88,7 +88,7 @@ fn an_explanation_has_the_learned_numbers() {
 }
 
 #[test]
-fn independent_errors_at_the_normal_share_trip_nothing() {
+fn independent_errors_at_the_normal_share_pass() {
     for share in [0.01, 0.1, 0.35] {
         let (breaker, hands) = breaker();
         let mut chance = 0x2545_F491_4F6C_DD1D_u64;
@@ -176,7 +176,7 @@ fn totals_count_every_permit_once() {
 }
 
 #[test]
-fn a_breaker_turns_adaptive_and_back_under_running_calls() {
+fn a_breaker_turns_adaptive_and_back_during_calls() {
     let (breaker, hands) = breaker();
     let before = breaker.try_acquire_owned().unwrap();
     breaker.set_config(CircuitBreakerConfig::default());

@@ -207,24 +207,41 @@ impl LiveRegistry {
         }
     }
 
+    /// Returns the breakers whose settings meet a condition.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_config::{Format, LiveRegistry, Loader};
+    ///
+    /// let text = "breakers: { payments: { metadata: { priority: 1 } }, search: {} }";
+    /// let live = LiveRegistry::new(Loader::new().text("breakers.yaml", Format::Yaml, text))?;
+    /// let first = live.select(|settings| settings.section().metadata.priority.is_some());
+    /// assert_eq!(first[0].name(), "payments");
+    /// # Ok::<(), halfopen_config::DocumentError>(())
+    /// ```
+    pub fn select(&self, condition: impl Fn(&Settings) -> bool) -> Vec<CircuitBreaker> {
+        self.those(|_, settings| condition(settings))
+    }
+
     /// Returns the breakers with this tag.
     pub fn tagged(&self, tag: &str) -> Vec<CircuitBreaker> {
-        self.those(|_, settings| settings.tags().any(|other| other == tag))
+        self.select(|settings| settings.tags().any(|other| other == tag))
     }
 
     /// Returns the breakers of this environment.
     pub fn in_environment(&self, name: &str) -> Vec<CircuitBreaker> {
-        self.those(|_, settings| settings.environment() == Some(name))
+        self.select(|settings| settings.environment() == Some(name))
     }
 
     /// Returns the breakers made from this template.
     pub fn of_template(&self, name: &str) -> Vec<CircuitBreaker> {
-        self.those(|_, settings| settings.template() == Some(name))
+        self.select(|settings| settings.template() == Some(name))
     }
 
     /// Returns the breakers that protect this kind of dependency.
     pub fn in_category(&self, name: &str) -> Vec<CircuitBreaker> {
-        self.those(|_, settings| settings.category() == Some(name))
+        self.select(|settings| settings.category() == Some(name))
     }
 
     fn those(&self, wanted: impl Fn(&CircuitBreaker, &Settings) -> bool) -> Vec<CircuitBreaker> {

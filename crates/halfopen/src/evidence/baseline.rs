@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn good_calls_learned_together_weigh_as_much_as_bad_ones_alone() {
+    fn good_calls_weigh_the_same_together_and_alone() {
         for share in [10_u32, 35] {
             let mut baseline = Baseline::new(0.0);
             let mut good = 0;
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_latency_is_known_after_twenty_successes_and_judged_after_a_minute() {
+    fn a_latency_is_known_at_twenty_and_used_in_a_minute() {
         let mut baseline = Baseline::new(0.0);
         for call in 0..19 {
             baseline.learn(f64::from(call), false, Some(0.1), 0.5);

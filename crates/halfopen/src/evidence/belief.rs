@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_call_never_lowers_the_worth_by_more_than_the_onset() {
+    fn no_good_call_costs_more_than_the_onset() {
         let prior = prior(0.05, 50.0);
         for bad in 0..20 {
             let mut belief = Belief::healthy();
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_advance_in_one_step_or_in_many_stays_a_probability() {
+    fn any_advance_stays_a_probability() {
         let prior = prior(0.01, 10.0);
         let mut belief = Belief::healthy();
         belief.observe(&prior, 1.0, 0.0, 0.0, 5.0);
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_that_is_taken_back_is_as_if_it_had_been_good() {
+    fn a_verdict_taken_back_counts_as_good() {
         let prior = prior(0.01, 10.0);
         let doubt = || {
             let mut belief = Belief::healthy();

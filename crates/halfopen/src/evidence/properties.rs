@@ -43,7 +43,7 @@ proptest! {
     }
 
     #[test]
-    fn a_good_result_lowers_the_worth_by_no_more_than_the_onset(prior in prior(), results in results()) {
+    fn no_good_result_costs_more_than_the_onset(prior in prior(), results in results()) {
         let (mut belief, mut now) = (Belief::healthy(), 0.0);
         for (bad, gap) in results {
             now += gap;
@@ -112,7 +112,7 @@ proptest! {
 }
 
 #[test]
-fn independent_failures_at_the_normal_share_never_trip() {
+fn independent_failures_at_the_normal_share_pass() {
     for (seed, normal) in [(1, 0.001), (2, 0.01), (3, 0.05), (4, 0.1), (5, 0.2), (6, 0.35)] {
         let mut scene = Scene::new(seed);
         for call in 0..100_000 {

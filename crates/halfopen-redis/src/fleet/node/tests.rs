@@ -58,7 +58,7 @@ fn closed_and_half_open_breakers_open_for_the_lease() {
 }
 
 #[test]
-fn an_open_breaker_is_extended_by_more_than_noise_only() {
+fn an_open_breaker_is_not_extended_by_noise() {
     let act = |wait| act(local(State::Open, wait), heard(Role::Held { opening: 7 }), open(LEASE), SLACK);
     assert_eq!(act(SECOND), Action::OpenFor(LEASE));
     assert_eq!(act(LEASE - SLACK), Action::Leave);
