@@ -1,4 +1,4 @@
-//! An allocator that can be watched: how often it was asked, for how much, and what was given back.
+//! An allocator that counts allocations, the bytes requested and the bytes freed while it is watched.
 
 #![expect(
     unsafe_code,
@@ -8,17 +8,17 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-/// The system's allocator, counting while it is watched. Unwatched it costs one relaxed load, so that
-/// a row that allocates is not charged for being counted.
+/// The system allocator, which counts while it is watched. While unwatched it costs one relaxed load, so that a
+/// row that allocates is not charged for the counting.
 pub(crate) struct Watched;
 
-/// What was seen.
+/// The allocations of a watched run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) allocations: u64,
-    /// Asked for and not given back: what the program asked for, without the allocator's own rounding.
+    /// Bytes allocated and not freed, as requested by the program, without the allocator's rounding.
     pub(crate) live: i64,
-    /// The sizes of the first allocations that were made.
+    /// The sizes of the first allocations.
     pub(crate) sizes: Vec<usize>,
 }
 
@@ -27,7 +27,7 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static LIVE: AtomicI64 = AtomicI64::new(0);
 static SIZES: [AtomicUsize; 32] = [const { AtomicUsize::new(0) }; 32];
 
-/// Runs this and says what it allocated, on whatever thread. Not to be nested.
+/// Runs a closure and returns its allocations, on any thread. Must not be nested.
 pub(crate) fn watch<T>(work: impl FnOnce() -> T) -> (T, Seen) {
     ALLOCATIONS.store(0, Ordering::SeqCst);
     LIVE.store(0, Ordering::SeqCst);
@@ -48,13 +48,13 @@ fn note(size: usize) {
     }
 }
 
-// SAFETY: every call goes to `System` with the arguments it came with; counting touches atomics only.
+// SAFETY: every call is forwarded to `System` with the same arguments; counting touches atomics only.
 unsafe impl GlobalAlloc for Watched {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if WATCHING.load(Ordering::Relaxed) {
             note(layout.size());
         }
-        // SAFETY: the caller's promise about `layout` is passed on.
+        // SAFETY: the caller upholds the contract for `layout`.
         unsafe { System.alloc(layout) }
     }
 
@@ -62,7 +62,7 @@ unsafe impl GlobalAlloc for Watched {
         if WATCHING.load(Ordering::Relaxed) {
             note(layout.size());
         }
-        // SAFETY: the caller's promise about `layout` is passed on.
+        // SAFETY: the caller upholds the contract for `layout`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
@@ -71,7 +71,7 @@ unsafe impl GlobalAlloc for Watched {
             LIVE.fetch_sub(layout.size() as i64, Ordering::Relaxed);
             note(size);
         }
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
@@ -79,7 +79,7 @@ unsafe impl GlobalAlloc for Watched {
         if WATCHING.load(Ordering::Relaxed) {
             LIVE.fetch_sub(layout.size() as i64, Ordering::Relaxed);
         }
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

@@ -1,7 +1,7 @@
-//! What a call through a breaker costs, against what it must cost at least and against the peers.
+//! The cost of a call through a breaker, compared with the minimum and with the peers.
 //!
-//! `cargo bench -p benches` measures everything in interleaved rounds and prints one table;
-//! `cargo bench -p benches --bench breaker -- tower memory` only the groups whose names are given.
+//! `cargo bench -p benches` measures everything in interleaved rounds and prints one table; `cargo bench -p
+//! benches --bench breaker -- tower memory` measures only the named groups.
 
 mod alloc;
 mod callgrind;
@@ -84,7 +84,7 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
     ]
 }
 
-/// The build's target directory: the running program lies in `<target>/release/deps`.
+/// The target directory of the build: the running program is in `<target>/release/deps`.
 fn target() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), PathBuf::from)

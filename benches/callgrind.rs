@@ -1,7 +1,7 @@
-//! Instructions and locked instructions, as callgrind counts them: figures that repeat.
+//! Instructions and locked instructions, counted by callgrind. The figures are reproducible.
 //!
-//! The program runs itself under valgrind. Valgrind serves the clock by a system call, whose work is not
-//! counted, so a row that reads the clock shows fewer instructions than it has outside.
+//! The program runs itself under valgrind. Valgrind reads the clock with a system call, whose instructions are
+//! not counted, so a row that reads the clock shows fewer instructions than it executes outside of valgrind.
 
 use std::collections::HashSet;
 use std::env;
@@ -16,10 +16,10 @@ use crate::listing;
 const FEW: u64 = 1_000;
 const MANY: u64 = 3_000;
 
-/// The word before the case and the number of calls that a counted run is to make.
+/// The argument before the case and the number of calls of a counted run.
 const COUNTED: &str = "--counted";
 
-/// What a call executes.
+/// The instructions of a call.
 pub(crate) struct Counted {
     pub(crate) all: f64,
     pub(crate) locked: f64,
@@ -31,7 +31,7 @@ pub(crate) struct Callgrind {
     locked: HashSet<u64>,
 }
 
-/// The case and the number of calls, if this is a run that is counted.
+/// Returns the case and the number of calls if this is a counted run.
 pub(crate) fn asked() -> Option<(usize, u64)> {
     let mut words = env::args().skip_while(|word| word != COUNTED).skip(1);
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
@@ -40,7 +40,7 @@ pub(crate) fn asked() -> Option<(usize, u64)> {
 impl Callgrind {
     /// # Errors
     ///
-    /// When valgrind or objdump cannot be run.
+    /// If valgrind or objdump cannot be run.
     pub(crate) fn new() -> io::Result<Callgrind> {
         let missing = |error| io::Error::other(format!("valgrind: {error}"));
         Command::new("valgrind").arg("--version").stdout(Stdio::null()).status().map_err(missing)?;
@@ -50,11 +50,12 @@ impl Callgrind {
         Ok(Callgrind { program, locked })
     }
 
-    /// What the additional calls of a longer run took, a call; the beginning and the end are in both.
+    /// The cost per call of the additional calls of a longer run; startup and shutdown are in both runs and
+    /// cancel out.
     ///
     /// # Errors
     ///
-    /// When a run does not end well.
+    /// If a run fails.
     pub(crate) fn per_call(&self, case: usize) -> io::Result<Counted> {
         let (few, many) = thread::scope(|scope| {
             let few = scope.spawn(|| self.run(case, FEW));
@@ -85,8 +86,8 @@ impl Callgrind {
     }
 }
 
-/// Adds up the lines `0xaddress line cost` of a callgrind profile, all and the locked ones; the line
-/// after `calls=` is the cost of a callee, which has lines of its own.
+/// Sums the lines `0xaddress line cost` of a callgrind profile, all of them and the locked ones. The line after
+/// `calls=` is the cost of a callee, which has lines of its own.
 fn count(profile: &str, program: &Path, locked: &HashSet<u64>) -> (u64, u64) {
     let (mut all, mut atomic) = (0, 0);
     let mut in_program = false;

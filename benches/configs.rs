@@ -1,4 +1,4 @@
-//! The configurations that are compared, ours and the peers': as near to each other as they allow.
+//! The configurations that are compared, ours and the peers', as similar as the libraries allow.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use halfopen_tower::CircuitBreakerService;
 
 use crate::services::{Failed, Inner};
 
-/// Long enough that nothing half-opens while it is measured.
+/// Long enough that no breaker half-opens during a measurement.
 pub(crate) const LONG: Duration = Duration::from_secs(3600);
 
 /// Half of the last 100 calls.

@@ -1,19 +1,19 @@
-//! Timing in interleaved rounds: every case has its turn in every round, so that whatever else the
-//! machine does meets all of them. Slices are short, so that many are not interrupted, and what is
-//! compared is the quartile of the rounds that were least disturbed: an interruption only ever makes a
-//! slice longer, and a quarter of all rounds is too many to be luck.
+//! Timing in interleaved rounds: every case runs in every round, so that other load on the machine affects all
+//! of them. Slices are short, so that most are not interrupted. The least disturbed quarter of the rounds is
+//! compared: an interruption can only make a slice longer, and a quarter of all rounds is too large to be
+//! chance.
 
 use std::time::{Duration, Instant};
 
 use crate::alloc;
 
-/// One way to make calls; the function makes as many as it is told.
+/// One way to make calls; the function makes the given number of calls.
 pub(crate) struct Case {
     pub(crate) name: String,
     run: Box<dyn FnMut(u64)>,
 }
 
-/// What the rounds gave: nanoseconds per call in each.
+/// The results of the rounds: nanoseconds per call in each.
 pub(crate) struct Timing {
     pub(crate) name: String,
     rounds: Vec<f64>,
@@ -28,12 +28,12 @@ impl Case {
         Case { name: name.into(), run: Box::new(run) }
     }
 
-    /// Makes so many calls.
+    /// Makes this number of calls.
     pub(crate) fn run(&mut self, calls: u64) {
         (self.run)(calls);
     }
 
-    /// How many calls fill a slice of time.
+    /// Returns how many calls fill a slice of time.
     fn calibrate(&mut self) -> u64 {
         self.run(2_000);
         let took = timed(|| self.run(2_000)).max(Duration::from_nanos(1));
@@ -53,7 +53,7 @@ pub(crate) fn measure(mut cases: Vec<Case>) -> Vec<Timing> {
     interleave(cases, &calls)
 }
 
-/// The same for calls that are long and wait: so many of them in each round and no more.
+/// The same for calls that are long and wait: exactly this number of them in each round.
 pub(crate) fn measure_bounded(mut cases: Vec<Case>) -> Vec<Timing> {
     const CALLS: u64 = 40;
     cases.iter_mut().for_each(|case| case.run(10 * CALLS));
@@ -65,7 +65,7 @@ fn interleave(mut cases: Vec<Case>, calls: &[u64]) -> Vec<Timing> {
     let mut rounds = vec![Vec::with_capacity(ROUNDS); cases.len()];
     for round in 0..ROUNDS {
         for place in 0..cases.len() {
-            // Another case begins each round, so that none always follows the same neighbour.
+            // A different case starts each round, so that no case always follows the same neighbour.
             let place = (place + round) % cases.len();
             let took = timed(|| cases[place].run(calls[place]));
             rounds[place].push(took.as_nanos() as f64 / calls[place] as f64);
@@ -78,7 +78,7 @@ fn interleave(mut cases: Vec<Case>, calls: &[u64]) -> Vec<Timing> {
 }
 
 impl Timing {
-    /// Of rounds that somebody else has timed.
+    /// Creates timings from rounds that were timed elsewhere.
     pub(crate) fn of(name: impl Into<String>, rounds: Vec<f64>) -> Timing {
         Timing { name: name.into(), rounds, allocations: f64::NAN }
     }
@@ -91,12 +91,12 @@ impl Timing {
         self.rounds.iter().copied().fold(f64::INFINITY, f64::min)
     }
 
-    /// The least disturbed quarter of the rounds took no longer than this.
+    /// The upper bound of the least disturbed quarter of the rounds.
     pub(crate) fn quarter(&self) -> f64 {
         quantile(self.rounds.clone(), 0.25)
     }
 
-    /// How much longer this took than `base`, by the quarters.
+    /// The ratio of this to `base`, by their quartiles.
     pub(crate) fn ratio(&self, base: &Timing) -> f64 {
         self.quarter() / base.quarter()
     }

@@ -1,5 +1,5 @@
-//! The limit: what any breaker that shares a state and counts its calls must pay. A load of the
-//! state, one counter, and the shared state taken into the future and given back.
+//! The limit: the minimum cost of any breaker that shares a state and counts its calls. A load of the state,
+//! one counter, and the shared state moved into the future and returned.
 
 use std::future::Future;
 use std::hint::black_box;

@@ -1,8 +1,8 @@
-//! What a permitted call costs with a bulkhead, a rate limit and the protection of an axum route, beside the
-//! peers and without.
+//! The cost of a permitted call with a bulkhead, a rate limit and the protection of an axum route, compared
+//! with the peers and with an unprotected call.
 //!
-//! `cargo bench -p benches --bench limits` measures everything in interleaved rounds, counts instructions where
-//! valgrind is installed, and prints one table; names of groups select some.
+//! `cargo bench -p benches --bench limits` measures everything in interleaved rounds, counts instructions if
+//! valgrind is installed, and prints one table; group names select some of the groups.
 #![allow(dead_code, reason = "the harness is shared with the breaker's rows, which use more of it")]
 
 mod alloc;
@@ -43,7 +43,8 @@ const KINDS: [Kind; 5] = [
     Kind { title: "axum", base: in_axum::NO_OP, cases: in_axum::cases },
 ];
 
-/// More cases than a kind has: a counted case is the place of its kind times this, and its own.
+/// Larger than the number of cases of a kind: the index of a counted case is the index of its kind times this,
+/// plus its own.
 const PLACES: usize = 100;
 
 #[allow(clippy::print_stdout, clippy::print_stderr, reason = "a table for the person who asked for it")]
@@ -51,7 +52,8 @@ fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let _entered = runtime.enter();
     if let Some((case, calls)) = callgrind::asked() {
-        // No other kind is built: a clock that calibrates itself takes a different number of instructions each time.
+        // No other kind is built: a clock that calibrates itself executes a different number of instructions
+        // each time.
         let mut cases = (KINDS[case / PLACES].cases)();
         cases[case % PLACES].run(calls);
         return Ok(());
@@ -70,7 +72,7 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Adds the instructions per call; the note is the difference to the base.
+/// Adds the instructions per call; the note is the difference from the base.
 fn count(callgrind: &Callgrind, table: &mut Table, is_wanted: impl Fn(&Kind) -> bool) -> std::io::Result<()> {
     for (place, kind) in KINDS.iter().enumerate().filter(|(_, kind)| is_wanted(kind)) {
         let names: Vec<_> = (kind.cases)().iter().map(|case| case.name.clone()).collect();

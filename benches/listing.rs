@@ -3,8 +3,8 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// Where the program's locked instructions lie: those with a `lock` prefix, and `xchg` with memory,
-/// which is locked without one.
+/// The addresses of the program's locked instructions: those with a `lock` prefix, and `xchg` with memory,
+/// which is locked without a prefix.
 pub(crate) fn locked(program: &Path) -> io::Result<HashSet<u64>> {
     let output = Command::new("objdump").args(["-d", "--no-show-raw-insn"]).arg(program).output()?;
     let listing = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,4 @@
-//! What this runs on: figures mean nothing without it.
+//! The machine and the build, without which the figures cannot be interpreted.
 
 use std::env;
 use std::fs;

@@ -1,10 +1,10 @@
-//! ninelives, measured by a program of its own.
+//! ninelives, measured by a separate program.
 //!
-//! It asks for tokio ~1.48, and one lock file holds one tokio 1.x: in this workspace all the others would
-//! have to go back to 1.48. So `benches/ninelives` is a workspace by itself, with a lock file of its own.
-//! It is built of the same files as this program, in the same way, and has the bare service, the limit and
-//! ours in the same interleaved rounds: its ratios compare as all others do, its nanoseconds only among
-//! themselves.
+//! It requires tokio ~1.48, and a lock file contains a single tokio 1.x: in this workspace all other crates
+//! would have to use 1.48. So `benches/ninelives` is a separate workspace with its own lock file. It is built
+//! from the same files as this program, with the same profile, and runs the bare service, the limit and our
+//! breaker in the same interleaved rounds: its ratios are comparable with all others, its nanoseconds only
+//! among themselves.
 
 use std::env;
 use std::io;
@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use crate::table::{Group, Table};
 
-/// Its groups; nothing, with the reason said, where it cannot be built.
+/// The groups of ninelives; empty, with the reason printed, if the program cannot be built.
 #[allow(clippy::print_stderr, reason = "a word to the person who asked for the table")]
 pub(crate) fn groups() -> Vec<Group> {
     measured().unwrap_or_else(|error| {

@@ -1,4 +1,4 @@
-//! The peers, each in the configuration nearest to ours, and the plain things to compare with.
+//! The peers, each in the configuration closest to ours, and the plain baselines.
 
 mod floor;
 mod ring;

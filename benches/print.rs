@@ -1,4 +1,4 @@
-//! One table for a person, the same as Markdown and as JSON.
+//! Prints one table as text, Markdown and JSON.
 
 use std::fmt::Write;
 use std::fs;
@@ -25,11 +25,11 @@ impl Table {
         text
     }
 
-    /// Writes both forms and says where.
+    /// Writes both forms and prints their paths.
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made or written to.
+    /// If the directory cannot be created or written to.
     pub(crate) fn write(&self, into: &Path) -> io::Result<[PathBuf; 2]> {
         fs::create_dir_all(into)?;
         let paths = [into.join("breaker.md"), into.join("breaker.json")];
@@ -77,7 +77,7 @@ fn line(
     );
 }
 
-/// Three digits that matter.
+/// Three significant digits.
 fn number(value: f64) -> String {
     match value.abs() {
         nothing if nothing < 0.005 => "0.00".into(),

@@ -1,10 +1,10 @@
 //! Rates of several callers on one breaker, in interleaved rounds.
 //!
-//! A core may be taken away for a while, and then two threads have the rate of one, whatever they call.
-//! So a rate is compared as a time is: by the quarter of the rounds that were least disturbed, here the
-//! fastest. It is the same quarter for everybody, and never a single round: callers who contend are fast
-//! as well in the few rounds in which they did not meet, so that "best" says little of them. Where there are
-//! more callers than cores they take turns anyway; slices are longer there, and more of them meet.
+//! A core may be taken away temporarily, and then two threads have the rate of one, whichever library they
+//! call. So a rate is compared as a time is: by the least disturbed quarter of the rounds, here the fastest.
+//! The quartile is the same for all libraries, and never a single round: contending callers are also fast in
+//! the few rounds in which they did not meet, so "best" is not representative. With more callers than cores
+//! they take turns anyway; slices are longer there, so that more of the callers meet.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -22,16 +22,16 @@ const ROUNDS: usize = 61;
 /// For two callers; longer for more.
 const SLICE: Duration = Duration::from_millis(3);
 
-/// Several callers who make so many calls each, and how long that takes until the last has ended.
+/// The time from the start until the last of several callers has made its share of the calls.
 pub(crate) struct Crowd<'a> {
     pub(crate) name: String,
     pub(crate) run: Box<dyn Fn(u64) -> Duration + 'a>,
 }
 
-/// What one thread does to the breaker that all share.
+/// The calls of one thread on the shared breaker.
 pub(crate) type Worker = Box<dyn FnMut(u64) + Send>;
 
-/// Millions of calls a second, all callers together, against two of the crowds.
+/// Millions of calls per second of all callers together, relative to two of the crowds.
 pub(crate) fn rates(
     title: &str,
     callers: u64,
@@ -54,7 +54,8 @@ pub(crate) fn rates(
 }
 
 impl Crowd<'_> {
-    /// How many calls of each caller fill a slice: twice, as the first few calls are mostly a beginning.
+    /// Returns how many calls of each caller fill a slice. Measured twice, because the first calls are mostly
+    /// warm-up.
     fn calibrate(&self, slice: Duration) -> u64 {
         let fill = |calls: u64| {
             let took = (self.run)(calls).max(Duration::from_micros(1));
@@ -64,7 +65,7 @@ impl Crowd<'_> {
     }
 }
 
-/// So many threads on one thing.
+/// This many threads on one shared value.
 pub(crate) fn threads<'a, T>(name: &str, threads: usize, it: T, call: fn(&T, u64) -> bool) -> Crowd<'a>
 where
     T: Send + Sync + 'static,
@@ -80,7 +81,7 @@ where
     })
 }
 
-/// So many threads, each with its own clone of a stack.
+/// This many threads, each with its own clone of a stack.
 pub(crate) fn clones<'a, S>(name: &str, threads: usize, service: S) -> Crowd<'a>
 where
     S: Service<u64> + Clone + Send + 'static,
@@ -96,7 +97,7 @@ fn crowd<'a>(name: &str, threads: usize, worker: impl Fn() -> Worker + 'a) -> Cr
     Crowd { name: name.into(), run: Box::new(run) }
 }
 
-/// All begin together; the time is that from the first one's beginning to the last one's end.
+/// All threads start together; the time is from the start of the first to the end of the last.
 fn together(workers: Vec<Worker>, calls: u64) -> Duration {
     let threads = workers.len();
     let here = &AtomicUsize::new(0);
@@ -112,7 +113,7 @@ fn together(workers: Vec<Worker>, calls: u64) -> Duration {
 
 fn span(mut worker: Worker, calls: u64, here: &AtomicUsize, threads: usize) -> (Instant, Instant) {
     here.fetch_add(1, Ordering::AcqRel);
-    // A thread that sleeps until all are here is woken late; one that gives way begins with the others.
+    // A sleeping thread is woken late; a thread that yields starts with the others.
     while here.load(Ordering::Acquire) < threads {
         thread::yield_now();
     }

@@ -1,7 +1,7 @@
-//! What `halfopen-redis` costs beside the bare client, and what a fleet costs its server.
+//! The cost of `halfopen-redis` compared with the bare client, and the load of a fleet on its server.
 //!
-//! `cargo bench -p benches --bench redis` starts a `redis-server` of its own, measures in interleaved rounds, and prints a
-//! table with the targets reached and missed; names of groups (`get`, `limit`, `bytes`, `fleet`) select some.
+//! `cargo bench -p benches --bench redis` starts a `redis-server`, measures in interleaved rounds, and prints a
+//! table with the targets reached and missed; group names (`get`, `limit`, `bytes`, `fleet`) select some.
 #![allow(dead_code, reason = "the harness is shared with the breaker's rows, which use more of it")]
 
 mod alloc;

@@ -1,4 +1,4 @@
-//! What is measured, a file a question.
+//! The measurements, one question per file.
 
 pub(crate) mod calls;
 pub(crate) mod claims;

@@ -1,4 +1,4 @@
-//! The services that the stacks stand on, and how a call through a stack is driven without a runtime.
+//! The inner services of the stacks, and a driver for calls through a stack without a runtime.
 
 use std::error::Error;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use tower_service::Service;
 
-/// What a failing call says.
+/// The error of a failing call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failed;
 
@@ -23,10 +23,10 @@ impl fmt::Display for Failed {
 
 impl Error for Failed {}
 
-/// The request that fails in an [`Inner`]; every other is answered.
+/// The request that fails in an [`Inner`]; all others succeed.
 pub(crate) const FAIL: u64 = u64::MAX;
 
-/// Always ready, and answers at once.
+/// Always ready, and responds immediately.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inner;
 
@@ -46,7 +46,7 @@ impl Service<u64> for Inner {
     }
 }
 
-/// The same, with its future in a box.
+/// The same, with a boxed future.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Boxed;
 
@@ -62,12 +62,12 @@ impl Service<u64> for Boxed {
 
     #[inline]
     fn call(&mut self, request: u64) -> Self::Future {
-        // Through a black box: seen whole, the box would be optimised away.
+        // Through a black box: the compiler would otherwise remove the box.
         black_box(Box::pin(ready(Ok(request))))
     }
 }
 
-/// Fails always, and counts how often it was polled and called.
+/// Always fails, and counts its polls and calls.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Broken(pub(crate) Arc<Touched>);
 
@@ -104,8 +104,8 @@ impl Touched {
     }
 }
 
-/// Makes calls one after the other: `poll_ready`, `call`, and the future to its end, with a waker
-/// that does nothing.
+/// Makes calls in sequence: `poll_ready`, `call`, and the future polled to completion, with a waker that does
+/// nothing.
 #[inline]
 pub(crate) fn drive<S: Service<u64>>(service: &mut S, calls: u64) {
     for request in 0..calls {
@@ -113,7 +113,7 @@ pub(crate) fn drive<S: Service<u64>>(service: &mut S, calls: u64) {
     }
 }
 
-/// One call to its end.
+/// Polls one call to completion.
 #[inline]
 pub(crate) fn one<S: Service<u64>>(service: &mut S, request: u64) -> Result<S::Response, S::Error> {
     let mut context = Context::from_waker(Waker::noop());

@@ -1,10 +1,10 @@
-//! What was measured: groups of rows that are compared with each other.
+//! The results: groups of rows that are compared with each other.
 
 use serde::{Deserialize, Serialize};
 
 use crate::harness::Timing;
 
-/// All that was measured, and on what.
+/// All results, and the machine they were measured on.
 #[derive(Default, Deserialize, Serialize)]
 pub(crate) struct Table {
     pub(crate) machine: String,
@@ -16,7 +16,7 @@ pub(crate) struct Table {
 pub(crate) struct Group {
     pub(crate) title: String,
     pub(crate) unit: String,
-    /// What "x base" and "x limit" are ratios to.
+    /// The references of "x base" and "x limit".
     pub(crate) base: String,
     pub(crate) limit: String,
     pub(crate) rows: Vec<Row>,
@@ -27,7 +27,7 @@ pub(crate) struct Row {
     pub(crate) name: String,
     #[serde(rename = "median")]
     pub(crate) value: f64,
-    /// What the least disturbed quarter of the rounds has reached.
+    /// The value reached by the least disturbed quarter of the rounds.
     pub(crate) quarter: Option<f64>,
     /// The minimum of a time, the maximum of a rate.
     pub(crate) best: Option<f64>,
@@ -45,7 +45,7 @@ impl Group {
         Group { title: title.into(), unit: unit.into(), base, limit, rows: Vec::new() }
     }
 
-    /// Nanoseconds per call, against two of the timings.
+    /// Nanoseconds per call, relative to two of the timings.
     pub(crate) fn of_timings(title: &str, timings: &[Timing], base: &str, limit: &str) -> Group {
         let find = |name: &str| timings.iter().find(|timing| timing.name == name);
         let rows = timings.iter().map(|timing| Row {
@@ -57,7 +57,7 @@ impl Group {
         Group::new(title, "ns").against(base).limited_by(limit).with(rows)
     }
 
-    /// The same as millions of calls a second: of each figure its inverse.
+    /// The same as millions of calls per second: the inverse of each figure.
     pub(crate) fn of_rates(title: &str, timings: &[Timing], base: &str, limit: &str) -> Group {
         let find = |name: &str| timings.iter().find(|timing| timing.name == name);
         let rate = |nanoseconds: f64| 1e3 / nanoseconds;
@@ -105,7 +105,7 @@ impl Row {
         }
     }
 
-    /// What it is judged by: the least disturbed quarter, where there were rounds.
+    /// The value that is judged: the least disturbed quarter, if there were rounds.
     pub(crate) fn steady(&self) -> f64 {
         self.quarter.unwrap_or(self.value)
     }
@@ -116,12 +116,12 @@ impl Table {
         self.groups.push(group);
     }
 
-    /// The row with this name in the group whose title begins so, if it was measured.
+    /// The row with this name in the group whose title has this prefix, if it was measured.
     pub(crate) fn find(&self, title: &str, name: &str) -> Option<&Row> {
         self.group(title)?.rows.iter().find(|row| row.name == name)
     }
 
-    /// The row with this name that follows the row with that one.
+    /// The first row named `name` after the row named `above`, if any.
     pub(crate) fn find_below(&self, title: &str, above: &str, name: &str) -> Option<&Row> {
         let rows = self.group(title)?.rows.iter().skip_while(|row| row.name != above);
         rows.skip(1).find(|row| row.name == name)

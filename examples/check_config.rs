@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example check_config --features config -- examples/config/breakers.yaml`
 //!
-//! With `--explain NAME` it prints the origin of every value of a breaker. The exit status is 0 if
-//! the document can be used, 1 if it cannot, 2 if there was nothing to check.
+//! With `--explain NAME` it prints the origin of every value of a breaker. The exit status is 0 if the document
+//! is valid, 1 if it is not, and 2 if there was nothing to check.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "saying it is what it is for")]
 
 use std::process::ExitCode;

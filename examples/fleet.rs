@@ -1,7 +1,8 @@
 //! Run it: cargo run --example fleet --features redis
 //!
-//! Three processes in one terminal call a service that fails from the second second to the sixth. Each makes five calls a second,
-//! too few to notice soon. Together they open after ten failures; then one of them probes for all.
+//! Three processes in one terminal call a service that is down from second two to second six. Each makes five
+//! calls a second, too few to detect the outage soon. Together they open after ten failures; then one of them
+//! probes for all.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -1,5 +1,5 @@
-//! A registry from a document: a breaker is found by its name, and a new document changes its numbers and
-//! not its state.
+//! A registry from a document: breakers are looked up by name, and a new document changes their settings but
+//! not their state.
 //!
 //! `cargo run --example from_config --features config`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "showing it is what it is for")]
@@ -11,7 +11,7 @@ const DOCUMENT: &str = include_str!("config/breakers.yaml");
 fn main() -> Result<(), DocumentError> {
     let loader = Loader::new().text("breakers.yaml", Format::Yaml, DOCUMENT).environment("production");
     let live = LiveRegistry::new(loader.process_variables())?;
-    // Values that can be used and are hardly meant; `Loader::deny_warnings` makes them errors.
+    // Values that are valid but probably unintended; `Loader::deny_warnings` makes them errors.
     for warning in live.configuration().warnings() {
         eprintln!("{warning}\n");
     }

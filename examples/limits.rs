@@ -1,7 +1,7 @@
 //! Run it: cargo run --example limits --features limit
 //!
-//! A pool of two slots with a queue of two for a slow backend, and a quota per tool in front of it. Eight
-//! calls come together: two run, two wait, the rest is rejected, and each rejection has its reason.
+//! A pool of two slots with a queue of two for a slow backend, and a quota per tool in front of it. Eight calls
+//! arrive together: two run, two wait, the rest are rejected, and each rejection has its reason.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

@@ -1,7 +1,7 @@
 //! Run it: cargo run --example opentelemetry --features opentelemetry
 //!
-//! A dependency is down for two seconds. Every second the SDK collects, and every series that is not
-//! zero is printed. Needs no collector: where `Lines` stands, put the exporter that you use.
+//! A dependency is down for two seconds. Every second the SDK collects, and every non-zero series is printed.
+//! No collector is required: replace `Lines` with the exporter that you use.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -61,7 +61,7 @@ impl PushMetricExporter for Lines {
     }
 }
 
-/// A line for every series of a metric that is not zero.
+/// Prints a line for every non-zero series of a metric.
 fn print<T: Copy + Default + Display + PartialEq>(name: &str, data: &MetricData<T>) {
     let points: Vec<(Vec<_>, T)> = match data {
         MetricData::Sum(all) => all.data_points().map(|at| (at.attributes().collect(), at.value())).collect(),

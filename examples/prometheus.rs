@@ -1,6 +1,6 @@
 //! Run it: cargo run --example prometheus --features metrics
 //!
-//! A service with three dependencies, of which `payments` is down ten seconds in every thirty. Then:
+//! A service with three dependencies, of which `payments` is down for ten of every thirty seconds. Then:
 //! curl localhost:9464/metrics, curl localhost:9464/circuit-breakers (/table, /history), curl -i localhost:9464/health
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
@@ -15,9 +15,9 @@ use halfopen_metrics::{CircuitBreakerMetrics, DURATION_BUCKETS, names};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_util::MetricKindMask;
 
-/// The dependencies without which this service cannot do anything: open, they make it unready. A
-/// breaker is not among them unless it is added here: an open one alone is no reason to take every
-/// instance of a service out of the balancer.
+/// The dependencies without which this service cannot work: while one of them is open, the service is not
+/// ready. A breaker is not critical unless it is added here: one open breaker alone is no reason to take every
+/// instance of a service out of the load balancer.
 const NEEDED: [&str; 1] = ["payments"];
 
 #[derive(Clone)]

@@ -55,7 +55,7 @@ fn app(live: &LiveRegistry) -> Result<Router, BoxError> {
         .with_state(Backend::new(claude)))
 }
 
-/// The backend: slow, and for one question too slow.
+/// The backend: slow, and for one request slower than the timeout.
 async fn ask(question: String) -> Result<String, BoxError> {
     let takes = if question == "hang" { 60_000 } else { 200 };
     tokio::time::sleep(Duration::from_millis(takes)).await;

@@ -1,6 +1,6 @@
 //! Run it: cargo run --example redis_cache --features redis
 //!
-//! Cache-aside with a fallback: users come from the cache, or from the database if the cache does not have them, is down,
+//! Cache-aside with a fallback: users come from the cache, or from the database if the cache misses, is down,
 //! or is not tried because its breaker is open. The server of the cache is stopped for a while.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
@@ -28,7 +28,7 @@ impl Users {
             Ok(Some(name)) => format!("{name} (cached)"),
             Ok(None) => {
                 let name = from_database(id).await;
-                // Not stored is no harm: the next caller tries again.
+                // A failed store is harmless: the next caller tries again.
                 let _: redis::RedisResult<()> = cache.set_ex(&key, &name, 60).await;
                 name
             }

@@ -1,7 +1,7 @@
 //! Run it: cargo run --example reqwest_client --features reqwest
 //!
-//! A reqwest client calls two servers of one shop. Search falls ill for a while: its breaker opens, the
-//! requests to it end immediately, and a probe finds it well again. Prices is never touched by any of it.
+//! A reqwest client calls two servers of one shop. Search fails for a while: its breaker opens, requests to it
+//! are rejected immediately, and a probe finds it recovered. Prices is not affected.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -20,7 +20,7 @@ use reqwest_retry::RetryTransientMiddleware;
 use reqwest_retry::policies::ExponentialBackoff;
 use tokio::net::TcpListener;
 
-/// Whether search is ill; a real one would be so by itself.
+/// Whether search fails; a switch that only the example needs.
 static ILL: AtomicBool = AtomicBool::new(false);
 
 #[tokio::main]
@@ -57,7 +57,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A server of the shop on a port of its own.
+/// A server of the shop on its own port.
 async fn serve() -> Result<SocketAddr, BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -1,7 +1,7 @@
 //! Run it: cargo run --example reqwest_tower --features reqwest
 //!
 //! A `reqwest::Client` is a tower `Service`, and so is a `ClientWithMiddleware`: the breaker's tower layer
-//! goes straight around either, in a stack with any other layer.
+//! wraps either directly, in a stack with any other layer.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 

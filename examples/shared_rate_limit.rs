@@ -1,7 +1,7 @@
 //! Run it: cargo run --example shared_rate_limit --features redis
 //!
-//! Two nodes share a quota of ten calls a second with a burst of six. When their server is gone, each permits half of it
-//! by itself, and no call fails because of the server.
+//! Two nodes share a quota of ten calls a second with a burst of six. When their server is down, each node
+//! permits half of the quota by itself, and no call fails because of the server.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -26,7 +26,7 @@ fn node(url: &str) -> Result<Node, BoxError> {
     Ok(builder.budget(Duration::from_millis(100)).expected_nodes(2).build())
 }
 
-/// Twelve calls, in turn on both nodes.
+/// Twelve calls, alternating between both nodes.
 async fn calls(nodes: &[Node; 2]) {
     for call in 0..12 {
         let place = call % 2;

@@ -1,7 +1,7 @@
 //! Run it: cargo run --example tonic_client --features tonic
 //!
-//! A generated client behind a breaker. The server restarts for a while: three calls find that out, the
-//! others are rejected immediately, and the first call after the wait closes the breaker.
+//! A generated client behind a breaker. The server restarts for a while: three calls fail, the others are
+//! rejected immediately, and the first call after the wait closes the breaker.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -52,7 +52,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Starts the server and gives a channel to it.
+/// Starts the server and returns a channel to it.
 fn serve() -> Result<Channel, BoxError> {
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse()?)?;
     let endpoint = Endpoint::from_shared(format!("http://{}", incoming.local_addr()?))?;

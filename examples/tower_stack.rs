@@ -1,7 +1,7 @@
 //! Run it: cargo run --example tower_stack
 //!
-//! Retry outside, the breaker in the middle, a timeout inside: every attempt asks the breaker, a hang
-//! becomes a failure, and while the breaker is open a call ends immediately and is not tried again.
+//! Retry outside, the breaker in the middle, a timeout inside: the breaker admits or rejects every attempt, a
+//! hang becomes a failure, and while the breaker is open a call is rejected immediately and not retried.
 
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 
@@ -14,7 +14,7 @@ use halfopen_tower::{BoxError, CircuitBreakerLayer};
 use tower::retry::{Policy, RetryLayer};
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-/// Whether the warehouse hangs; a real one would do so by itself.
+/// Whether the warehouse hangs; a switch that only the example needs.
 static HANGS: AtomicBool = AtomicBool::new(false);
 
 async fn in_stock(article: u32) -> Result<u32, BoxError> {
@@ -53,7 +53,7 @@ async fn main() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Tries again so many times; never what the breaker rejected.
+/// Retries this many times; never retries a rejection of the breaker.
 #[derive(Clone)]
 struct Again(u32);
 

@@ -1,7 +1,7 @@
 //! Run it: cargo run --example tracing --features tracing
 //!
-//! A dependency is down for a while and a hundred calls a second go on coming: the log of it is a dozen
-//! lines. `RUST_LOG=info` leaves the rejections out.
+//! A dependency is down for a while, and a hundred calls a second continue to arrive: its log has a dozen
+//! lines. `RUST_LOG=info` omits the rejections.
 
 use std::time::Duration;
 

@@ -19,7 +19,8 @@ use crate::harness::Case;
 /// A router boxes its routes once more for any layer.
 pub(crate) const NO_OP: &str = "a layer that does nothing";
 
-/// A request to a route of an axum router: made, answered, and its body read to the end.
+/// A request to a route of an axum router: the request is made, and the body of its response is read to the
+/// end.
 pub(crate) fn cases() -> Vec<Case> {
     let quota = Quota::calls(1_000_000).per(Duration::from_secs(1)).burst(1_000_000_000).expect("a quota");
     vec![
@@ -45,7 +46,7 @@ fn protected(pattern: &str, route: Route) -> Router {
     app().layer(RouteProtection::new(Registry::new()).route(pattern, route))
 }
 
-/// A service of another type that passes everything on.
+/// A service of another type that forwards everything.
 #[derive(Clone)]
 struct DoesNothing<S>(S);
 
@@ -64,7 +65,7 @@ impl<S: Service<R>, R> Service<R> for DoesNothing<S> {
 }
 
 fn case(name: &str, app: Router) -> Case {
-    // As `axum::serve` does: a router without it builds its layers for each request.
+    // As `axum::serve` does: without `with_state`, a router builds its layers for each request.
     let mut app = app.with_state(());
     Case::new(name, move |calls| {
         for _ in 0..calls {

@@ -16,7 +16,7 @@ pub(crate) const RESILIENCE: &str = "tower-resilience 0.14 bulkhead";
 
 const SLOTS: u32 = 20;
 
-/// A slot taken and given back.
+/// A slot that is acquired and released.
 pub(crate) fn direct() -> Vec<Case> {
     let semaphore = Arc::new(Semaphore::new(SLOTS as usize));
     let bulkhead = bulkhead();

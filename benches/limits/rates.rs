@@ -11,10 +11,10 @@ use crate::harness::Case;
 pub(crate) const GOVERNOR: &str = "governor 0.10 check, system clock";
 pub(crate) const GOVERNOR_QUANTA: &str = "governor 0.10 check, quanta";
 
-/// Far more calls than are made, so that every one is permitted.
+/// Far more calls than the benchmark makes, so that every call is permitted.
 const BURST: u32 = 1_000_000_000;
 
-/// A permitted call of a quota, with and without keys, by the clock of the operating system.
+/// A permitted call of a quota, with and without keys, on the clock of the operating system.
 pub(crate) fn cases() -> Vec<Case> {
     let theirs = governor::RateLimiter::direct_with_clock(their_quota(), MonotonicClock);
     let ours = RateLimiter::new("tasks", quota());
@@ -28,7 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The same by `quanta`'s clock, which is governor's own default.
+/// The same on `quanta`'s clock, which is governor's default.
 pub(crate) fn with_quanta() -> Vec<Case> {
     let theirs = governor::RateLimiter::direct_with_clock(their_quota(), QuantaClock::default());
     let ours = RateLimiter::builder("tasks", quota()).clock(quanta_clock()).build();
@@ -53,7 +53,7 @@ fn quanta_clock() -> Clock {
     Clock::from_fn(move || clock.delta(start, clock.raw()))
 }
 
-/// A case whose every call must have been permitted.
+/// A case in which every call must have been permitted.
 fn case(name: &str, call: impl Fn() -> bool + 'static) -> Case {
     Case::new(name, move |calls| {
         for _ in 0..calls {

@@ -1,4 +1,5 @@
-//! The rows in which ninelives stands, beside the limit and ours: a table as JSON, for `benches/ninelives.rs`.
+//! The rows that contain ninelives, next to the limit and our breaker: a table as JSON, for
+//! `benches/ninelives.rs`.
 
 #![allow(dead_code, reason = "the files are those of the benches, which use more of them")]
 

@@ -51,8 +51,8 @@ impl Striped {
     }
 }
 
-/// The limit of a rejection that says when to come back and by whom: one clock read, one counter, and
-/// the name taken and given back.
+/// The limit of a rejection that reports a retry hint and the name of the breaker: one clock read, one counter,
+/// and the name cloned and dropped.
 #[derive(Debug)]
 pub(crate) struct OpenFloor {
     until: Instant,

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::services::Failed;
 
-/// A count window as one writes it in an afternoon: a ring behind a mutex.
+/// A simple count window: a ring behind a mutex.
 #[derive(Debug)]
 pub(crate) struct MutexRing {
     open: AtomicBool,

@@ -19,7 +19,7 @@ pub(crate) fn breaker_two_direct() -> breaker::CircuitBreaker {
         .failure_rate_threshold(0.5)
         .sliding_window_size(100)
         .minimum_calls(10)
-        // Its rule of consecutive failures cannot be left out.
+        // Its rule of consecutive failures cannot be disabled.
         .consecutive_failures(u32::MAX)
         .wait_duration(LONG)
         .build();
@@ -40,7 +40,7 @@ pub(crate) fn resilience<S>(
     layer.layer_fn(inner)
 }
 
-/// seatbelt: half of the calls of ten seconds; it has no count window. Needs a runtime to be built.
+/// seatbelt: half of the calls of ten seconds; it has no count window. Building it requires a runtime.
 pub(crate) fn seatbelt<S>(
     inner: S,
 ) -> impl Service<u64, Response = u64, Error = Failed, Future: Send> + Clone + Send + 'static

@@ -1,4 +1,4 @@
-//! A command through a breaker, and a call of a shared limit, beside the same of the bare client.
+//! A command through a breaker, and a call of a shared limit, compared with the bare client.
 
 use std::hint::black_box;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ const PROTECTED: &str = "ProtectedConnection";
 const EVALSHA: &str = "EVALSHA of the same script";
 const SHARED: &str = "SharedRateLimiter";
 
-/// Far more calls than are made, so that every one is permitted.
+/// Far more calls than the benchmark makes, so that every call is permitted.
 const BURST: u32 = 1_000_000_000;
 
 pub(crate) fn get(runtime: &Rc<Runtime>, server: &RedisServer, table: &mut Table) -> String {
@@ -95,7 +95,7 @@ async fn connect(server: &RedisServer) -> MultiplexedConnection {
     client.get_multiplexed_async_connection().await.expect("the server is there")
 }
 
-/// Calls one after the other.
+/// Calls in sequence.
 fn case<F: Future<Output = bool>>(name: &str, runtime: &Rc<Runtime>, call: impl Fn() -> F + 'static) -> Case {
     let runtime = Rc::clone(runtime);
     Case::new(name, move |calls| {
@@ -107,7 +107,7 @@ fn case<F: Future<Output = bool>>(name: &str, runtime: &Rc<Runtime>, call: impl 
     })
 }
 
-/// All calls of a round together.
+/// All calls of a round concurrently.
 fn together<F: Future<Output = bool>>(
     name: &str,
     runtime: &Rc<Runtime>,

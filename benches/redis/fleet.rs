@@ -1,4 +1,4 @@
-//! What a fleet costs: bytes of a sync, and the time of the server.
+//! The cost of a fleet: bytes per sync, and the CPU time of the server.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::table::{Group, Row, Table};
 
 const NODES: usize = 1_000;
 const BREAKERS: usize = 10;
-/// Each node syncs once a second, for so many seconds.
+/// Each node syncs once a second, for this number of seconds.
 const SECONDS: u64 = 10;
-/// Connections that the nodes share: the server reads as many sockets.
+/// Connections that the nodes share: the number of sockets that the server reads.
 const CONNECTIONS: usize = 50;
 
 struct Node {
@@ -68,7 +68,7 @@ pub(crate) fn bytes(runtime: &Rc<Runtime>, server: &RedisServer) -> Group {
     Group::new("sync of a node, both ways", "bytes").with(rows.into_iter())
 }
 
-/// The share of a core that the server takes for a thousand nodes.
+/// The share of a core that the server uses for a thousand nodes.
 pub(crate) fn thousand_nodes(runtime: &Rc<Runtime>, server: &RedisServer, table: &mut Table) -> String {
     let (share, per_sync) = runtime.block_on(async {
         let connections = join_all((0..CONNECTIONS).map(|_| connect(server))).await;

@@ -65,7 +65,7 @@ fn case(name: &str, passes: bool, make: fn(u64) -> Ready<Result<u64, Failed>>) -
     async_case(name, passes, move |n| finish(make(n)).is_ok())
 }
 
-/// A case whose every call passes, or none.
+/// A case in which either every call or no call passes.
 fn async_case(name: &str, passes: bool, call: impl Fn(u64) -> bool + 'static) -> Case {
     Case::new(name, move |calls| {
         for n in 0..calls {
@@ -74,7 +74,7 @@ fn async_case(name: &str, passes: bool, call: impl Fn(u64) -> bool + 'static) ->
     })
 }
 
-/// Polls to the end, with a waker that does nothing.
+/// Polls to completion, with a waker that does nothing.
 #[inline]
 fn finish<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);

@@ -23,7 +23,7 @@ const STRIPED: &str = "load + striped fetch_add";
 
 use Bound::{AtLeast, AtMost};
 
-/// Everything that ours is held to.
+/// All targets of our breaker.
 pub(crate) fn claims(table: &Table) -> Vec<Claim> {
     let look = Look(table);
     [
@@ -45,7 +45,7 @@ fn claim(what: impl Into<String>, measured: Option<f64>, bound: Bound) -> Claim 
     Claim { what: what.into(), measured, bound }
 }
 
-/// Looks for figures in the table.
+/// Looks up figures in the table.
 struct Look<'a>(&'a Table);
 
 impl Look<'_> {
@@ -77,7 +77,7 @@ impl Look<'_> {
         Some(self.steady(of.0, of.1)? / self.steady(to.0, to.1)?)
     }
 
-    /// How many allocations more than another row.
+    /// The difference in allocations from another row.
     fn more(&self, title: &str, name: &str, than: &str) -> Option<f64> {
         Some(self.allocations(title, name)? - self.allocations(title, than)?)
     }
@@ -117,7 +117,7 @@ impl Look<'_> {
         claims
     }
 
-    /// Somebody listening: nothing, until somebody does.
+    /// The cost of listeners: zero until one is added.
     fn listening(&self) -> Vec<Claim> {
         let more = |title, name, than| Some(self.steady(title, name)? - self.steady(title, than)?);
         let left = more("Instructions, listeners", listeners::LEFT, listeners::NEVER);
@@ -134,7 +134,7 @@ impl Look<'_> {
     }
 
     fn threads(&self) -> Vec<Claim> {
-        // As striped counters scale, less what a rate differs from one round to the next.
+        // The scaling of striped counters, minus the variation of a rate from round to round.
         let scales = self.share((TWO, STRIPED), (ONE, STRIPED)).map(|scales| 0.95 * scales);
         vec![
             claim("2 threads, x own 1 thread", self.share((TWO, COUNT), (ONE, COUNT)), AtLeast(1.0, scales)),
@@ -180,7 +180,7 @@ impl Look<'_> {
                     grown(below("  after 100,000 calls, 1 % failed"), fresh),
                     AtMost(0.0, None),
                 ),
-                // An opened breaker keeps what it must tell about its last opening: flat from the first on.
+                // An opened breaker keeps the data of its last opening: constant after the first opening.
                 claim(
                     format!("bytes, {name}, more over 10,000 openings"),
                     grown(below("  after 10,000 openings"), below("  after 1 opening")),
@@ -229,7 +229,7 @@ impl Look<'_> {
     }
 
     fn adapters(&self) -> Vec<Claim> {
-        // Over a network a buffer grows now and then, whoever calls. Adding zero makes a plain one of -0.
+        // Over a network a buffer grows occasionally, with every client. Adding zero turns -0 into 0.
         let per_call = |title, name, than| Some(self.more(title, name, than)?.round() + 0.0);
         let none = || AtMost(0.0, None);
         let two = || AtMost(2.0, None);

@@ -3,8 +3,7 @@ use std::hint::black_box;
 use crate::harness::{Case, measure, now};
 use crate::table::Group;
 
-/// What it costs to ask what time it is: the standard library's clock, and one that reads the
-/// processor's counter.
+/// The cost of reading the time: the clock of the standard library, and one that reads the processor's counter.
 pub(crate) fn group() -> Group {
     let quanta = quanta::Clock::new();
     let coarse = quanta.clone();

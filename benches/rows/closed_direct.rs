@@ -43,13 +43,13 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The operation: next to nothing, but not nothing.
+/// The operation: almost free, but not optimized away.
 #[inline]
 pub(crate) fn answer(n: u64) -> Result<u64, Failed> {
     Ok(black_box(n))
 }
 
-/// A case whose every call must have been made.
+/// A case in which every call must have been made.
 fn case(name: &str, call: impl Fn(u64) -> bool + 'static) -> Case {
     Case::new(name, move |calls| {
         for n in 0..calls {

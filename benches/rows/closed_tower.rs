@@ -11,7 +11,7 @@ use crate::table::Group;
 pub(crate) fn group() -> Group {
     let timings = measure(cases());
     let mut group = Group::of_timings("Tower, closed, success", &timings, "bare", "limit");
-    // A call that must be timed reads the clock twice, whoever makes it.
+    // A call that must be timed reads the clock twice, in every library.
     let timed = timings.iter().find(|timing| timing.name == "limit + 2 clock reads");
     for (timing, row) in timings.iter().zip(group.rows_mut()) {
         if let (Some(limit), true) = (timed, timing.name.contains("slow calls")) {

@@ -90,7 +90,7 @@ fn direct_cases(callers: usize) -> Vec<Crowd<'static>> {
     cases
 }
 
-/// One call in so many fails.
+/// One in this number of calls fails.
 fn fails(n: u64, every: u64) -> Result<u64, Failed> {
     if n % every == 7 { Err(Failed) } else { answer(n) }
 }

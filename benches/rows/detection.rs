@@ -7,11 +7,11 @@ use crate::services::{FAIL, Failed, Inner, one};
 use crate::table::{Group, Row};
 
 const HEALTHY: [u64; 3] = [0, 1_000, 1_000_000];
-/// Nobody waits for longer than this.
+/// The upper bound of the number of calls.
 const ENOUGH: u64 = 3_000_000;
 
-/// How many calls must fail until the breaker opens, after so many that did not: half of the last 100
-/// calls, at least ten of them.
+/// The number of failing calls until the breaker opens, after this number of successful ones: half of the last
+/// 100 calls, at least ten of them.
 pub(crate) fn group() -> Group {
     let mut group = Group::new("Detection: failing calls until open", "calls");
     for healthy in HEALTHY {
@@ -51,11 +51,11 @@ fn recloser(healthy: u64) -> Option<u64> {
     for n in 0..healthy {
         let _ = breaker.call(|| Ok::<_, Failed>(n));
     }
-    // It has no word for its state: the first call that is not made shows it.
+    // It does not report its state: the first call that is not made shows the transition.
     (0..ENOUGH).find(|_| matches!(breaker.call(|| Err::<(), _>(Failed)), Err(recloser::Error::Rejected)))
 }
 
-/// A stack opens with the call whose error is the last one to come from the inner service.
+/// A stack opens with the last call whose error comes from the inner service.
 fn stack<S: Service<u64> + 'static>(mut service: S, healthy: u64) -> Option<u64>
 where
     S::Error: std::fmt::Display,

@@ -24,7 +24,7 @@ pub(crate) fn group() -> Group {
 const MANY: usize = 32_000;
 const FEW_ROUNDS: usize = 5;
 
-/// A document of 32,000 breakers with one value each, and the part of the time that its parser takes.
+/// A document of 32,000 breakers with one value each, and the share of the time that its parser takes.
 pub(crate) fn large() -> Group {
     let mut group = Group::new("Loading a document of 32,000 breakers, each with one value", "ms");
     for (format, ending) in [(Format::Yaml, "yaml"), (Format::Toml, "toml"), (Format::Json, "json")] {
@@ -61,7 +61,7 @@ fn many(format: Format) -> String {
     }
 }
 
-/// Milliseconds one takes.
+/// Milliseconds per iteration.
 fn load(loader: &Loader, breakers: usize) -> f64 {
     let took = timed(|| {
         let loaded = loader.load().expect("the document is right");

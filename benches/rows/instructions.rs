@@ -5,7 +5,7 @@ use crate::harness::Case;
 use crate::rows;
 use crate::table::{Group, Row};
 
-/// Cases that are compared with each other, and with which two of them.
+/// Cases that are compared with each other, and the two of them that are the references.
 struct Kind {
     title: &'static str,
     base: &'static str,
@@ -24,7 +24,8 @@ const KINDS: [Kind; 8] = [
     Kind::new("tonic, closed", "none", "", rows::tonic::cases),
 ];
 
-/// More cases than a kind has: a counted case is the place of its kind times this, and its own.
+/// Larger than the number of cases of a kind: the index of a counted case is the index of its kind times this,
+/// plus its own.
 const PLACES: usize = 100;
 
 impl Kind {
@@ -38,7 +39,7 @@ impl Kind {
     }
 }
 
-/// What the timed rows' calls execute; nothing, with the reason said, where that cannot be counted.
+/// The instructions of the timed rows' calls; empty, with the reason printed, if they cannot be counted.
 #[allow(clippy::print_stderr, reason = "a word to the person who asked for the table")]
 pub(crate) fn groups() -> Vec<Group> {
     counted().unwrap_or_else(|error| {
@@ -47,10 +48,10 @@ pub(crate) fn groups() -> Vec<Group> {
     })
 }
 
-/// Makes the calls that are counted: so many of the case with this number.
+/// Makes the counted calls: this number of them, of the case with this index.
 pub(crate) fn run(case: usize, calls: u64) {
-    // No other kind is built: it would take most of the time of a counted run, and a clock that calibrates itself takes
-    // a different number of instructions each time.
+    // No other kind is built: it would take most of the time of a counted run, and a clock that calibrates
+    // itself executes a different number of instructions each time.
     let mut cases = (KINDS[case / PLACES].cases)();
     cases[case % PLACES].run(calls);
 }

@@ -7,7 +7,7 @@ use crate::harness::{Case, measure};
 use crate::rows::closed_direct::answer;
 use crate::table::Group;
 
-/// Hears every call.
+/// Receives an event for every call.
 struct Calls;
 
 impl Listener for Calls {
@@ -23,7 +23,7 @@ impl Listener for Calls {
 pub(crate) const NEVER: &str = "count 100, never a listener";
 pub(crate) const LEFT: &str = "count 100, all listeners left";
 
-/// What somebody listening costs a call that succeeds, against a breaker that nobody ever listened to.
+/// The cost of a listener for a successful call, compared with a breaker that never had a listener.
 pub(crate) fn group() -> Group {
     Group::of_timings("Listeners, direct call", &measure(cases()), NEVER, "")
 }

@@ -19,8 +19,8 @@ use crate::table::Group;
 use servers::proto::Article;
 use servers::proto::inventory_client::InventoryClient;
 
-/// Real calls over loopback with a real server beside the client on one thread: what a breaker adds to
-/// a call that does something. The allocations are the client's and the server's together.
+/// Real calls over loopback, with client and server on one thread: the overhead of a breaker on a call that
+/// does real work. The allocations are those of client and server together.
 pub(crate) fn groups() -> Vec<Group> {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = Rc::new(runtime.expect("a runtime of one thread can be built"));
@@ -32,7 +32,7 @@ pub(crate) fn groups() -> Vec<Group> {
     ]
 }
 
-/// A ratio to a call over a network says little; the first row is the bare one.
+/// A ratio to a call over a network is not meaningful; the first row is the bare call.
 fn with_difference(mut group: Group) -> Group {
     let mut bare = None;
     for row in group.rows_mut() {

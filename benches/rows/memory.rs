@@ -8,8 +8,7 @@ use crate::peers::{self, MutexRing};
 use crate::services::{Failed, Inner};
 use crate::table::{Group, Row};
 
-/// Bytes asked of the allocator for one breaker, its name of eight letters included, and whether
-/// anything makes it more.
+/// Bytes allocated for one breaker, including its name of eight letters, and whether they grow with use.
 pub(crate) fn group() -> Group {
     let mut group = Group::new("Memory of one breaker", "bytes");
     let mut configs = configs::ours().to_vec();
@@ -36,13 +35,13 @@ pub(crate) fn group() -> Group {
 
 type MakeConfig = fn() -> CircuitBreakerConfig;
 
-/// The configurations that a breaker makes anew if it does not share one.
+/// The configurations that a breaker allocates if it does not share one.
 const OWN: [(&str, MakeConfig); 2] =
     [("halfopen, count 100", configs::count), ("halfopen, time 10 buckets", configs::time)];
 
-/// What making one takes: the value itself, if it is not behind a pointer, and what it allocates.
+/// The memory of a new value: the value itself, if it is not behind a pointer, and its allocations.
 fn made<T>(name: &str, make: impl Fn() -> T) -> Row {
-    // The first may set up what all share.
+    // The first one may initialize shared state.
     drop(make());
     let (it, seen) = watch(make);
     let inline = size_of_val(&it);
@@ -54,7 +53,7 @@ fn made<T>(name: &str, make: impl Fn() -> T) -> Row {
     }
 }
 
-/// What one gives back when it is dropped: the threads that used it have bytes of their own.
+/// The bytes freed when one is dropped: the threads that used it have bytes of their own.
 fn after(name: &str, config: &CircuitBreakerConfig, use_it: fn(&CircuitBreaker)) -> Row {
     let breaker = configs::breaker(config);
     use_it(&breaker);

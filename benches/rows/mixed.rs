@@ -8,7 +8,7 @@ use crate::peers::{self, MutexRing};
 use crate::services::Failed;
 use crate::table::Group;
 
-/// Real traffic: a few calls fail, far from enough to open anything.
+/// Realistic traffic: a few calls fail, far too few to open a breaker.
 pub(crate) fn group(every: u64) -> Group {
     let timings = measure(cases(every));
     let title = match every {
@@ -38,7 +38,7 @@ pub(crate) fn cases(every: u64) -> Vec<Case> {
 
 type Operation<'a> = &'a dyn Fn() -> Result<u64, Failed>;
 
-/// Each n-th call fails; all that should succeed must.
+/// Every n-th call fails; all other calls must succeed.
 fn case(name: &str, every: u64, call: impl Fn(Operation<'_>) -> bool + 'static) -> Case {
     let mut made = 0_u64;
     Case::new(name, move |calls| {

@@ -12,7 +12,7 @@ use crate::harness::{Case, measure};
 use crate::rows::closed_direct::answer;
 use crate::table::Group;
 
-/// Attaches something to a registry, and gives what must live for it to go on.
+/// Attaches an exporter to a registry, and returns the value that keeps it attached.
 type Attach = fn(&Registry) -> Box<dyn Any>;
 
 const NOBODY: &str = "nobody listens";
@@ -57,7 +57,7 @@ fn rejected() -> Group {
     Group::of_timings("Watched: a rejection", &measure(cases.into()), NOBODY, "")
 }
 
-/// A scrape without its rendering: 24 series a breaker.
+/// A scrape without its rendering: 24 series per breaker.
 fn published() -> Group {
     const BREAKERS: u64 = 100;
     let registry = Registry::new();
@@ -82,16 +82,16 @@ fn durations() -> Case {
             metrics.publish();
             call(&breaker, calls);
         });
-        // As a scrape would; else its samples pile up for as long as this is measured.
+        // As a scrape would; otherwise its samples accumulate during the whole measurement.
         recorder.handle().run_upkeep();
     })
 }
 
-/// A breaker in a registry to which something is attached.
+/// A breaker in a registry to which an exporter is attached.
 fn sample(attach: Attach) -> (CircuitBreaker, Box<dyn Any>) {
     let (registry, breaker) = registered();
     let attached = attach(&registry);
-    // A history alone does not hold the registry whose listener it is.
+    // A history alone does not keep alive the registry that it listens to.
     (breaker, Box::new((registry, attached)))
 }
 

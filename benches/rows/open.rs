@@ -13,7 +13,7 @@ use crate::peers::{self, OpenFloor};
 use crate::services::{Broken, Failed, Touched, drive};
 use crate::table::{Group, Row};
 
-/// Open: every call is rejected, and the inner service sees nothing of it.
+/// Open: every call is rejected, and none reaches the inner service.
 pub(crate) fn groups() -> Vec<Group> {
     let (mut cases, touched) = tower_cases();
     cases.splice(0..0, direct_cases());
@@ -49,7 +49,7 @@ pub(crate) fn direct_cases() -> Vec<Case> {
     cases
 }
 
-/// The cases, and for each what its inner service has seen.
+/// The cases, and the calls that reached the inner service of each.
 pub(crate) fn tower_cases() -> (Vec<Case>, Vec<Arc<Touched>>) {
     let layer = || CircuitBreakerLayer::new(opened());
     let mut cases = Vec::new();
@@ -67,7 +67,7 @@ pub(crate) fn tower_cases() -> (Vec<Case>, Vec<Arc<Touched>>) {
     (cases, touched)
 }
 
-/// Ours, open for as long as it is measured.
+/// Our breaker, open for the whole measurement.
 fn opened() -> CircuitBreaker {
     let breaker = configs::breaker(&configs::count());
     breaker.open_for(configs::LONG);

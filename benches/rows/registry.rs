@@ -16,15 +16,16 @@ const ROUNDS: usize = 15;
 const LOOKUPS: usize = 50_000;
 const LEAST: &str = "a map nobody writes";
 
-/// The least: a name is hashed, compared, and a handle cloned. Nothing can be added, so it needs no lock.
+/// The minimum: a name is hashed and compared, and a handle cloned. Names cannot be added, so no lock is
+/// needed.
 type Plain = HashMap<String, CircuitBreaker, foldhash::fast::RandomState>;
 
-/// Some way to find a breaker.
+/// A way to find a breaker.
 trait Find: Fn(&str) -> Option<CircuitBreaker> + Copy + Send {}
 
 impl<F: Fn(&str) -> Option<CircuitBreaker> + Copy + Send> Find for F {}
 
-/// A breaker for each of 100,000 hosts: the memory, and finding one among them.
+/// A breaker for each of 100,000 hosts: the memory, and the look-up of one among them.
 pub(crate) fn group() -> Group {
     let names: Vec<String> = (0..BREAKERS).map(|n| format!("host-{n:06}.example:443")).collect();
     let (registry, seen) = watch(|| {
@@ -65,7 +66,7 @@ pub(crate) fn group() -> Group {
     group
 }
 
-/// What a document that is read again and says the same costs the registry that follows it.
+/// The cost of reloading an unchanged document for the registry that follows it.
 fn reload(registry: &Registry, names: &[String]) -> Row {
     let config = CircuitBreakerConfig::default();
     let rules =
@@ -81,7 +82,7 @@ fn reload(registry: &Registry, names: &[String]) -> Row {
     Row { best: Some(best), ..Row::new(name, median(rounds), "for all 100,000") }
 }
 
-/// Nanoseconds a look-up takes its thread.
+/// Nanoseconds per look-up of a thread.
 fn lookups(what: &str, find: impl Find, names: &[String], threads: usize) -> Row {
     let rounds: Vec<f64> = (0..ROUNDS)
         .map(|round| {
@@ -100,7 +101,7 @@ fn lookups(what: &str, find: impl Find, names: &[String], threads: usize) -> Row
 }
 
 fn seek(find: impl Find, names: &[String], seed: usize) -> Duration {
-    // A step that meets every name once a lap, in an order that no prefetcher follows.
+    // A stride that visits every name once per lap, in an order that no prefetcher follows.
     let step = 61_803;
     timed(|| {
         let mut place = seed;

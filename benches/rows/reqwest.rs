@@ -15,7 +15,7 @@ use crate::table::Group;
 use test_support::middleware::Answers;
 pub(crate) use test_support::middleware::Empty;
 
-/// A request through a reqwest client whose answer needs no network, with a breaker before it.
+/// A request through a reqwest client whose response requires no network, with a breaker in front of it.
 pub(crate) fn group() -> Group {
     Group::of_timings("reqwest, closed, success", &measure(cases()), "empty", "")
 }
@@ -50,7 +50,7 @@ fn case(name: &str, stack: ClientBuilder) -> Case {
     })
 }
 
-/// One request and the whole of its answer; nothing in it ever waits.
+/// One request and its whole response; it never waits.
 fn call(client: &ClientWithMiddleware) {
     let url = "http://inventory.example/items/7".parse().expect("a valid URL");
     let request = Request::new(Method::GET, url);

@@ -15,7 +15,7 @@ use crate::table::Group;
 
 const TASKS: u64 = 8;
 
-/// Eight tokio tasks on one breaker, each with its own clone of a tower stack, giving way every 32 calls.
+/// Eight tokio tasks on one breaker, each with its own clone of a tower stack, yielding every 32 calls.
 pub(crate) fn group(runtime: &Handle) -> Group {
     let mut cases =
         vec![case(runtime, "bare", Inner), case(runtime, "limit", Limit::<Inner, false>::default())];

@@ -10,8 +10,8 @@ use crate::table::{Group, Row};
 
 const ROUNDS: usize = 13;
 
-/// A window over time does not grow with what happens in it: the cost of the next calls and the bytes,
-/// with so many in it.
+/// A time window does not grow with the number of calls in it: the cost of the next calls and the bytes, after
+/// this number of calls.
 pub(crate) fn groups() -> Vec<Group> {
     let mut bytes = Group::new("Time window, memory by the calls in it", "bytes");
     let mut timings = Vec::new();
@@ -27,7 +27,7 @@ pub(crate) fn groups() -> Vec<Group> {
     vec![Group::new("Time window, cost by the calls in it", "ns").with(costs), bytes]
 }
 
-/// What each of some more calls costs, and what the breaker holds, after so many.
+/// The cost of each further call, and the bytes of the breaker, after this number of calls.
 fn filled(held: u64, every: u64) -> (Vec<f64>, i64) {
     const MORE: u64 = 1_000;
     let mut costs = Vec::with_capacity(ROUNDS);

@@ -17,7 +17,7 @@ use crate::configs;
 use crate::harness::{Case, measure};
 use crate::table::Group;
 
-/// A unary call of a gRPC service that has its answer at once, with a breaker before it.
+/// A unary call of a gRPC service that responds immediately, with a breaker in front of it.
 pub(crate) fn group() -> Group {
     Group::of_timings("tonic, closed, success", &measure(cases()), "none", "")
 }
@@ -67,7 +67,7 @@ fn request() -> Request<()> {
     request
 }
 
-/// One call, read to its trailers as tonic reads it; nothing in it ever waits.
+/// One call, read to its trailers as tonic reads it; it never waits.
 fn whole<S, B>(service: &mut S, request: Request<()>)
 where
     S: Service<Request<()>, Response = Response<B>>,

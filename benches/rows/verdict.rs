@@ -1,20 +1,20 @@
 use crate::rows::claims::claims;
 use crate::table::{Group, Row, Table};
 
-/// Something that ours must show, with what this run has measured of it.
+/// A claim about our breaker, with the figure measured in this run.
 pub(crate) struct Claim {
     pub(crate) what: String,
     pub(crate) measured: Option<f64>,
     pub(crate) bound: Bound,
 }
 
-/// What must be reached, and what would be better still.
+/// The required bound, and a stricter stretch target.
 pub(crate) enum Bound {
     AtMost(f64, Option<f64>),
     AtLeast(f64, Option<f64>),
 }
 
-/// What ours is held to, and whether it was reached in this run; a row that was not measured is left out.
+/// Our targets, and whether this run reached them; a row that was not measured is omitted.
 pub(crate) fn group(table: &Table) -> Group {
     let mut group = Group::new("What ours must show", "as named");
     for Claim { what, measured, bound } in claims(table) {
@@ -25,7 +25,7 @@ pub(crate) fn group(table: &Table) -> Group {
     group
 }
 
-/// The bound and where the figure lies: beyond the stretch, within reach, or not.
+/// The bound and the position of the figure: beyond the stretch target, within the bound, or outside.
 fn judged(measured: f64, bound: &Bound) -> String {
     let within = |limit: f64| match bound {
         Bound::AtMost(..) => measured <= limit,
@@ -44,7 +44,7 @@ fn judged(measured: f64, bound: &Bound) -> String {
     format!("{words} {}{stretch}: {verdict}", figure(reach))
 }
 
-/// Without digits that say nothing.
+/// Without insignificant digits.
 fn figure(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').into()

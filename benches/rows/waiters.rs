@@ -15,7 +15,7 @@ use crate::table::{Group, Row};
 const WAITERS: usize = 16_000;
 const ROUNDS: usize = 5;
 
-/// Tasks that wait for an open breaker come, and go without having been let in.
+/// Tasks that wait for an open breaker, and leave without having been admitted.
 pub(crate) fn group() -> Group {
     let breaker = configs::breaker(&configs::count());
     breaker.open_for(configs::LONG);

@@ -4,7 +4,8 @@ use halfopen::{Abandoned, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window}
 
 use crate::rng::Rng;
 
-/// A configuration of any kind, with waits so short that a breaker goes round many times a second.
+/// A configuration of any kind, with waits so short that a breaker cycles through its states many times a
+/// second.
 pub(crate) fn any(rng: &mut Rng) -> CircuitBreakerConfig {
     let mut builder = CircuitBreakerConfig::builder().no_trip_rules();
     for _ in 0..rng.between(1, 3) {
@@ -25,7 +26,7 @@ pub(crate) fn any(rng: &mut Rng) -> CircuitBreakerConfig {
         .expect("every choice above lies in its range")
 }
 
-/// The same for all, so that what is held in memory can be compared.
+/// The same for all, so that the memory in use can be compared.
 pub(crate) fn plain() -> CircuitBreakerConfig {
     CircuitBreakerConfig::default()
 }

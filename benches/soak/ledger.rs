@@ -1,14 +1,14 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What was done to a breaker, as those saw it who did it.
+/// The operations on a breaker, as counted by their callers.
 #[derive(Default)]
 pub(crate) struct Ledger {
-    /// Permits given; when the dust has settled each of them has ended.
+    /// Permits acquired; after the round each of them must have ended.
     pub(crate) permits: Count,
     pub(crate) rejections: Count,
     /// Panics thrown at the breaker from classifiers, rules and listeners.
     pub(crate) panics: Count,
-    /// What a listener may still do of its own accord; without an end to it they would go on for ever.
+    /// Operations that listeners may still start; unbounded, they would never stop.
     entries: AtomicU64,
 }
 
@@ -16,7 +16,7 @@ pub(crate) struct Ledger {
 pub(crate) struct Count(AtomicU64);
 
 impl Count {
-    // Relaxed, so that the counting orders nothing that the breaker should order.
+    // Relaxed, so that the counting does not order anything that the breaker must order.
     pub(crate) fn add(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -39,7 +39,7 @@ impl Ledger {
         self.entries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
 
-    /// Counts a permit or a rejection, and hands it on.
+    /// Counts a permit or a rejection, and returns it.
     pub(crate) fn seen<P, E>(&self, answer: Result<P, E>) -> Option<P> {
         match answer {
             Ok(permit) => {
@@ -53,14 +53,14 @@ impl Ledger {
         }
     }
 
-    /// Throws a panic that whoever called us must catch, and counts it.
+    /// Throws a panic that the caller must catch, and counts it.
     pub(crate) fn throw(&self) -> ! {
         self.panics.add();
         throw()
     }
 }
 
-/// A panic that is meant: the panic hook has nothing to say about it.
+/// An intended panic: the panic hook does not report it.
 pub(crate) fn throw() -> ! {
     std::panic::resume_unwind(Box::new("meant"))
 }

@@ -1,9 +1,9 @@
-//! Everything at once, for as long as asked: eight threads and tokio tasks on a handful of breakers,
+//! A concurrent soak test for the requested duration: eight threads and tokio tasks on a handful of breakers,
 //! with random outcomes, drops, panics, overrides, new configurations and faulty listeners.
 //!
-//! `cargo bench -p benches --bench soak -- --seconds 120` (ten without). It goes in rounds; after each,
-//! when the dust has settled, what the breakers say must be what was done to them: see [`settle`].
-//! Prints a table; the exit status says whether anything was wrong.
+//! `cargo bench -p benches --bench soak -- --seconds 120` (ten by default). It runs in rounds; after each, when
+//! all calls have ended, the totals of the breakers must match the operations on them: see [`settle`]. Prints a
+//! table; the exit status reports whether an invariant was violated.
 
 mod configs;
 mod faults;
@@ -31,10 +31,10 @@ use violations::Violations;
 #[global_allocator]
 static ALLOCATOR: memory::Counted = memory::Counted;
 
-/// The first rounds make what is made once: stripes, queues, a runtime's own memory.
+/// The first rounds allocate what is allocated once: stripes, queues, the memory of the runtime.
 const WARM_UP: usize = 2;
 const ROUNDS: usize = 10;
-/// How far the bytes held after a round may lie above those after the warm-up.
+/// The maximum of the bytes in use after a round, above those after the warm-up.
 const FLAT: i64 = 16 * 1024;
 
 #[allow(clippy::print_stdout, reason = "a table for the person who asked for it")]
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     let violations = Arc::new(Violations::default());
     let subjects = Arc::new(Subject::all(options.seed, &violations));
     let length = options.length / ROUNDS as u32;
-    // Made before anything is measured.
+    // Allocated before the first measurement.
     let mut held = Vec::with_capacity(ROUNDS);
     for number in 0..ROUNDS {
         round::run(&subjects, &violations, options.seed + 1_000 * number as u64, length);

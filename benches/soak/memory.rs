@@ -1,4 +1,4 @@
-//! How many bytes are asked for and not given back.
+//! Counts the bytes allocated and not freed.
 
 #![expect(
     unsafe_code,
@@ -8,7 +8,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// The system's allocator, counting what is held.
+/// The system allocator, which counts the bytes in use.
 pub(crate) struct Counted;
 
 static LIVE: AtomicI64 = AtomicI64::new(0);
@@ -17,23 +17,23 @@ pub(crate) fn live() -> i64 {
     LIVE.load(Ordering::SeqCst)
 }
 
-// SAFETY: every call goes to `System` with the arguments it came with; counting touches one atomic.
+// SAFETY: every call is forwarded to `System` with the same arguments; counting touches one atomic.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         LIVE.fetch_add(layout.size() as i64, Ordering::Relaxed);
-        // SAFETY: the caller's promise about `layout` is passed on.
+        // SAFETY: the caller upholds the contract for `layout`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         LIVE.fetch_add(size as i64 - layout.size() as i64, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.realloc(pointer, layout, size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         LIVE.fetch_sub(layout.size() as i64, Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 }

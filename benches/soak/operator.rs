@@ -7,7 +7,7 @@ use crate::configs;
 use crate::rng::Rng;
 use crate::subject::Subject;
 
-/// One thing that an operator, a health check or a reload might do.
+/// One action of an operator, a health check or a reload.
 pub(crate) fn act(subject: &Subject, rng: &mut Rng) {
     let breaker = &subject.breaker;
     match rng.below(16) {
@@ -25,7 +25,7 @@ pub(crate) fn act(subject: &Subject, rng: &mut Rng) {
     }
 }
 
-/// Overrides are ended more often than they are laid, so that the machine gets its time.
+/// Overrides are ended more often than they are set, so that the machine runs for most of the time.
 fn override_or_end_it(breaker: &CircuitBreaker, rng: &mut Rng) {
     match breaker.state() {
         State::ForcedOpen | State::Disabled | State::MetricsOnly => breaker.force_closed(),
@@ -38,7 +38,7 @@ fn override_or_end_it(breaker: &CircuitBreaker, rng: &mut Rng) {
     }
 }
 
-/// A breaker that lives for a moment, with a listener that nobody ends.
+/// A short-lived breaker with a listener that is never unsubscribed.
 pub(crate) fn live_and_die(rng: &mut Rng) {
     let breaker = CircuitBreaker::new("moment", configs::any(rng));
     breaker.on_event(|_, _| {}).forget();

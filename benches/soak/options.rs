@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-/// What was asked for on the command line.
+/// The options of the command line.
 pub(crate) struct Options {
     pub(crate) length: Duration,
     pub(crate) seed: u64,
 }
 
 impl Options {
-    /// None if the words are for the other bench, which names groups of rows.
+    /// [`None`] if the arguments are for the other benchmark, which takes names of groups.
     pub(crate) fn read(mut words: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
         let mut options = Options { length: Duration::from_secs(10), seed: 1 };
         while let Some(word) = words.next() {
@@ -18,7 +18,7 @@ impl Options {
             match word.as_str() {
                 "--seconds" => options.length = Duration::from_secs(number()?.max(1)),
                 "--seed" => options.seed = number()?,
-                // What cargo itself passes to every bench and test.
+                // The arguments that cargo passes to every benchmark and test.
                 word if word.starts_with('-') => {}
                 _ => return Ok(None),
             }

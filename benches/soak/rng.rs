@@ -1,4 +1,4 @@
-/// A small generator of random numbers, seeded so that a failed run can be repeated.
+/// A small random number generator, seeded so that a failed run can be repeated.
 pub(crate) struct Rng(u64);
 
 impl Rng {
@@ -13,7 +13,7 @@ impl Rng {
         (self.0 >> 11) % n
     }
 
-    /// True once in `n`.
+    /// True once in `n` on average.
     pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }

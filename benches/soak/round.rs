@@ -8,7 +8,7 @@ use crate::{tasks, threads};
 
 const THREADS: u64 = 8;
 
-/// When a round is over.
+/// The end of a round.
 #[derive(Clone, Copy)]
 pub(crate) struct Until(Instant);
 
@@ -27,7 +27,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Everything at once; returns when every thread and task has ended.
+/// Runs all threads and tasks concurrently; returns when every one of them has ended.
 pub(crate) fn run(subjects: &Arc<Vec<Subject>>, violations: &Arc<Violations>, seed: u64, length: Duration) {
     let until = Until::after(length);
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! When the dust has settled: what the breakers say must be what was done to them.
+//! The checks after a round: the totals of the breakers must match the operations on them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) fn all(subjects: &[Subject], violations: &Violations) {
     for subject in subjects {
         let permits = std::mem::take(&mut *subject.pool());
         drop(permits);
-        // As it was left, and then once more from the beginning.
+        // First in the state that the round left, then once more from a new opening.
         recover(subject, violations);
         subject.breaker.trip();
         recover(subject, violations);
@@ -23,7 +23,7 @@ pub(crate) fn all(subjects: &[Subject], violations: &Violations) {
     }
 }
 
-/// No slot is lost: with nobody else about, probes that succeed close the breaker.
+/// No slot is lost: without other callers, successful probes close the breaker.
 fn recover(subject: &Subject, violations: &Violations) {
     let breaker = &subject.breaker;
     if !matches!(breaker.state(), State::Closed | State::Open | State::HalfOpen) {
@@ -52,7 +52,7 @@ fn recover(subject: &Subject, violations: &Violations) {
     }
 }
 
-/// Every number that is known twice.
+/// Compares every count that is available from two sources.
 fn audit(subject: &Subject, violations: &Violations) {
     let (breaker, ledger, witness) = (&subject.breaker, &subject.ledger, &subject.witness);
     let (totals, told) = (breaker.snapshot().totals, witness.told());

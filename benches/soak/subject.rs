@@ -9,19 +9,19 @@ use crate::rng::Rng;
 use crate::violations::Violations;
 use crate::witness::Witness;
 
-/// A breaker that is soaked, and everything that is known of it from outside.
+/// A breaker under test, and all counts of it that are kept outside.
 pub(crate) struct Subject {
     pub(crate) breaker: CircuitBreaker,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) witness: Arc<Witness>,
     pub(crate) wants_calls: bool,
-    /// Permits on their way from one thread to another.
+    /// Permits that move from one thread to another.
     pub(crate) handed_over: Mutex<Vec<OwnedPermit>>,
-    /// How many of a hundred calls fail just now.
+    /// The current percentage of failing calls.
     pub(crate) sickness: AtomicU64,
 }
 
-/// Name, whether every call is told, whether it has a rule of its own.
+/// The name, whether the listener receives every call, and whether the breaker has a custom rule.
 const SUBJECTS: [(&str, bool, bool); 5] = [
     ("quiet", false, false),
     ("watched", true, false),

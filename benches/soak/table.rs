@@ -3,11 +3,11 @@ use std::fmt;
 use crate::options::Options;
 use crate::subject::Subject;
 
-/// What was done, for a person.
+/// The operations of a run, as a table.
 pub(crate) struct Table<'a> {
     pub(crate) options: &'a Options,
     pub(crate) subjects: &'a [Subject],
-    /// Bytes held after each round.
+    /// Bytes in use after each round.
     pub(crate) held: &'a [i64],
 }
 

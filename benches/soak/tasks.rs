@@ -13,7 +13,7 @@ use crate::violations::Violations;
 
 const TASKS: u64 = 16;
 
-/// Calls from tasks until the round is over; returns when every task and all it spawned has ended.
+/// Makes calls from tasks until the round is over; returns when every task and all tasks it spawned have ended.
 pub(crate) fn calls(subjects: &Arc<Vec<Subject>>, violations: &Arc<Violations>, seed: u64, until: Until) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -59,7 +59,7 @@ async fn plain(subject: &Subject, rng: &mut Rng) {
     }
 }
 
-/// A call in a task of its own that panics, or that is aborted.
+/// A call in a spawned task that panics or is aborted.
 async fn in_a_task(subjects: &Arc<Vec<Subject>>, place: usize, panics: bool, rng: &mut Rng) {
     let (subjects, waits) = (Arc::clone(subjects), rng.between(1, 6));
     let task = tokio::spawn(async move {
@@ -80,11 +80,11 @@ async fn in_a_task(subjects: &Arc<Vec<Subject>>, place: usize, panics: bool, rng
     if !panics {
         task.abort();
     }
-    // Also one that was aborted: its permit has ended when this says so.
+    // Also an aborted task: its permit has ended when this returns.
     let _ = task.await;
 }
 
-/// A call that its caller gives up.
+/// A call that its caller cancels.
 async fn timed_out(subject: &Subject, rng: &mut Rng) {
     let limit = Duration::from_micros(rng.below(100));
     let call = subject.breaker.call(|| {
@@ -96,7 +96,7 @@ async fn timed_out(subject: &Subject, rng: &mut Rng) {
     }
 }
 
-/// A receiver with room for few events: changes it hears come in order, whatever it misses.
+/// A receiver with a small buffer: the changes it receives are in order, regardless of the ones it misses.
 async fn listened_to(subject: &Subject, violations: &Violations, rng: &mut Rng) {
     let mut events = subject.breaker.events_with_capacity(rng.between(1, 16) as usize);
     let mut last = 0;

@@ -14,7 +14,7 @@ use crate::subject::Subject;
 use crate::violations::Violations;
 use crate::{faults, operator};
 
-/// Calls from a plain thread until the round is over.
+/// Makes calls from a plain thread until the round is over.
 pub(crate) fn calls(subjects: &[Subject], violations: &Arc<Violations>, seed: u64, until: Until) {
     let mut rng = Rng::new(seed);
     let mut subscriptions = Vec::new();
@@ -54,7 +54,7 @@ fn one(
     }
 }
 
-/// A permit, ended in every way there is.
+/// A permit, ended in each of the possible ways.
 fn permit(subject: &Subject, rng: &mut Rng) {
     let Some(permit) = subject.ledger.seen(subject.breaker.try_acquire()) else { return };
     work(rng);
@@ -96,7 +96,7 @@ fn note_rejection<T, E>(subject: &Subject, result: &Result<T, CircuitBreakerErro
     }
 }
 
-/// A panic in the protected call, or over a permit.
+/// A panic in the protected call, or while a permit is held.
 fn panicking(subject: &Subject, rng: &mut Rng) {
     let bare = rng.one_in(2);
     let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -112,7 +112,7 @@ fn panicking(subject: &Subject, rng: &mut Rng) {
     }));
 }
 
-/// A future that is polled to its end, or some times and then dropped.
+/// A future that is polled to completion, or polled several times and then dropped.
 fn polled(subject: &Subject, rng: &mut Rng) {
     let (sick, waits, polls) = (subject.is_sick(rng), rng.below(4), rng.below(6));
     let call = subject.breaker.call(|| {
@@ -128,7 +128,7 @@ fn polled(subject: &Subject, rng: &mut Rng) {
     }
 }
 
-/// Pending so many times.
+/// Pending for this number of polls.
 pub(crate) async fn wait_then<T>(mut waits: u64, result: T) -> T {
     poll_fn(|context| {
         if waits == 0 {
@@ -142,7 +142,7 @@ pub(crate) async fn wait_then<T>(mut waits: u64, result: T) -> T {
     result
 }
 
-/// A classifier that panics, or that calls an error no failure.
+/// A classifier that panics, or that classifies an error as no failure.
 fn misjudged(subject: &Subject, rng: &mut Rng) {
     let panics = rng.one_in(4);
     let call = subject.breaker.call_classified(
@@ -158,7 +158,7 @@ fn misjudged(subject: &Subject, rng: &mut Rng) {
     }
 }
 
-/// A permit that another thread ends, maybe much later.
+/// A permit that another thread ends, possibly much later.
 fn handed_over(subject: &Subject, rng: &mut Rng) {
     const MOST: usize = 16;
     if rng.one_in(2) {
@@ -181,7 +181,7 @@ fn handed_over(subject: &Subject, rng: &mut Rng) {
     }
 }
 
-/// What an adapter does that asked first and then rejects.
+/// The sequence of an adapter that checks first and rejects later.
 fn announced(subject: &Subject) {
     if let Err(rejected) = subject.breaker.check() {
         halfopen::adapter::count_rejection(&subject.breaker, &rejected);

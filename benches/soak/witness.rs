@@ -5,7 +5,8 @@ use halfopen::{CircuitBreaker, Ended, Event, Interest, Listener, State};
 use crate::ledger::Count;
 use crate::violations::Violations;
 
-/// Hears a breaker from its birth on, and complains of whatever it is told twice, too late or never.
+/// Listens to a breaker from its creation, and records a violation for each event that is duplicated, late or
+/// missing.
 pub(crate) struct Witness {
     wants_calls: bool,
     told: Mutex<Told>,
@@ -14,7 +15,7 @@ pub(crate) struct Witness {
     violations: Arc<Violations>,
 }
 
-/// What comes one at a time, in order.
+/// Events that are delivered one at a time, in order.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Told {
     pub(crate) sequence: u64,

@@ -8,8 +8,8 @@ use http::Response;
 
 use crate::pace::Pace;
 
-/// `HttpClassify` or `ReqwestClassify`, with the server's `Retry-After` divided by the speed: the server
-/// sends script seconds.
+/// `HttpClassify` or `ReqwestClassify`, with the server's `Retry-After` divided by the speed: the server sends
+/// script seconds.
 #[derive(Clone)]
 pub(crate) struct Answers {
     http: HttpClassify,

@@ -38,7 +38,7 @@ pub(crate) enum Library {
     Tonic,
 }
 
-/// How both clients are made.
+/// The settings of both clients.
 #[derive(Clone, Copy)]
 pub(crate) struct Making {
     pub(crate) library: Library,
@@ -82,7 +82,7 @@ impl Making {
         TryAgain { answers: Answers::new(self.pace), pace: self.pace, seed: self.seed, attempt: 1 }
     }
 
-    /// How long a caller waits for one attempt, at our pace.
+    /// How long a caller waits for one attempt, in real time.
     pub(crate) fn patience(self) -> Duration {
         self.pace.real(self.timeout)
     }

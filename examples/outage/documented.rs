@@ -5,11 +5,11 @@ use halfopen_config::{DocumentError, Loader};
 
 use crate::protection::NAME;
 
-/// Returns the settings that a document has for the protected client, and prints its warnings.
+/// Returns the settings of the protected client from a document, and prints its warnings.
 ///
 /// # Errors
 ///
-/// Every problem of the document, printed as `check_config` prints it.
+/// Returns every problem of the document, formatted as by `check_config`.
 pub(crate) fn documented(file: &Path) -> Result<CircuitBreakerConfig, DocumentError> {
     let configuration = Loader::new().file(file).process_variables().load()?;
     for warning in configuration.warnings() {

@@ -24,13 +24,13 @@ pub(crate) struct Account {
     pub(crate) sent_while_sick: u64,
     /// The time lost by callers whose requests have ended.
     lost: Duration,
-    /// The sum of the moments of arrival of those who still wait.
+    /// The sum of the arrival times of callers that still wait.
     waiting_since: Duration,
-    /// One per second, by the moment a request ended.
+    /// One per second, by the time at which a request ended.
     pub(crate) ticks: Vec<Tick>,
     /// One for each outage.
     pub(crate) recoveries: Vec<Recovery>,
-    /// One for each outage: the requests of callers who arrived in it, or after it and before the next.
+    /// One for each outage: the requests of callers that arrived in it, or after it and before the next.
     pub(crate) chapters: Vec<Chapter>,
 }
 
@@ -49,10 +49,10 @@ pub(crate) struct Tick {
     pub(crate) rejected: u64,
 }
 
-/// How a request ended for its caller, all attempts included.
+/// The result of a request for its caller, all attempts included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Answered, by an attempt that was sent at this moment.
+    /// Answered, by an attempt that was sent at this time.
     Answered {
         sent: Duration,
     },
@@ -67,7 +67,7 @@ impl Account {
         self.arrived - self.answered - self.failed - self.rejected
     }
 
-    /// The time lost by waiting, including that of callers who still wait at `now`.
+    /// The time lost by waiting, including that of callers that still wait at `now`.
     pub(crate) fn lost_until(&self, now: Duration) -> Duration {
         let waiting = now.mul_f64(self.unfinished() as f64).saturating_sub(self.waiting_since);
         self.lost + waiting
@@ -114,7 +114,7 @@ impl Ledger {
         let answered = matches!(end, End::Answered { .. });
         let mut account = self.lock();
         for (outage, recovery) in self.outages.iter().zip(&mut account.recoveries) {
-            // When no caller comes any more, a queue drains by itself: that is no recovery.
+            // Without new callers a queue drains by itself, which is not a recovery.
             if arrival >= outage.to && at <= self.script.length() {
                 recovery.note(answered, at);
             }
@@ -145,7 +145,7 @@ impl Ledger {
         }
     }
 
-    /// The last outage that has begun.
+    /// The last outage that has started.
     fn chapter_at(&self, moment: Duration) -> Option<usize> {
         self.outages.iter().rposition(|outage| outage.from <= moment)
     }

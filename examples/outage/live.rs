@@ -4,13 +4,13 @@ use crate::output::Output;
 use crate::render::{self, Palette};
 use crate::timeline::View;
 
-/// Below this the picture would scroll itself away.
+/// On a smaller terminal the picture would scroll off the screen.
 const LEAST_ROWS: usize = 18;
 const LEAST_COLUMNS: usize = 50;
 /// Wider than this, a line is hard to follow.
 const MOST_COLUMNS: usize = 120;
 
-/// A picture that is drawn over itself.
+/// A picture that is redrawn in place.
 pub(crate) struct Live {
     output: Output,
     palette: Palette,
@@ -38,7 +38,7 @@ impl Live {
         self.output.write(&format!("{line}\n"))
     }
 
-    /// Draws the picture anew, below `above`, a line that stays.
+    /// Redraws the picture below `above`, a line that stays.
     pub(crate) fn draw(&mut self, above: Option<&str>, view: &View<'_>) -> io::Result<()> {
         let columns = self.output.size().map_or(LEAST_COLUMNS, |(columns, _)| columns);
         // The last column stays free: some terminals wrap when it is filled.

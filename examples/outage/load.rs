@@ -15,12 +15,12 @@ use crate::random::Dice;
 use crate::request::{self, Sender};
 use crate::sent::SentAt;
 
-/// Callers that wait at once. Only a server that hangs under a high `--rate` comes near; who
-/// arrives beyond it has failed.
+/// The maximum of concurrent callers. Only a server that hangs under a high `--rate` comes near it; a caller
+/// that arrives beyond it fails.
 const MOST_WAITING: usize = 512;
 
-/// The callers of one client: they come when they come, whether or not those before them have
-/// been answered (an open loop, as on the internet).
+/// The callers of one client: they arrive independently of the responses to earlier callers (an open loop, as
+/// on the internet).
 pub(crate) struct Load {
     pub(crate) sender: Sender,
     pub(crate) client: Client,
@@ -30,7 +30,7 @@ pub(crate) struct Load {
     pub(crate) arrivals: Arrivals,
 }
 
-/// The moments of arrival, in script time: a seeded Poisson stream, the same for both clients.
+/// The arrival times, in script time: a seeded Poisson stream, the same for both clients.
 #[derive(Clone)]
 pub(crate) struct Arrivals {
     dice: Dice,
@@ -62,11 +62,11 @@ impl Iterator for Arrivals {
 }
 
 impl Load {
-    /// Runs to the end, and on until every caller has an answer or has given up.
+    /// Runs the script to its end, and then until every caller has a result or has given up.
     ///
     /// # Cancel safety
     ///
-    /// Dropped, it drops all its callers; those that waited stay unfinished in the ledger.
+    /// Dropping the future drops all its callers; those that waited stay unfinished in the ledger.
     pub(crate) async fn run(self) {
         let mut waiting = JoinSet::new();
         for (number, arrival) in (1_u64..).zip(self.arrivals.clone()) {
@@ -108,7 +108,7 @@ impl Caller {
         }
     }
 
-    /// An answer is one when its body is there too.
+    /// A response is complete only with its body.
     async fn read(&self, response: Response<Body>) -> End {
         let sent = response.extensions().get::<SentAt>().map_or(self.arrival, |sent| sent.0);
         let mut body = response.into_body();

@@ -24,8 +24,8 @@ impl Log {
         state_after(self.transitions.iter().take_while(|transition| transition.at <= moment))
     }
 
-    /// Returns the state to display for one second: the state at its end, or half-open if the second had a probe
-    /// that changed nothing, which would be too short to be visible.
+    /// Returns the state to display for one second: the state at its end, or half-open if the second had a
+    /// probe that changed nothing, which would otherwise be too short to be visible.
     pub(crate) fn state_in_second(&self, second: u64) -> State {
         let (from, to) = (Duration::from_secs(second), Duration::from_secs(second + 1));
         let at_end = state_after(self.transitions.iter().take_while(|transition| transition.at < to));

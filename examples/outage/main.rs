@@ -1,5 +1,5 @@
-//! An outage in ten seconds: a sick server, and the same load from two clients, one of which has a
-//! circuit breaker.
+//! An outage in ten seconds: a failing server, and the same load from two clients, one of which has a circuit
+//! breaker.
 //!
 //! `cargo run --release --example outage` (`-- --help` for the options)
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the terminal is what a demonstration is for")]

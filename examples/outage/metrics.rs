@@ -1,4 +1,4 @@
-//! The protected client's breaker, for a Prometheus or a `curl` that wants to watch.
+//! Serves the protected client's breaker to Prometheus or `curl`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio::net::TcpListener;
 use tower::BoxError;
 
-/// Serves `/metrics` and `/circuit-breakers` as long as the demonstration runs, and says where.
+/// Serves `/metrics` and `/circuit-breakers` for as long as the demonstration runs, and prints the address.
 ///
 /// # Errors
 ///
@@ -37,7 +37,7 @@ pub(crate) async fn serve(address: SocketAddr, breaker: CircuitBreaker) -> Resul
     };
     let pages = Router::new().route("/metrics", get(page)).route("/circuit-breakers", get(breakers));
     let address = listener.local_addr()?;
-    // It ends with the program, so that an error has no receiver.
+    // It ends with the program, so there is no receiver for an error.
     drop(tokio::spawn(axum::serve(listener, pages).into_future()));
     Ok(address)
 }

@@ -5,13 +5,13 @@ use http::StatusCode;
 use crate::random::Dice;
 use crate::script::{Health, Scene};
 
-/// The `Retry-After` of a server that refuses, in script seconds.
+/// The `Retry-After` of a refusing server, in script seconds.
 const STAY_AWAY: u64 = 2;
 
 /// The time that a worker takes for a request. Four workers answer forty requests a second.
 const WORK: Duration = Duration::from_millis(100);
 
-/// The factor of that time while the server is slowed: eight requests a second, less than half of the load.
+/// The factor of that time while the server is slow: eight requests a second, less than half of the load.
 const SLOWED: u32 = 5;
 
 /// The response of the server to a request.
@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// Depends only on the scene, the time and the dice, so that a run can be repeated.
+    /// Depends only on the scene, the time and the random numbers, so that a run can be repeated.
     pub(crate) fn of(scene: &Scene, now: Duration, dice: &mut Dice) -> Self {
         match scene.health {
             Health::Healthy => work(dice),

@@ -4,7 +4,7 @@ use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::render::Palette;
 
-/// One of the two streams that can be shown on.
+/// One of the two output streams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Output {
     Stdout,
@@ -19,7 +19,7 @@ impl Output {
         }
     }
 
-    /// Columns and rows as they are now: the window may have been resized.
+    /// The current number of columns and rows: the window may have been resized.
     pub(crate) fn size(self) -> Option<(usize, usize)> {
         let size = match self {
             Self::Stdout => terminal_size_of(io::stdout()),

@@ -19,9 +19,9 @@ use crate::clients::{Body, Client, Making};
 use crate::ledger::Ledger;
 use crate::sent::Sent;
 
-/// How long an idle connection is kept.
+/// How long an idle connection is kept open.
 pub(crate) const IDLE: Duration = Duration::from_secs(5);
-/// How many of them.
+/// The maximum of idle connections.
 pub(crate) const MOST_IDLE: usize = 64;
 
 /// Retry, timeout, network.

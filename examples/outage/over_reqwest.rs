@@ -49,7 +49,7 @@ async fn send(client: ClientWithMiddleware, request: HttpRequest) -> Result<Resp
     Ok(response.map(|body| body.map_err(Into::into).boxed_unsync()))
 }
 
-/// Notes each request that goes out to the network: the innermost middleware.
+/// Counts each request that is sent to the network: the innermost middleware.
 struct Note {
     ledger: Arc<Ledger>,
     pace: Pace,

@@ -58,7 +58,7 @@ fn as_grpc(request: HttpRequest) -> Message {
     request
 }
 
-/// The server of the script asks for script seconds, and the clients run `speed` times as fast.
+/// Replaces the server's `Retry-After`, which is in script seconds, with a pushback in real time.
 fn at_our_pace<B>(pace: Pace, mut response: Response<B>) -> Response<B> {
     let Some(hint) = halfopen_http::retry_after_now(response.headers()) else { return response };
     response.headers_mut().remove(RETRY_AFTER);

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The demonstration's one clock: how script time and real time go together.
+/// The clock of the demonstration, which converts between script time and real time.
 ///
-/// A script of sixty seconds is played in ten by a speed of six. Everything that takes time in
-/// the story (waits, timeouts, answers) is written in script seconds and passes through here.
+/// At a speed of six, a script of sixty seconds runs in ten. All durations of the story (waits, timeouts,
+/// answers) are written in script seconds and are converted here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     start: Instant,
@@ -22,7 +22,7 @@ impl Pace {
         self.scripted(self.start.elapsed())
     }
 
-    /// The real moment at which the script reaches `moment`.
+    /// The real time at which the script reaches `moment`.
     pub(crate) fn at(self, moment: Duration) -> Instant {
         self.start + self.real(moment)
     }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::pace::Pace;
 
-/// A state change, and the script moment at which the listener received it.
+/// A state change, and the script time at which the listener received it.
 #[derive(Clone, Debug)]
 pub(crate) struct Transition {
     pub(crate) at: Duration,
@@ -27,7 +27,7 @@ pub(crate) const NAME: &str = "server";
 pub(crate) enum Kind {
     /// Fixed rules: thresholds, a window, a wait.
     Rules,
-    /// It learns when to open and to close.
+    /// Adaptive: it learns when to open and to close.
     Adaptive,
 }
 
@@ -43,7 +43,7 @@ pub(crate) fn settings(
     }
 }
 
-/// An answer is too late after half the `timeout`, as for the rules.
+/// An answer is slow after half the `timeout`, as with the rules.
 fn adaptive(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, ConfigError> {
     let numbers = Adaptive::new()
         .slow(Slow::limit(pace.real(timeout / 2)))
@@ -51,8 +51,8 @@ fn adaptive(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, Confi
     CircuitBreakerConfig::builder().adaptive(numbers).hint_max(pace.real(Duration::from_secs(10))).build()
 }
 
-/// Settings for an HTTP client that makes some twenty calls a second, each with this `timeout`; `pace`
-/// shortens them as it shortens the outage.
+/// Settings for an HTTP client that makes about twenty calls a second, each with this `timeout`; `pace` scales
+/// them as it scales the outage.
 fn rules(timeout: Duration, pace: Pace) -> Result<CircuitBreakerConfig, ConfigError> {
     CircuitBreakerConfig::builder()
         .window(Window::last(pace.real(Duration::from_secs(3))).buckets(6))
@@ -77,7 +77,7 @@ pub(crate) fn breaker(
         .on_event(move |breaker, event| {
             if let Event::StateChanged(change) = event {
                 let wait = breaker.snapshot().retry_after.filter(|_| change.to == halfopen::State::Open);
-                // The receiver is gone when the demonstration is over.
+                // The receiver has been dropped when the demonstration is over.
                 let _ = listener.send(Transition {
                     at: pace.now(),
                     change: change.clone(),

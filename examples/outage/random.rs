@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// A small seeded generator (splitmix64): a seed gives the same run on every machine.
+/// A small seeded generator (splitmix64): a seed produces the same run on every machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(u64);
 
@@ -9,15 +9,15 @@ impl Dice {
         Self(seed)
     }
 
-    /// The dice of one attempt of one request, whoever sends it: so that both clients meet the
-    /// same luck, however many requests the other one has sent before.
+    /// The random numbers of one attempt of one request, the same for both clients and independent of the
+    /// number of requests that the other client has sent before.
     pub(crate) fn of_attempt(seed: u64, request: u64, attempt: u64) -> Self {
         let mut dice = Self(seed ^ request.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let salt = dice.next();
         Self(salt ^ attempt.wrapping_mul(0xd1b5_4a32_d192_ed03))
     }
 
-    /// Uniform in 0..1.
+    /// Uniform in `0..1`.
     pub(crate) fn unit(&mut self) -> f64 {
         // An f64 represents the upper 53 bits exactly.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-/// How many callers in a row must be answered before an outage counts as over for them: one
-/// lucky probe is no recovery.
+/// The number of consecutive callers that must be answered before an outage counts as over for them: one lucky
+/// probe is not a recovery.
 pub(crate) const IN_A_ROW: u32 = 10;
 
-/// How callers that arrived after the end of an outage fared.
+/// The results of callers that arrived after the end of an outage.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Recovery {
     row: u32,
@@ -13,7 +13,7 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    /// When the first of so many callers in a row was answered.
+    /// When the first of this many consecutive callers was answered.
     pub(crate) fn at(&self) -> Option<Duration> {
         self.recovered
     }

@@ -4,7 +4,7 @@ use halfopen::State;
 
 use crate::script::Health;
 
-/// Adds colour to text, on a terminal and unless `NO_COLOR` is set.
+/// Adds colour to text, if the output is a terminal and `NO_COLOR` is not set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Palette {
     colour: bool,
@@ -21,7 +21,7 @@ pub(crate) enum Hue {
     Bold,
 }
 
-/// A cell of a band. Its sign identifies the state without colour too.
+/// A cell of a band. Its character identifies the state even without colour.
 pub(crate) type Cell = (char, Hue);
 
 impl Palette {

@@ -125,7 +125,7 @@ impl Findings<'_> {
         self.script.scenes().iter().map(scene).collect()
     }
 
-    /// The outages that had begun when the run ended.
+    /// The outages that had started when the run ended.
     pub(crate) fn outages(&self) -> Vec<OutageReport> {
         let (bare, protected) = (self.bare.account(), self.protected.account());
         let recovery = |account: &Account, index: usize, end: Duration| {
@@ -172,7 +172,7 @@ impl TransitionReport {
     }
 }
 
-/// Milliseconds are as fine as any figure here is true.
+/// Rounds to milliseconds, the precision of the figures.
 pub(crate) fn rounded(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000.0).round() / 1_000.0
 }

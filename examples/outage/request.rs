@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Empty;
 
-/// What both clients send.
+/// The request that both clients send.
 pub(crate) type HttpRequest = Request<Empty<Bytes>>;
 
 const SENDER: HeaderName = HeaderName::from_static("x-outage-client");
@@ -27,8 +27,8 @@ impl Sender {
     }
 }
 
-/// The first attempt of request `number`. The headers tell the server whom to count it for, and
-/// let it throw the same dice for both clients.
+/// The first attempt of request `number`. The headers identify the client to the server, and let it use the
+/// same random numbers for both clients.
 pub(crate) fn get(uri: Uri, sender: Sender, number: u64) -> HttpRequest {
     let mut request = Request::new(Empty::new());
     *request.method_mut() = Method::GET;

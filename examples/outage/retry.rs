@@ -12,13 +12,13 @@ use crate::pace::Pace;
 use crate::random::Dice;
 use crate::request::{self, HttpRequest};
 
-/// How often a request is tried in all.
+/// The maximum number of attempts of a request.
 pub(crate) const ATTEMPTS: u64 = 3;
 
 /// The pause before the second attempt, in script time; doubled for the third.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Tries again after a failure, with a growing and jittered pause: a good citizen's retry.
+/// Retries after a failure, with exponential backoff and jitter.
 #[derive(Clone)]
 pub(crate) struct TryAgain {
     pub(crate) answers: Answers,

@@ -28,7 +28,7 @@ use crate::server::SickServer;
 use crate::target::Target;
 use crate::timeline::View;
 
-/// How often the picture is drawn.
+/// The interval between frames.
 const FRAME: Duration = Duration::from_millis(100);
 
 /// One run, from the first arrival to the last answer.
@@ -43,11 +43,11 @@ struct Run {
     tallest: u64,
 }
 
-/// Plays the script, or calls the server behind `--url`, and returns the figures.
+/// Runs the script, or calls the server behind `--url`, and returns the figures.
 ///
 /// # Errors
 ///
-/// When the server cannot be started or reached, or the output cannot be written.
+/// If the server cannot be started or reached, or the output cannot be written.
 pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
     // Before anything is started: an invalid document ends the run here.
     #[cfg(feature = "config")]
@@ -60,7 +60,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report, BoxError> {
     let mut screen = Screen::new(options.json);
     screen.say(&opening_words(options, &uri, &script))?;
 
-    // The clock starts when everything that takes time has been done.
+    // The clock starts after all setup that takes time.
     let pace = Pace::starting_now(options.speed());
     let config = match documented {
         Some(config) => config,

@@ -8,13 +8,13 @@ use crate::render::{self, Palette};
 use crate::timeline::View;
 use crate::words;
 
-/// Where the run is shown.
+/// The output of a run.
 pub(crate) enum Screen {
-    /// A picture that is drawn over and over, with the transitions scrolling away above it.
+    /// A picture that is redrawn in place, with the transitions scrolling away above it.
     Live(Live),
-    /// A line a second and a line a transition, for files and pipes.
+    /// A line per second and a line per transition, for files and pipes.
     Lines(Lines),
-    /// Nothing: stdout belongs to the JSON document.
+    /// No output: stdout is reserved for the JSON document.
     Silent,
 }
 

@@ -10,11 +10,11 @@ pub(crate) enum Health {
     Dead,
     /// Nine of ten requests get a 503 with `Retry-After`.
     Refusing,
-    /// Takes every request, answers none.
+    /// Accepts every request and answers none.
     Hang,
-    /// Its workers take five times as long: a queue forms.
+    /// Its workers take five times as long, so that a queue forms.
     Slowed,
-    /// Answers again; the last errors and delays fade away.
+    /// Answers again, with decreasing errors and delays.
     Recovering,
 }
 
@@ -40,7 +40,7 @@ impl Health {
     }
 }
 
-/// One scene: the server is in this health from one script moment to another.
+/// One scene: the server is in this health from one script time to another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene {
     pub(crate) health: Health,
@@ -55,7 +55,7 @@ impl Scene {
     }
 }
 
-/// Consecutive sick scenes.
+/// Consecutive scenes of an outage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outage {
     pub(crate) name: String,
@@ -73,8 +73,8 @@ pub(crate) struct Script {
 impl Script {
     /// The script of the demonstration: sixty seconds, four outages.
     ///
-    /// The last outage is short, and the time after it long: the retries of a client without a
-    /// breaker keep the server overloaded when nothing else is wrong with it any more.
+    /// The last outage is short, and the time after it long: the retries of a client without a breaker keep the
+    /// server overloaded after the cause of the outage has gone.
     pub(crate) fn of_the_demonstration() -> Self {
         Self::new(&[
             (Health::Healthy, 4),
@@ -116,7 +116,7 @@ impl Script {
         self.length
     }
 
-    /// The scene at this moment; the last one goes on after the end.
+    /// The scene at this time; the last one continues after the end.
     pub(crate) fn scene_at(&self, now: Duration) -> Option<&Scene> {
         self.scenes.iter().find(|scene| now < scene.to).or(self.scenes.last())
     }

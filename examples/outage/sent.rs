@@ -10,8 +10,8 @@ use tower::Service;
 use crate::ledger::Ledger;
 use crate::pace::Pace;
 
-/// Notes each request that goes out to the network: it lies right around the HTTP client, inside
-/// everything that could hold a request back.
+/// Counts each request that is sent to the network: it wraps the HTTP client directly, inside every layer that
+/// could hold a request back.
 #[derive(Clone)]
 pub(crate) struct Sent<S> {
     network: S,
@@ -19,7 +19,7 @@ pub(crate) struct Sent<S> {
     pace: Pace,
 }
 
-/// When the attempt that was answered went out (script time); an extension of the response.
+/// When the answered attempt was sent (script time); an extension of the response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SentAt(pub(crate) Duration);
 

@@ -24,7 +24,7 @@ use crate::script::Script;
 use crate::seen::Seen;
 use crate::workers::{Full as QueueFull, Workers};
 
-/// Far above what both clients hold open; bounds the memory of the demonstration.
+/// Far above the number of connections of both clients; bounds the memory of the demonstration.
 const MOST_CONNECTIONS: usize = 1_024;
 
 /// A real HTTP server on a loopback port whose health follows the script.
@@ -77,12 +77,12 @@ impl Drop for SickServer {
 
 async fn accept(listener: TcpListener, ward: Arc<Ward>) {
     let free = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    // Dropped with this task, and every connection with it.
+    // Dropped together with this task, and so is every connection.
     let mut connections = JoinSet::new();
     while let Ok(place) = Arc::clone(&free).acquire_owned().await {
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, or a peer gone already: neither stop nor spin.
+            // Out of file descriptors, or the peer has already gone: neither stop nor spin.
             sleep(Duration::from_millis(10)).await;
             continue;
         };
@@ -95,7 +95,7 @@ async fn accept(listener: TcpListener, ward: Arc<Ward>) {
 }
 
 async fn serve(stream: TcpStream, ward: Arc<Ward>) {
-    // Without Nagle's delay, and reset instead of closed: a dying process looks like this to its peer.
+    // Without Nagle's delay, and reset instead of closed, as by a process that is killed.
     if stream.set_nodelay(true).and_then(|()| stream.set_zero_linger()).is_err() {
         return;
     }
@@ -109,7 +109,7 @@ async fn serve(stream: TcpStream, ward: Arc<Ward>) {
     let connection = hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
     #[cfg(not(feature = "tonic"))]
     let connection = hyper::server::conn::http1::Builder::new();
-    // An error is either our own `Died` or a client that went away: both are expected.
+    // An error is either our own `Died` or a client that has disconnected: both are expected.
     let _ = connection.serve_connection(stream, service).await;
 }
 
@@ -121,7 +121,7 @@ impl Ward {
             return Ok(Response::default());
         };
         let headers = request.headers();
-        // Failures look as if a proxy had answered, which a gRPC client must understand as well.
+        // Failures look as if a proxy had answered, which a gRPC client must handle as well.
         let is_grpc = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/grpc");
         let mut dice = Dice::of_attempt(self.seed, request::number(headers), request::attempt(headers));
         let (status, retry_after) = match Outcome::of(scene, now, &mut dice) {
@@ -144,7 +144,7 @@ impl Ward {
         Ok(response)
     }
 
-    /// A request of an unknown sender needs no worker: it is the check whether the server is there.
+    /// A request of an unknown sender needs no worker: it checks whether the server is reachable.
     async fn work(&self, sender: Option<Sender>, takes: Duration) -> StatusCode {
         let Some(sender) = sender else { return StatusCode::OK };
         match self.workers[sender as usize].work(self.pace.real(takes)).await {

@@ -4,7 +4,7 @@ use crate::report::{ChapterReport, ClientReport, OutageReport, Report};
 const LABEL: usize = 38;
 const FIGURE: usize = 13;
 
-/// Widths of the table of outages, with a space between them 77.
+/// The column widths of the table of outages, 77 in total with a space between columns.
 const OUTAGE: usize = 15;
 const OUTAGE_FIGURES: [usize; 5] = [12, 12, 10, 10, 13];
 

@@ -17,7 +17,7 @@ use crate::server::SickServer;
 /// The time limit for reaching an external server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Who is called: our own server, not started yet, or somebody else's.
+/// The target of the calls: our own server, not started yet, or an external one.
 pub(crate) enum Target {
     Ours(TcpListener, Uri),
     Theirs(Uri),
@@ -50,7 +50,7 @@ impl Target {
         }
     }
 
-    /// Starts our own server, if it is ours.
+    /// Starts our own server, if it is the target.
     pub(crate) fn start(self, script: &Script, pace: Pace, seed: u64) -> Option<SickServer> {
         match self {
             Self::Ours(listener, _) => {
@@ -61,7 +61,7 @@ impl Target {
     }
 }
 
-/// Any answer will do: a server that is sick from the start is still one to protect.
+/// Any response will do: a server that fails from the start is still one to protect.
 async fn reach(uri: &Uri) -> Result<(), BoxError> {
     let request = request::get(uri.clone(), Sender::Bare, 0);
     match timeout(PATIENCE, over_hyper::network().oneshot(request)).await {

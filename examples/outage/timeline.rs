@@ -13,7 +13,7 @@ use crate::words;
 const NAME: usize = 13;
 const SUM: usize = 6;
 
-/// Everything there is to see.
+/// The data of the picture.
 pub(crate) struct View<'a> {
     pub(crate) pace: Pace,
     pub(crate) script: &'a Script,
@@ -25,7 +25,7 @@ pub(crate) struct View<'a> {
     pub(crate) tallest: u64,
 }
 
-/// The seconds that fit on the screen, and how to draw them.
+/// The seconds that fit on the screen, and how they are drawn.
 struct Strip<'a> {
     view: &'a View<'a>,
     palette: Palette,
@@ -35,7 +35,7 @@ struct Strip<'a> {
 }
 
 impl View<'_> {
-    /// The whole picture, line by line, none longer than `width`.
+    /// The whole picture, line by line, each of at most `width` columns.
     pub(crate) fn lines(&self, width: usize, palette: Palette) -> Vec<String> {
         let now = self.pace.now().min(self.script.length());
         let second = as_index(now);
@@ -45,7 +45,7 @@ impl View<'_> {
         Strip { view: self, palette, first, columns, now }.lines(width)
     }
 
-    /// What the breaker does now.
+    /// The current state of the breaker.
     pub(crate) fn breaker_now(&self) -> String {
         let snapshot = self.breaker.snapshot();
         let state = words::state(snapshot.state);
@@ -90,7 +90,7 @@ impl Strip<'_> {
         self.palette.text(Hue::Bold, &cut(&text, width))
     }
 
-    /// A number at every tenth second that has room for it.
+    /// A number at every tenth second that has enough space.
     fn axis(&self) -> String {
         let mut marks = vec![' '; self.columns];
         for column in 0..self.columns {
@@ -130,7 +130,7 @@ impl Strip<'_> {
         format!("  {name:width$}{}{gap}{sum:>SUM$}", self.palette.text(hue, &bars), width = NAME - 2)
     }
 
-    /// The seconds to draw: from the first that fits to the current one.
+    /// The seconds to draw, from the first that fits to the current one.
     fn seconds(&self) -> std::ops::Range<usize> {
         let end = (as_index(self.now) + 1).min(self.first + self.columns);
         self.first..end.max(self.first)
@@ -162,7 +162,7 @@ impl Strip<'_> {
     }
 }
 
-/// One of eight heights; nothing is blank, and the least something can be seen.
+/// One of eight heights: zero is blank, and any other value is visible.
 fn bar(count: u64, tallest: u64) -> char {
     const HEIGHTS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let height = (count * 8).div_ceil(tallest.max(1)).min(8);

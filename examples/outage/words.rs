@@ -11,7 +11,7 @@ pub(crate) fn transition(transition: &Transition) -> String {
     format!("{} -> {}: {}{wait}", state(change.from), state(change.to), why(change))
 }
 
-/// Why the state changed.
+/// The reason of the state change.
 pub(crate) fn why(change: &StateChange) -> String {
     match change.to {
         State::HalfOpen => "the wait is over, a few probes may pass".to_owned(),
@@ -50,7 +50,7 @@ fn reason(reason: TripReason, counts: &Counts) -> String {
         TripReason::Manual => "by an operator".to_owned(),
         TripReason::Evidence => "a call was not worth making, by all that was seen".to_owned(),
         TripReason::Throttled => "the server limits its callers".to_owned(),
-        // The list may grow in a later version of the crate.
+        // A later version of the crate may add variants.
         other => format!("{other:?}"),
     }
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
-/// How many requests are worked on in parallel.
+/// The number of requests that are processed in parallel.
 const WORKERS: usize = 4;
 
-/// How many more may wait for a worker: more than a second of work at full speed, so that the last in a full
-/// queue is answered after its caller has given up.
+/// The size of the queue: more than a second of work at full speed, so that the last request of a full queue is
+/// answered after its caller has given up.
 const QUEUE: usize = 64;
 
-/// The part of the server that works for one client.
+/// The workers of the server for one client.
 ///
-/// Each client has one of its own, so that the load of one does not slow down the other.
+/// Each client has its own, so that the load of one does not slow down the other.
 #[derive(Debug)]
 pub(crate) struct Workers {
     free: Arc<Semaphore>,
@@ -29,16 +29,16 @@ impl Workers {
         Self { free: Arc::new(Semaphore::new(WORKERS)), places: Arc::new(Semaphore::new(WORKERS + QUEUE)) }
     }
 
-    /// Waits for a worker, and then for as long as the work takes.
+    /// Waits for a worker, and then for the duration of the work.
     ///
     /// # Errors
     ///
-    /// [`Full`], immediately, if too many requests wait already.
+    /// Returns [`Full`] immediately if the queue is full.
     ///
     /// # Cancel safety
     ///
-    /// Work that was accepted is done although the caller has gone: a server rarely notices that its
-    /// client has given up, and this is what keeps an overload alive.
+    /// Accepted work is completed even if the caller has gone: a server rarely notices that its client has
+    /// given up, which sustains an overload.
     pub(crate) async fn work(&self, takes: Duration) -> Result<(), Full> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Full)?;
         let worked = tokio::spawn(work(Arc::clone(&self.free), place, takes));

@@ -1,10 +1,10 @@
-//! A `redis-server` of an example's own, on a free port, which ends with the example.
+//! A `redis-server` that an example starts on a free port, and that is stopped with it.
 
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
-/// The process, and the port of the loopback.
+/// The process, and its port on the loopback.
 pub(crate) struct OwnRedis {
     process: Child,
     port: u16,
@@ -49,7 +49,7 @@ fn spawn(port: u16) -> io::Result<Child> {
 
 impl Drop for OwnRedis {
     fn drop(&mut self) {
-        // An error is that of a process that is gone already.
+        // An error means that the process has already exited.
         let _ = self.stop();
     }
 }

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use proto::inventory_server::{Inventory, InventoryServer};
 use proto::{Article, Stock};
 
-/// The code that the tests of the tonic adapter are generated with; a test of theirs says that it is current.
+/// The generated code of the tests of the tonic adapter, where a test checks that it is current.
 #[allow(
     unreachable_pub,
     missing_docs,
@@ -27,7 +27,7 @@ pub(super) mod proto {
     include!("../../../tests/clients/tonic/proto/inventory.rs");
 }
 
-/// Answers every request alike; it serves as long as the runtime lives that it is started on.
+/// Responds to every request alike, for as long as the runtime on which it is started exists.
 pub(super) async fn http() -> reqwest::Url {
     let (listener, address) = listen().await;
     tokio::spawn(async move {

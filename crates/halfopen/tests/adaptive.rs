@@ -1,4 +1,5 @@
-//! The adaptive breaker: opens by evidence, asks when not knowing costs more than a probe, comes back by a ramp.
+//! The adaptive breaker: opens on evidence, probes when uncertainty costs more than a probe, recovers by a
+//! ramp.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -12,7 +12,7 @@ use halfopen::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Opens for five seconds with one failure; a probe has one second.
+/// Opens for five seconds after one failure; a probe has one second.
 fn breaker() -> (CircuitBreaker, ManualClock) {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(1))
@@ -26,8 +26,8 @@ fn breaker() -> (CircuitBreaker, ManualClock) {
     (CircuitBreaker::builder("late").config(config).clock(clock).build(), hands)
 }
 
-/// A thread that reads the clock and then waits for the lock comes with a moment that has gone by: to the
-/// breaker it is the same as a clock that steps back.
+/// A thread that reads the clock and then waits for the lock arrives with a time in the past. For the breaker
+/// this is the same as a clock that steps back.
 #[test]
 fn nothing_is_dated_before_what_led_to_it() {
     let (breaker, hands) = breaker();
@@ -51,7 +51,7 @@ fn nothing_is_dated_before_what_led_to_it() {
     ];
     for (n, step) in steps.into_iter().enumerate() {
         step(&breaker);
-        // Further back with each.
+        // Further back each time.
         hands.set((90 - n as u32) * SECOND);
     }
     let dates = dates.lock().unwrap();

@@ -1,6 +1,6 @@
 //! The rows of the guide's page "Coming from", each with the configuration that it shows.
 //!
-//! `HALFOPEN_WRITE_PAGES=1 cargo test -p halfopen --all-features --test coming_from` writes the page anew.
+//! `HALFOPEN_WRITE_PAGES=1 cargo test -p halfopen --all-features --test coming_from` regenerates the page.
 #![cfg(feature = "test-util")]
 
 use std::fmt::Write;
@@ -31,7 +31,7 @@ struct Library {
     name: &'static str,
     source: &'static str,
     rows: &'static [Row],
-    /// Failures from the first call on until it opens, the wait, and successful probes until it closes.
+    /// Failures from the first call until it opens, the wait, and successful probes until it closes.
     failures: u32,
     wait: Duration,
     successes: u32,
@@ -43,11 +43,11 @@ struct Row {
 }
 
 enum Here {
-    /// The default of the other library, which the first configuration has.
+    /// The default of the other library, which the first configuration reproduces.
     Default { there: &'static str, code: &'static str, set: Set },
     /// An example of a setting that is off by default.
     Example { code: &'static str, set: Set },
-    /// No part of a configuration.
+    /// Not part of a configuration.
     Elsewhere { there: &'static str, what: &'static str },
 }
 
@@ -250,7 +250,7 @@ fn every_row_builds() {
         for row in library.rows {
             match &row.here {
                 Here::Default { set, .. } | Here::Example { set, .. } => {
-                    // A rule alone: the window that it fits is another row's.
+                    // Only the rule: the window that it needs is in another row.
                     let built = set(CircuitBreakerConfig::builder().window(Window::last_calls(100))).build();
                     assert!(built.is_ok(), "{}, {}: {built:?}", library.name, row.setting);
                 }
@@ -328,7 +328,7 @@ fn page() -> String {
     page
 }
 
-/// The calls of the builder, each from its dot on, as a user writes them.
+/// The builder's method calls, each from its dot, as a user writes them.
 fn calls(code: &str) -> Vec<String> {
     let code: String = code.split_whitespace().collect::<Vec<_>>().join(" ");
     let code = code.replace("seconds(", "Duration::from_secs(");

@@ -1,4 +1,4 @@
-//! Waits that are computed by the user's function.
+//! Waits that are computed by a user's function.
 #![cfg(feature = "test-util")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -74,7 +74,7 @@ fn the_function_runs_under_no_lock_of_the_breaker() {
     let inside = Arc::clone(&handle);
     let backoff = Backoff::with(move |_| {
         let breaker = inside.get().unwrap();
-        // Each of them takes the transition lock, and would wait for ever.
+        // Each of them takes the transition lock, and would deadlock.
         let _ = (breaker.snapshot(), breaker.explain(), breaker.changes_in());
         7 * SECOND
     });

@@ -151,7 +151,7 @@ fn no_name_steers_what_it_is_shown_on() {
         breaker.snapshot().to_string(),
         breaker.explain(),
         registry.insert(breaker.clone()).unwrap_err().to_string(),
-        // Its own lines aside.
+        // Without the line breaks of the table itself.
         registry.status().to_string().lines().collect(),
     ];
     breaker.trip();

@@ -12,7 +12,7 @@ use halfopen::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Describes its failures, and counts how often it is asked to.
+/// Describes its failures, and counts the descriptions.
 #[derive(Default)]
 struct Describes(AtomicU32);
 

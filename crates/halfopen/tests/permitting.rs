@@ -26,7 +26,7 @@ impl Wake for Wakes {
     }
 }
 
-/// A task that is polled only where a test does it.
+/// A task that is polled only by the test.
 struct Task(Arc<Wakes>);
 
 impl Task {

@@ -186,7 +186,7 @@ fn explain_shows_the_progress_of_a_ramp() {
     );
 }
 
-/// Half-open after one second, with the backoff of a growing wait.
+/// Half-open after one second, with an increasing backoff.
 fn breaker(half_open: HalfOpen) -> (CircuitBreaker, ManualClock) {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(1))
@@ -210,13 +210,13 @@ fn in_ramp(half_open: HalfOpen) -> (CircuitBreaker, ManualClock) {
     (breaker, hands)
 }
 
-/// Returns the number of admitted calls. None of them reports.
+/// Returns the number of admitted calls. None of them records an outcome.
 fn admitted(breaker: &CircuitBreaker, calls: usize) -> usize {
     let permits = (0..calls).filter_map(|_| breaker.try_acquire_owned().ok());
     permits.map(halfopen::OwnedPermit::ignore).count()
 }
 
-/// Ends the next call that is admitted.
+/// Records the outcome of the next admitted call.
 fn end_next(breaker: &CircuitBreaker, success: bool) {
     let permit = std::iter::from_fn(|| Some(breaker.try_acquire_owned())).find_map(Result::ok).unwrap();
     if success { permit.success() } else { permit.failure() }

@@ -42,7 +42,7 @@ fn concurrent_threads_create_each_name_once() {
             let (registry, names, barrier) = (&registry, &names, &barrier);
             scope.spawn(move || {
                 barrier.wait();
-                // Each starts at another name, so that every thread is the first to use some of them.
+                // Each thread starts at another name, so that every thread is the first to use some of them.
                 for place in 0..names.len() {
                     let name = &names[(place + thread * 250) % names.len()];
                     registry.get_or_create(name).try_acquire().unwrap().success();

@@ -71,7 +71,7 @@ fn a_status_reads_as_documented() {
     hands.advance(Duration::from_millis(500));
 
     let mut status = to_value(registry.status()).unwrap();
-    // The one thing that is another in every run.
+    // The only value that differs between runs.
     let at = &mut status["breakers"][1]["last_trip"]["at"];
     assert!(at.as_f64().is_some_and(|at| at > 1.6e9), "{at}");
     *at = json!(1_764_000_000.25);

@@ -1,4 +1,4 @@
-//! The other ways of use: owned clients, wrapped functions, the macro, classifiers.
+//! Other ways to use a breaker: owned clients, wrapped functions, the macro, classifiers.
 
 use std::time::Duration;
 

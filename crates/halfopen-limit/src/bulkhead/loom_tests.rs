@@ -15,7 +15,7 @@ use super::pool::{Arrival, Pool};
 const ONE: Limits = Limits { concurrent: 1, waiting: 2 };
 const EMPTY: Occupancy = Occupancy { in_flight: 0, waiting: 0 };
 
-// Not `park`: loom's forgets an `unpark` that came before it.
+// Not `park`: loom's implementation loses an `unpark` that happens before it.
 #[derive(Default)]
 struct Bell {
     rung: Mutex<bool>,
@@ -38,8 +38,8 @@ impl Wake for Bell {
     }
 }
 
-/// Enters, waiting in the queue if need be; false if that was full. It hangs if a wake-up is lost, which
-/// loom reports.
+/// Enters, waiting in the queue if necessary; returns false if the queue is full. Hangs if a wake-up is lost,
+/// which loom reports.
 fn enter(pool: &Pool) -> bool {
     let bell = Arc::new(Bell::default());
     let waker = Waker::from(Arc::clone(&bell));
@@ -56,7 +56,7 @@ fn enter(pool: &Pool) -> bool {
     }
 }
 
-/// Fails if `give_back` frees a slot without looking at the waiters.
+/// Fails if `give_back` frees a slot without checking for waiters.
 #[test]
 fn a_slot_given_back_beside_an_arrival_is_not_lost() {
     loom::model(|| {
@@ -101,7 +101,7 @@ fn one_slot_is_held_by_one_call_at_a_time() {
     });
 }
 
-/// Fails if a waiter that leaves takes no notice of the slot it was given.
+/// Fails if a waiter that leaves ignores the slot it was given.
 #[test]
 fn a_slot_given_to_a_leaving_waiter_goes_on() {
     loom::model(|| {
@@ -146,7 +146,7 @@ fn larger_limits_leave_no_waiter_behind() {
     });
 }
 
-/// Fails if `give_back_slow` hands a slot over without regard to the limits.
+/// Fails if `give_back_slow` hands a slot over without checking the limits.
 #[test]
 fn smaller_limits_beside_a_slot_given_back_are_kept() {
     loom::model(|| {
@@ -161,7 +161,8 @@ fn smaller_limits_beside_a_slot_given_back_are_kept() {
         });
         pool.set_limits(ONE);
         returning.join().unwrap();
-        // In either order the limit holds from now on: no waiter is served above it, and one is at it.
+        // In either order the limit holds from now on: no waiter is admitted above it, and one is admitted at
+        // it.
         let Occupancy { in_flight, waiting } = pool.occupancy();
         assert!(matches!((in_flight, waiting), (3, 1) | (2, 2)));
         for in_flight in (1..in_flight).rev() {

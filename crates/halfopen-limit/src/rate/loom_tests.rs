@@ -61,7 +61,7 @@ fn turns_follow_the_order_of_the_queue() {
     });
 }
 
-/// Fails if freed time goes back to the quota past the waiters behind.
+/// Fails if freed time is returned to the quota instead of to the waiters behind.
 #[test]
 fn a_leaving_waiter_costs_another_call_no_time() {
     loom::model(|| {
@@ -74,7 +74,7 @@ fn a_leaving_waiter_costs_another_call_no_time() {
         });
         let joined = queue(&meter);
         leaving.join().unwrap();
-        // One waiter is left: in either order, the next turn is a second behind it.
+        // One waiter remains: in either order, the next turn is a second behind it.
         let Turn::Waiting { shorter } = meter.poll_turn(joined, NOW, false, Waker::noop()) else {
             unreachable!("its turn is to come");
         };

@@ -9,7 +9,7 @@ use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A call a second, a burst of two; both clocks are moved by [`World::advance`].
+/// One call per second, a burst of two; [`World::advance`] moves both clocks.
 struct World {
     limiter: RateLimiter,
     hands: ManualClock,
@@ -155,7 +155,7 @@ async fn waiters_sleep_until_their_turn() {
     for _ in 0..5 {
         limiter.acquire().await.unwrap();
     }
-    // The manual clock stands still, so each waits behind all before it: 100 + 200 + 300 + 400 ms.
+    // The manual clock is stopped, so each waits behind all before it: 100 + 200 + 300 + 400 ms.
     assert_eq!(began.elapsed(), SECOND);
 }
 
@@ -200,7 +200,7 @@ async fn waiters_survive_the_slowest_quota_there_is() {
     assert!(waiters.iter_mut().all(|waiter| poll(waiter.as_mut()).is_pending()));
     for quota in [quick, slowest] {
         limiter.set_quota(quota);
-        // Costs saturate at the largest `u64`, so turns may come early, but no turn may be lost.
+        // Costs saturate at `u64::MAX`, so turns may come early, but no turn may be lost.
         waiters.retain_mut(|waiter| poll(waiter.as_mut()).is_pending());
     }
     drop(waiters);

@@ -1,4 +1,5 @@
-//! A clock whose readings lag decides as the precise one: the same histories by both, step by step.
+//! A clock whose readings lag leads to the same decisions as a precise one: the same histories on both, step by
+//! step.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ impl Side {
         Side { breaker, clock: hands, calls: Vec::new() }
     }
 
-    /// Takes a step and returns all that can be seen after it, and the wait of a rejection.
+    /// Takes a step and returns all observable state after it, and the wait of a rejection.
     fn step(&mut self, choice: u64, by: Duration) -> (Seen, Option<Duration>) {
         self.clock.advance(by);
         let mut rejection = None;

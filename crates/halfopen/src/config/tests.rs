@@ -32,7 +32,7 @@ fn minimum(config: &Config) -> u32 {
     }
 }
 
-/// One of every kind of part.
+/// One part of every kind.
 fn variety() -> Vec<Config> {
     let parts = [
         builder().trip(Trip::consecutive_failures(3)),
@@ -375,7 +375,7 @@ fn times_are_longer_than_zero_and_verdicts_alone() {
 
 // ---- documents --------------------------------------------------------------------------------------
 
-// serde_json is no part of a loom build.
+// serde_json is not a dependency of loom builds.
 #[cfg(all(feature = "serde", not(loom)))]
 mod documents {
     use super::*;
@@ -389,7 +389,7 @@ mod documents {
     fn refused(document: &str) -> String {
         let error = serde_json::from_str::<Config>(document).unwrap_err().to_string();
         println!("{error}");
-        // Where the parser stood, which is its own affair.
+        // The position of the parser, which depends on the parser.
         error.split(" at line").next().unwrap().to_owned()
     }
 

@@ -132,7 +132,7 @@ fn after_a_roll_successes_take_no_lock() {
 }
 
 impl Bench {
-    /// Whether the success just made, or one more, lets those after it pass.
+    /// Whether the success just recorded, or one more, lets later successes take the fast path.
     fn is_settled(&self, now: u64) -> bool {
         self.window.evaluate(&Moment::at(&self.clock, Tick(now)));
         !self.window.is_armed()
@@ -220,7 +220,7 @@ fn slow_calls_of_a_new_rule_are_counted() {
     assert!(fired.is_some());
 }
 
-/// They were not asked by a success where the new rules, for all that is to come, evaluate none.
+/// A success after the change did not evaluate the new rules if they need no evaluation at later successes.
 #[test]
 fn new_rules_are_evaluated_at_the_next_outcome() {
     let rules = [Trip::failure_count(1), Trip::failure_rate(0.25).minimum_calls(1)];

@@ -1,4 +1,4 @@
-//! The windows against the plain arithmetic that they stand for.
+//! The windows, compared with a simple model of their arithmetic.
 
 use super::oracle::Oracle;
 use super::*;
@@ -7,7 +7,7 @@ use crate::config::{Form, Trip};
 use crate::outcome::{Ended, Finished};
 use crate::word::{Epoch, State, StateWord, Word};
 
-/// A breaker's window alone: no machine, one epoch unless a test turns it.
+/// The window of a breaker alone: no machine, one epoch unless a test changes it.
 struct Bench {
     clock: Clock,
     state: StateWord,
@@ -71,7 +71,7 @@ fn nanos(n: u64) -> std::time::Duration {
     std::time::Duration::from_nanos(n)
 }
 
-/// A small generator, so that a failure can be told by its seed.
+/// A small generator, so that the seed of a failure reproduces it.
 struct Random(u64);
 
 impl Random {
@@ -242,7 +242,7 @@ fn threads_lose_and_double_nothing() {
         match config(form).form() {
             Form::LastCalls(size) => {
                 assert_eq!(counts.calls, u64::from(size));
-                // What lies in the ring is what the counts say.
+                // The contents of the ring match the counts.
                 for _ in 0..size {
                     bench.record(SUCCESS);
                 }
