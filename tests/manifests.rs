@@ -1,5 +1,5 @@
-//! The manifests are true: each crate states a Rust version that all its dependencies build with, and its
-//! README the same one.
+//! The manifests are correct: each crate declares a Rust version with which all its dependencies build, and its
+//! README states the same one.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -138,7 +138,7 @@ fn used_crates(line: &str) -> impl Iterator<Item = &str> {
         .filter(|first| first.starts_with(|c: char| c.is_lowercase()) && !matches!(*first, "std" | "core"))
 }
 
-/// Those of the folder and of the folders in it, but for what cargo and git keep there.
+/// The READMEs in the folder and its subfolders, except those of cargo and git.
 fn readmes(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
@@ -153,7 +153,7 @@ fn is_of_the_repository(folder: &Path) -> bool {
     name != "target" && !name.starts_with('.')
 }
 
-/// The normal and build dependencies, with those of the dependencies.
+/// The normal and build dependencies, including transitive ones.
 fn dependencies<'a>(root: &'a str, nodes: &HashMap<&'a str, &'a Value>) -> HashSet<&'a str> {
     let mut found = HashSet::new();
     let mut unvisited = vec![root];
@@ -169,7 +169,7 @@ fn dependencies<'a>(root: &'a str, nodes: &HashMap<&'a str, &'a Value>) -> HashS
     found
 }
 
-/// A crate's own tests may need a newer Rust than its users.
+/// The tests of a crate may require a newer Rust version than its users.
 fn is_for_users(dependency: &Value) -> bool {
     let kinds = dependency["dep_kinds"].as_array().expect("a list of kinds");
     kinds.iter().any(|kind| kind["kind"] != "dev" && kind["target"] != "cfg(loom)")
@@ -198,7 +198,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("no `{key}` in {value}"))
 }
 
-/// Of the machine's own platform: packages of others need not be downloaded.
+/// For the platform of this machine: packages of other platforms need not be downloaded.
 fn metadata() -> Value {
     let version = run("rustc", &["-vV"]);
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");

@@ -1,4 +1,4 @@
-//! The test that a user writes first: fail until the breaker opens, go to the probe, close it.
+//! The first test of a user: fail until the breaker opens, admit the probe, close it.
 
 use halfopen::{CircuitBreaker, State};
 use test_support::breaker::on_manual_clock;

@@ -1,4 +1,4 @@
-//! What other breakers get wrong, a test for each; and how many failing calls it takes until this one opens.
+//! Known faults of other breakers, with a test for each; and the number of failing calls until this one opens.
 
 #![allow(
     clippy::clone_on_copy,

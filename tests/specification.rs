@@ -1,4 +1,4 @@
-//! Every rule that code and tests refer to is in the specification.
+//! Every rule that code and tests refer to exists in the specification.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -73,7 +73,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every Rust file in a folder and the folders in it, without build output.
+/// Every Rust file in a folder and its subfolders, without build output.
 fn sources_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder can be read") {

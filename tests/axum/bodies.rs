@@ -1,4 +1,4 @@
-//! Streaming bodies are judged to their end, and hold their slot so long.
+//! Streaming bodies are classified at their end, and hold their slot until then.
 
 use std::io;
 use std::task::Poll;

@@ -1,4 +1,4 @@
-//! Routes that a protection refuses.
+//! Routes that a protection rejects.
 
 use std::time::Duration;
 

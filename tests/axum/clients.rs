@@ -1,4 +1,4 @@
-//! Clients that hang, leave, half-close and pipeline.
+//! Clients that hang, disconnect, half-close and pipeline.
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ fn app(registry: &Registry, work: &Work) -> Router {
     protected(registry, any(move || work.clone().run()))
 }
 
-/// The same, whose work ends with a 500.
+/// The same, with a handler that responds with a 500.
 fn failing(registry: &Registry, work: &Work) -> Router {
     let work = work.clone();
     let fail = move || {
@@ -120,8 +120,8 @@ async fn pipelined_requests_are_each_counted() {
     assert_eq!(totals_after(&registry, "work", 2).await.successes, 2);
 }
 
-/// Sends what hyper has not read when the client leaves, so that it does not look at the connection: then the
-/// handler is not dropped, and its duration and its outcome are real.
+/// Sends more than hyper has read when the client disconnects, so that hyper does not poll the connection: the
+/// handler is not dropped, and its duration and outcome are recorded.
 async fn leaves_unread(unread: &str, ends: fn(&Totals) -> u64, app: fn(&Registry, &Work) -> Router) {
     let ((registry, _), work) = (registry(), Work::new());
     let address = serve(app(&registry, &work)).await;
@@ -129,7 +129,7 @@ async fn leaves_unread(unread: &str, ends: fn(&Totals) -> u64, app: fn(&Registry
     let client = send(address, unread).await;
     work.expect(Report::Started).await;
     drop(client);
-    // The server has had the time for a whole request of another client.
+    // Meanwhile the server has processed a whole request of another client.
     let other = server::get(address, "/work").await;
     assert_eq!(other.status, 503, "the slot is held: the handler runs on");
 

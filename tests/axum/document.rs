@@ -1,4 +1,4 @@
-//! Routes of a document, which the server follows.
+//! Routes that are configured by a document, and updated with it.
 
 use axum::Router;
 use axum::routing::get;

@@ -1,4 +1,4 @@
-//! Protected routes behind a real axum server on the loopback, asked by clients that write raw bytes.
+//! Protected routes of a real axum server on the loopback, called by clients that write raw bytes.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -1,4 +1,4 @@
-//! Which requests have a breaker, and which one.
+//! The breaker of each request, and requests without one.
 
 use axum::Router;
 use axum::routing::get;
@@ -34,7 +34,7 @@ async fn raw_paths_never_become_names() {
         assert_eq!(server::get(address, &format!("/free/{number}")).await.body, "free");
         assert_eq!(server::get(address, &format!("/nowhere/{number}")).await.status, 404);
     }
-    // A path that is spelled as a pattern is a value of its parameter.
+    // A path that looks like a pattern is the value of a parameter.
     server::get(address, "/query/%7B*rest%7D").await;
 
     assert_eq!(names(&registry), ["query_handler"]);

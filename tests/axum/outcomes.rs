@@ -1,4 +1,4 @@
-//! What the answers of handlers mean to the breaker.
+//! The outcomes that are recorded for the responses of handlers.
 
 use axum::Router;
 use axum::extract::Path;

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, Semaphore};
 /// How long a breaker of these tests stays open.
 pub(crate) const WAIT: Duration = Duration::from_secs(30);
 
-/// A registry on a clock that the test moves; two failures in a row open its breakers.
+/// A registry on a clock that the test moves; two consecutive failures open its breakers.
 pub(crate) fn registry() -> (Registry, ManualClock) {
     let (clock, hands) = Clock::manual();
     let config = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(2)).open_duration(WAIT);
@@ -22,9 +22,9 @@ pub(crate) fn registry() -> (Registry, ManualClock) {
     (Registry::builder().default_config(config).clock(clock).build(), hands)
 }
 
-/// Waits until so many calls of the breaker have ended, and returns the totals.
+/// Waits until this number of calls of the breaker have ended, and returns the totals.
 ///
-/// The server ends a call in its own task: the client may know of it first.
+/// The server ends a call in its own task, possibly after the client has received the response.
 pub(crate) async fn totals_after(registry: &Registry, name: &str, ended: u64) -> Totals {
     for _ in 0..1_000_000 {
         let totals = registry.get_or_create(name).snapshot().totals;
@@ -43,7 +43,7 @@ pub(crate) async fn serve(app: Router) -> SocketAddr {
     address
 }
 
-/// A response as it came.
+/// A response, unparsed.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -61,14 +61,14 @@ impl Answer {
     }
 }
 
-/// Sends these bytes on a connection of their own.
+/// Sends these bytes on a new connection.
 pub(crate) async fn send(address: SocketAddr, bytes: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes.as_bytes()).await.unwrap();
     stream
 }
 
-/// Reads all that comes until the server closes; a reset is an end too.
+/// Reads until the server closes the connection; a reset also ends it.
 pub(crate) async fn read_all(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
@@ -90,17 +90,17 @@ pub(crate) async fn answer(stream: TcpStream) -> Answer {
     Answer { status, head: head.replace("\r\n", "\n"), body: body.to_owned() }
 }
 
-/// A request that lets the connection live.
+/// A request that keeps the connection open.
 pub(crate) fn request_of(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")
 }
 
-/// A request after whose response the server closes.
+/// A request after whose response the server closes the connection.
 pub(crate) fn last_request(method: &str, path: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
 }
 
-/// Work that reports its start and its early end, and goes on when the test lets it.
+/// A handler that reports its start and its cancellation, and completes when the test permits it.
 #[derive(Clone)]
 pub(crate) struct Work {
     reports: UnboundedSender<Report>,
@@ -114,7 +114,7 @@ pub(crate) enum Report {
     Dropped,
 }
 
-/// Reports a drop before its end.
+/// Reports a drop before completion.
 pub(crate) struct Running(Option<UnboundedSender<Report>>);
 
 impl Work {
@@ -123,7 +123,7 @@ impl Work {
         Work { reports, seen: Arc::new(Mutex::new(seen)), leave: Arc::new(Semaphore::new(0)) }
     }
 
-    /// The handler's part.
+    /// Runs in the handler.
     pub(crate) async fn run(self) -> &'static str {
         let mut running = self.start();
         self.leave.acquire().await.unwrap().forget();
@@ -136,7 +136,7 @@ impl Work {
         Running(Some(self.reports.clone()))
     }
 
-    /// Lets one run end.
+    /// Lets one handler complete.
     pub(crate) fn finish_one(&self) {
         self.leave.add_permits(1);
     }
@@ -155,7 +155,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(reports) = &self.0 {
-            // The test may be over.
+            // The test may have ended.
             let _ = reports.send(Report::Dropped);
         }
     }

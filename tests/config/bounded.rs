@@ -1,10 +1,10 @@
-//! What is printed of a document is bounded and steers no terminal, whatever the document holds.
+//! The messages about a document are bounded and contain no terminal control characters, whatever it contains.
 
 use std::fmt::Write;
 
 use halfopen_config::{DocumentError, Format, LiveRegistry, Loader, Overrides, lint};
 
-/// What a person reads: far below this, and the same for every size of document.
+/// The size of the messages: far below this, and the same for documents of every size.
 const LONGEST_TEXT: usize = 100_000;
 
 fn error(format: Format, text: &str) -> DocumentError {

@@ -1,4 +1,4 @@
-//! What a document makes of statuses and codes.
+//! The classification of statuses and codes that a document configures.
 
 use halfopen::Outcome;
 use halfopen_config::{Format, Loader};

@@ -1,11 +1,11 @@
-//! Documents drawn at random: every group and every flat key, alone and together.
+//! Random documents: every group and every flat key, alone and together.
 
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
-/// A document of a few breakers; some contradict themselves.
+/// A document of a few breakers; some are contradictory.
 pub(crate) fn document() -> impl Strategy<Value = Value> {
     let names = subsequence(vec!["payments", "db-*", "a.b", "größe", "on", "*", "12", "two words"], 1..4);
     let breakers = names.prop_flat_map(|names| {

@@ -1,4 +1,4 @@
-//! Where each value came from, as a person reads it.
+//! The origin of each value, in readable form.
 
 use halfopen_config::{Format, LiveRegistry, Loader, Overrides};
 

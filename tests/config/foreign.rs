@@ -1,4 +1,4 @@
-//! Documents in the keys of other libraries: each is answered with what to write, which then loads.
+//! Documents with the keys of other libraries: each is rejected with a suggestion, which then loads.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn advice(keys: &str) -> String {
     problem.advice().unwrap_or_else(|| panic!("{problem}")).to_owned()
 }
 
-/// What stands between the first backquotes after `write`.
+/// The text between the first backquotes after `write`.
 fn written(advice: &str) -> &str {
     let (_, rest) = advice.split_once("write `").unwrap_or_else(|| panic!("{advice}"));
     rest.split('`').next().unwrap_or_default()

@@ -1,6 +1,6 @@
-//! Every message as a person reads it, beside the document it is about.
+//! Every message in full, next to its document.
 //!
-//! `UPDATE_GOLDEN=1 cargo test -p tests --test config` writes what is printed now; read the difference.
+//! `UPDATE_GOLDEN=1 cargo test -p tests --test config` stores the current messages; review the difference.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What is read, written and read again is the same: whatever the groups, and in whichever formats.
+//! Reading, writing and reading again preserves a document: with all groups, and in all formats.
 
 #[path = "drawn.rs"]
 mod drawn;
@@ -26,7 +26,7 @@ fn read_again(text: &str, format: Format) -> Result<Configuration, TestCaseError
     loaded.map_err(|error| TestCaseError::fail(format!("{error}\n\n{text}")))
 }
 
-/// All that programs ask a configuration for.
+/// All values that programs read from a configuration.
 fn assert_same(one: &Configuration, other: &Configuration, text: &str) -> Result<(), TestCaseError> {
     prop_assert_eq!(one.document(), other.document(), "{}", text);
     let names = |of: &Configuration| of.all().map(|settings| settings.name().to_owned()).collect::<Vec<_>>();
@@ -45,7 +45,7 @@ fn assert_same(one: &Configuration, other: &Configuration, text: &str) -> Result
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Documents with contradictions are refused and drawn anew; too many of them fail the test.
+    /// Contradictory documents are rejected and generated again; too many of them fail the test.
     #[test]
     fn a_written_document_reads_as_the_same(document in drawn::document()) {
         for format in FORMATS {

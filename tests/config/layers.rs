@@ -1,4 +1,4 @@
-//! Who goes before whom.
+//! The precedence of the layers.
 
 use halfopen_config::{Format, Layer, Loader, Overrides};
 

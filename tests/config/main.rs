@@ -1,4 +1,4 @@
-//! Documents: what they say, what is wrong with them, and how a registry follows them.
+//! Documents: their values, their problems, and the registries that follow them.
 
 mod bounded;
 mod classify;

@@ -1,5 +1,5 @@
-//! A configuration inside a user's own settings, in each format: one shape, durations as text, and
-//! what is wrong told with the field's name.
+//! A configuration inside a user's own settings, in each format: the same shape, durations as text, and errors
+//! that name the field.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::time::Duration;
@@ -49,12 +49,12 @@ fn each_format_reads_the_same() {
     assert_eq!(toml(TOML).unwrap(), settings);
     let written = serde_json::to_string(&settings).unwrap();
     assert_eq!(json(&written).unwrap(), settings);
-    // JSON is YAML, so what is written can be read there too.
+    // JSON is YAML, so the written text can be read as YAML too.
     assert_eq!(yaml(&written).unwrap(), settings);
     assert_eq!(toml(&toml::to_string(&settings).unwrap()).unwrap(), settings);
 }
 
-/// Breakers of a document, each of which the core reads as well.
+/// The breakers of a document, each of which the core can read as well.
 const DOCUMENT: &str = r#"{ "breakers": {
     "default": {},
     "rules": { "trip": { "minimum_calls": 20, "failure_rate": {}, "slow_call_rate": { "threshold": 0.8, "slow_after": "500ms" } } },

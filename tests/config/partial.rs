@@ -1,4 +1,4 @@
-//! What the program says: of names, of beginnings, of names that only a beginning fits.
+//! Overrides in code: for names, for prefixes, and for names that only a prefix matches.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn wait(seconds: u64) -> Overrides {
     Overrides::new().set("open.duration", Duration::from_secs(seconds))
 }
 
-/// The longest hint and the tags, which nobody but the document says.
+/// The template and the tags, which only the document sets.
 fn written(configuration: &Configuration, name: &str) -> (Option<String>, Vec<String>) {
     let settings = configuration.settings(name);
     (settings.template().map(str::to_owned), settings.tags().map(str::to_owned).collect())

@@ -14,7 +14,7 @@ fn live(text: &str) -> LiveRegistry {
     LiveRegistry::new(loader).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The messages of a document in which nothing else is wrong.
+/// The messages of a document without other problems.
 fn messages(keys: &str) -> Vec<String> {
     let text = format!("breakers: {{ x: {{ {keys} }} }}");
     lint("t.yaml", Format::Yaml, &text).iter().map(|problem| problem.message().to_owned()).collect()

@@ -1,4 +1,4 @@
-//! Listeners that look at the configuration, and bring another, while a document is applied.
+//! Listeners that read the configuration, or apply another one, while a document is applied.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -19,7 +19,7 @@ fn wait_of(live: &LiveRegistry, name: &str) -> Duration {
     live.registry().get(name).expect("there is one").config().open_duration()
 }
 
-/// Calls `heard` at every new configuration of a breaker.
+/// Calls `heard` for every new configuration of a breaker.
 fn at_each_change(
     live: &LiveRegistry,
     heard: impl Fn(&LiveRegistry) + Send + Sync + 'static,
@@ -32,7 +32,7 @@ fn at_each_change(
     })
 }
 
-/// In a thread of its own, so that a lock that is held for ever is a failure and no standstill.
+/// Runs in a separate thread, so that a deadlock is a failure and does not block the test.
 fn in_time<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(act()));

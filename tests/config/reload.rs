@@ -44,7 +44,7 @@ impl Followed {
         fs::write(self.watch.path(), text).expect("written");
     }
 
-    /// What is told within a minute of looking.
+    /// The reports within a minute of polling.
     fn minute(&mut self) -> Vec<Reload> {
         let looks = (0..240).filter_map(|_| {
             self.now += FileWatch::QUIET;
@@ -53,7 +53,7 @@ impl Followed {
         looks.collect()
     }
 
-    /// What one change within a minute was, in words.
+    /// The description of the only change within a minute.
     fn applied(&mut self) -> String {
         match &self.minute()[..] {
             [Reload::Applied { difference, .. }] => difference.to_string(),
@@ -65,7 +65,7 @@ impl Followed {
         self.live.registry().get(name).expect("there is one").config().open_duration()
     }
 
-    /// Who is told of a new configuration.
+    /// The names of the breakers whose listeners receive a new configuration.
     fn reconfigured(&self) -> (Arc<Mutex<Vec<String>>>, Subscription) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let ears = Arc::clone(&told);
@@ -127,7 +127,7 @@ fn a_config_map_whose_link_is_turned_is_applied() {
 #[test]
 fn half_a_document_is_not_applied() {
     let mut followed = Followed::new();
-    // It is a document by itself, and one without `mail`.
+    // A complete document, without `mail`.
     let half = SECOND.split_inclusive('\n').take(2).collect::<String>();
     followed.write(&half);
     followed.now += FileWatch::INTERVAL;
@@ -207,7 +207,7 @@ fn an_override_outlives_every_reload() {
 
 #[test]
 fn the_thread_of_follow_tells_what_it_has_applied() {
-    /// No machine is that slow.
+    /// Longer than on any machine.
     const LIMIT: Duration = Duration::from_secs(60);
     let followed = Followed::new();
     let (sender, receiver) = mpsc::channel();
@@ -216,7 +216,7 @@ fn the_thread_of_follow_tells_what_it_has_applied() {
     let watching = followed
         .live
         .follow(watch.quiet(Duration::from_millis(20)), Format::Yaml, move |reload| {
-            // The test may be over.
+            // The test may have ended.
             let _ = sender.send(reload);
         })
         .unwrap();
@@ -242,7 +242,7 @@ fn who_is_told_of_a_change_may_make_another() {
         .live
         .follow(watch, Format::Yaml, move |_| {
             let own = Overrides::new().set("open.duration", "1s");
-            // The test may be over.
+            // The test may have ended.
             let _ = sender.send(inner.update("payments", own));
         })
         .unwrap();

@@ -1,4 +1,4 @@
-//! A configuration that is written as a document and read again is the same, in every format.
+//! Writing a configuration as a document and reading it again preserves it, in every format.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn config() -> impl Strategy<Value = CircuitBreakerConfig> {
     })
 }
 
-/// The configuration, and the document as it is written again.
+/// The configuration, and the document written from it.
 fn read(format: Format, text: &str) -> (CircuitBreakerConfig, String) {
     let document = Document::parse("t", format, text).unwrap_or_else(|error| panic!("{text}\n{error}"));
     let loaded =

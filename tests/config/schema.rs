@@ -1,6 +1,6 @@
-//! The checked-in JSON Schema is current, and takes the documents that the library takes.
+//! The checked-in JSON Schema is current, and accepts the documents that the library accepts.
 //!
-//! Who changes a key runs this test once with `UPDATE_GENERATED=1`.
+//! After a change of a key, run this test once with `UPDATE_GENERATED=1`.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -26,7 +26,7 @@ impl Checker {
         Checker { schemas, index }
     }
 
-    /// Why a document does not fit.
+    /// Returns why a document does not match.
     fn misfit(&self, format: Format, text: &str) -> Option<String> {
         let document = value(format, text);
         self.schemas.validate(&document, self.index).err().map(|error| format!("{error:#}"))

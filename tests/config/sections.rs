@@ -1,4 +1,4 @@
-//! Sections that other crates define, of each breaker and of the document as a whole.
+//! Sections that other crates define, in each breaker and in the document as a whole.
 
 use halfopen_config::{
     DocumentError, Format, Layer, LiveRegistry, Loader, Overrides, Period, Problem, Settings, schema,

@@ -1,4 +1,4 @@
-//! Environment variables, as people write them and miswrite them.
+//! Environment variables, correct and misspelled.
 
 use halfopen_config::{Format, Layer, Loader, Problem};
 
@@ -14,7 +14,7 @@ fn with(name: &str, value: &str) -> Loader {
     Loader::new().text("t.yaml", Format::Yaml, DOCUMENT).variables([(name.to_owned(), value.to_owned())])
 }
 
-/// What is told of a variable that does no harm.
+/// The warnings about a variable that has no effect.
 fn warnings(name: &str) -> Vec<String> {
     let loaded = with(name, "6s").load().unwrap_or_else(|error| panic!("{error}"));
     loaded.warnings().iter().map(|problem| problem.message().to_owned()).collect()
@@ -115,7 +115,7 @@ fn an_empty_environment_variable_is_ignored() {
     assert_eq!(loaded.settings("payments").environment(), None);
 }
 
-/// The waits of all breakers of a document after this variable.
+/// The waits of all breakers of a document with this variable.
 fn waits(document: &str, variable: &str) -> Result<Vec<(String, u64)>, Problem> {
     let loader = Loader::new().text("t.yaml", Format::Yaml, document);
     let loaded = loader.variables([(variable.to_owned(), "77s".to_owned())]).load();

@@ -1,4 +1,4 @@
-//! A watched file on a real file system; the looks are driven by hand.
+//! A watched file on a real file system; the tests poll it themselves.
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -193,7 +193,7 @@ fn a_file_unreadable_for_a_while_is_read_again() {
     let mut world = World::with("a: 1");
     let allow = |mode| fs::set_permissions(world.file(), fs::Permissions::from_mode(mode)).unwrap();
     allow(0o000);
-    // Who may do everything is never denied anything.
+    // A privileged user is never denied access.
     let denied: &[&str] = if fs::read(world.file()).is_ok() { &[] } else { &["PermissionDenied"] };
     assert_eq!(world.after_minutes(2), denied);
     fs::set_permissions(world.file(), fs::Permissions::from_mode(0o600)).unwrap();
@@ -271,7 +271,7 @@ impl World {
         fs::rename(other, self.file()).unwrap();
     }
 
-    /// As Kubernetes does it: a directory for each version, and a link that is turned to it.
+    /// As in Kubernetes: a directory for each version, and a symbolic link that is switched to it.
     fn mount(&self, version: &str, text: &str) {
         let at = |name: &str| self.directory.path().join(name);
         fs::create_dir(at(version)).unwrap();
@@ -285,7 +285,7 @@ impl World {
         self.watch.poll(self.now).map(word)
     }
 
-    /// All that is told while so much time passes.
+    /// All reports within this time.
     fn after_minutes(&mut self, minutes: u32) -> Vec<String> {
         let end = self.now + Duration::from_secs(60) * minutes;
         let mut told = Vec::new();

@@ -1,4 +1,4 @@
-//! Every parser of bytes from outside, and what must hold of it whatever the bytes are.
+//! Every parser of external bytes, and its invariants for any input.
 //!
 //! Shared by the fuzz targets and by the test that runs without a fuzzer.
 
@@ -39,12 +39,12 @@ pub(crate) const ALL: [(&str, Parser); 13] = [
     ("document_json", document_json),
 ];
 
-/// A moment with dates on both sides: Sun, 06 Nov 1994 08:49:37 GMT.
+/// A time with dates on both sides: Sun, 06 Nov 1994 08:49:37 GMT.
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777)
 }
 
-/// None if the bytes can be no header at all.
+/// [`None`] if the bytes are no valid header value.
 fn headers(name: &'static str, bytes: &[u8]) -> Option<HeaderMap> {
     let value = HeaderValue::from_bytes(bytes).ok()?;
     Some(HeaderMap::from_iter([(HeaderName::from_static(name), value)]))
@@ -69,7 +69,7 @@ pub(crate) fn grpc_pushback(bytes: &[u8]) {
     assert!(hint.is_none() || joined || !bytes.contains(&b'-'), "a negative pushback is no hint");
 }
 
-/// As the header's value, and as what the header's value decodes to.
+/// The bytes as the header's value, and as its decoded content.
 pub(crate) fn grpc_retry_info(bytes: &[u8]) {
     let of = |text: &[u8]| headers("grpc-status-details-bin", text).and_then(|headers| hint(&headers, now()));
     of(bytes);
@@ -78,7 +78,7 @@ pub(crate) fn grpc_retry_info(bytes: &[u8]) {
     assert_eq!(of(bare.as_bytes()), of(padded.as_bytes()), "padding is optional");
 }
 
-/// Details that a client has decoded already say what the header says that they came in.
+/// Details that a client has already decoded have the same meaning as the header that contained them.
 pub(crate) fn grpc_details(bytes: &[u8]) {
     let header = headers("grpc-status-details-bin", base64(bytes).as_bytes());
     let in_header = header.and_then(|headers| hint(&headers, now()));
@@ -118,7 +118,7 @@ pub(crate) fn grpc_status(bytes: &[u8]) {
     assert!(written.as_bytes() == bytes || code == GrpcCode::Unknown);
 }
 
-/// The path of a request, which on a server is the peer's, names a breaker.
+/// The path of a request names a breaker; on a server, the peer chooses it.
 pub(crate) fn grpc_path(bytes: &[u8]) {
     let Ok(request) = Request::get(bytes).body(()) else { return };
     let (method, service) = (PerMethod.key(&request), PerService.key(&request));
@@ -127,7 +127,7 @@ pub(crate) fn grpc_path(bytes: &[u8]) {
     assert_eq!(method.split('/').next(), Some(&*service));
 }
 
-/// The trailers in the body of a gRPC-web answer, in both variants and however the body is cut into pieces.
+/// The trailers in the body of a gRPC-web response, in both variants and with the body split at any position.
 pub(crate) fn grpc_web(bytes: &[u8]) {
     for kind in ["application/grpc-web+proto", "application/grpc-web-text"] {
         let whole = ended(kind, &[bytes]);
@@ -136,7 +136,7 @@ pub(crate) fn grpc_web(bytes: &[u8]) {
     }
 }
 
-/// What is recorded of an answer whose body has these pieces: successes, failures, ignored.
+/// The recorded outcomes of a response whose body has these pieces: successes, failures, ignored.
 fn ended(kind: &str, pieces: &[&[u8]]) -> (u64, u64, u64) {
     let breaker = CircuitBreaker::builder("fuzzed").build();
     let call = WatchedCall::new(breaker.try_acquire_owned().expect("it is closed"));
@@ -166,13 +166,13 @@ impl Body for Pieces {
     }
 }
 
-/// A duration, where a document has one.
+/// A duration, at its place in a document.
 pub(crate) fn duration(bytes: &[u8]) {
     let document = serde_json::json!({ "open": { "duration": String::from_utf8_lossy(bytes) } });
     config(document.to_string().as_bytes());
 }
 
-/// A configuration that is read is written as it was understood, and makes a breaker that works.
+/// A valid configuration is written as it was parsed, and makes a breaker that works.
 pub(crate) fn config(bytes: &[u8]) {
     let config = match serde_json::from_slice::<CircuitBreakerConfig>(bytes) {
         Ok(config) => config,
@@ -202,7 +202,7 @@ pub(crate) fn document_json(bytes: &[u8]) {
     document(Format::Json, bytes);
 }
 
-/// A document is read, or it is told why not; one that is read is written as it was understood.
+/// A document is valid or rejected with an error; a valid one is written as it was parsed.
 fn document(format: Format, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let loader = Loader::new().text("fuzzed", format, text.clone());

@@ -1,4 +1,4 @@
-//! The fuzz targets without a fuzzer: every file of their corpora, and some thousand inputs made from them.
+//! The fuzz targets without a fuzzer: every file of their corpora, and some thousand inputs derived from them.
 
 mod parsers;
 
@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 const CASES: u32 = 1_000;
 
-/// What a fuzzer does to an input, in small.
+/// The mutations of a fuzzer, in miniature.
 #[derive(Clone, Debug)]
 enum Change {
     Replace(Index, u8),
@@ -65,7 +65,7 @@ fn check(name: &str, inputs: impl Strategy<Value = Vec<u8>>, parse: parsers::Par
 }
 
 fn change() -> impl Strategy<Value = Change> {
-    // Half of the bytes are such as the parsers look for.
+    // Half of the bytes are ones that the parsers treat specially.
     let byte = || {
         prop_oneof![any::<u8>(), select(b"0123456789+-.:,\"{}[] eEHMSmunsdhGT_=\x08\x0a\x12\x1a".to_vec())]
     };

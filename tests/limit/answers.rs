@@ -1,4 +1,4 @@
-//! What the caller gets from each layer that a limit rejects in.
+//! The response that the caller receives from each layer in which a limit rejects.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -24,7 +24,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 type Answer = Response<Body>;
 
-/// A limit with nothing left: 2.5 seconds until the rate's next call.
+/// An exhausted limit: 2.5 seconds until the rate's next call.
 enum Limit {
     Bulkhead(Bulkhead, #[expect(dead_code, reason = "held")] BulkheadPermit),
     Rate(RateLimiter),
@@ -52,7 +52,7 @@ impl Limit {
         }
     }
 
-    /// The limit as a layer around a service that is not reached.
+    /// The limit as a layer around a service that is never called.
     fn layer<M>(&self, mode: M) -> BoxCloneService<Request<Body>, Answer, BoxError>
     where
         M: OnReject<Request<Body>, Answer, BoxError> + Clone + Send + 'static,
@@ -80,7 +80,7 @@ impl Limit {
     }
 }
 
-/// A rejection as an HTTP response, as a service whose error is its own answers it.
+/// A rejection as an HTTP response, for services that have an error type of their own.
 #[derive(Clone, Copy)]
 struct HttpAnswer;
 
@@ -111,7 +111,7 @@ where
     service.oneshot(Request::new(Body::empty())).await.map_err(Into::into)
 }
 
-/// The error of a call that a layer inside has rejected.
+/// The error of a call that an inner layer has rejected.
 async fn error_of<S, B>(service: S) -> BoxError
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>>,

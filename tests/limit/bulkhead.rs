@@ -1,4 +1,4 @@
-//! A bulkhead against a list of calls inside and a list of waiters.
+//! A bulkhead, compared with a list of calls inside and a list of waiters.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -27,7 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The calls inside and the waiters, by the numbers they came with.
+/// The calls inside and the waiters, by the numbers of their arrival.
 #[derive(Debug, Default, PartialEq)]
 struct Model {
     concurrent: usize,

@@ -1,4 +1,4 @@
-//! The fallback layer: the errors it answers, with a value, a function or a service.
+//! The fallback layer: the errors it handles, with a value, a function or a service.
 
 use std::future::Ready;
 use std::io;

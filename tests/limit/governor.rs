@@ -1,4 +1,4 @@
-//! The same decisions as `governor`, where both can be asked.
+//! The same decisions as `governor`, where the two are comparable.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The layers of `halfopen-tower` that limit: readiness, waiting, error modes, an outer breaker.
+//! The limiting layers of `halfopen-tower`: readiness, waiting, error modes, an outer breaker.
 
 use std::borrow::Cow;
 use std::future::{poll_fn, ready};
@@ -21,7 +21,7 @@ fn bulkhead(concurrent: u32, waiting: u32) -> Bulkhead {
     Bulkhead::new("pool", config.build().unwrap())
 }
 
-/// A call that ends when the test answers it.
+/// A call that ends when the test responds to it.
 async fn answered(call: Call) -> Result<u32, BoxError> {
     Ok(call.await?)
 }
@@ -30,7 +30,7 @@ fn reason(error: &BoxError) -> RejectReason {
     halfopen::rejection(&**error).expect("a rejection").reason()
 }
 
-/// A limiter with one call on a clock that stands still.
+/// A limiter with one call, on a stopped clock.
 fn one_call() -> RateLimiter {
     let quota = Quota::calls(1).per(Duration::from_secs(60)).build().unwrap();
     RateLimiter::builder("tasks", quota).clock(Clock::manual().0).build()

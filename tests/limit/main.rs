@@ -1,4 +1,4 @@
-//! Random histories of the limits against plain models, and against the crate whose algorithm they share.
+//! Random histories of the limits, compared with simple models and with the crate whose algorithm they share.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod answers;
@@ -13,7 +13,7 @@ mod storm;
 
 use proptest::test_runner::{Config, TestRunner};
 
-/// A runner that keeps no file: a failure prints its history, and becomes a test of its own.
+/// A runner without a regression file: a failure prints its history, which then becomes a test.
 fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config {
         cases,

@@ -1,6 +1,6 @@
-//! What keys and permitted calls take of the heap.
+//! The heap usage of keys and permitted calls.
 //!
-//! Alone in its program, and one test: the allocator counts for all threads.
+//! In a separate program with a single test: the allocator counts for all threads.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests, and the figure")]
 
 #[allow(dead_code, reason = "shared with the benches, which look at more")]

@@ -1,4 +1,4 @@
-//! The series of limits, as a recorder sees them.
+//! The series of limits, as received by a recorder.
 
 use std::time::Duration;
 

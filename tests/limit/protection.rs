@@ -1,4 +1,4 @@
-//! The layer that follows a protection: what a call passes, and in which order.
+//! The layer that applies a protection: the steps of a call, and their order.
 
 use std::future::{pending, ready};
 use std::pin::pin;

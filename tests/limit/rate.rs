@@ -1,4 +1,4 @@
-//! Rate limiters against a bucket of tokens per key with a list of waiters.
+//! Rate limiters, compared with a token bucket per key with a list of waiters.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One token a nanosecond, as many as the burst costs, and the waiters with their calls in order.
+/// One token per nanosecond, as many as the burst costs, and the waiters with their calls in order.
 struct Model {
     interval: u64,
     burst: u64,
@@ -48,7 +48,7 @@ impl Model {
         Model { interval, burst, tokens, queue: VecDeque::new(), permitted: Vec::new() }
     }
 
-    /// Lets the time go on, from turn to turn.
+    /// Advances the time, from turn to turn.
     fn advance(&mut self, mut by: u64) {
         while let Some((call, calls)) = self.queue.front().copied() {
             let cost = calls * self.interval;
@@ -62,13 +62,13 @@ impl Model {
             self.queue.pop_front();
         }
         self.tokens += by;
-        // A new quota may have left a waiter with more calls than its burst: tokens are kept for it.
+        // A new quota may leave a waiter with more calls than its burst: tokens accumulate for it.
         if self.queue.is_empty() {
             self.tokens = self.tokens.min(self.interval * self.burst);
         }
     }
 
-    /// Nanoseconds until so many calls are permitted behind the queue; [`None`] is never.
+    /// Nanoseconds until this number of calls is permitted behind the queue; [`None`] means never.
     fn wait(&self, calls: u32) -> Option<u64> {
         let calls = u64::from(calls);
         let queued: u64 = self.queue.iter().map(|(_, calls)| calls * self.interval).sum();
@@ -83,7 +83,7 @@ impl Model {
         self.tokens -= u64::from(calls) * self.interval;
     }
 
-    /// Used calls stay used, for no longer than the new burst takes to come back.
+    /// Used calls stay used, for no longer than the new burst takes to refill.
     fn set_quota(&mut self, interval: u64, burst: u64) {
         let used = (self.interval * self.burst).saturating_sub(self.tokens).min(interval * burst);
         (self.interval, self.burst) = (interval, burst);
@@ -94,7 +94,7 @@ impl Model {
 
 type Acquire = Pin<Box<dyn Future<Output = Result<(), Rejected>>>>;
 
-/// What is compared: one quota, or one per key.
+/// The subject of the comparison: one quota, or one per key.
 enum Subject {
     One(RateLimiter),
     Keyed(KeyedRateLimiter),
@@ -166,7 +166,7 @@ fn play(
     (interval, burst): (u64, u32),
     steps: &[(usize, Step)],
 ) -> Result<(), TestCaseError> {
-    // Futures are polled by hand and the runtime's clock stands still: time is the manual clock's alone.
+    // Futures are polled by hand and the runtime's clock is stopped: only the manual clock moves.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let _inside = runtime.enter();

@@ -1,4 +1,4 @@
-//! Waiters that come, leave and are served on several threads while the limits change under them.
+//! Waiters that arrive, leave and are admitted on several threads while the limits change concurrently.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ fn slots(calls: u32) -> BulkheadConfig {
     BulkheadConfig::builder().max_concurrent_calls(calls).max_waiting_calls(TASKS).build().unwrap()
 }
 
-/// Polls until it is ready, or until it has been given the floor so often.
+/// Polls until the future is ready, or until the task has yielded this many times.
 async fn impatiently<T>(patience: u32, waits: impl Future<Output = T>) -> Option<T> {
     let leaves = async {
         for _ in 0..patience {

@@ -27,7 +27,7 @@ fn the_dashboard_is_filtered_by_existing_labels() {
     let variables = objects_with(&dashboard, "definition");
     assert_eq!(variables.len(), 2);
     for variable in variables {
-        // `label_values(metric, label)` asks for a label as a grouping does.
+        // `label_values(metric, label)` requires a label, as a grouping does.
         let query = text(variable, "definition");
         let (metric, label) =
             query.trim_start_matches("label_values(").trim_end_matches(')').rsplit_once(", ").unwrap();
@@ -123,7 +123,7 @@ fn quoted<'a>(text: &'a str, open: &str, close: &str) -> Vec<&'a str> {
     text.split(open).skip(1).filter_map(|rest| rest.split(close).next()).collect()
 }
 
-/// Every object in a document that has this field.
+/// Every object of a document that has this field.
 pub(crate) fn objects_with<'a>(value: &'a Value, field: &str) -> Vec<&'a Value> {
     match value {
         Value::Object(fields) => {

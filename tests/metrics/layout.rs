@@ -1,4 +1,4 @@
-//! What Grafana wants of a dashboard, as far as it can be said without one.
+//! Grafana's requirements on a dashboard, as far as they can be checked without Grafana.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::dashboards::{dashboard, objects_with, text};
 use crate::outage::scraped;
 
-/// Panels that Grafana has without a plugin; of these is the dashboard made.
+/// The panels that Grafana has without a plugin; the dashboard consists of these.
 const PANELS: [&str; 5] = ["bargauge", "row", "stat", "state-timeline", "timeseries"];
 
 /// Units by their names in Grafana.
 const UNITS: [&str; 3] = ["percentunit", "reqps", "s"];
 
-/// Grafana's grid is so many columns wide.
+/// The number of columns of Grafana's grid.
 const COLUMNS: u64 = 24;
 
 #[test]

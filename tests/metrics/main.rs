@@ -1,4 +1,4 @@
-//! The metrics, as a real Prometheus exporter shows them, and what the dashboard and the rules ask for.
+//! The metrics of a real Prometheus exporter, and the queries of the dashboard and the rules.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod dashboards;

@@ -10,7 +10,7 @@ use crate::page::Page;
 use crate::world::Exporter;
 use test_support::registry::{SECOND, fail, registry, succeed};
 
-/// A page on which everything is that there can be, fetched from a server over HTTP.
+/// A page with all possible series, fetched from a server over HTTP.
 pub(crate) fn scraped() -> &'static Page {
     static PAGE: LazyLock<Page> = LazyLock::new(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -37,7 +37,7 @@ async fn serve_and_fetch() -> String {
     text
 }
 
-/// Breakers in every state, calls with every outcome, changes for every reason that is asked for.
+/// Breakers in every state, calls with every outcome, changes for every reason that is queried.
 fn everything_happens() -> CircuitBreakerMetrics {
     let (registry, hands) = registry();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A page in Prometheus' text format, read the strict way.
+/// A page in Prometheus' text format, parsed strictly.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
     pub(crate) types: BTreeMap<String, String>,
@@ -16,11 +16,11 @@ pub(crate) struct Sample {
 }
 
 impl Page {
-    /// Reads a page.
+    /// Parses a page.
     ///
     /// # Panics
     ///
-    /// At the first line that is none of the format.
+    /// At the first line that is not valid in the format.
     pub(crate) fn parse(text: &str) -> Page {
         let mut page = Page::default();
         for line in text.lines().filter(|line| !line.is_empty()) {
@@ -85,7 +85,7 @@ fn parse_labels(mut text: &str) -> Option<BTreeMap<String, String>> {
     Some(labels)
 }
 
-/// The value without its escapes, of which there are three.
+/// The value with its escapes resolved, of which there are three.
 fn unescape(text: &str) -> Option<String> {
     let mut value = String::new();
     let mut characters = text.chars();
@@ -102,7 +102,7 @@ fn unescape(text: &str) -> Option<String> {
     Some(value)
 }
 
-/// Where the quote is that is not escaped.
+/// The position of the first quote that is not escaped.
 fn end_of_value(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.char_indices().find_map(|(place, c)| {

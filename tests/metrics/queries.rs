@@ -2,21 +2,21 @@ use std::collections::BTreeSet;
 
 use crate::page::{Page, Sample};
 
-/// What Prometheus itself puts on every series it scrapes.
+/// The labels that Prometheus adds to every series it scrapes.
 const SCRAPED: [&str; 2] = ["job", "instance"];
 
-/// What a PromQL expression asks for, as far as our metrics are concerned.
+/// The parts of a PromQL expression that refer to our metrics.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Query {
     pub(crate) selectors: Vec<Selector>,
-    /// The labels that it groups by: those its result has.
+    /// The labels that it groups by, which are the labels of its result.
     pub(crate) groups: BTreeSet<String>,
 }
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Selector {
     pub(crate) metric: String,
-    /// Label and value, whatever the operator between them.
+    /// Label and value, regardless of the operator between them.
     pub(crate) matchers: Vec<(String, String)>,
 }
 
@@ -44,7 +44,7 @@ impl Query {
         query
     }
 
-    /// What it asks for that the page does not have.
+    /// The parts of the query that are missing on the page.
     pub(crate) fn missing_on(&self, page: &Page) -> Vec<String> {
         let mut missing = Vec::new();
         for Selector { metric, matchers } in &self.selectors {
@@ -81,7 +81,7 @@ fn has_label(series: &[&Sample], label: &str) -> bool {
     SCRAPED.contains(&label) || series.iter().any(|sample| sample.labels.contains_key(label))
 }
 
-/// Whether every alternative of a value is there; what a variable stands for is not known.
+/// Whether every alternative of a value is present; the value of a variable is unknown.
 fn has_value(series: &[&Sample], label: &str, value: &str) -> bool {
     value.starts_with('$')
         || value.split('|').all(|alternative| {

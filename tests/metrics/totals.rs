@@ -68,8 +68,8 @@ fn a_recorder_that_comes_late_misses_nothing() {
     assert_eq!(page.value(names::TRANSITIONS, &opening), Some(1.0));
 }
 
-/// A series that began with its first transition would be one from its first scrape on, and
-/// Prometheus' `increase` of it zero: the first opening would be on no dashboard.
+/// A series that started with its first transition would be one from its first scrape on, and Prometheus'
+/// `increase` of it zero: no dashboard would show the first opening.
 #[test]
 fn the_first_opening_is_an_increase() {
     let (registry, hands) = registry();
@@ -242,7 +242,7 @@ fn no_counter_decreases_during_calls() {
     assert_eq!(outcomes, [1.0, 0.5, 0.5].map(|share| share * f64::from(CALLS)));
 }
 
-/// Two successes, a failure and one that is ignored, over and over, through a breaker that is looked up.
+/// Two successes, a failure and an ignored call, repeatedly, through a breaker that is looked up.
 fn call(registry: &halfopen::Registry, calls: u32) {
     for n in 0..calls {
         let permit = registry.get_or_create("api");

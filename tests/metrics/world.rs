@@ -18,7 +18,7 @@ impl Exporter {
         Exporter::built(PrometheusBuilder::new())
     }
 
-    /// Drops, when it is asked for a page, what nobody has written to since the page before.
+    /// On each scrape, drops the series that were not updated since the previous one.
     pub(crate) fn that_forgets() -> Exporter {
         let at_once = Some(Duration::from_nanos(1));
         Exporter::built(PrometheusBuilder::new().idle_timeout(MetricKindMask::ALL, at_once))
@@ -30,17 +30,17 @@ impl Exporter {
         Exporter { handle: recorder.handle(), recorder }
     }
 
-    /// Runs this with the exporter as the recorder.
+    /// Runs a closure with the exporter as the recorder.
     pub(crate) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
         with_local_recorder(&self.recorder, work)
     }
 
-    /// The page alone.
+    /// Renders the page without publishing first.
     pub(crate) fn render(&self) -> Page {
         Page::parse(&self.handle.render())
     }
 
-    /// What the handler of `/metrics` does.
+    /// Publishes and renders the page, as the handler of `/metrics` does.
     pub(crate) fn scrape(&self, metrics: &CircuitBreakerMetrics) -> Page {
         Page::parse(&self.scrape_text(metrics))
     }

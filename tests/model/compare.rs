@@ -1,4 +1,4 @@
-//! What is compared after every step.
+//! The comparison after every step.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,19 +9,19 @@ use crate::reference::{self, Queued, State, Told, View};
 use crate::translate::{change, counts, ended, nanos, reasons, rejection, state, totals};
 use crate::world::same;
 
-/// What a listener heard, in two streams: those of the queue, and those told at once (S27).
+/// The events of a listener, in two streams: queued events, and those delivered immediately (S27).
 #[derive(Debug)]
 pub(crate) struct Heard {
-    /// When the clock began.
+    /// When the clock started.
     started: SystemTime,
     queued: Vec<(u64, Queued)>,
     told: Vec<Told>,
-    /// Probes that ended without a verdict: those who wait for a slot are told.
+    /// Probes that ended without a verdict; each notifies the waiters for a slot.
     slots_back: usize,
     unknown: usize,
 }
 
-/// All that was told in a history, and agreed upon.
+/// All events of a history on which model and breaker agree.
 #[derive(Default, Debug)]
 pub(crate) struct Log {
     pub(crate) queued: Vec<Queued>,
@@ -33,7 +33,7 @@ impl Heard {
         Heard { started, queued: Vec::new(), told: Vec::new(), slots_back: 0, unknown: 0 }
     }
 
-    /// What was heard since this was asked last.
+    /// The events since the previous call.
     pub(crate) fn take(&mut self) -> Heard {
         std::mem::replace(self, Heard::since(self.started))
     }
@@ -73,7 +73,8 @@ impl Heard {
     }
 }
 
-/// The events since the last comparison, which go on the log. Sequences grow by one and never repeat.
+/// The events since the last comparison, which are appended to the log. Sequences increase by one and never
+/// repeat.
 pub(crate) fn events(
     heard: Heard,
     model: &mut reference::Breaker,
@@ -92,7 +93,7 @@ pub(crate) fn events(
     same("events told at once", told, heard.told)
 }
 
-/// Every pure question.
+/// All queries without side effects.
 pub(crate) fn answers(
     breaker: &CircuitBreaker,
     model: &mut reference::Breaker,
@@ -140,7 +141,7 @@ pub(crate) fn answers(
     same("totals.average_response_time()", average, snapshot.totals.average_response_time())
 }
 
-/// S16: without calls a rate is none.
+/// S16: without calls the rate is [`None`].
 fn rates(view: &View) -> (Option<f64>, Option<f64>) {
     let counts = &view.counts;
     let of = |part: u64, calls: u64| (calls > 0).then(|| part as f64 / calls as f64);

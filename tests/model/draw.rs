@@ -1,4 +1,5 @@
-//! What proptest draws. Numbers are small and share few values, so that edges are met and not only passed by.
+//! The proptest strategies. Numbers are small and share few values, so that edges are hit exactly and not only
+//! passed.
 
 use proptest::bool::weighted;
 use proptest::collection::vec;
@@ -11,7 +12,7 @@ use crate::reference::{Abandoned, Finish, Growth, HalfOpen, Nanos, Rule, Setting
 
 const MS: Nanos = 1_000_000;
 
-/// Thresholds that floating point gets wrong are among them (S8).
+/// Includes thresholds that floating point gets wrong (S8).
 const RATES: [f64; 8] = [0.1, 0.28, 1.0 / 3.0, 0.5, 0.55, 2.0 / 3.0, 0.75, 1.0];
 
 pub(crate) fn history(most_steps: usize) -> impl Strategy<Value = History> {
@@ -22,8 +23,8 @@ pub(crate) fn history(most_steps: usize) -> impl Strategy<Value = History> {
     )
 }
 
-/// Long stretches of Closed: wide windows that fill and slide, mostly healthy calls, rules that seldom fire, and new
-/// configurations under the samples.
+/// Long visits to Closed: wide windows that fill and slide, mostly healthy calls, rules that rarely fire, and
+/// new configurations while there are samples.
 pub(crate) fn busy_history(most_steps: usize) -> impl Strategy<Value = History> {
     (busy_settings(), weighted(0.1), weighted(0.2), vec(busy_step(), 1..=most_steps)).prop_map(
         |(settings, custom, watched, steps)| {
@@ -68,8 +69,9 @@ fn busy_step() -> impl Strategy<Value = Step> {
 }
 
 impl History {
-    /// How a change of `forget_after` treats the time already spent Closed is not laid down: it stays as it was. A
-    /// new configuration that keeps the window has the one before, which no draw would often meet.
+    /// The effect of a change of `forget_after` on the time already spent Closed is not specified, so it stays
+    /// unchanged. A configuration that keeps the window repeats the previous one, which random values would
+    /// rarely do.
     fn made_whole(mut self) -> Self {
         let Settings { forget_after, mut window, .. } = self.build.settings;
         for step in &mut self.steps {
@@ -81,7 +83,7 @@ impl History {
             }
         }
         if self.files_calls() {
-            // A call that is overdue stays so when the clock steps back, which the model does not follow.
+            // An overdue call stays overdue when the clock steps back, which the model does not track.
             for step in &mut self.steps {
                 if let Step::Back(by) = *step {
                     *step = Step::Advance(by);
@@ -117,7 +119,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// An override lasts until somebody lifts it, so the way back is as likely as all ways in.
+/// An override lasts until the operator lifts it, so lifting is as likely as all overrides together.
 fn overrides() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => Just(Step::ForceOpen),
@@ -144,7 +146,7 @@ fn finish() -> impl Strategy<Value = Finish> {
     ]
 }
 
-/// Zero, one nanosecond, and multiples of the lengths of buckets, waits and limits, met from both sides.
+/// Zero, one nanosecond, and multiples of the lengths of buckets, waits and limits, approached from both sides.
 fn length() -> impl Strategy<Value = Nanos> {
     prop_oneof![
         1 => Just(0),
@@ -182,7 +184,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
 }
 
 impl Settings {
-    /// S11: a minimum that a count window cannot hold is an error of the configuration.
+    /// S11: a minimum above the size of a count window is a configuration error.
     fn fitted(self) -> Self {
         let rules = self.rules.iter().map(|rule| fitting(*rule, self.window)).collect();
         Settings { rules, ..self }
@@ -212,7 +214,7 @@ fn window() -> impl Strategy<Value = Window> {
     ]
 }
 
-/// Any number of rules, but one slow-call rule at most: there is one count of slow calls.
+/// Any number of rules, but at most one slow-call rule: there is a single count of slow calls.
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let minimum = || option::weighted(0.8, 1..10_u32);
     let plain = prop_oneof![
@@ -238,8 +240,8 @@ fn open_duration() -> impl Strategy<Value = Nanos> {
     prop_oneof![1 => Just(0), 8 => select(vec![MS, 2 * MS, 5 * MS, 10 * MS])]
 }
 
-/// Powers that are whole numbers of nanoseconds: what is compared is the rule and not the rounding. The limit of the
-/// waits, and their jitter, go with each.
+/// Powers that are whole numbers of nanoseconds: the comparison is about the rule and not the rounding.
+/// Includes the limit of the waits, and their jitter.
 fn growth() -> impl Strategy<Value = (Growth, Option<Nanos>, f64)> {
     let exponential = (select(vec![1.0, 2.0, 3.0]), select(vec![10 * MS, 20 * MS, 100 * MS]))
         .prop_map(|(multiplier, longest)| (Growth::Exponential(multiplier), Some(longest)));
@@ -247,7 +249,7 @@ fn growth() -> impl Strategy<Value = (Growth, Option<Nanos>, f64)> {
         2 => option::weighted(0.3, limit()).prop_map(|longest| (Growth::None, longest)),
         1 => Just((Growth::Exponential(1.5), Some(10 * MS))),
         2 => exponential,
-        // Without a limit of its own: it takes seventeen openings to get there.
+        // Without a limit of its own, which takes seventeen openings to reach.
         1 => Just((Growth::Exponential(2.0), None)),
         2 => (vec(limit(), 1..4), option::weighted(0.3, limit()))
             .prop_map(|(delays, longest)| (Growth::Delays(delays), longest)),
@@ -277,7 +279,7 @@ fn abandoned() -> impl Strategy<Value = Abandoned> {
     ]
 }
 
-/// Every duration that must be above zero.
+/// Every duration that must be greater than zero.
 fn limit() -> impl Strategy<Value = Nanos> {
     select(vec![MS, 2 * MS, 3 * MS, 5 * MS, 10 * MS, 20 * MS])
 }

@@ -1,5 +1,5 @@
-//! Numbers at the ends of their ranges, exact thresholds, jitter, and user code that panics: what random histories of
-//! small numbers do not reach.
+//! Numbers at the limits of their ranges, exact thresholds, jitter, and user code that panics, which random
+//! histories of small numbers do not reach.
 
 #![allow(
     clippy::clone_on_copy,
@@ -220,7 +220,7 @@ fn what_a_check_says_is_what_the_admission_says() {
     let _probe = breaker.try_acquire_owned().unwrap();
     assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
     clock.advance(SECOND);
-    // The probe's time is over: the breaker is open again, and not for the reason it was open before.
+    // The probe has timed out: the breaker is open again, for a different reason than before.
     assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));
     breaker.force_open();
     assert_eq!(said_by_check(&breaker), said_by_admission(&breaker));

@@ -1,4 +1,4 @@
-//! A history: how a breaker is built, and what then happens to it.
+//! A history: the construction of a breaker, and the steps that follow.
 
 use crate::compare::Log;
 use crate::reference::{Finish, Nanos, Settings};
@@ -13,22 +13,22 @@ pub(crate) struct History {
 #[derive(Clone, Debug)]
 pub(crate) struct Build {
     pub(crate) settings: Settings,
-    /// A rule of the user's own, besides those of the settings.
+    /// A custom rule, in addition to those of the settings.
     pub(crate) custom: bool,
-    /// Whether the listener asks for every call.
+    /// Whether the listener subscribes to every call.
     pub(crate) watched: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Acquire,
-    /// Ends the call at this place among those in flight (counted round).
+    /// Ends the call at this index among those in flight (modulo their number).
     Finish(usize, Finish),
-    /// So many calls one after the other, each ended at once.
+    /// This number of calls in sequence, each ended immediately.
     Calls(u32, Finish),
     Advance(Nanos),
     Back(Nanos),
-    /// To the end of the wait or of the first probe's time, less or more by so many nanoseconds.
+    /// Moves to the end of the wait or of the first probe's timeout, plus this number of nanoseconds.
     ToInstant(i64),
     Trip,
     OpenFor(Nanos),
@@ -37,16 +37,16 @@ pub(crate) enum Step {
     Disable,
     MetricsOnly,
     Reset,
-    /// `enabled` of a configuration, against the operator's word.
+    /// `enabled` of a configuration, which does not lift an operator's override.
     SetEnabled(bool),
-    /// The window before it stays, if so drawn: then the settings hold it already.
+    /// If true, the window is the previous one, and the settings already contain it.
     SetConfig(Box<Settings>, bool),
-    /// What an adapter does with the no of a `check()`.
+    /// Counts the rejection of a `check()`, as an adapter does.
     CountRejection,
 }
 
 impl History {
-    /// Plays it to both, and says where they part, or all that was told.
+    /// Replays it on both; returns the first difference, or all events.
     pub(crate) fn play(&self) -> Result<Log, String> {
         let mut world = World::new(&self.build);
         world.compare().map_err(|why| format!("at the start: {why}"))?;

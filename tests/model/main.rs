@@ -1,12 +1,13 @@
 //! Random histories of the breaker against the reference model.
 //!
-//! Every case draws settings and some hundred steps (calls that overlap and end in any order, drops, clock steps to and
-//! around every deadline, overrides, new configurations, hints) and compares after each step all that can be seen from
-//! outside: the answer of the door, `state()`, `check()`, `snapshot()`, and the events with their order.
+//! Every case generates settings and several hundred steps (calls that overlap and end in any order, drops,
+//! clock steps to and around every deadline, overrides, new configurations, hints) and compares all observable
+//! state after each step: the result of the admission, `state()`, `check()`, `snapshot()`, and the events with
+//! their order.
 //!
-//! `HALFOPEN_MODEL_CASES=2000 HALFOPEN_MODEL_STEPS=2000 cargo test -p tests --test model --release any_` runs longer: so
-//! many histories of each kind, of at most so many steps. A failure prints its shrunken
-//! history and is kept in `regressions.txt`; the lasting ones are told again in `stories.rs`.
+//! `HALFOPEN_MODEL_CASES=2000 HALFOPEN_MODEL_STEPS=2000 cargo test -p tests --test model --release any_` runs
+//! longer: this number of histories of each kind, each of at most this number of steps. A failure prints its
+//! shrunken history and is stored in `regressions.txt`; the important ones are repeated in `stories.rs`.
 
 mod compare;
 mod draw;
@@ -36,7 +37,7 @@ fn any_busy_history_goes_as_the_model_says() {
     check(draw::busy_history(number("HALFOPEN_MODEL_STEPS").unwrap_or(120)), 60);
 }
 
-/// A number from the environment; one that cannot be read is a mistake, and not the default.
+/// A number from the environment; an invalid one is an error, and does not select the default.
 fn number(name: &str) -> Option<usize> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text}: not a whole number")))

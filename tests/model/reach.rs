@@ -1,4 +1,4 @@
-//! The histories drawn are worth the time: they reach every state, reason, end and rejection, and often.
+//! The coverage of the generated histories: they reach every state, reason, end and rejection, and often.
 
 use std::collections::BTreeMap;
 

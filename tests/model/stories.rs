@@ -1,4 +1,4 @@
-//! Histories worth keeping by name: what once went wrong, or could.
+//! Histories with names: former and potential faults.
 
 use crate::history::{Build, History, Step};
 use crate::reference::{Abandoned, Finish, Growth, HalfOpen, Rule, Settings, Verdict, Window};
@@ -203,7 +203,7 @@ fn a_configuration_does_not_override_an_operator() {
         play(&plain(), &[word(), again(&off), call(), again(&on), call()]);
         play(&plain(), &[again(&off), word(), again(&on), call(), Step::Reset, again(&on), call()]);
     }
-    // While open, and while a probe is overdue: what was going on has ended.
+    // While open, and while a probe is overdue: everything in progress has ended.
     play(&plain(), &[Step::Trip, off.clone(), Step::ToInstant(0), call(), on.clone(), call()]);
     let overdue = [Step::Trip, Step::ToInstant(0), Step::Acquire, Step::Advance(1_000 * MS)];
     play(&plain(), &[overdue.as_slice(), &[off, Step::Trip, Step::OpenFor(MS), on, call()]].concat());

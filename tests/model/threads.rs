@@ -1,4 +1,5 @@
-//! What holds however threads interleave: exact sums, no rate out of thin air, and no outcome in a later window.
+//! Invariants under every interleaving of threads: exact sums, no impossible rate, and no outcome in a later
+//! window.
 
 #![allow(
     clippy::clone_on_copy,
@@ -18,7 +19,7 @@ const THREADS: usize = 6;
 const TURNS: usize = 1_500;
 const MS: Duration = Duration::from_millis(1);
 
-/// Windows that nothing leaves while the clock stands still.
+/// Windows that lose no sample while the clock is stopped.
 fn windows_that_keep_all() -> [Window; 4] {
     [
         Window::unbounded(),
@@ -102,7 +103,8 @@ fn counts_read_during_recording_exceed_no_real_ones() {
             });
             in_threads(|_| {
                 for _ in 0..TURNS {
-                    // Each thread's failures follow its successes, so none may be seen before.
+                    // Each thread's failures follow its successes, so a failure must not be visible before
+                    // them.
                     breaker.try_acquire().unwrap().success();
                     breaker.try_acquire().unwrap().failure();
                 }
@@ -115,7 +117,7 @@ fn counts_read_during_recording_exceed_no_real_ones() {
 
 #[test]
 fn a_rule_never_fires_on_counts_that_never_were() {
-    // Every failure follows a success of its own thread: the rate is never above one half.
+    // Every failure follows a success of its own thread: the rate never exceeds one half.
     for window in windows_that_keep_all() {
         let (breaker, _clock) = tripping(window.clone(), Trip::failure_rate(0.500_000_1).minimum_calls(1));
         in_threads(|_| {
@@ -214,7 +216,8 @@ fn buckets_that_roll_under_threads_lose_nothing() {
 
 #[test]
 fn a_trip_under_threads_needs_no_more_failures() {
-    // Every outcome fails: the breaker must be open once the rule's number of failures has been recorded.
+    // Every outcome is a failure: the breaker must be open once the rule's number of failures has been
+    // recorded.
     for trip in
         [Trip::consecutive_failures(50), Trip::failure_count(50), Trip::failure_rate(1.0).minimum_calls(50)]
     {
@@ -320,7 +323,7 @@ fn in_threads(work: impl Fn(usize) + Sync) {
     });
 }
 
-/// Never trips. With a slow-call rule where the window can hold its minimum, which is never reached.
+/// Never trips. Has a slow-call rule if the window can hold its minimum of calls, which is never reached.
 fn breaker(window: Window) -> (CircuitBreaker, ManualClock) {
     let plain = CircuitBreakerConfig::builder().trip(Trip::failure_count(u32::MAX)).window(window);
     let slow = plain.clone().trip(Trip::slow_call_rate(1.0, 50 * MS).minimum_calls(u32::MAX));

@@ -1,4 +1,4 @@
-//! Between the model's words and the crate's.
+//! Conversions between the types of the model and of the crate.
 
 use std::time::{Duration, SystemTime};
 
@@ -92,7 +92,7 @@ fn abandoned(abandoned: Abandoned) -> halfopen::Abandoned {
     }
 }
 
-/// A rule that no other can express: it looks at both runs and at a remainder.
+/// A rule that no other can express: it depends on both runs and on a remainder.
 pub(crate) fn own_rule(counts: &halfopen::Counts) -> bool {
     own_rule_of_the_model(&self::counts(counts))
 }
@@ -169,7 +169,7 @@ pub(crate) fn totals(totals: &halfopen::Totals) -> Totals {
     }
 }
 
-/// Reasons as a set, in the model's order; one told twice stays twice, so that it is seen.
+/// The reasons as a set, in the model's order; a duplicate is kept, so that the comparison detects it.
 pub(crate) fn reasons(reasons: &[TripReason]) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = reasons.iter().map(|told| reason(*told)).collect();
     reasons.sort();
@@ -190,7 +190,7 @@ fn reason(reason: TripReason) -> Reason {
     }
 }
 
-/// `started` is when the clock of the history began.
+/// `started` is when the clock of the history started.
 pub(crate) fn change(change: &StateChange, started: SystemTime) -> Change {
     Change {
         from: state(change.from),

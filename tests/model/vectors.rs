@@ -1,4 +1,4 @@
-//! The model obeys the scenario vectors too: two statements of the semantics that nobody derived from each other agree.
+//! The model passes the scenario vectors too: two independent statements of the semantics agree.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! One breaker and one model that live through the same steps.
+//! One breaker and one model that take the same steps.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -21,14 +21,14 @@ pub(crate) struct World {
     now: Nanos,
     calls: Vec<(OwnedPermit, reference::Permit)>,
     ear: Arc<Ear>,
-    /// When the clock began.
+    /// When the clock started.
     started: SystemTime,
-    /// Grows with every call, so that calls go by all doors and ways out.
+    /// Incremented with every call, so that calls use all ways of admission and completion.
     turn: usize,
     log: Log,
 }
 
-/// Keeps what the breaker tells until the next comparison.
+/// Stores the events of the breaker until the next comparison.
 struct Ear {
     wants_calls: bool,
     heard: Mutex<Heard>,
@@ -118,7 +118,7 @@ impl World {
         self.compare()
     }
 
-    /// All that can be seen from outside.
+    /// All observable state.
     pub(crate) fn compare(&mut self) -> Result<(), String> {
         let heard = self.ear.heard.lock().expect("no listener panics").take();
         compare::events(heard, &mut self.model, self.ear.wants_calls, &mut self.log)?;
@@ -152,7 +152,7 @@ impl World {
         Ok(())
     }
 
-    /// By one of the doors that lead to a permit of its own.
+    /// Admits a call by one of the methods that return an owned permit.
     fn enter(&mut self) -> Result<Result<OwnedPermit, Rejected>, String> {
         self.turn += 1;
         match self.turn % 3 {
@@ -201,7 +201,7 @@ impl World {
     }
 }
 
-/// When a clock that stands at its beginning began: the one way to hear it is a change at that moment.
+/// The start time of a clock that has not been advanced, which is only visible in a transition at that time.
 fn start_of(clock: &Clock) -> SystemTime {
     let first = CircuitBreaker::builder("first").clock(clock.clone()).build();
     first.trip();

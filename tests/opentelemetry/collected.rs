@@ -9,13 +9,13 @@ use opentelemetry_sdk::metrics::{
     InMemoryMetricExporter, InMemoryMetricExporterBuilder, PeriodicReader, SdkMeterProvider, Temporality,
 };
 
-/// The real SDK with an exporter that keeps what it is given.
+/// The real SDK with an exporter that stores the metrics.
 pub(crate) struct Collector {
     provider: SdkMeterProvider,
     exporter: InMemoryMetricExporter,
 }
 
-/// What one collection gave.
+/// The result of one collection.
 #[derive(Debug, Default)]
 pub(crate) struct Collected {
     kinds: BTreeMap<String, String>,
@@ -48,7 +48,7 @@ impl Collector {
         halfopen_opentelemetry::observe_durations(registry, &self.provider.meter("test"))
     }
 
-    /// Collects now, whatever the reader's period.
+    /// Collects now, regardless of the reader's period.
     pub(crate) fn collect(&self) -> Collected {
         self.exporter.reset();
         self.provider.force_flush().unwrap();
@@ -120,7 +120,7 @@ impl Collected {
         Some(*value)
     }
 
-    /// The breakers that anything is reported of.
+    /// The breakers with at least one reported series.
     pub(crate) fn breakers(&self) -> Vec<&str> {
         let names: BTreeSet<_> =
             self.series.iter().filter_map(|(_, attributes, _)| attributes.get("breaker")).collect();

@@ -1,4 +1,4 @@
-//! The instruments, as the SDK collects them.
+//! The instruments, as collected by the SDK.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod collected;

@@ -1,4 +1,4 @@
-//! Each code of the table that a server can be made to answer.
+//! Each code of the table that a real server can be made to return.
 
 use halfopen::Outcome;
 use halfopen_redis::RedisClassify;
@@ -83,7 +83,8 @@ async fn a_script_that_runs_too_long_is_a_failure_of_others() {
     let mut busy = Admin::connect(server.address());
     busy.send(&["EVAL", "while true do end", "0"]);
     let error = loop {
-        // Until the threshold is over, the server answers no command, and before the script begins it answers all.
+        // Before the script starts the server answers all commands; from then until the threshold it answers
+        // none.
         if let Err(error) = guarded.connection.get::<_, Option<String>>("key").await {
             break error;
         }
@@ -108,7 +109,7 @@ async fn too_few_replicas_fail_writes() {
 async fn a_disk_that_cannot_be_written_fails_writes() {
     let Some(server) = RedisServer::start() else { return };
     let mut guarded = Guarded::to(&server).await;
-    // A folder in the place of the file that a save renames to.
+    // A folder in place of the file to which a save renames its result.
     std::fs::create_dir(server.folder().join("dump.rdb")).unwrap();
     server.command(&["CONFIG", "SET", "save", "3600 1000000"]);
     server.command(&["BGSAVE"]);
@@ -164,7 +165,7 @@ async fn a_slot_without_a_node_fails_and_two_slots_do_not() {
 
 #[tokio::test]
 async fn a_server_that_loads_its_data_is_a_failure() {
-    // A millisecond per key, with a look at the sockets after each few bytes.
+    // A millisecond per key, with a poll of the sockets after every few bytes.
     let slow = ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"];
     let Some(server) = RedisServer::start() else { return };
     server.command(&["DEBUG", "POPULATE", "60000", "key", "100"]);

@@ -1,4 +1,4 @@
-//! Every way to send something passes through the breaker.
+//! Every way to send a command passes through the breaker.
 
 use std::pin::pin;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The script of a fleet's sync against a plain model, with a clock that the test owns.
+//! The script of a fleet's sync, compared with a simple model, on a clock that the test owns.
 
 use halfopen_redis::FLEET_SCRIPT;
 use proptest::prelude::*;
@@ -41,7 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// A fleet with one breaker: the counts of its visit as they came, and what it waits for.
+/// A fleet with one breaker: the counts of its visit in order of arrival, and the opening in progress.
 #[derive(Default)]
 struct Model {
     epoch: u64,
@@ -177,7 +177,7 @@ fn sync(
     invocation.invoke(connection).unwrap()
 }
 
-/// The script with its time in two more arguments.
+/// The script with its time in two additional arguments.
 fn on_a_clock_of_ours() -> Script {
     let text = FLEET_SCRIPT.replace("redis.call('TIME')", "{ARGV[#ARGV - 1], ARGV[#ARGV]}");
     assert!(!text.contains("'TIME'"), "the script has changed");

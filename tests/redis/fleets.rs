@@ -24,7 +24,7 @@ struct Node<C> {
 }
 
 impl<C: ConnectionLike + Send> Node<C> {
-    /// A node whose breaker opens by its own rules after 1,000 failures in a row only, for a day.
+    /// A node whose own rules open its breaker only after 1,000 consecutive failures, for a day.
     fn new(connection: C, config: &FleetConfig) -> Node<C> {
         let rules = CircuitBreakerConfig::builder()
             .trip(Trip::consecutive_failures(1_000))
@@ -48,13 +48,13 @@ impl<C: ConnectionLike + Send> Node<C> {
         self.member.status().breakers[0].phase
     }
 
-    /// A call that wants to be made.
+    /// An attempted call.
     fn knock(&self) {
         let _ = self.payments.try_acquire();
     }
 }
 
-/// Openings, probes and intervals that no test is long enough for: what ends, the test ends.
+/// Openings, probes and intervals that are longer than any test: only the test ends them.
 fn config() -> FleetConfigBuilder {
     FleetConfig::builder("checkout")
         .sync_interval(Duration::from_secs(60))
@@ -67,12 +67,12 @@ fn plain() -> FleetConfig {
     config().build().unwrap()
 }
 
-/// The end of the fleet's opening, as far as the server knows.
+/// The end of the fleet's opening, as stored by the server.
 const OPENING: u8 = 2;
 /// The end of the probe.
 const PROBE: u8 = 4;
 
-/// Lets a time end now, in the state that the server stores.
+/// Ends a period now, in the state that the server stores.
 fn end(server: &RedisServer, field: u8) {
     let script = format!(
         "local s = {{cmsgpack.unpack(redis.call('HGET', KEYS[1], 'payments'))}}
@@ -100,8 +100,8 @@ async fn open_all(nodes: &mut [Node<MultiplexedConnection>]) {
     assert!(nodes.iter().all(|node| node.payments.is_open()));
 }
 
-/// Ends the fleet's opening, and lets one node after the other have a call that is rejected, until one of them probes.
-/// Returns its place.
+/// Ends the fleet's opening, and attempts a call on one node after the other until one of them probes. Returns
+/// the index of that node.
 async fn until_one_probes(server: &RedisServer, nodes: &mut [Node<MultiplexedConnection>]) -> usize {
     end(server, OPENING);
     for (place, node) in nodes.iter_mut().enumerate() {
@@ -118,7 +118,7 @@ async fn until_one_probes(server: &RedisServer, nodes: &mut [Node<MultiplexedCon
 async fn fifty_nodes_agree_within_two_intervals() {
     let Some(server) = RedisServer::start() else { return };
     let mut nodes = nodes(&server, 50, &plain()).await;
-    // Each has one failure: far from what it would open by alone.
+    // Each has one failure, far below its own threshold.
     for node in &nodes {
         fail(&node.payments, 1);
     }
@@ -175,7 +175,7 @@ async fn a_failed_probe_opens_the_fleet_again() {
     assert!(matches!(nodes[prober].phase(), Phase::Open { .. }), "{:?}", nodes[prober].phase());
     sync_all(&mut nodes).await;
     assert!(nodes.iter().all(|node| node.payments.is_open()));
-    // Another one: the first has a day to wait by itself, but no call.
+    // Another node: the first one has its own wait of a day, but no call.
     let next = 1 + until_one_probes(&server, &mut nodes[1..]).await;
     assert_eq!((prober, nodes[next].payments.is_half_open()), (0, true));
     nodes[next].payments.try_acquire().unwrap().success();
@@ -364,7 +364,7 @@ async fn a_joined_fleet_syncs_by_itself() {
 #[tokio::test]
 async fn names_that_are_not_used_any_more_are_removed() {
     let Some(server) = RedisServer::start() else { return };
-    // States of ten milliseconds, and a second more.
+    // States of ten milliseconds, plus one second.
     let config = FleetConfig::builder("checkout")
         .sync_interval(Duration::from_millis(1))
         .window(Duration::from_millis(10))
@@ -390,7 +390,7 @@ async fn names_that_are_not_used_any_more_are_removed() {
     assert!(states().contains("new-"));
 }
 
-/// What gobreaker's distributed breaker gets wrong, one by one.
+/// The known faults of gobreaker's distributed breaker, one by one.
 mod unlike_gobreaker {
     use super::*;
 
@@ -484,7 +484,7 @@ mod unlike_gobreaker {
         assert!(sizes[1] - sizes[0] <= 8, "digits of a number: {sizes:?}");
     }
 
-    /// Bytes that the server has received; its own question included.
+    /// The bytes that the server has received, including its own query.
     fn received(server: &RedisServer) -> u64 {
         let statistics = server.command(&["INFO", "stats"]);
         let line = statistics.lines().find_map(|line| line.strip_prefix("total_net_input_bytes:"));

@@ -1,4 +1,4 @@
-//! The script of shared rate limits against a plain model, with a clock that the test owns.
+//! The script of shared rate limits, compared with a simple model, on a clock that the test owns.
 
 use halfopen_redis::RATE_LIMIT_SCRIPT;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use test_support::redis::RedisServer;
 use crate::world::assert_keys_expire;
 
 const SECOND: u64 = 1_000_000_000;
-/// The most that a call may wait.
+/// The maximum wait of a call.
 const LONGEST: u64 = 5_000;
 
 #[derive(Clone, Debug)]
@@ -23,18 +23,18 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         8 => (1..5_u64, prop_oneof![Just(0), 0..=LONGEST])
             .prop_map(|(calls, may_wait)| Step::Take { calls, may_wait }),
-        // The server's clock has microseconds.
+        // The server's clock has a resolution of microseconds.
         6 => prop_oneof![1..10_u64, 1..5_000_000_u64].prop_map(|micros| Step::Forward(1_000 * micros)),
         1 => (1..2_000_000_u64).prop_map(|micros| Step::Back(1_000 * micros)),
         1 => (100..5_000_u64, 1..6_u64).prop_map(|(interval, burst)| Step::SetQuota { interval, burst }),
     ]
 }
 
-/// A debt that every nanosecond pays back by one, and every call makes larger by an interval.
+/// A debt that decreases by one per nanosecond, and increases by an interval per call.
 struct Model {
     interval: u64,
     burst: u64,
-    /// The moment at which nothing is owed any more.
+    /// The time at which the debt is zero.
     paid: u64,
 }
 
@@ -80,7 +80,7 @@ fn play(
     steps: Vec<Step>,
 ) -> Result<(), TestCaseError> {
     let mut model = Model { interval, burst, paid: 0 };
-    // A date of today, at which a double has no nanoseconds left.
+    // A current date, at which a double cannot represent nanoseconds.
     let mut now = 1_800_000_000 * SECOND;
     for step in steps {
         match step {
@@ -98,7 +98,8 @@ fn play(
     Ok(())
 }
 
-/// The script with its time in two more arguments. Its keys live longer, as the time of the server goes on.
+/// The script with its time in two additional arguments. Its keys live longer, because the server's time
+/// advances.
 fn on_a_clock_of_ours() -> Script {
     let text = RATE_LIMIT_SCRIPT.replace("redis.call('TIME')", "{ARGV[6], ARGV[7]}");
     let text = text.replace("+ 1000)", "+ 600000)");

@@ -1,4 +1,4 @@
-//! Shared rate limits: one quota for several processes, and a local one while the server is away.
+//! Shared rate limits: one quota for several processes, and a local one while the server is unavailable.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::world::{assert_keys_expire, commands, manager, multiplexed};
 const PATIENT: Duration = Duration::from_secs(20);
 const SHORT: Duration = Duration::from_millis(20);
 
-/// So few calls an hour that none comes back during a test.
+/// So few calls per hour that no call becomes available during a test.
 fn burst(calls: u32) -> Quota {
     Quota::calls(1).per(Duration::from_secs(3600)).burst(calls).unwrap()
 }

@@ -12,7 +12,7 @@ mod world;
 
 use proptest::test_runner::{Config, TestRunner};
 
-/// A runner that keeps no file: a failure prints its history, and becomes a test of its own.
+/// A runner without a regression file: a failure prints its history, which then becomes a test.
 fn runner(cases: u32) -> TestRunner {
     TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() })
 }

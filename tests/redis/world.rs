@@ -38,7 +38,7 @@ impl Guarded<MultiplexedConnection> {
     }
 }
 
-/// Opens after three failures in a row, for a second; two probes of which one may fail.
+/// Opens after three consecutive failures, for a second; two probes, one of which may fail.
 fn breaker() -> (CircuitBreaker, ManualClock) {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(3))
@@ -48,7 +48,7 @@ fn breaker() -> (CircuitBreaker, ManualClock) {
     clocked("cache", config.build().unwrap())
 }
 
-/// A connection whose own timeouts do not matter.
+/// A connection whose own timeouts have no effect.
 pub(crate) async fn multiplexed(server: &RedisServer) -> MultiplexedConnection {
     let config = redis::AsyncConnectionConfig::new()
         .set_response_timeout(None)
@@ -76,7 +76,7 @@ pub(crate) fn commands(server: &RedisServer, name: &str) -> u64 {
     line.map_or(0, |rest| rest.split(',').next().unwrap().parse().unwrap())
 }
 
-/// Asserts that the server has keys, and none that stays for ever.
+/// Asserts that the server has keys, and that every key expires.
 pub(crate) fn assert_keys_expire(server: &RedisServer) {
     let keys = server.command(&["KEYS", "*"]);
     assert!(!keys.is_empty(), "there are no keys");

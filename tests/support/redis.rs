@@ -1,4 +1,4 @@
-//! A real `redis-server`, and the ways in which it fails.
+//! A real `redis-server`, and its failures.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::server::{ServerProcess, free_address, program};
 
-/// A `redis-server` of a test's own, on a free port of the loopback, in a folder that is removed with it.
+/// A `redis-server` of one test, on a free loopback port, in a temporary folder.
 #[derive(Debug)]
 pub struct RedisServer {
     address: SocketAddr,
@@ -19,12 +19,12 @@ pub struct RedisServer {
 }
 
 impl RedisServer {
-    /// Starts a server, or returns [`None`] if there is no program and [`program`] permits that.
+    /// Starts a server, or returns [`None`] if the program is missing and [`program`] permits that.
     pub fn start() -> Option<RedisServer> {
         RedisServer::with(&[])
     }
 
-    /// Starts a server with options in addition, such as `--requirepass`, `secret`.
+    /// Starts a server with additional options, such as `--requirepass`, `secret`.
     pub fn with(options: &[&str]) -> Option<RedisServer> {
         program("redis-server")?;
         let options: Vec<String> = options.iter().map(ToString::to_string).collect();
@@ -48,7 +48,7 @@ impl RedisServer {
         format!("redis://{}/", self.address)
     }
 
-    /// Stops the process where it is: its sockets stay open, and nothing is answered.
+    /// Stops the process with SIGSTOP: its sockets stay open, and it does not respond.
     pub fn freeze(&self) {
         self.process.freeze();
     }
@@ -58,7 +58,7 @@ impl RedisServer {
         self.process.thaw();
     }
 
-    /// Kills the process. The port refuses connections then.
+    /// Kills the process. After that the port refuses connections.
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -74,12 +74,12 @@ impl RedisServer {
         self.folder.path()
     }
 
-    /// Leaves no memory for writes.
+    /// Makes the server reject writes for lack of memory.
     pub fn fill(&self) {
         self.command(&["CONFIG", "SET", "maxmemory", "1"]);
     }
 
-    /// Makes it a replica of a server that is not there, as a failover does: writes are refused.
+    /// Makes it a replica of a missing server, as a failover does: writes are rejected.
     pub fn demote(&self) {
         self.command(&["REPLICAOF", "127.0.0.1", "1"]);
     }
@@ -89,12 +89,12 @@ impl RedisServer {
         self.command(&["REPLICAOF", "NO", "ONE"]);
     }
 
-    /// Forgets all scripts.
+    /// Removes all scripts.
     pub fn forget_scripts(&self) {
         self.command(&["SCRIPT", "FLUSH"]);
     }
 
-    /// Sends a command on a connection of its own, and returns the reply: the lines of an array joined by line feeds.
+    /// Sends a command on a new connection, and returns the reply: the lines of an array joined by line feeds.
     ///
     /// # Panics
     ///
@@ -129,7 +129,7 @@ impl Admin {
         self.reply().unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
-    /// Sends a command whose reply is not waited for.
+    /// Sends a command without waiting for its reply.
     pub fn send(&mut self, words: &[&str]) {
         let mut request = format!("*{}\r\n", words.len());
         for word in words {

@@ -4,7 +4,8 @@ use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, ManualClock
 
 pub use crate::breaker::SECOND;
 
-/// Builds a registry whose breakers open for ten seconds after two failures in a row, and are idle after sixty.
+/// Builds a registry whose breakers open for ten seconds after two consecutive failures, and are idle after
+/// sixty.
 pub fn registry() -> (Registry, ManualClock) {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(2))

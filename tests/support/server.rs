@@ -5,15 +5,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// A running server. It is killed when this is dropped.
+/// A running server. It is killed on drop.
 #[derive(Debug)]
 pub struct ServerProcess {
     child: Child,
 }
 
 impl ServerProcess {
-    /// Starts a program whose output contains `ready` as soon as it accepts connections. [`None`] if it ended
-    /// before that, as one does that found its port taken.
+    /// Starts a program whose output contains `ready` once it accepts connections. Returns [`None`] if it exits
+    /// before that, for example because its port is taken.
     pub fn start(command: &mut Command, ready: &str) -> Option<ServerProcess> {
         let mut child = command
             .stdin(Stdio::null())
@@ -25,12 +25,12 @@ impl ServerProcess {
         let process = ServerProcess { child };
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.any(|line| line.contains(ready)).then_some(())?;
-        // Read to its end: a server whose pipe is full stops.
+        // Read to its end: a server blocks when its pipe is full.
         std::thread::spawn(move || lines.for_each(drop));
         Some(process)
     }
 
-    /// Stops the process where it is: its sockets stay open, and nothing is answered.
+    /// Stops the process with SIGSTOP: its sockets stay open, and it does not respond.
     pub fn freeze(&self) {
         self.signal("-STOP");
     }
@@ -40,7 +40,7 @@ impl ServerProcess {
         self.signal("-CONT");
     }
 
-    /// Kills the process, and returns after its end.
+    /// Kills the process, and returns after it has exited.
     pub fn kill(&mut self) {
         self.child.kill().expect("an own child can be killed");
         self.child.wait().expect("an own child can be waited for");
@@ -54,7 +54,7 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // An error is that of a process that is gone already.
+        // An error means that the process has already exited.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -64,10 +64,10 @@ impl Drop for ServerProcess {
 ///
 /// # Panics
 ///
-/// If it is missing and nothing permits that, with the line that installs it.
+/// If it is missing and that is not permitted, with the command that installs it.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // Servers are often in a folder that only root searches.
+    // Servers are often in a folder that is only in root's search path.
     let folders =
         std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
     let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
@@ -78,7 +78,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Returns an address on the loopback that is free at this moment.
+/// Returns a loopback address whose port is currently free.
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
     listener.local_addr().expect("a bound listener has an address")

@@ -36,7 +36,7 @@ pub enum Broken {
     InCall,
     /// `poll_ready` has failed.
     InPollReady,
-    /// A test's `on_rejected` has answered.
+    /// Returned by a test's `on_rejected`.
     Refused(Rejected),
 }
 
@@ -52,7 +52,7 @@ pub enum Readiness {
     Broken,
 }
 
-/// The inner service. Panics if an instance is called that was not polled ready.
+/// The inner service. Panics on a call to an instance that was not polled ready.
 pub struct Inner {
     journal: Journal,
     ready: bool,

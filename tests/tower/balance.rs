@@ -1,4 +1,4 @@
-//! `wait_while_open` under tower's balancer: an open endpoint is left alone, and comes back.
+//! `wait_while_open` under tower's balancer: an open endpoint receives no calls, and is used again later.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ async fn a_balancer_spares_an_open_endpoint() {
     let endpoints = vec![guard(&sick, &sick_calls, &down), guard(&well, &well_calls, &never_down)];
     let mut balance = Balance::new(ServiceList::new::<()>(endpoints));
 
-    // The breaker opens at the third failure, and from then on nobody sees another one.
+    // The breaker opens at the third failure, and no later call fails.
     let mut failed = 0;
     for _ in 0..100 {
         failed += usize::from(balance.ready().await.unwrap().call(()).await.is_err());
@@ -46,7 +46,7 @@ async fn a_balancer_spares_an_open_endpoint() {
     assert!(sick_calls.load(Ordering::SeqCst) > 10);
 }
 
-// With nobody else to ask, a balancer waits, and the end of the wait wakes it.
+// Without another endpoint the balancer waits, and the end of the wait wakes it.
 #[tokio::test(start_paused = true)]
 async fn a_balancer_waits_for_its_only_open_endpoint() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! How little is asked of the inner service, and what of it is kept.
+//! The bounds that the layer requires of the inner service, and those that it preserves.
 
 use std::cell::Cell;
 use std::future::{Ready, pending, ready};
@@ -13,7 +13,7 @@ use tower::{Layer, Service, service_fn};
 use crate::world::{World, finish, poll};
 use test_support::service::Inner;
 
-/// Neither `Clone` nor `Send` nor `Sync` nor `'static`; nor are its response and its error.
+/// Not `Clone`, `Send`, `Sync` or `'static`, and neither are its response and its error.
 struct Borrowing<'a> {
     calls: &'a Cell<u32>,
     _not_send: Rc<()>,
@@ -92,7 +92,7 @@ fn a_future_adds_a_permit_and_nothing_else() {
     let mut future = Box::pin(service.call(()));
     assert!(poll(future.as_mut()).is_pending());
 
-    // The inner future is empty; the rejection's answer lies where the permit would.
+    // The inner future is empty; the response to a rejection shares its space with the permit.
     assert!(size_of_val(&*future) <= size_of::<OwnedPermit>() + 2 * size_of::<usize>());
 }
 

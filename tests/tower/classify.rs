@@ -1,4 +1,4 @@
-//! Which results are failures, and what becomes of a rejection by another breaker.
+//! The results that are failures, and the outcome of a rejection by another breaker.
 
 use std::error::Error;
 use std::fmt;
@@ -36,7 +36,7 @@ impl<E> Service<()> for Fails<E> {
     }
 }
 
-/// An error of somebody's own with a rejection as its source.
+/// A user's error with a rejection as its source.
 #[derive(Debug)]
 struct Wrapped(Rejected);
 
@@ -190,7 +190,7 @@ fn a_classifier_receives_the_unboxed_error() {
     assert_eq!(outcome(&world), Outcome::Success);
 }
 
-/// A classifier with a name, which also reads how long to stay away.
+/// A named classifier, which also returns a retry hint.
 #[derive(Clone)]
 struct Busy;
 
@@ -242,7 +242,7 @@ fn a_panic_in_a_classifier_keeps_the_result() {
     assert_eq!(outcome(&world), Outcome::Failure);
 }
 
-/// The default classifier walks the error's sources, and those are user code.
+/// The default classifier walks the sources of the error, which are user code.
 #[test]
 fn an_error_whose_source_panics_is_a_failure() {
     #[derive(Debug)]

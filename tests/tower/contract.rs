@@ -1,4 +1,4 @@
-//! What holds in every mode.
+//! The contract in every mode.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -62,7 +62,7 @@ fn an_inner_error_is_passed_on_as_it_is<M: Mode>() {
     assert_eq!(M::inner(error), Some(Broken::InCall));
 }
 
-// The inner service panics when another instance than the readied one is called.
+// The inner service panics if an instance other than the readied one is called.
 fn the_instance_that_was_polled_ready_is_the_one_called<M: Mode>() {
     let world = World::new();
     let mut service = M::service(&world);
@@ -116,7 +116,7 @@ fn a_breaker_that_opens_between_ready_and_call_rejects<M: Mode>() {
     assert_eq!(M::rejection(&error).unwrap().name(), "inner");
     assert_eq!((world.journal.calls(), world.totals().rejected), (0, 1));
 
-    // The inner instance is still ready, for the call after that.
+    // The inner instance is still ready, for the next call.
     world.breaker.reset();
     assert_eq!(call(&mut service, Do::Succeed).ok(), Some(Done));
 }
@@ -194,7 +194,7 @@ fn a_panicking_probe_opens_the_breaker_again<M: Mode>() {
 
     assert!(catch_unwind(AssertUnwindSafe(|| poll(probe.as_mut()))).is_err());
 
-    // At once, while the future still exists: its own poll saw the panic pass.
+    // Immediately, while the future still exists: its own poll observed the panic.
     assert_eq!(world.breaker.state(), State::Open);
     drop(probe);
     assert_eq!(world.totals().calls(), 1);

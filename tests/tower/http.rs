@@ -23,7 +23,7 @@ use crate::world::{WAIT, World, finish};
 type Step = Result<Frame<Bytes>, BoxError>;
 type Answer = Response<StreamBody<stream::Iter<std::vec::IntoIter<Step>>>>;
 
-/// A server that answers with the status of the path, and with a body that breaks for `/broken`.
+/// A server that responds with the status in the path, and with a body that breaks off for `/broken`.
 #[derive(Clone)]
 struct Server;
 
@@ -49,7 +49,7 @@ fn to(path: &str) -> Request<()> {
     Request::get(format!("http://storage.internal/{path}")).body(()).unwrap()
 }
 
-/// Reads an answer to its end.
+/// Reads a response to its end.
 async fn read<B: Body>(response: Response<B>) -> Result<(), B::Error> {
     response.into_body().collect().await.map(drop)
 }

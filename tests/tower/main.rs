@@ -1,5 +1,5 @@
-//! The tower layer against the contract of `Service`: readiness, clones, drops, panics, wakes; in every
-//! mode that can have it, by hand-written polls where no runtime is needed and in real stacks where it is.
+//! The tower layer against the contract of `Service`: readiness, clones, drops, panics, wakes; in every mode
+//! that supports them, with manual polls where no runtime is needed and in real stacks where it is.
 
 #![allow(clippy::unwrap_used, reason = "a test that unwraps a None has failed")]
 

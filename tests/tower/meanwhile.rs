@@ -1,4 +1,4 @@
-//! What becomes of a call when something happens to its breaker between ready, call and answer.
+//! The outcome of a call when the state of its breaker changes between ready, call and response.
 
 use halfopen::{CircuitBreaker, CircuitBreakerConfig, State};
 use tower::Service;
@@ -40,7 +40,7 @@ fn an_operator_who_admits_all_between_ready_and_call_is_obeyed<M: Mode>() {
 
         word(&world.breaker);
 
-        // Two at once, where a half-open breaker would have let one through.
+        // Two concurrent calls, of which a half-open breaker would have admitted one.
         let both = [first.call(Do::Succeed), second.call(Do::Succeed)];
         assert!(both.into_iter().all(|call| finish(call).is_ok()));
     }
@@ -108,7 +108,7 @@ fn a_probe_of_an_earlier_visit_decides_nothing_and_frees_no_slot<M: Mode>() {
     assert!(world.breaker.check().is_ok());
 }
 
-// Whoever leaks a future leaks its permit: the time a probe has is what bounds the harm.
+// A leaked future leaks its permit: the probe timeout bounds the damage.
 fn a_probe_whose_future_is_leaked_reopens_in_time<M: Mode>() {
     let world = World::probing();
     let mut service = M::service(&world);

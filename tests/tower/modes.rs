@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 use crate::world::World;
 use test_support::service::{Broken, Do, Done, Inner};
 
-/// Makes a test of each claim (a function that is generic in its mode) in each of the modes.
+/// Creates a test for each claim (a function that is generic over its mode) in each of the modes.
 macro_rules! holds {
     ([$($claim:ident),* $(,)?] in $modes:tt) => {
         macro_rules! claims {
@@ -36,10 +36,10 @@ pub(crate) trait Mode {
 
     fn service(world: &World) -> Self::Service;
 
-    /// The rejection in an error, if it is one.
+    /// The rejection in an error, if there is one.
     fn rejection(error: &Self::Error) -> Option<&Rejected>;
 
-    /// The inner service's own error, untouched.
+    /// The inner service's own error, unchanged.
     fn inner(error: Self::Error) -> Option<Broken>;
 }
 
@@ -106,7 +106,7 @@ impl Mode for OnRejected {
     }
 }
 
-/// A registry of one breaker.
+/// A registry with one breaker.
 pub(crate) fn only(breaker: CircuitBreaker) -> Registry {
     let registry = Registry::new();
     registry.insert(breaker).unwrap();

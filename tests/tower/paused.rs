@@ -1,4 +1,4 @@
-//! `wait_while_open` under tokio's paused time, and many who wait.
+//! `wait_while_open` under tokio's paused time, and with many waiters.
 
 use std::convert::Infallible;
 use std::future::{poll_fn, ready};
@@ -15,8 +15,8 @@ use crate::world::World;
 
 const WAIT: Duration = Duration::from_secs(30);
 
-/// How often a service was polled until it was ready, how far tokio's clock moved meanwhile, and whether the call
-/// was let through.
+/// Returns how often a service was polled until it was ready, how far tokio's clock moved meanwhile, and
+/// whether the call was admitted.
 async fn wait_for(breaker: &CircuitBreaker) -> (u32, Duration, bool) {
     let begun = Instant::now();
     let inner = service_fn(|()| ready(Ok::<_, Infallible>(())));

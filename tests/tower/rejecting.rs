@@ -1,4 +1,4 @@
-//! What holds in the modes that know their breaker in `poll_ready` and reject: one breaker, any errors.
+//! The contract of the modes that know their breaker in `poll_ready` and reject: one breaker, any errors.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -88,7 +88,7 @@ fn a_wait_that_ends_between_ready_and_call_is_a_rejection_still<M: Mode>() {
 
     world.clock.advance(WAIT);
 
-    // The inner service was never made ready; it panics if it is called.
+    // The inner service was never made ready; it panics on a call.
     let error = finish(service.call(Do::Succeed)).err().unwrap();
     assert_eq!(M::rejection(&error).unwrap().retry_after(), Some(WAIT));
     assert_eq!((world.journal.polls(), world.totals().rejected), (0, 1));
@@ -140,7 +140,7 @@ fn a_clone_starts_without_the_kept_rejection<M: Mode>() {
     assert!(finish(service.call(Do::Succeed)).is_err());
 }
 
-// Seen only by a caller that skips `poll_ready`, over an inner service that is always ready.
+// Observed only by a caller that skips `poll_ready`, over an inner service that is always ready.
 #[test]
 fn the_kept_rejection_is_not_in_the_clone() {
     let world = open();

@@ -1,4 +1,4 @@
-//! A clone whose call is rejected keeps no place of the inner service from the others.
+//! A clone whose call is rejected does not hold a reservation of the inner service.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -124,7 +124,7 @@ async fn a_waiting_clone_holds_no_place_inside() {
     assert_eq!((world.journal.instances(), world.journal.reserved()), (queueing + 1, 0));
 }
 
-/// An inner service that ends while another clone's failure opens the breaker.
+/// An inner service that fails while a failure of another clone opens the breaker.
 struct Dies(CircuitBreaker);
 
 impl Service<()> for Dies {

@@ -1,5 +1,5 @@
-//! `wait_while_open` with all the probes out: woken at the verdict, at a slot that is given back, and at
-//! the earliest probe timeout.
+//! `wait_while_open` with all probes in flight: woken at the verdict, when a slot is released, and at the
+//! earliest probe timeout.
 
 use halfopen::{CircuitBreaker, HalfOpen, State};
 use tower::Service;
@@ -8,7 +8,7 @@ use crate::waiter::{ALMOST, Waiter, Waiting, pass};
 use crate::world::{PROBE_TIMEOUT, WAIT, World, finish};
 use test_support::service::Do;
 
-/// Half-open with its one probe out, and a second service that waits for it.
+/// Half-open with its one probe in flight, and a second service that waits for it.
 fn saturated() -> (World, <Waiting as Service<Do>>::Future, Waiter) {
     saturated_in(World::probing(), Do::Succeed)
 }
@@ -71,7 +71,7 @@ async fn a_success_that_is_not_yet_a_verdict_wakes() {
     assert!(waiter.is_ready());
 }
 
-// A probe that never reports opens the breaker at that instant, and nobody tells until somebody asks.
+// A probe that never reports opens the breaker at that time, but no event is emitted before the next query.
 #[tokio::test(start_paused = true)]
 async fn the_earliest_probe_timeout_wakes() {
     let (world, probe, mut waiter) = saturated();

@@ -64,7 +64,7 @@ async fn a_dead_buffer_inside_opens_the_breaker() {
     assert!(halfopen::rejection(&*error).is_some());
 }
 
-// The permit of a ConcurrencyLimit inside is a reservation: a rejecting clone must not sit on it.
+// The permit of an inner ConcurrencyLimit is a reservation: a rejecting clone must not hold it.
 #[test]
 fn a_rejecting_clone_starves_no_inner_limit() {
     let world = World::new();

@@ -77,7 +77,7 @@ fn a_mutable_reference_is_a_service_too<M: Mode>() {
     assert!(call(&mut &mut M::service(&world), Do::Succeed).is_ok());
 }
 
-/// Tries again up to so many times, unless the breaker said no.
+/// Retries up to this many times, unless the breaker rejected the call.
 pub(crate) struct UnlessRejected<M> {
     times: usize,
     mode: PhantomData<fn() -> M>,

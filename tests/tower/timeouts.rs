@@ -76,7 +76,7 @@ fn a_hanging_probe_that_is_cut_off_from_outside_lets_the_next_one_through<M: Mod
     });
 }
 
-/// In each mode: the layer over a timeout, and where the mode's error has the timeout's.
+/// In each mode: the layer over a timeout, and the path from the mode's error to the timeout's.
 macro_rules! a_timeout_inside {
     ($($mode:ident: |$breaker:ident| $layer:expr, |$error:ident| $inner:expr;)*) => { $(
         mod $mode {

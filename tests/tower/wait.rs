@@ -1,4 +1,4 @@
-//! `wait_while_open`: not ready while open, and woken by everything that may end that.
+//! `wait_while_open`: not ready while open, and woken by every event that may end that.
 //!
 //! The breaker's clock and tokio's are both stopped and moved together.
 
@@ -135,7 +135,7 @@ async fn a_wait_of_no_time_is_not_waited_for() {
     assert_eq!(world.breaker.state(), State::Closed);
 }
 
-// What time has ended between two questions is no event: whoever asked has to be woken all the same.
+// Time that passes between two checks emits no event, but the waiting task must be woken.
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_ends_during_the_check_is_not_missed() {
     let world = World::new();
@@ -269,7 +269,7 @@ async fn an_error_of_poll_ready_counts_as_one_failure() {
     assert_eq!((world.totals().failures, world.totals().calls()), (1, 1));
 }
 
-// The whole way through the runtime: nobody polls by hand.
+// The whole path through the runtime, without manual polls.
 #[tokio::test(start_paused = true)]
 async fn a_waiting_task_goes_on_when_the_breaker_closes() {
     let world = open();

@@ -1,4 +1,4 @@
-//! A service in the waiting mode, polled with a waker that counts, and both clocks moved together.
+//! A service in the waiting mode, polled with a counting waker, and both clocks moved together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use tower::Service;
 use crate::modes::{Mode, WaitWhileOpen};
 use crate::world::World;
 
-/// The least that tokio's timer can tell apart.
+/// The resolution of tokio's timer.
 pub(crate) const ALMOST: Duration = Duration::from_millis(1);
 
 pub(crate) type Waiting = <WaitWhileOpen as Mode>::Service;
@@ -24,7 +24,7 @@ impl Wake for Wakes {
     }
 }
 
-/// A service that is polled with a waker which counts.
+/// A service that is polled with a counting waker.
 pub(crate) struct Waiter {
     pub(crate) service: Waiting,
     pub(crate) wakes: Arc<Wakes>,
@@ -43,7 +43,7 @@ impl Waiter {
         }
     }
 
-    /// Whether it was woken since this was asked last.
+    /// Whether it was woken since the previous call.
     pub(crate) fn was_woken(&self) -> bool {
         self.wakes.0.swap(0, Ordering::SeqCst) > 0
     }

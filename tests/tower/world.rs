@@ -1,5 +1,5 @@
-//! A breaker on a clock that the test moves, an inner service that writes down what it was asked, and
-//! polls made by hand.
+//! A breaker on a clock that the test moves, an inner service that records its polls and calls, and manual
+//! polls.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Opens at the third failure in a row, for `WAIT` to the nanosecond; one probe closes it.
+    /// Opens at the third consecutive failure, for exactly `WAIT`; one probe closes it.
     pub(crate) fn new() -> Self {
         Self::with(|config| config)
     }
@@ -53,13 +53,13 @@ impl World {
     }
 }
 
-/// Runs a test in a runtime of its own, whose clock stands still until the runtime has nothing else to do.
+/// Runs a test in its own runtime, whose clock advances only when the runtime is idle.
 pub(crate) fn in_runtime<F: Future>(test: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.unwrap().block_on(test)
 }
 
-/// One poll, with a waker that nobody hears.
+/// One poll, with a no-op waker.
 pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
@@ -68,7 +68,7 @@ pub(crate) fn poll_ready<S: Service<Do>>(service: &mut S) -> Poll<Result<(), S::
     service.poll_ready(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Polls the service ready, calls it, and polls the call to its end, which has to be at hand.
+/// Polls the service ready, calls it, and polls the call, which must be ready.
 pub(crate) fn call<S: Service<Do, Response = Done>>(service: &mut S, request: Do) -> Result<Done, S::Error> {
     match poll_ready(service) {
         Poll::Ready(Ok(())) => {}
@@ -78,7 +78,7 @@ pub(crate) fn call<S: Service<Do, Response = Done>>(service: &mut S, request: Do
     finish(service.call(request))
 }
 
-/// Polls once a future that has to be done.
+/// Polls a future once, which must be ready.
 pub(crate) fn finish<F: Future>(future: F) -> F::Output {
     match poll(std::pin::pin!(future)) {
         Poll::Ready(output) => output,

@@ -7,7 +7,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::with_default;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// An event, as it was told.
+/// An event, as the subscriber received it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Heard {
     pub(crate) level: Level,
@@ -22,7 +22,7 @@ impl Heard {
     }
 }
 
-/// Everything of this level or a graver one that is told meanwhile.
+/// Returns all events of this level or a more severe one that are emitted by the closure.
 ///
 /// # Panics
 ///

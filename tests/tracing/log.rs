@@ -1,6 +1,6 @@
-//! What a program hears that has a `log` logger and no subscriber.
+//! The records of a program with a `log` logger and without a subscriber.
 //!
-//! Alone in its program: the logger is for all threads.
+//! In a separate program: the logger is global.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use halfopen::{CircuitBreaker, Registry};
 use halfopen_tracing::TracingListener;
 use log::{LevelFilter, Log, Metadata, Record};
 
-/// Each opening was looked for in subscribers only, and so not told.
+/// Openings were checked against subscribers only, and therefore not logged.
 #[test]
 fn openings_reach_a_logger_without_a_subscriber() {
     log::set_logger(&Heard).unwrap();

@@ -1,4 +1,4 @@
-//! What `tracing` is told of breakers, as a subscriber of our own hears it.
+//! The `tracing` events of breakers, as received by our own subscriber.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod collector;
@@ -217,7 +217,7 @@ fn a_registry_tells_of_breakers_to_come() {
     assert_eq!(heard[0].field("name"), Some("later"));
 }
 
-/// Three failures in a row, or three quarters of four calls; ten seconds, doubled each time.
+/// Three consecutive failures, or three quarters of four calls; ten seconds, doubled each time.
 fn breaker() -> (CircuitBreaker, ManualClock) {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(3))

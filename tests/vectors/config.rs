@@ -1,4 +1,4 @@
-//! From a vector's config to ours.
+//! Converts a vector's configuration to ours.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Runs every scenario vector of this folder through the public API; `README.md` tells the format.
+//! Runs every scenario vector of this folder through the public API; `README.md` describes the format.
 
 mod config;
 mod run;

@@ -1,4 +1,4 @@
-//! One vector, step by step.
+//! Runs one vector, step by step.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -16,7 +16,7 @@ struct Scene {
     calls: HashMap<String, OwnedPermit>,
 }
 
-/// Says which step disagrees, what was expected there and what came.
+/// Reports the step that differs, its expected result and its actual one.
 pub(crate) fn run(vector: &Vector) -> Result<(), String> {
     let (breaker, clock) = clocked(&vector.id, config_of(&vector.config));
     let mut scene = Scene { breaker, clock, calls: HashMap::new() };

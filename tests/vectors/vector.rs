@@ -1,4 +1,4 @@
-//! A vector as it lies in its file. Unknown keys are errors, so that nothing a file says goes unread.
+//! A vector as stored in its file. Unknown keys are errors, so that no key of a file is ignored.
 
 use serde::{Deserialize, Deserializer};
 
@@ -134,7 +134,7 @@ pub(crate) struct Expect {
     pub(crate) rejected: Option<u64>,
     pub(crate) consecutive_failures: Option<u64>,
     pub(crate) failure_rate: Option<f64>,
-    /// Absent, null (none) and a number are three things.
+    /// Distinguishes an absent value, null ([`None`]) and a number.
     #[serde(default, deserialize_with = "present")]
     pub(crate) retry_after_ms: Option<Option<u64>>,
 }

@@ -1,4 +1,4 @@
-//! Texts drawn at random: documents made of values, of tokens, and chosen documents with changes.
+//! Random texts: documents made of values, of tokens, and chosen documents with mutations.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use proptest::sample::{Index, select};
 
 use crate::texts::{DOCUMENTS, SCALARS, TAGS};
 
-/// A value as it is written.
+/// A value in its written form.
 #[derive(Clone, Debug)]
 enum Drawn {
     Scalar(&'static str),
@@ -31,7 +31,7 @@ pub(crate) fn document() -> impl Strategy<Value = String> {
     let entries = prop::collection::vec((key(value().boxed()), value()), 1..6);
     (comments, entries).prop_map(|(before, entries)| {
         let mut text = before.to_owned();
-        // Anchors of these names stand before all others, so that most aliases have one.
+        // Anchors of these names come before all others, so that most aliases have one.
         text.push_str("x-0: &a0 1\nx-1: &a1 { a: 1, b: { c: 2 } }\nx-2: &a2 [1, { d: ~ }]\n");
         for (key, value) in &entries {
             write_entry(&mut text, key, value, 0);

@@ -1,5 +1,5 @@
-//! The tree of a YAML document is what another deserializer above the same parser reads from it: values, places,
-//! and the problem with its place.
+//! The tree of a YAML document is the same as that of another deserializer on the same parser: values,
+//! positions, and the problem with its position.
 
 mod drawn;
 mod oracle;
@@ -127,7 +127,7 @@ fn same(text: &str) {
     assert_eq!(written(&read), written(&oracle::parse(&source)), "{text:?}\n{text}");
 }
 
-/// Returns everything that the reader of a tree sees of it.
+/// Returns everything that a reader of a tree can observe.
 fn written(read: &Result<Node, Problem>) -> String {
     let mut all = String::new();
     match read {
@@ -140,7 +140,7 @@ fn written(read: &Result<Node, Problem>) -> String {
     all
 }
 
-/// Returns one word for all messages about tags, in which both speak of different things.
+/// Returns one word for all messages about tags, which the two readers report differently.
 fn kind(message: &str) -> &str {
     const ABOUT_TAGS: [&str; 9] = [
         "a value with this tag cannot be read",

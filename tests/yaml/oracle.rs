@@ -19,7 +19,7 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Node, Problem> {
         non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH + 1,
-            // No limits of ours: the length of a document bounds what it makes, but for aliases.
+            // No limits of our own: the length of a document bounds its tree, except for aliases.
             max_events: usize::MAX,
             max_nodes: usize::MAX,
             max_aliases: usize::MAX,

@@ -10,7 +10,7 @@ use crate::{Protected, SECOND, get, read_all, read_into_the_fault};
 
 const RULES: halfopen_http::TypedErrors<GrpcClassify> = GrpcClassify::new().typed_errors();
 
-/// Sends, reads all that comes, and says what was recorded.
+/// Sends a request, reads the whole response, and returns the recorded outcome.
 async fn outcome(server: &Server, path: &str) -> String {
     let client = Protected::http2();
     if let Ok(response) = client.send(RULES, get(server, path)).await {

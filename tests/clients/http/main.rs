@@ -47,7 +47,7 @@ impl Protected {
         Protected { client, breaker, hands }
     }
 
-    /// What an adapter does: a permit, the call under watch, its deadline if it has one.
+    /// Makes a call as an adapter does: a permit, the watched call, and its deadline if there is one.
     async fn send<C: ClassifyHead + Copy>(
         &self,
         rules: TypedErrors<C>,
@@ -80,7 +80,7 @@ fn get(server: &Server, path: &str) -> Request<Empty<Bytes>> {
     Request::get(uri).body(Empty::new()).expect("the paths of the tests are valid")
 }
 
-/// Reads until there is nothing more, as a client that wants all of it; true if it came whole.
+/// Reads the body to its end; returns true if it is complete.
 async fn read_all(mut body: WatchedBody<Incoming>) -> bool {
     while let Some(frame) = body.frame().await {
         if frame.is_err() {
@@ -90,7 +90,7 @@ async fn read_all(mut body: WatchedBody<Incoming>) -> bool {
     true
 }
 
-/// Reads the data of a body that is to break off, lets it, and reads on; true if it came whole.
+/// Reads the data of a body, lets the server abort it, and reads on; returns true if it is complete.
 async fn read_into_the_fault(server: &Server, mut body: WatchedBody<Incoming>) -> bool {
     let first = body.frame().await.expect("the data comes before the fault");
     assert!(first.expect("the data comes before the fault").is_data());

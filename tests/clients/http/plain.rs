@@ -108,7 +108,7 @@ async fn a_port_where_nobody_listens_is_a_failure() {
     let request = get(&server, "/whole");
     let address = server.address();
     drop(server);
-    // The server's listener goes when its task does; this one's goes here.
+    // The listener of the server is dropped with its task; this one is dropped here.
     while TcpListener::bind(address).await.is_err() {
         tokio::task::yield_now().await;
     }
@@ -172,7 +172,7 @@ fn the_body_can_stand_where_the_clients_body_stood() {
     is_a_body::<WatchedBody<Defaulted>>();
 }
 
-/// `Incoming` has no `Default`; tonic's bodies have, and interceptors ask for it.
+/// `Incoming` does not implement `Default`; tonic's bodies do, and interceptors require it.
 #[derive(Default)]
 struct Defaulted(Option<Incoming>);
 
@@ -191,7 +191,7 @@ impl Body for Defaulted {
     }
 }
 
-/// A connector behind a breaker that is open.
+/// A connector behind an open breaker.
 #[derive(Clone)]
 struct OpenBreaker;
 

@@ -1,4 +1,4 @@
-//! A server that misbehaves as its path says.
+//! A server whose faults are selected by the path.
 
 #![allow(dead_code, reason = "several test binaries share it, and each needs its part")]
 
@@ -47,7 +47,7 @@ impl Server {
                         answer(request, Arc::clone(&signal))
                     });
                     let server = auto::Builder::new(TokioExecutor::new());
-                    // The faults are the point; what the server thinks of them is not.
+                    // The faults are intended, so the server's errors are ignored.
                     let _ = server.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -59,12 +59,12 @@ impl Server {
         self.address
     }
 
-    /// How many requests have come.
+    /// The number of requests received.
     pub(crate) fn seen(&self) -> usize {
         self.seen.load(Ordering::Relaxed)
     }
 
-    /// Lets a body that is to break off do so; it waits until the client has seen its data.
+    /// Lets a body abort; it waits until the client has read its data.
     pub(crate) fn break_off(&self) {
         self.break_off.notify_one();
     }
@@ -169,7 +169,7 @@ fn headers<const N: usize>(headers: [(&'static str, &'static str); N]) -> Header
     parsed.into_iter().collect()
 }
 
-/// hyper resets the stream with the reason that it finds in a body's or service's error.
+/// hyper resets the stream with the reason that it finds in the error of the body or the service.
 fn reset(reason: &str) -> h2::Error {
     h2::Error::from(match reason {
         "no-error" => h2::Reason::NO_ERROR,

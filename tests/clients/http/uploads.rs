@@ -1,4 +1,4 @@
-//! A request body that breaks in the caller's own hands.
+//! A request body that fails on the caller's side.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -15,7 +15,7 @@ use crate::{Protected, ended};
 
 type Upload = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
-/// A part of a file, and then the disk cannot be read.
+/// A part of a file, followed by a disk error.
 fn broken() -> Upload {
     let steps = [
         Ok(Frame::data(Bytes::from_static(b"half of it"))),
@@ -24,7 +24,7 @@ fn broken() -> Upload {
     StreamBody::new(stream::iter(steps)).boxed_unsync()
 }
 
-/// More than the caller's own limit.
+/// A body above the caller's own limit.
 fn too_long() -> Upload {
     Limited::new(Full::new(Bytes::from_static(b"longer than that")), 4).boxed_unsync()
 }

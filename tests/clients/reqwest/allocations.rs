@@ -1,6 +1,6 @@
-//! What the breaker costs a permitted request in allocations, beside a middleware that does nothing.
+//! The allocations of a permitted request through the breaker, compared with a middleware that does nothing.
 //!
-//! Alone in its program: the allocator counts for all threads.
+//! In a separate program: the allocator counts for all threads.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -29,8 +29,8 @@ fn a_permitted_request_allocates_nothing_but_its_key() {
     assert_eq!(allocations(|| CircuitBreakerMiddleware::per_host(Registry::new())), empty + CALLS);
 }
 
-/// How many allocations so many calls make through this, over an answer that needs no network. The
-/// least of a few runs: the test harness allocates now and then on a thread of its own.
+/// Returns the number of allocations of this number of calls, with a response that requires no network. The
+/// minimum of several runs, because the test harness occasionally allocates on a thread of its own.
 fn allocations<M: Middleware>(middleware: impl Fn() -> M) -> u64 {
     (0..5).map(|_| allocations_once(middleware())).min().expect("there was a run")
 }
@@ -39,7 +39,7 @@ fn allocations_once(middleware: impl Middleware) -> u64 {
     let http =
         reqwest::Client::builder().no_proxy().build().expect("a client without TLS can always be built");
     let client = ClientBuilder::new(http).with(middleware).with(Answers).build();
-    // The first call makes the breaker.
+    // The first call creates the breaker.
     call(&client, request());
     let requests: Vec<_> = (0..CALLS).map(|_| request()).collect();
     let (_, seen) = alloc::watch(|| requests.into_iter().for_each(|request| call(&client, request)));

@@ -1,4 +1,4 @@
-//! `until_body_end`: what still happens after the head.
+//! `until_body_end`: events after the head.
 
 use futures_util::FutureExt;
 use halfopen::State;
@@ -13,7 +13,7 @@ fn watching() -> Guarded {
     Guarded::with(CircuitBreakerMiddleware::until_body_end)
 }
 
-/// Reads the data of a body that is to break off, lets it, and reads on.
+/// Reads the data of a body, lets the server abort it, and reads on.
 async fn read_into_the_fault(server: &Server, mut response: Response) -> reqwest::Error {
     let data = response.chunk().await.expect("the data comes before the fault");
     assert_eq!(data.expect("the data comes before the fault"), "data");

@@ -1,4 +1,4 @@
-//! Requests that never come to their end.
+//! Requests that never complete.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -105,7 +105,7 @@ async fn a_probe_whose_future_is_leaked_reopens_in_time() {
     assert!(leaked.as_mut().now_or_never().is_none());
     std::mem::forget(leaked);
 
-    // The default time of a probe, and the wait after it.
+    // The default probe timeout, and the wait after it.
     guarded.hands.advance(Duration::from_secs(60));
     assert_eq!(guarded.breaker.state(), State::Open);
     guarded.hands.advance(SECOND);

@@ -1,4 +1,4 @@
-//! What an error means: whether the server is to blame.
+//! The classification of errors: whether the server is the cause.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -175,7 +175,7 @@ async fn a_reset_of_the_stream_is_a_failure() {
     }
 }
 
-/// A resolver that never answers.
+/// A resolver that never completes.
 struct Silent;
 
 impl Resolve for Silent {
@@ -184,7 +184,7 @@ impl Resolve for Silent {
     }
 }
 
-/// A resolver that knows nobody.
+/// A resolver that finds no host.
 struct Unknown;
 
 impl Resolve for Unknown {

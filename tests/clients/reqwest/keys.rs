@@ -1,4 +1,4 @@
-//! Which breaker a request asks.
+//! The breaker that each request uses.
 
 use std::borrow::Cow;
 

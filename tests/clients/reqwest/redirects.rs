@@ -9,7 +9,7 @@ use reqwest_middleware::{ClientBuilder, ClientWithMiddleware};
 use crate::server::Server;
 use crate::world::{config, ended, http, retry, url};
 
-/// Two servers, of which the first redirects to the second, and a client.
+/// Two servers, the first of which redirects to the second, and a client.
 struct Pair {
     first: Server,
     second: Server,
@@ -34,7 +34,7 @@ impl Pair {
         }
     }
 
-    /// A URL of the first server that redirects to `path` at the second.
+    /// A URL of the first server that redirects to `path` on the second.
     fn away(&self, path: &str) -> String {
         away(&self.first, self.second.address().port(), path)
     }

@@ -6,7 +6,7 @@ use halfopen_reqwest::CircuitBreakerMiddleware;
 use crate::server::Server;
 use crate::world::{Guarded, SECOND, retry, stack};
 
-/// Retry inside, or outside, of a breaker; both forced open.
+/// Retry inside or outside a breaker; both are forced open.
 fn stacks_with_retry() -> [Guarded; 2] {
     let inside =
         Guarded::stack(|breaker| stack().with(CircuitBreakerMiddleware::new(breaker)).with(retry(3)));

@@ -1,4 +1,4 @@
-//! The ready client.
+//! The preconfigured client.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! A server that says for how long it wants to be left alone.
+//! A server that sends `Retry-After`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What an answer means, and rules of one's own.
+//! The classification of statuses, and custom rules.
 
 use halfopen::{Outcome, State};
 use halfopen_http::HttpClassify;

@@ -1,4 +1,4 @@
-//! The tower layer straight over a `reqwest::Client` and over a `ClientWithMiddleware`.
+//! The tower layer directly over a `reqwest::Client` and over a `ClientWithMiddleware`.
 
 use std::time::Duration;
 

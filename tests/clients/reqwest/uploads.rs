@@ -1,4 +1,4 @@
-//! A request body that breaks in the caller's own hands.
+//! A request body that fails on the caller's side.
 
 use ::tower::{Layer, ServiceExt};
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use reqwest_middleware::ClientBuilder;
 use crate::server::Server;
 use crate::world::{Guarded, breaker, ended, http, retry, url};
 
-/// A part of a file, and then the disk cannot be read.
+/// A part of a file, followed by a disk error.
 fn broken() -> Body {
     let steps = [
         Ok(Frame::data(Bytes::from_static(b"half of it"))),
@@ -24,7 +24,7 @@ fn broken() -> Body {
     Body::wrap(StreamBody::new(stream::iter(steps)))
 }
 
-/// More than the caller's own limit.
+/// A body above the caller's own limit.
 fn too_long() -> Body {
     Body::wrap(Limited::new(Full::new(Bytes::from_static(b"longer than that")), 4))
 }
@@ -84,7 +84,7 @@ async fn either_classifier_ignores_it_through_the_layer() {
         layer.layer(client.clone()).oneshot(request()).await.unwrap_err();
         assert_eq!(ended(&breaker), "ignored", "http2 {http2}");
 
-        // A `http::Request` in, a `http::Response` out, the client's error in a box.
+        // Takes an `http::Request`, returns an `http::Response`, and boxes the client's error.
         let boxed = ::tower::ServiceBuilder::new()
             .layer(CircuitBreakerLayer::new(breaker.clone()).classify(HttpClassify::new()))
             .map_response(http::Response::<Body>::from)

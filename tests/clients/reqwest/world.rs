@@ -1,4 +1,4 @@
-//! What the stories need: a client, its breaker, and the breaker's clock.
+//! The fixtures of these tests: a client, its breaker, and the breaker's clock.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -36,7 +36,7 @@ impl Guarded {
         Guarded::stack(|breaker| stack().with(change(CircuitBreakerMiddleware::new(breaker))))
     }
 
-    /// Any stack around the breaker that is given.
+    /// Any stack around the given breaker.
     pub(crate) fn stack(stack: impl FnOnce(CircuitBreaker) -> ClientBuilder) -> Guarded {
         let (breaker, hands) = breaker("peer");
         Guarded { client: stack(breaker.clone()).build(), breaker, hands }
@@ -56,7 +56,7 @@ impl Guarded {
     }
 }
 
-/// Opens after three failures in a row, for a second.
+/// Opens for a second after three consecutive failures.
 pub(crate) fn breaker(name: &str) -> (CircuitBreaker, ManualClock) {
     clocked(name, config(3))
 }
@@ -70,7 +70,7 @@ pub(crate) fn config(failures: u32) -> CircuitBreakerConfig {
     config.build().expect("the numbers are in range")
 }
 
-/// A client that talks to the loopback whatever the environment says of proxies.
+/// A client that connects to the loopback regardless of proxies in the environment.
 pub(crate) fn http() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy()
 }
@@ -79,14 +79,14 @@ pub(crate) fn stack() -> ClientBuilder {
     ClientBuilder::new(http().build().expect("a client without TLS can always be built"))
 }
 
-/// Tries again at once, so many times.
+/// Retries immediately, this many times.
 pub(crate) fn retry(times: u32) -> impl Middleware {
     let policy =
         ExponentialBackoff::builder().jitter(Jitter::None).retry_bounds(Duration::ZERO, Duration::ZERO);
     RetryTransientMiddleware::new_with_policy(policy.build_with_max_retries(times))
 }
 
-/// A middleware that makes an error of a failing status, as some do.
+/// A middleware that turns a failing status into an error, as some do.
 pub(crate) fn error_for_status<'a>(
     request: Request,
     extensions: &'a mut Extensions,
@@ -99,13 +99,13 @@ pub(crate) fn url(server: &Server, path: &str) -> String {
     format!("http://{}{path}", server.address())
 }
 
-/// An address where nobody listens.
+/// An address without a listener.
 pub(crate) async fn nobody() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
     listener.local_addr().expect("a bound listener has an address")
 }
 
-/// Starts this, waits until `begun` says that it hangs, and moves tokio's clock beyond every timeout.
+/// Starts the future, waits until `begun` reports that it hangs, and moves tokio's clock past every timeout.
 pub(crate) async fn after_its_timeout<F: Future>(work: F, begun: impl Fn() -> bool) -> F::Output {
     let mut work = pin!(work);
     loop {

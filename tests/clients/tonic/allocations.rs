@@ -15,7 +15,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::Scene;
 
-/// The system's allocator, counting per thread, since other tests run beside this one.
+/// The system allocator, counting per thread, because other tests run concurrently.
 struct Counting;
 
 #[global_allocator]
@@ -29,21 +29,21 @@ thread_local! {
     unsafe_code,
     reason = "a global allocator is an unsafe trait; it passes everything on to the system's"
 )]
-// SAFETY: every call goes to `System` with the arguments it came with; counting touches a thread's own cell.
+// SAFETY: every call is forwarded to `System` with the same arguments; counting touches a thread-local cell.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise about `layout` is passed on.
+        // SAFETY: the caller upholds the contract for `layout`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
 
-/// A unary answer that is there at once: a message and trailers.
+/// A unary response that is ready immediately: a message and trailers.
 #[derive(Clone)]
 struct AtOnce;
 
@@ -88,7 +88,7 @@ async fn the_layer_allocates_nothing_on_a_permitted_call() {
     let bare = allocations_of(&mut AtOnce).await;
     let scene = Scene::new();
     let mut layered = scene.layer().layer(AtOnce);
-    // The first of a thread may set things up.
+    // The first call of a thread may initialize state.
     allocations_of(&mut layered).await;
     assert_eq!(allocations_of(&mut layered).await, bare);
     assert_eq!(scene.ended(), "success success");

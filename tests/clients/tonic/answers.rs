@@ -1,4 +1,4 @@
-//! Where the status of an answer is, and what it means when it is nowhere.
+//! The position of the status in a response, and the outcome if there is no status.
 
 use halfopen::State;
 use tonic::Code;
@@ -7,7 +7,7 @@ use crate::peer::Peer;
 use crate::shop::Open;
 use crate::{SECOND, Scene, article};
 
-/// One unary call: what was recorded, and the code that the caller got.
+/// Makes one unary call; returns the recorded outcome and the code that the caller received.
 async fn count(peer: &Peer, cue: &str) -> (String, Code) {
     let scene = Scene::new();
     let answer = scene.cued(peer, cue).count(article("")).await;
@@ -165,7 +165,7 @@ async fn a_connection_that_breaks_fails_every_call_on_it() {
     assert_eq!(scene.ended(), "failure failure");
 }
 
-/// tonic decodes the header with an `expect`, in the caller's task; the breaker knows by then.
+/// tonic decodes the header with an `expect`, in the caller's task; the breaker has recorded the call by then.
 #[tokio::test]
 async fn bad_details_are_recorded_before_tonic_panics() {
     let peer = Peer::start().await;

@@ -1,5 +1,5 @@
-//! `Channel::balance_list` and `balance_channel` hide their endpoints: a layer around one sees the whole
-//! set. Who wants a breaker per endpoint makes a channel for each.
+//! `Channel::balance_list` and `balance_channel` hide their endpoints: a layer around one sees the whole set.
+//! For a breaker per endpoint, create a channel for each.
 
 use std::future::ready;
 use std::ops::ControlFlow;
@@ -24,12 +24,13 @@ use crate::proto::inventory_client::InventoryClient;
 use crate::shop::Open;
 use crate::{Protected, SECOND, Scene, article, ended};
 
-/// The balancer throws dice; that all of so many go to one of two endpoints does not happen.
+/// The balancer chooses at random; it is practically impossible that all of these calls go to one of two
+/// endpoints.
 const MANY: usize = 200;
 
 type Answer = Result<Response<Stock>, Status>;
 
-/// Calls until this says that it has seen enough.
+/// Makes calls until the closure breaks.
 async fn call_until(
     client: &mut InventoryClient<Protected>,
     mut enough: impl FnMut(Answer) -> ControlFlow<()>,
@@ -69,7 +70,7 @@ async fn endpoints_of_a_balance_channel_are_judged_as_one() {
     assert_judged_as_one(channel).await;
 }
 
-/// The trap: one endpoint's failures shut out the others.
+/// The pitfall: failures of one endpoint block the others.
 #[tokio::test]
 async fn one_breaker_for_a_balance_list_rejects_for_all() {
     let shop = Open::shop().await;
@@ -85,7 +86,8 @@ async fn one_breaker_for_a_balance_list_rejects_for_all() {
     InventoryClient::new(shop.channel()).count(article("3/0")).await.unwrap();
 }
 
-/// The way out: tower's balancer over a channel and a breaker each, which it finds not ready while it is open.
+/// The solution: tower's balancer over a channel and a breaker per endpoint, which is not ready while it is
+/// open.
 fn balanced(
     endpoints: impl IntoIterator<Item = (CircuitBreaker, Endpoint)>,
 ) -> Buffer<http::Request<Body>, impl Future<Output = Result<http::Response<WatchedBody<Body>>, BoxError>>> {
@@ -113,7 +115,7 @@ async fn a_dead_endpoint_is_left_out_and_rejects_nothing() {
     assert!(ended(&alive.breaker).split(' ').all(|outcome| outcome == "success"));
 }
 
-/// Two real servers, one of which goes away.
+/// Two real servers, one of which shuts down.
 #[tokio::test]
 async fn of_two_replicas_the_one_that_is_down_is_left_out() {
     let (well, sick) = (Open::shop().await, Open::shop().await);
@@ -134,7 +136,8 @@ async fn of_two_replicas_the_one_that_is_down_is_left_out() {
     assert_eq!(well_scene.breaker.state(), State::Closed);
 }
 
-/// Many at once: who finds the endpoint ready before its breaker opens may be rejected, nobody later.
+/// Concurrent calls: those that find the endpoint ready before its breaker opens may be rejected, later ones
+/// are not.
 #[tokio::test]
 async fn a_dead_endpoint_is_left_out_by_calls_that_overlap() {
     let shop = Open::shop().await;

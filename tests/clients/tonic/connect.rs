@@ -15,14 +15,14 @@ use tower::{Service, ServiceExt, service_fn};
 
 use crate::{SECOND, Scene, article};
 
-/// An address where nobody listens.
+/// An address without a listener.
 pub(crate) async fn deserted() -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     Channel::builder(crate::uri(&format!("http://{address}")))
 }
 
-/// A connector that never connects, and counts how often it was asked.
+/// A connector that never connects, and counts its calls.
 fn hanging(
     asked: &Arc<AtomicUsize>,
 ) -> impl Service<http::Uri, Response = TokioIo<TcpStream>, Error = io::Error, Future: Send> + Send + use<> {
@@ -50,7 +50,7 @@ async fn an_eager_channel_fails_before_there_is_a_layer() {
     deserted().await.connect().await.unwrap_err();
 }
 
-/// A lazy channel connects again for every call, without a pause.
+/// A lazy channel reconnects for every call, without a pause.
 #[tokio::test]
 async fn an_open_breaker_stops_a_storm_of_connects() {
     let attempts = Arc::new(AtomicUsize::new(0));
@@ -69,7 +69,7 @@ async fn an_open_breaker_stops_a_storm_of_connects() {
     assert_eq!(scene.breaker.snapshot().totals.rejected, 17);
 }
 
-/// With a connector of one's own tonic calls it Unknown; it is a failure all the same.
+/// With a custom connector, tonic reports Unknown; it is a failure nevertheless.
 #[tokio::test]
 async fn a_connect_timeout_is_a_failure() {
     let scene = Scene::new();
@@ -80,7 +80,7 @@ async fn a_connect_timeout_is_a_failure() {
     assert_eq!(scene.ended(), "failure");
 }
 
-/// tonic's timeout starts once there is a connection.
+/// tonic's timeout starts when there is a connection.
 #[tokio::test(start_paused = true)]
 async fn a_hanging_connect_is_seen_when_the_call_ends() {
     let asked = Arc::default();

@@ -1,5 +1,5 @@
-//! The `Service` contract again, around an inner service that minds which instance was made ready; what the layer for
-//! any service holds, this one must hold too.
+//! The `Service` contract around an inner service that requires the readied instance to be called: what holds
+//! for the layer for any service must hold for this one too.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,7 @@ type Answer = Response<Empty<Bytes>>;
 type Judged = Result<Response<WatchedBody<Empty<Bytes>>>, BoxError>;
 type Layered = BoxCloneService<Request<Do>, Response<WatchedBody<Empty<Bytes>>>, BoxError>;
 
-/// The scripted service, heard as gRPC: what it does well it ends with the status OK, at its head.
+/// The scripted service as gRPC: a successful call ends with the status OK, in the head.
 #[derive(Clone)]
 struct Spoken(Inner);
 
@@ -177,7 +177,7 @@ fn only(breaker: CircuitBreaker) -> Registry {
     registry
 }
 
-/// To the method, and the service, that has the name of the scene's breaker.
+/// A request to the method, and the service, that have the name of the scene's breaker.
 fn request(what: Do) -> Request<Do> {
     Request::post("/inventory").body(what).unwrap()
 }

@@ -1,4 +1,4 @@
-//! Deadlines: a client's own, a request's, a server's.
+//! Deadlines of a client, of a request and of a server.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::proto::inventory_server::InventoryServer;
 use crate::shop::{Open, Shop};
 use crate::{SECOND, Scene, article, ended};
 
-/// Short, because the server never answers; how late it comes changes nothing.
+/// Short, because the server never responds; its length does not matter.
 const SHORT: Duration = Duration::from_millis(5);
 
 fn within(timeout: Duration) -> Request<Article> {
@@ -75,7 +75,7 @@ async fn a_call_given_up_after_its_deadline_is_a_failure() {
     assert_eq!(scene.ended(), "failure");
 }
 
-/// tonic drops what is inside its timeout, as it does for a client that leaves.
+/// tonic drops the inner future at its timeout, as it does when a client disconnects.
 #[tokio::test]
 async fn a_server_timeout_drops_the_call_of_its_layer() {
     let breaker = CircuitBreaker::new("shop", CircuitBreakerConfig::default());

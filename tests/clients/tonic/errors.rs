@@ -1,4 +1,4 @@
-//! Errors of what lies inside the layer are passed on as they are.
+//! Errors from inside the layer are passed on unchanged.
 
 use std::future::ready;
 use std::io;
@@ -14,7 +14,8 @@ use crate::{Scene, article};
 
 type Answer = Result<http::Response<Body>, BoxError>;
 
-/// The status that a caller gets, and what was recorded, when the inner service fails like this.
+/// Returns the status that a caller receives, and the recorded outcome, when the inner service fails with this
+/// error.
 async fn fails<E: Into<BoxError>>(error: impl Fn() -> E + Clone + Send + 'static) -> (Status, String) {
     let scene = Scene::new();
     let inner = service_fn(move |_: http::Request<Body>| ready(Answer::Err(error().into())));
@@ -22,7 +23,7 @@ async fn fails<E: Into<BoxError>>(error: impl Fn() -> E + Clone + Send + 'static
     (client.count(article("")).await.unwrap_err(), scene.ended())
 }
 
-/// Wrapped in an error of ours it would be Unknown: tonic looks at the error itself.
+/// Wrapped in our own error type it would be Unknown: tonic inspects the error itself.
 #[tokio::test]
 async fn an_inner_load_shed_is_resource_exhausted() {
     let (status, ended) = fails(Overloaded::new).await;

@@ -1,6 +1,6 @@
-//! The checked-in code is what the `.proto` gives. Nobody who builds the tests or the examples needs a
-//! protoc; who changes the `.proto` runs this test once with `UPDATE_GENERATED=1`. It is a binary of its
-//! own, so that it runs while the code of the others does not fit the `.proto` yet.
+//! The checked-in code matches the `.proto`. Building the tests or the examples requires no protoc; after a
+//! change of the `.proto`, run this test once with `UPDATE_GENERATED=1`. It is a separate binary, so that it
+//! runs while the code of the others does not match the `.proto` yet.
 
 use std::path::Path;
 use std::{env, fs};

@@ -1,4 +1,4 @@
-//! The `Service` contract, and bodies that are not tonic's.
+//! The `Service` contract, and bodies of other types than tonic's.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -13,7 +13,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::Scene;
 
-/// Never ready, and never to be called.
+/// Never ready, and must never be called.
 struct Stuck;
 
 impl Service<Request<()>> for Stuck {
@@ -30,7 +30,7 @@ impl Service<Request<()>> for Stuck {
     }
 }
 
-/// Its worker has died.
+/// A service whose worker has died.
 struct Dead;
 
 impl Service<Request<()>> for Dead {

@@ -39,7 +39,7 @@ async fn an_interceptor_records_and_limits_nothing() {
     drop(first);
 }
 
-/// tonic asks for a body that is `Default` and an error that is `Send + Sync`.
+/// tonic requires a body that is `Default` and an error that is `Send + Sync`.
 #[tokio::test]
 async fn a_users_interceptor_goes_around_the_layer() {
     let shop = Open::shop().await;

@@ -52,7 +52,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Opens for a second after three failures in a row.
+    /// Opens for a second after three consecutive failures.
     fn new() -> Scene {
         Scene::with(|config| config.trip(Trip::consecutive_failures(3)))
     }
@@ -73,7 +73,7 @@ impl Scene {
         InventoryClient::new(self.layer().layer(channel))
     }
 
-    /// A client whose requests have this path before the method's, by which a [`peer::Peer`] takes its cue.
+    /// A client that puts this path before the method's, which selects the fault of a [`peer::Peer`].
     fn cued(&self, peer: &peer::Peer, cue: &str) -> InventoryClient<Protected> {
         InventoryClient::with_origin(self.layer().layer(peer.channel()), peer.origin(cue))
     }

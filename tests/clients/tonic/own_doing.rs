@@ -1,4 +1,4 @@
-//! What this side does itself is ignored, and a CANCELLED that arrives is the peer's.
+//! Cancellations and errors of this side are ignored, and a CANCELLED that arrives is the peer's.
 
 use std::error::Error;
 use std::fmt;
@@ -31,7 +31,7 @@ async fn a_message_refused_by_the_client_is_ignored() {
     assert_eq!(scene.ended(), "ignored");
 }
 
-/// The server's overload in person: without a deadline of ours it is a plain CANCELLED.
+/// An overloaded server: without a deadline of ours it is a plain CANCELLED.
 #[tokio::test]
 async fn a_servers_own_timeout_is_a_failure() {
     let shop = Open::serve(|incoming| {
@@ -45,7 +45,7 @@ async fn a_servers_own_timeout_is_a_failure() {
     assert!(status.source().is_none());
 }
 
-/// An error of an SDK over tonic, which shows its status as the source.
+/// An error of an SDK over tonic, which exposes its status as the source.
 #[derive(Debug)]
 struct Sdk(Status);
 

@@ -1,4 +1,4 @@
-//! A hyper server that misbehaves as the path before the method's says; no tonic in it.
+//! A hyper server, without tonic, whose faults are selected by the path before the method's.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 type Body = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 type Step = Result<Frame<Bytes>, BoxError>;
 
-/// A `Stock` of three pieces, as gRPC frames it.
+/// A `Stock` of three pieces, in gRPC framing.
 const MESSAGE: &[u8] = b"\0\0\0\0\x02\x08\x03";
 
 pub(crate) struct Peer {
@@ -54,17 +54,17 @@ impl Peer {
         crate::uri(&format!("http://{}/{cue}", self.address))
     }
 
-    /// Lets a body that is to break off do so; it waits until the client has seen its data.
+    /// Lets a body abort; it waits until the client has read its data.
     pub(crate) fn break_off(&self) {
         self.signals.break_off.notify_one();
     }
 
-    /// Sends a GOAWAY on every connection; what is going on may end.
+    /// Sends a GOAWAY on every connection; calls in flight may complete.
     pub(crate) fn go_away(&self) {
         self.signals.go_away.notify_waiters();
     }
 
-    /// Closes every connection at once.
+    /// Closes every connection immediately.
     pub(crate) fn hang_up(&self) {
         self.signals.hang_up.notify_waiters();
     }
@@ -88,7 +88,7 @@ async fn serve(stream: TcpStream, signals: Arc<Signals>) {
     let mut connection = Box::pin(builder.serve_connection(TokioIo::new(stream), service));
     let hung_up = async {
         tokio::select! {
-            // The faults are the point; what the server thinks of them is not.
+            // The faults are intended, so the server's errors are ignored.
             _ = connection.as_mut() => return,
             () = signals.go_away.notified() => connection.as_mut().graceful_shutdown(),
         }
@@ -145,7 +145,7 @@ fn then_nothing<const N: usize>(steps: [Step; N]) -> Body {
     BodyExt::boxed_unsync(StreamBody::new(stream::iter(steps).chain(stream::pending())))
 }
 
-/// hyper resets the stream with the reason that it finds in a body's or service's error.
+/// hyper resets the stream with the reason that it finds in the error of the body or the service.
 fn data_then_reset(reason: h2::Reason, signals: Arc<Signals>) -> Body {
     let reset = stream::once(async move {
         signals.break_off.notified().await;

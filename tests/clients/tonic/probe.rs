@@ -1,4 +1,4 @@
-//! Half-open: when a probe is settled.
+//! Half-open: when the outcome of a probe is recorded.
 
 use halfopen::State;
 use tonic::Code;

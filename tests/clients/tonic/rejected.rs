@@ -1,4 +1,4 @@
-//! What the caller of a rejected call gets.
+//! The error that the caller of a rejected call receives.
 
 use std::convert::Infallible;
 
@@ -17,7 +17,7 @@ use crate::proto::inventory_server::InventoryServer;
 use crate::shop::{Open, Shop};
 use crate::{SECOND, Scene, article};
 
-/// As a layer of a user might: an error of its own, with the cause as the source.
+/// As a user's layer might: a custom error, with the cause as its source.
 #[derive(Debug)]
 struct Wrapped(BoxError);
 
@@ -71,7 +71,7 @@ async fn layers_that_wrap_the_error_hide_nothing() {
     assert_tells_all(&InventoryClient::new(channel).count(article("3/0")).await.unwrap_err());
 }
 
-/// Unknown, "Service was not ready", is what an error of `poll_ready` would become.
+/// An error of `poll_ready` would become Unknown, "Service was not ready".
 #[tokio::test]
 async fn a_buffer_and_a_client_outlive_an_open_breaker() {
     let shop = Open::shop().await;
@@ -135,7 +135,7 @@ async fn one_method_that_fails_closes_no_door_to_another() {
     client.count(article("3/0")).await.unwrap_err();
 }
 
-/// A status that is too long for the peer's header list arrives as an error of the protocol.
+/// A status that exceeds the peer's header list arrives as a protocol error.
 #[tokio::test]
 async fn a_rejection_arrives_however_long_its_name_is() {
     for letter in ["n", "€", "\u{1f600}", "\"", "\n"] {

@@ -1,4 +1,4 @@
-//! On the server: a service that protects itself.
+//! A server that protects its own service.
 
 use halfopen::{CircuitBreaker, rejection};
 use halfopen_tonic::{GrpcCircuitBreakerLayer, rejected_status};
@@ -22,7 +22,7 @@ fn assert_tells_all_but_the_source(status: &Status) {
     assert!(rejection(status).is_none(), "it has come over the network");
 }
 
-/// tonic's `RecoverError` makes the answer of our error.
+/// tonic's `RecoverError` turns our error into a response.
 #[tokio::test]
 async fn a_layer_of_the_whole_server_answers_with_details() {
     let scene = Scene::new();
@@ -75,7 +75,7 @@ async fn it_goes_into_routes_by_tonics_named_layer_as_well() {
     assert_tells_all_but_the_source(&status);
 }
 
-/// Asks a warehouse, whose breaker is open, and returns what it gets.
+/// Calls a warehouse whose breaker is open, and returns the result.
 struct Front(CircuitBreaker);
 
 #[tonic::async_trait]
@@ -99,8 +99,8 @@ async fn a_rejection_that_a_handler_returns_is_ignored() {
     assert_eq!(scene.ended(), "success ignored");
 }
 
-/// To a client on the other side of the network an open breaker is an unavailable server, which says for
-/// how long.
+/// For a client on the other side of the network an open breaker is an unavailable server, whose status has a
+/// retry hint.
 #[tokio::test]
 async fn the_clients_breaker_takes_over_the_servers_wait() {
     let server = Scene::new();

@@ -1,4 +1,4 @@
-//! A tonic server that does what the name of an article says: `<pieces>/<code>`.
+//! A tonic server whose behaviour is selected by the name of an article: `<pieces>/<code>`.
 
 use std::future::{Future, pending};
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use crate::proto::inventory_server::{Inventory, InventoryServer};
 use crate::proto::{Article, Stock};
 use crate::stock;
 
-/// Messages before the end, and how it ends.
+/// The messages before the end, and the kind of the end.
 struct Script {
     pieces: Option<u32>,
     end: End,
@@ -27,8 +27,8 @@ enum End {
     Never,
 }
 
-/// `3/0`: three, and well. `3/14`: three messages, then Unavailable. `-/14`: Unavailable from the handler.
-/// `1/never`: one message, then nothing. `-/never`: not even headers.
+/// `3/0`: three messages, then Ok. `3/14`: three messages, then Unavailable. `-/14`: Unavailable from the
+/// handler. `1/never`: one message, then nothing. `-/never`: not even headers.
 fn script(article: &Article) -> Script {
     let (pieces, end) = article.name.split_once('/').expect("an article of the tests is a script");
     let end = match end {
@@ -88,7 +88,7 @@ fn said(code: Code) -> Status {
     Status::new(code, "as the script says")
 }
 
-/// A server on a port of its own, until it is dropped.
+/// A server on its own port, until it is dropped.
 pub(crate) struct Open {
     address: SocketAddr,
     serving: JoinHandle<()>,

@@ -1,4 +1,4 @@
-//! Streams of every kind: when they are judged, and what a drop says.
+//! Streams of every kind: when they are classified, and the outcome of a drop.
 
 use futures_util::{FutureExt, StreamExt, stream};
 use halfopen_tonic::StatusClassify;
@@ -93,7 +93,7 @@ async fn a_call_that_the_caller_cancels_says_nothing() {
     let cancel = request.cancellation_handle();
     let mut client = scene.cued(&peer, "silent");
     let call = tokio::spawn(async move { client.deliver(request).await });
-    // Sent before the handle is used, so that there is something to cancel.
+    // Sent before the handle is used, so that there is a request to cancel.
     tokio::task::yield_now().await;
     cancel.cancel();
     call.await.unwrap().unwrap_err();
@@ -113,7 +113,7 @@ async fn a_stream_that_the_caller_cancels_says_nothing() {
     assert_eq!(scene.ended(), "ignored");
 }
 
-/// Around a stream that comes from a client without a layer.
+/// Around a stream of a client without a layer.
 #[tokio::test]
 async fn protect_stream_takes_a_streaming() {
     let shop = Open::shop().await;

@@ -1,4 +1,4 @@
-//! A call: the door in, and the one outcome it ends with.
+//! A call: its admission, and the one outcome with which it ends.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ impl Breaker {
         Ok(permit)
     }
 
-    /// Whether a call finds it closed.
+    /// Whether a call would find the breaker closed.
     pub(crate) fn is_closed_to_a_call(&self) -> bool {
         let mut asked = self.clone();
         asked.catch_up();
@@ -45,7 +45,7 @@ impl Breaker {
         asked.state() == State::Closed
     }
 
-    /// S32: an admission finds out that calls in flight have become overdue.
+    /// S32: an admission detects that calls in flight have become overdue.
     fn evaluate_overdue(&mut self) {
         let counts = self.counts();
         if counts.overdue == 0 {
@@ -64,14 +64,15 @@ impl Breaker {
         }
     }
 
-    /// A rejection is counted and told, whoever turned the answer into one.
+    /// Counts and reports a rejection, whichever caller made it from the answer.
     pub(crate) fn count_rejection(&mut self, why: Why, retry_after: Option<Nanos>) {
         self.rejected += 1;
         self.totals.rejected += 1;
         self.told.push(Told::Rejected { why, retry_after });
     }
 
-    /// What the door says as things stand. S19: nobody knows when a saturated or a forced-open breaker lets in.
+    /// The answer to an admission in the current state. S19: a saturated or forced-open breaker has no retry
+    /// hint.
     pub(super) fn answer(&self) -> Result<(), (Why, Option<Nanos>)> {
         match &self.phase {
             Phase::Closed(_) | Phase::Disabled { .. } | Phase::MetricsOnly { .. } => Ok(()),
@@ -111,7 +112,7 @@ impl Breaker {
             Finish::IgnoredAfter(took) => (Ended::Ignored, Some(took), None),
             Finish::Dropped => (self.abandonment(timed), timed, None),
         };
-        // S3: of an earlier epoch it is counted as late, and as nothing else.
+        // S3: an outcome of an earlier epoch is counted as late only.
         if permit.epoch != self.epoch {
             self.totals.late += 1;
             self.tell_call(Ended::Late, false, took);
@@ -135,7 +136,7 @@ impl Breaker {
         }
     }
 
-    /// S5: what a drop means.
+    /// S5: the outcome of a drop.
     fn abandonment(&self, age: Option<Nanos>) -> Ended {
         match (self.settings.abandoned, age) {
             (Abandoned::Failure, _) => Ended::Failure,
@@ -164,7 +165,7 @@ impl Breaker {
         self.told.push(Told::Recorded { ended, slow, took });
     }
 
-    /// S10: the rules are asked after every recorded outcome.
+    /// S10: the rules are evaluated after every recorded outcome.
     fn record(&mut self, failure: bool, slow: bool, wait: Wait) {
         let (now, moment, overdue) = (self.now, self.moment(), self.overdue());
         match &mut self.phase {
@@ -202,14 +203,14 @@ impl Breaker {
                     None => {}
                 }
             }
-            // S2: no window there, only totals.
+            // S2: these states have totals, but no window.
             Phase::Disabled { .. } | Phase::ForcedOpen | Phase::Open { .. } => {}
         }
     }
 }
 
 impl Breaker {
-    /// S31: a verdict that the probes have passed begins the ramp, or goes on with it, or closes at the full share.
+    /// S31: passed probes start the ramp, continue it, or close the breaker at the full share.
     fn pass(&mut self, moment: Nanos) {
         let Phase::HalfOpen(visit) = &mut self.phase else { return };
         (visit.round, visit.passed, visit.failed) = (Counts::default(), 0, 0);
@@ -226,7 +227,7 @@ impl Breaker {
 }
 
 impl Visit {
-    /// S31: each attempt earns the share of its moment, and each admitted call costs one.
+    /// S31: each attempt earns the current share, and each admitted call costs one.
     fn attempt(&mut self, now: Nanos, admitted: bool) {
         let share = self.share(now);
         if let Some(ramp) = &mut self.ramp {
@@ -235,7 +236,7 @@ impl Visit {
     }
 }
 
-/// S23: the verdict, as early as it is certain; true closes.
+/// S23: the verdict, as early as it is certain; true closes the breaker.
 fn judge(visit: &Visit) -> Option<bool> {
     let Visit { policy, slow_threshold, round: counts, passed, failed, .. } = visit;
     match policy.verdict {

@@ -1,4 +1,4 @@
-//! The breaker's state, and the changes every other part makes through here.
+//! The state of the breaker, and its transitions, which all other parts make through this module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use super::words::{Change, Counts, Nanos, Queued, Reason, State, Told, Totals, i
 pub(crate) struct Breaker {
     pub(super) settings: Settings,
     pub(super) custom: Option<fn(&Counts) -> bool>,
-    /// Whether a listener asks for every call: then every call is timed.
+    /// Whether a listener subscribes to every call: then every call is timed.
     pub(super) watched: bool,
     pub(super) now: Nanos,
     pub(super) epoch: u64,
@@ -24,10 +24,10 @@ pub(crate) struct Breaker {
     pub(super) totals: Totals,
     pub(super) last_trip: Option<Change>,
     pub(super) queued: Vec<Queued>,
-    /// Of the next event that is taken from the queue.
+    /// The sequence of the next event that is taken from the queue.
     sequence: u64,
     pub(super) told: Vec<Told>,
-    /// Probes that ended and decided nothing.
+    /// Probes that ended without a verdict.
     pub(super) slots_back: usize,
     pub(super) next_probe: u64,
     /// The calls in flight of this visit (S32).
@@ -35,7 +35,7 @@ pub(crate) struct Breaker {
     rings: u64,
 }
 
-/// S32: when each call was admitted that is in flight and counts.
+/// S32: the admission times of the calls in flight that count.
 #[derive(Clone, Debug)]
 pub(super) struct Ring {
     number: u64,
@@ -45,7 +45,7 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// S32: a bucket is overdue when the last call that it could hold is.
+    /// S32: a bucket is overdue when the last call that it could contain is overdue.
     fn overdue(&self, now: Nanos) -> u64 {
         let width = self.limit.div_ceil(8).max(1_000);
         let due = |entered: &Nanos| (entered / width + 1) * width + self.limit <= now;
@@ -63,7 +63,7 @@ pub(super) enum Phase {
     },
     HalfOpen(Visit),
     ForcedOpen,
-    /// `by_rule`: by a configuration, and no operator has spoken since.
+    /// `by_rule`: disabled by a configuration, and not overridden by the operator since.
     Disabled {
         by_rule: bool,
     },
@@ -74,40 +74,40 @@ pub(super) enum Phase {
     },
 }
 
-/// One visit to half-open, judged to its end by the numbers it began with (S30).
+/// One visit to half-open, decided by the settings with which it started (S30).
 #[derive(Clone, Debug)]
 pub(super) struct Visit {
     pub(super) policy: HalfOpen,
     pub(super) slow_threshold: Option<f64>,
-    /// When each probe that is still out was acquired.
+    /// The admission time of each probe in flight.
     pub(super) probes: BTreeMap<u64, Nanos>,
     pub(super) counts: Counts,
-    /// Of the verdict under way: those that are left to be judged.
+    /// The counts of the verdict in progress.
     pub(super) round: Counts,
     pub(super) passed: u32,
     pub(super) failed: u32,
     pub(super) ramp: Option<Ramp>,
 }
 
-/// S31: a ramp under way. Shares are parts of a thousand million.
+/// S31: a ramp in progress. Shares are in parts per billion.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ramp {
     pub(super) began: Nanos,
-    /// What the attempts so far have earned.
+    /// The credit earned by the attempts so far.
     pub(super) credit: u128,
 }
 
 pub(super) const WHOLE: u128 = 1_000_000_000;
 
 impl Visit {
-    /// S31: a tenth at first, and all at the end of the ramp; without a ramp none but the probes.
+    /// S31: a tenth at first, and all at the end of the ramp; without a ramp only the probes.
     pub(super) fn share(&self, now: Nanos) -> u128 {
         let Some(ramp) = &self.ramp else { return 0 };
         let (elapsed, length) = (u128::from(now.saturating_sub(ramp.began)), u128::from(self.policy.ramp));
         if elapsed >= length { WHOLE } else { WHOLE / 10 + (WHOLE - WHOLE / 10) * elapsed / length }
     }
 
-    /// S31: the first moment at which the share lets the next call pass, found by halving.
+    /// S31: the first time at which the share admits the next call, found by bisection.
     pub(super) fn admits_at(&self) -> Option<Nanos> {
         let ramp = self.ramp.as_ref()?;
         let admits = |elapsed: Nanos| ramp.credit + self.share(ramp.began + elapsed) >= WHOLE;
@@ -120,13 +120,13 @@ impl Visit {
     }
 }
 
-/// S3: a permit carries the epoch it was given in.
+/// S3: a permit carries the epoch in which it was issued.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Permit {
     pub(super) epoch: u64,
     pub(super) probe: Option<u64>,
     pub(super) acquired: Option<Nanos>,
-    /// The ring in which the call is filed, and its place there.
+    /// The ring that contains the call, and its index there.
     pub(super) filed: Option<(u64, u64)>,
 }
 
@@ -135,7 +135,7 @@ impl Permit {
         self.probe.is_some()
     }
 
-    /// How long ago it was given, if anything needs to know.
+    /// The time since it was issued, if anything needs it.
     pub(crate) fn age(&self, now: Nanos) -> Option<Nanos> {
         self.acquired.map(|acquired| now.saturating_sub(acquired))
     }
@@ -145,7 +145,7 @@ impl Permit {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wait {
     Usual,
-    /// S21: never shorter than usual.
+    /// S21: never shorter than the usual wait.
     Hinted(Nanos),
     Fixed(Nanos),
 }
@@ -178,7 +178,7 @@ impl Breaker {
         breaker
     }
 
-    /// S32: calls of this visit are filed by the limit of the rule; those of another limit are not.
+    /// S32: calls of this visit are filed by the limit of the rule; those with another limit are not.
     pub(super) fn provide_ring(&mut self) {
         let counts = matches!(self.phase, Phase::Closed(_) | Phase::MetricsOnly { .. });
         let Some(limit) = self.settings.overdue_after().filter(|_| counts) else { return };
@@ -188,7 +188,7 @@ impl Breaker {
         }
     }
 
-    /// Files a call that is admitted now, where calls count.
+    /// Files a call that is admitted now, if calls in flight count.
     pub(super) fn file(&mut self) -> Option<(u64, u64)> {
         let counts = matches!(self.phase, Phase::Closed(_) | Phase::MetricsOnly { .. });
         if !counts || self.settings.overdue_after().is_none() {
@@ -213,17 +213,17 @@ impl Breaker {
         self.ring.as_ref().filter(|_| counts).map_or(0, |ring| ring.overdue(self.now))
     }
 
-    /// The clock's word, which may be earlier than the last (S26: every difference then counts as none).
+    /// The time of the clock, which may be earlier than the previous one (S26: differences saturate at zero).
     pub(crate) fn time_is(&mut self, now: Nanos) {
         self.now = now;
     }
 
-    /// S26: the moment at which a change is made, no earlier than the last.
+    /// S26: the time of a transition, no earlier than the previous one.
     pub(super) fn moment(&self) -> Nanos {
         self.now.max(self.since)
     }
 
-    /// The events of the queue since the last time, and the sequence of the first of them.
+    /// The queued events since the last call, and the sequence of the first of them.
     pub(crate) fn take_queued(&mut self) -> (u64, Vec<Queued>) {
         let queued = std::mem::take(&mut self.queued);
         let first = self.sequence;
@@ -250,7 +250,7 @@ impl Breaker {
         }
     }
 
-    /// The counts of the phase as it stands.
+    /// The counts of the current phase.
     pub(super) fn counts(&self) -> Counts {
         match &self.phase {
             Phase::Closed(memory) | Phase::MetricsOnly { memory, .. } => {
@@ -262,7 +262,8 @@ impl Breaker {
         }
     }
 
-    /// S3: every change is a new epoch. S28: it tells from, to, why and the counts that led to it.
+    /// S3: every transition starts a new epoch. S28: it reports from, to, the reasons and the counts that led
+    /// to it.
     pub(super) fn change(&mut self, phase: Phase, reasons: &BTreeSet<Reason>, counts: Counts, at: Nanos) {
         let from = self.state();
         self.phase = phase;
@@ -303,7 +304,7 @@ impl Breaker {
         self.change(Phase::Open { deadline: end_of_wait(at, wait), wait, counts }, reasons, counts, at);
     }
 
-    /// The verdict of a visit: S17, S20.
+    /// Closes the breaker after a visit: S17, S20.
     pub(super) fn close(&mut self) {
         if self.settings.forget_after.is_none() {
             self.openings = 0;
@@ -317,8 +318,8 @@ impl Breaker {
         );
     }
 
-    /// S24: the next admission or outcome makes the transitions that a probe without a report brought about: the
-    /// reopening, and the half-open after it if that wait is over as well.
+    /// S24: the next admission or outcome makes the transitions that an overdue probe caused: the reopening,
+    /// and the half-open after it if that wait is over as well.
     pub(super) fn catch_up(&mut self) {
         let before = self.epoch;
         self.settle_timeout();
@@ -327,7 +328,7 @@ impl Breaker {
         }
     }
 
-    /// S24: the reopening is dated at the instant the first probe ran out of time.
+    /// S24: the reopening has the time at which the first probe timed out.
     fn settle_timeout(&mut self) {
         let Phase::HalfOpen(visit) = &self.phase else { return };
         let Some(oldest) = visit.probes.values().min() else { return };
@@ -337,8 +338,8 @@ impl Breaker {
         }
     }
 
-    /// S18: the transition that the first admission after the wait makes, dated at the deadline as every reader has
-    /// seen it.
+    /// S18: the transition that the first admission after the wait makes. Its time is the deadline, which
+    /// readers have observed already.
     pub(super) fn settle_wait(&mut self) {
         let Phase::Open { deadline, .. } = self.phase else { return };
         if self.moment() < deadline {
@@ -359,7 +360,7 @@ impl Breaker {
     }
 }
 
-/// S26: the end of a wait is a moment that the clock can show.
+/// S26: the end of a wait is a time that the clock can represent.
 fn end_of_wait(at: Nanos, wait: Nanos) -> Nanos {
     at.saturating_add(wait).min(Nanos::MAX - 1)
 }

@@ -1,4 +1,4 @@
-//! The operator's switch, and configuration under a running breaker.
+//! The operator's overrides, and configurations of a running breaker.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::settings::Settings;
 use super::words::{Nanos, Queued, Reason, State};
 
 impl Breaker {
-    /// In Open it does nothing, and under an override neither. An open breaker whose wait is over is half-open.
+    /// No effect in Open or under an override. An open breaker whose wait is over is half-open.
     pub(crate) fn trip(&mut self) {
         self.catch_up();
         self.settle_wait();
@@ -18,7 +18,8 @@ impl Breaker {
         }
     }
 
-    /// In Open it opens anew, which is the same outage and no further step; under an override it does nothing.
+    /// In Open it opens again, as part of the same outage and without another backoff step; no effect under an
+    /// override.
     pub(crate) fn open_for(&mut self, wait: Nanos) {
         self.catch_up();
         self.settle_wait();
@@ -40,8 +41,8 @@ impl Breaker {
         self.set_override(Phase::Disabled { by_rule: false });
     }
 
-    /// What a configuration says: no operator's word, so it disables only where there is none, and enables only what
-    /// it has disabled itself. Says whether that changed anything.
+    /// `enabled` of a configuration, which is not an operator's override: it disables only if there is no
+    /// override, and enables only what it has disabled itself. Returns whether that changed anything.
     pub(crate) fn set_enabled(&mut self, enabled: bool) -> bool {
         let own = matches!(self.phase, Phase::Disabled { by_rule: true });
         match self.state() {
@@ -73,7 +74,7 @@ impl Breaker {
         self.queued.push(Queued::Reset);
     }
 
-    /// Ends whatever was going on, the backoff's step included.
+    /// Ends everything in progress, including the step of the backoff.
     fn set_override(&mut self, phase: Phase) {
         self.catch_up();
         let counts = self.counts();
@@ -81,7 +82,7 @@ impl Breaker {
         self.change(phase, &manual(), counts, self.moment());
     }
 
-    /// S30. A reopening that is due already happened under the old numbers: it is made first.
+    /// S30. A reopening that is due already happened with the old settings: it is made first.
     pub(crate) fn set_config(&mut self, settings: Settings) {
         self.catch_up();
         let moment = self.moment();

@@ -1,4 +1,4 @@
-//! Waits that are spread: the model cannot know them, but once it was told one it is held to it.
+//! Waits with jitter: the model cannot predict them, but it requires that a reported wait stays the same.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::breaker::{Breaker, Phase};
 use super::words::Nanos;
 
-/// What the breaker has said of the waits of openings, each of which every reader must find the same (S20).
+/// The waits that the breaker has reported for openings; every later report must be the same (S20).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waits(BTreeMap<(u64, Nanos, Nanos), Nanos>);
 
@@ -22,7 +22,7 @@ impl Waits {
 }
 
 impl Breaker {
-    /// Hears what a snapshot says of the wait of the next opening, and says whether that can be.
+    /// Records the wait of the next opening that a snapshot reports, and checks that it is possible.
     pub(crate) fn hear_of_wait(&mut self, told: Nanos) -> Result<(), String> {
         let due = self.effective();
         if matches!(due.phase, Phase::Open { .. }) {
@@ -38,7 +38,7 @@ impl Breaker {
         Ok(())
     }
 
-    /// The wait that the next opening would have.
+    /// The wait of the next opening.
     pub(super) fn next_wait(&self) -> Nanos {
         self.waits.of(self.next_opening(), self.settings.waits(self.remembered(self.now)))
     }

@@ -1,4 +1,4 @@
-//! What Closed and MetricsOnly remember: every sample that lies in the window.
+//! The memory of Closed and MetricsOnly: every sample in the window.
 
 use super::settings::Window;
 use super::words::{Counts, Nanos};
@@ -8,7 +8,7 @@ pub(crate) struct Memory {
     window: Window,
     anchor: Nanos,
     samples: Vec<Sample>,
-    /// The two runs, and when they were last added to: a tumbling interval restarts them (S15).
+    /// The two runs, and when they were last updated: a tumbling interval restarts them (S15).
     run: Counts,
     run_at: Nanos,
 }
@@ -21,13 +21,13 @@ struct Sample {
 }
 
 impl Memory {
-    /// S17: empty. S13: anchored at the moment it begins.
+    /// S17: empty. S13: anchored at its start.
     pub(crate) fn new(window: Window, now: Nanos) -> Self {
         Self { window, anchor: now, samples: Vec::new(), run: Counts::default(), run_at: now }
     }
 
-    /// S13: an outcome belongs to the moment it completed. S26: a window never goes back to an earlier bucket. Says
-    /// whether it is the first in its bucket or interval.
+    /// S13: an outcome belongs to the time of its completion. S26: a window never returns to an earlier bucket.
+    /// Returns whether it is the first in its bucket or interval.
     pub(crate) fn record(&mut self, failure: bool, slow: bool, now: Nanos) -> bool {
         let now = self.no_earlier(now);
         let rolls = self.has_rolled(now);
@@ -53,7 +53,7 @@ impl Memory {
         }
     }
 
-    /// What lies in no window from now on is not kept: histories are long.
+    /// Samples that no later window contains are dropped, because histories are long.
     fn drop_gone(&mut self, now: Nanos) {
         let gone =
             (0..self.samples.len()).take_while(|&number| !self.holds(number, &self.samples[number], now));

@@ -1,7 +1,7 @@
-//! A plain, slow breaker: a transcription of the rules S1-S32, written to be read beside them.
+//! A simple, slow breaker: a transcription of the rules S1-S32, to be read next to them.
 //!
-//! It shares no code with the crate. Time is a number of nanoseconds that the test moves; one thread uses it; every
-//! sample of a window is kept and counted anew at each question.
+//! It shares no code with the crate. Time is a number of nanoseconds that the test advances; it is
+//! single-threaded; every sample of a window is stored, and counted anew by each query.
 
 mod admission;
 mod breaker;

@@ -1,4 +1,4 @@
-//! The numbers a breaker is given, and what follows from numbers alone.
+//! The settings of a breaker, and the calculations that depend on settings alone.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -11,9 +11,9 @@ pub(crate) struct Settings {
     pub(crate) window: Window,
     pub(crate) open_duration: Nanos,
     pub(crate) growth: Growth,
-    /// No wait is longer, if there is such a limit.
+    /// The maximum of the waits, if there is one.
     pub(crate) longest: Option<Nanos>,
-    /// By which part of itself a wait may be shorter or longer.
+    /// The fraction of itself by which a wait may be shorter or longer.
     pub(crate) jitter: f64,
     pub(crate) forget_after: Option<Nanos>,
     pub(crate) hint_max: Nanos,
@@ -50,7 +50,7 @@ pub(crate) struct HalfOpen {
     pub(crate) max_calls: u32,
     pub(crate) verdict: Verdict,
     pub(crate) probe_timeout: Nanos,
-    /// S31: zero without one.
+    /// S31: zero without a ramp.
     pub(crate) ramp: Nanos,
 }
 
@@ -67,7 +67,7 @@ pub(crate) enum Abandoned {
     FailureAfter(Nanos),
 }
 
-/// S8: a threshold is held as parts per billion, rounded down.
+/// S8: a threshold is stored as parts per billion, rounded down.
 fn parts(threshold: f64) -> u128 {
     (threshold * 1e9).floor() as u128
 }
@@ -78,7 +78,7 @@ pub(crate) fn reaches(part: u64, calls: u64, threshold: f64) -> bool {
 }
 
 impl Settings {
-    /// S9: all rules that fire. S11: a rate waits for its minimum. S16: no calls, no rate.
+    /// S9: all rules that fire. S11: a rate requires its minimum of calls. S16: without calls there is no rate.
     pub(crate) fn fired(&self, counts: &Counts, custom: Option<fn(&Counts) -> bool>) -> BTreeSet<Reason> {
         let mut fired = BTreeSet::new();
         for rule in &self.rules {
@@ -91,7 +91,7 @@ impl Settings {
                     (Reason::FailureRate, self.rate_holds(counts.failures, counts.calls, threshold, minimum))
                 }
                 Rule::SlowRate { threshold, minimum, .. } => {
-                    // S32: overdue calls are slow ones.
+                    // S32: overdue calls are slow calls.
                     let (slow, calls) = (counts.slow + counts.overdue, counts.calls + counts.overdue);
                     (Reason::SlowCallRate, self.rate_holds(slow, calls, threshold, minimum))
                 }
@@ -114,7 +114,7 @@ impl Settings {
         calls >= u64::from(minimum.unwrap_or(default)) && reaches(part, calls, threshold)
     }
 
-    /// S14: the one duration from which a call is slow, if there is such a rule, and its threshold.
+    /// S14: the duration from which a call is slow, and the threshold, if there is a slow-call rule.
     pub(crate) fn slow_rule(&self) -> Option<(f64, Nanos)> {
         self.rules.iter().find_map(|rule| match *rule {
             Rule::SlowRate { threshold, slow_after, .. } => Some((threshold, slow_after)),
@@ -122,7 +122,7 @@ impl Settings {
         })
     }
 
-    /// S32: from when on a call in flight is overdue, if the slow-call rule counts it.
+    /// S32: the duration from which a call in flight is overdue, if the slow-call rule counts it.
     pub(crate) fn overdue_after(&self) -> Option<Nanos> {
         self.rules.iter().find_map(|rule| match *rule {
             Rule::SlowRate { slow_after, in_flight: true, .. } => Some(slow_after),
@@ -142,8 +142,8 @@ impl Settings {
         self.time_calls || self.slow_rule().is_some() || matches!(self.abandoned, Abandoned::FailureAfter(_))
     }
 
-    /// S20: the shortest and the longest wait of an opening with `before` openings before it that are not
-    /// forgotten; without jitter they are the same.
+    /// S20: the shortest and the longest wait of an opening with `before` earlier openings that are not
+    /// forgotten; without jitter they are equal.
     pub(crate) fn waits(&self, before: u32) -> RangeInclusive<Nanos> {
         let (first, limit) = (self.open_duration, self.longest_wait());
         let grown = match &self.growth {
@@ -169,7 +169,7 @@ impl Settings {
 }
 
 impl HalfOpen {
-    /// S22: how many may be in flight or recorded in one visit.
+    /// S22: the maximum number of calls in flight or recorded in one visit.
     pub(crate) fn visit_limit(&self) -> u64 {
         match self.verdict {
             Verdict::Count { success_threshold, max_failures } => {

@@ -1,4 +1,4 @@
-//! What an observer sees: the effective state, though nothing has moved yet (S18, S24).
+//! The view of an observer: the effective state, even if no transition has been made yet (S18, S24).
 
 use super::breaker::{Breaker, Phase, Visit, WHOLE};
 use super::words::{Change, Counts, Nanos, State, Totals, Why};
@@ -12,7 +12,7 @@ pub(crate) struct View {
     pub(crate) reopenings: u32,
     pub(crate) open_duration: Nanos,
     pub(crate) in_state_for: Nanos,
-    /// Parts of a thousand million.
+    /// In parts per billion.
     pub(crate) share: u64,
     pub(crate) ramp_left: Option<Nanos>,
     pub(crate) totals: Totals,
@@ -20,7 +20,7 @@ pub(crate) struct View {
 }
 
 impl Breaker {
-    /// Totals and the last trip are those of what has happened, the rest of what is due.
+    /// The totals and the last trip are of past transitions; all else includes those that are due.
     pub(crate) fn view(&self) -> View {
         let due = self.effective();
         let open_duration = match due.phase {
@@ -42,19 +42,19 @@ impl Breaker {
         }
     }
 
-    /// Asks without taking.
+    /// Checks for admission without acquiring a permit.
     pub(crate) fn check(&self) -> Result<(), (Why, Option<Nanos>)> {
         self.effective().answer()
     }
 
-    /// When the wait that runs, or the first probe that is out, ends.
+    /// The end of the current wait, or the timeout of the first probe in flight.
     pub(crate) fn next_instant(&self) -> Option<Nanos> {
         match &self.effective().phase {
             Phase::Open { deadline, .. } => Some(*deadline),
             Phase::HalfOpen(visit) => {
                 let oldest = visit.probes.values().min();
                 let due = oldest.map(|oldest| oldest.saturating_add(visit.policy.probe_timeout));
-                // S31: in a ramp that would reject the next call, also the moment at which it would not.
+                // S31: in a ramp that would reject the next call, also the time from which it would admit it.
                 let grown = visit.admits_at().filter(|_| self.effective().answer().is_err());
                 due.into_iter().chain(grown).min()
             }
@@ -96,7 +96,7 @@ impl Breaker {
         }
     }
 
-    /// The backoff's step: of the opening that is going on, or was the last.
+    /// The step of the backoff: of the current opening, or of the last one.
     fn reopenings(&self) -> u32 {
         match self.phase {
             Phase::Open { .. } | Phase::HalfOpen(_) => self.openings.saturating_sub(1),

@@ -1,4 +1,4 @@
-//! What the model says, in words of its own.
+//! The vocabulary of the model.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ pub(crate) enum Reason {
     Manual,
 }
 
-/// Why an admission was refused.
+/// The reason of a rejection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Why {
     Open,
@@ -35,7 +35,7 @@ pub(crate) enum Why {
     ForcedOpen,
 }
 
-/// How the holder of a permit ends it.
+/// The ways in which the holder of a permit ends it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Finish {
     Success,
@@ -49,7 +49,7 @@ pub(crate) enum Finish {
     IgnoredAfter(Nanos),
 }
 
-/// What became of a permit.
+/// The outcome of a permit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Ended {
     Success,
@@ -93,11 +93,11 @@ pub(crate) struct Change {
     pub(crate) to: State,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) counts: Counts,
-    /// When it was due, which may be before anybody noticed (S18, S24).
+    /// When it was due, which may be before it was observed (S18, S24).
     pub(crate) at: Nanos,
 }
 
-/// What goes through the queue, in the order of its sequence (S27).
+/// The queued events, in the order of their sequence (S27).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Queued {
     Changed(Change),
@@ -111,7 +111,7 @@ pub(crate) enum Queued {
     ConfigChanged,
 }
 
-/// What is told at once (S27).
+/// The events that are delivered immediately (S27).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Told {
     Rejected { why: Why, retry_after: Option<Nanos> },
@@ -124,7 +124,7 @@ pub(crate) fn in_order(reasons: &BTreeSet<Reason>) -> Vec<Reason> {
 }
 
 impl Counts {
-    /// One more recorded call. Runs are kept by whoever knows when they restart.
+    /// Adds one recorded call. Runs are kept by the caller, which knows when they restart.
     pub(crate) fn add(&mut self, failure: bool, slow: bool) {
         self.calls += 1;
         self.slow += u64::from(slow);
@@ -134,7 +134,7 @@ impl Counts {
         }
     }
 
-    /// S15: a success ends a run of failures, and the other way round.
+    /// S15: a success ends a run of failures, and vice versa.
     pub(crate) fn run(&mut self, failure: bool) {
         match failure {
             true => {

@@ -1,5 +1,5 @@
-//! Each recipe of the guide's page "With other clients", against a real server on loopback: well, four times
-//! sick, open, rejected, the wait, well.
+//! Each recipe of the guide's page "With other clients", against a real server on loopback: healthy, four
+//! failures, open, rejected, the wait, healthy.
 
 mod async_openai;
 mod aws;

@@ -1,4 +1,4 @@
-//! A real server of HTTP/1.1 and HTTP/2 whose health the test sets.
+//! A real server of HTTP/1.1 and HTTP/2 whose health is set by the test.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,11 +22,11 @@ pub(crate) type Answer = Response<BoxBody<Bytes, io::Error>>;
 pub(crate) enum Health {
     Well,
     Sick,
-    /// The head of a good answer, and a body that breaks.
+    /// The head of a successful response, and a body that breaks off.
     Cut,
 }
 
-/// Answers every request by its health, and counts them.
+/// Responds to every request by its health, and counts the requests.
 #[derive(Clone)]
 pub(crate) struct Server {
     shared: Arc<Shared>,
@@ -72,7 +72,7 @@ impl Shared {
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
         self.requests.fetch_add(1, Ordering::SeqCst);
-        // Read to its end, so that no connection is closed with bytes left in it.
+        // Read to its end, so that no connection is closed with unread bytes.
         let _request_body = request.into_body().collect().await;
         Ok((self.answer)(self.health()))
     }
@@ -86,12 +86,12 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve(connection: TcpStream, shared: Arc<Shared>) {
     let service = service_fn(move |request| shared.clone().answer(request));
-    // A connection that its client closes is no error of a test's.
+    // A client that closes its connection is not a failure of the test.
     let _closed =
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(connection), service).await;
 }
 
-/// An answer of JSON.
+/// A JSON response.
 pub(crate) fn json(status: u16, text: &'static str) -> Answer {
     let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {}).boxed();
     let mut answer = Response::new(body);
@@ -100,7 +100,7 @@ pub(crate) fn json(status: u16, text: &'static str) -> Answer {
     answer
 }
 
-/// A good head, and a body that breaks after the first of its bytes.
+/// A successful head, and a body that breaks off after the first of its bytes.
 pub(crate) fn cut() -> Answer {
     let frames = [Ok(Frame::data(Bytes::from_static(b"{"))), Err(io::Error::other("the server breaks off"))];
     let mut answer = json(200, "").map(|_| StreamBody::new(futures_util::stream::iter(frames)).boxed());
@@ -108,7 +108,7 @@ pub(crate) fn cut() -> Answer {
     answer
 }
 
-/// A gRPC answer of one empty message, or of none and UNAVAILABLE.
+/// A gRPC response with one empty message, or with none and UNAVAILABLE.
 pub(crate) fn grpc(health: Health) -> Answer {
     let status = match health {
         Health::Well | Health::Cut => "0",

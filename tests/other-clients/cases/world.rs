@@ -1,4 +1,4 @@
-//! The story that every client lives through, with a clock that only the test moves.
+//! The scenario of every client, with a clock that only the test moves.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::server::{Answer, Health, Server};
 
 const WAIT: Duration = Duration::from_secs(30);
 
-/// Longer than any call takes here: a client that repeats a call for minutes fails its test, and does not hold it up.
+/// Longer than any call takes here: a client that retries for minutes fails its test instead of blocking it.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// A server, a breaker for it that opens with the fourth failure in a row, and the breaker's clock.
+/// A server, a breaker for it that opens at the fourth consecutive failure, and the breaker's clock.
 pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) breaker: CircuitBreaker,
@@ -32,7 +32,7 @@ impl World {
         World { server: Server::start(answer).await, breaker, clock: hands }
     }
 
-    /// Well, four times sick, open, rejected, the wait, well; returns the error of the rejected call.
+    /// Healthy, four failures, open, rejected, the wait, healthy; returns the error of the rejected call.
     pub(crate) async fn outage<T: Debug, E: Debug>(&self, call: impl AsyncFn() -> Result<T, E>) -> E {
         let call = async || tokio::time::timeout(LIMIT, call()).await.expect("a call that ends");
         call().await.expect("the server is well");
@@ -63,7 +63,7 @@ impl World {
         assert_eq!(self.server.requests(), seen + 4, "no call is repeated below the breaker");
     }
 
-    /// One call while the breaker is open, though the server is well.
+    /// One call while the breaker is open, although the server is healthy.
     pub(crate) async fn rejected<T: Debug, E: Debug>(&self, call: &impl AsyncFn() -> Result<T, E>) -> E {
         self.server.is(Health::Well);
         let (seen, rejected) = (self.server.requests(), self.breaker.snapshot().totals.rejected);

@@ -38,7 +38,8 @@ fn no_failure_is_left_behind() {
         failing.join().unwrap();
         assert_eq!(breaker.state(), State::Closed);
         let down = down(&breaker);
-        // The order of two outcomes, and the numbers learned from them, differ a little; a failure more or less is a factor.
+        // The order of two outcomes, and the numbers learned from them, may differ slightly; one failure more
+        // or less changes the evidence by a factor.
         let ratio = down / expected;
         assert!((0.5..2.0).contains(&ratio), "{down} where two failures make {expected}");
     });

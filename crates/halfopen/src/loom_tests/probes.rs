@@ -196,8 +196,8 @@ fn with_a_ramp() -> (CircuitBreaker, ManualClock, OwnedPermit) {
     (breaker, hands, probe)
 }
 
-/// The stream of a probe that closed the breaker ends beside a reset: its end is counted in the visit that the
-/// probe started, or late, and never in the visit after the reset.
+/// The stream of a probe that closed the breaker ends concurrently with a reset: its end is counted in the
+/// visit that the probe started, or late, and never in the visit after the reset.
 ///
 /// Fails if `end_of_stream` checks whether the breaker is closed instead of the epoch.
 #[test]

@@ -1,4 +1,4 @@
-//! A `protoc` for build scripts: takes the arguments that `prost-build` gives one, and compiles with `protox`.
+//! A `protoc` for build scripts: takes the arguments that `prost-build` passes, and compiles with `protox`.
 
 use std::error::Error;
 use std::fs;
