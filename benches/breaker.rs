@@ -1,7 +1,7 @@
 //! The cost of a call through a breaker, compared with the minimum and with the peers.
 //!
-//! `cargo bench -p benches` measures everything in interleaved rounds and prints one table; `cargo bench -p
-//! benches --bench breaker -- tower memory` measures only the named groups.
+//! `cargo bench -p benches` measures everything in interleaved rounds and prints one table;
+//! `cargo bench -p benches --bench breaker -- tower memory` measures only the named groups.
 
 mod alloc;
 mod callgrind;

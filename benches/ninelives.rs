@@ -2,7 +2,7 @@
 //!
 //! It requires tokio ~1.48, and a lock file contains a single tokio 1.x: in this workspace all other crates
 //! would have to use 1.48. So `benches/ninelives` is a separate workspace with its own lock file. It is built
-//! from the same files as this program, with the same profile, and runs the bare service, the limit and our
+//! from the same files as this program, in the same way, and runs the bare service, the limit and our
 //! breaker in the same interleaved rounds: its ratios are comparable with all others, its nanoseconds only
 //! among themselves.
 

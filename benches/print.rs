@@ -25,7 +25,7 @@ impl Table {
         text
     }
 
-    /// Writes both forms and prints their paths.
+    /// Writes both forms and returns their paths.
     ///
     /// # Errors
     ///

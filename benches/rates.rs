@@ -22,7 +22,8 @@ const ROUNDS: usize = 61;
 /// For two callers; longer for more.
 const SLICE: Duration = Duration::from_millis(3);
 
-/// The time from the start until the last of several callers has made its share of the calls.
+/// Several concurrent callers. `run` makes this number of calls with each, and returns the time until the last
+/// one has finished.
 pub(crate) struct Crowd<'a> {
     pub(crate) name: String,
     pub(crate) run: Box<dyn Fn(u64) -> Duration + 'a>,

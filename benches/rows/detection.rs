@@ -7,7 +7,7 @@ use crate::services::{FAIL, Failed, Inner, one};
 use crate::table::{Group, Row};
 
 const HEALTHY: [u64; 3] = [0, 1_000, 1_000_000];
-/// The upper bound of the number of calls.
+/// The maximum number of calls of a case.
 const ENOUGH: u64 = 3_000_000;
 
 /// The number of failing calls until the breaker opens, after this number of successful ones: half of the last

@@ -10,8 +10,8 @@ use crate::table::{Group, Row};
 
 const ROUNDS: usize = 13;
 
-/// A time window does not grow with the number of calls in it: the cost of the next calls and the bytes, after
-/// this number of calls.
+/// A time window does not grow with the number of calls in it: the cost of further calls and the bytes, with
+/// different numbers of calls in the window.
 pub(crate) fn groups() -> Vec<Group> {
     let mut bytes = Group::new("Time window, memory by the calls in it", "bytes");
     let mut timings = Vec::new();

@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use tokio::net::TcpListener;
 use tower::BoxError;
 
-/// Serves `/metrics` and `/circuit-breakers` for as long as the demonstration runs, and prints the address.
+/// Serves `/metrics` and `/circuit-breakers` for as long as the demonstration runs, and returns the address.
 ///
 /// # Errors
 ///

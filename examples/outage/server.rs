@@ -77,7 +77,7 @@ impl Drop for SickServer {
 
 async fn accept(listener: TcpListener, ward: Arc<Ward>) {
     let free = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    // Dropped together with this task, and so is every connection.
+    // Dropped together with this task, which drops every connection too.
     let mut connections = JoinSet::new();
     while let Ok(place) = Arc::clone(&free).acquire_owned().await {
         while connections.try_join_next().is_some() {}

@@ -1,4 +1,4 @@
-//! The messages about a document are bounded and contain no terminal control characters, whatever it contains.
+//! The messages about a document are bounded and contain no terminal control characters, whatever the document.
 
 use std::fmt::Write;
 

@@ -65,7 +65,7 @@ impl Followed {
         self.live.registry().get(name).expect("there is one").config().open_duration()
     }
 
-    /// The names of the breakers whose listeners receive a new configuration.
+    /// Collects the names of the breakers that report a new configuration.
     fn reconfigured(&self) -> (Arc<Mutex<Vec<String>>>, Subscription) {
         let told = Arc::new(Mutex::new(Vec::new()));
         let ears = Arc::clone(&told);

@@ -80,7 +80,7 @@ impl Limit {
     }
 }
 
-/// A rejection as an HTTP response, for services that have an error type of their own.
+/// A rejection as an HTTP response, which leaves the error type of the service unchanged.
 #[derive(Clone, Copy)]
 struct HttpAnswer;
 

@@ -119,7 +119,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// An override lasts until the operator lifts it, so lifting is as likely as all overrides together.
+/// An override lasts until it is lifted, so the steps that lift one are as likely as those that set one.
 fn overrides() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => Just(Step::ForceOpen),

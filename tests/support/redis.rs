@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::server::{ServerProcess, free_address, program};
 
-/// A `redis-server` of one test, on a free loopback port, in a temporary folder.
+/// A `redis-server` of one test, on a free loopback port, in a folder that is removed on drop.
 #[derive(Debug)]
 pub struct RedisServer {
     address: SocketAddr,

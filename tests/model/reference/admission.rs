@@ -64,7 +64,7 @@ impl Breaker {
         }
     }
 
-    /// Counts and reports a rejection, whichever caller made it from the answer.
+    /// Counts and reports a rejection, regardless of the method that returned it.
     pub(crate) fn count_rejection(&mut self, why: Why, retry_after: Option<Nanos>) {
         self.rejected += 1;
         self.totals.rejected += 1;

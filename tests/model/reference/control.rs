@@ -82,7 +82,7 @@ impl Breaker {
         self.change(phase, &manual(), counts, self.moment());
     }
 
-    /// S30. A reopening that is due already happened with the old settings: it is made first.
+    /// S30. A due reopening counts as having happened under the old settings, so it is made first.
     pub(crate) fn set_config(&mut self, settings: Settings) {
         self.catch_up();
         let moment = self.moment();

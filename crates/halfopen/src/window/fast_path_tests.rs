@@ -220,7 +220,7 @@ fn slow_calls_of_a_new_rule_are_counted() {
     assert!(fired.is_some());
 }
 
-/// A success after the change did not evaluate the new rules if they need no evaluation at later successes.
+/// A success after the change used not to evaluate the new rules if they need no evaluation at later successes.
 #[test]
 fn new_rules_are_evaluated_at_the_next_outcome() {
     let rules = [Trip::failure_count(1), Trip::failure_rate(0.25).minimum_calls(1)];
