@@ -1,13 +1,13 @@
-//! The layering of the architecture: a crate depends only on crates of lower layers, and a module of the core
-//! only on modules below it.
+//! The floors of the architecture hold: a crate uses only crates of lower floors, and a module of the core only
+//! modules below it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// The layer of every package of the workspace, and of the planned ones.
-/// Dev-dependencies count as well: a test that depends on a higher layer closes a cycle.
+/// The floor of every package of the workspace, and of those whose place is already drawn.
+/// Dev-dependencies count as well: a test that reaches upwards is a circle like any other.
 const FLOORS: [(u8, &[&str]); 7] = [
     (0, &["halfopen"]),
     (
@@ -73,7 +73,7 @@ fn metadata() -> Value {
     serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON")
 }
 
-/// The modules of the core by layer, from the bottom. Within a layer a module may use those before it.
+/// The modules of the core by floor, from the bottom. Within a floor a module may use those before it.
 const ROOMS: [(u8, &[&str]); 8] = [
     (0, &["sync", "panics", "text", "serde_seconds", "outcome", "word", "counts", "reason", "stripes"]),
     (1, &["clock", "report", "rejections", "totals", "error", "classify", "config"]),
@@ -85,7 +85,7 @@ const ROOMS: [(u8, &[&str]); 8] = [
     (7, &["adapter", "guide"]),
 ];
 
-/// The one cycle: a listener receives the breaker itself (`Listener::on_event(&CircuitBreaker, ..)`).
+/// The one circle: a listener is given the breaker itself (`Listener::on_event(&CircuitBreaker, ..)`).
 const CIRCLE: (&str, &str) = ("observe", "breaker");
 
 #[test]
@@ -104,7 +104,7 @@ fn no_module_of_the_core_uses_one_above() {
         };
         for used in used_by(&path).filter(|used| *used != room) {
             match modules.iter().position(|module| *module == used) {
-                // A name that is used as `crate::Name`, a re-export: its module is unknown.
+                // A name that is used by `crate::Name`, through the front door: its module is not known.
                 None => {
                     wrong.push(format!("{} uses `crate::{used}`: import it from its module", path.display()));
                 }
@@ -127,7 +127,7 @@ fn core() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/halfopen")
 }
 
-/// The source files below a folder, without the tests.
+/// The sources below a folder, tests left out.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -142,14 +142,14 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The top-level module of a file.
+/// The module directly below the root that a file belongs to.
 fn room_of(path: &Path) -> String {
     let inside = path.strip_prefix(core().join("src")).expect("a source of the core");
     let first = inside.components().next().expect("a name").as_os_str().to_string_lossy();
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The modules, or names of the root, that the code of a file uses as `crate::NAME`.
+/// The modules, or names of the root, that a file's code uses as `crate::NAME`.
 fn used_by(path: &Path) -> impl Iterator<Item = String> {
     let text = std::fs::read_to_string(path).expect("a source");
     let product = ["\n#[cfg(all(test", "\n#[cfg(test)]\nmod "]
