@@ -129,7 +129,7 @@ impl Machine {
                 let mut new = Learned::new(numbers, traffic, self.seed, now);
                 // Calls that were admitted under rules are not in the traffic, and so no evidence.
                 new.since_epoch = self.epoch;
-                // An open breaker stays open: what is to be learned now is when the outage ends.
+                // An open breaker stays open: the evidence begins with the outage, and has to find its end.
                 if matches!(self.state, State::Open | State::HalfOpen) {
                     new.adaptive.open_by_hand(None, at(now), &mut new.dice);
                 }
@@ -295,7 +295,7 @@ impl Machine {
 
     /// Makes the transitions that the evidence has decided.
     fn follow(&mut self, steps: &[Step], window: &dyn Fn() -> Counts, now: Tick, log: &mut Log) {
-        // Before the transitions: calls that take no lock go by what is published, from the moment the word is closed.
+        // Before the transitions: as soon as the word is closed, calls that take no lock use the published limits.
         if let Some(learned) = &self.learned {
             learned.adaptive.publish();
         }
@@ -313,13 +313,7 @@ impl Machine {
                     log.push(Entry::WouldTrip { cause, counts });
                 }
                 Step::Opened(why) => {
-                    let cause = self.cause_of(why);
-                    self.openings = self.openings.saturating_add(1);
-                    self.enter_learned(State::Open, cause, counts, now, log);
-                    let outage = self.outage_mut();
-                    outage.cause = cause;
-                    outage.frozen = counts;
-                    self.begin_evidence();
+                    self.open_learned(self.cause_of(why), counts, now, log);
                 }
                 Step::Ramps { share, why } => {
                     if self.state == State::HalfOpen && begins(why) {
@@ -340,6 +334,16 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Begins an outage: the cause and the counts of the opening are shown until it ends.
+    fn open_learned(&mut self, cause: Cause, counts: Counts, now: Tick, log: &mut Log) {
+        self.openings = self.openings.saturating_add(1);
+        self.enter_learned(State::Open, cause, counts, now, log);
+        let outage = self.outage_mut();
+        outage.cause = cause;
+        outage.frozen = counts;
+        self.begin_evidence();
     }
 
     fn enter_learned(&mut self, to: State, cause: Cause, counts: Counts, now: Tick, log: &mut Log) {
@@ -375,12 +379,7 @@ impl Machine {
     ) {
         let Some(learned) = &mut self.learned else { return };
         learned.adaptive.open_by_hand(hold.map(at), at(now), &mut learned.dice);
-        self.openings = self.openings.saturating_add(1);
-        self.enter_learned(State::Open, cause, counts, now, log);
-        let outage = self.outage_mut();
-        outage.cause = cause;
-        outage.frozen = counts;
-        self.begin_evidence();
+        self.open_learned(cause, counts, now, log);
     }
 
     pub(super) fn close_by_hand_learned(&mut self, now: Tick) {
