@@ -1,9 +1,12 @@
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use crate::{Group, Node, Origin, Path, Reader};
 
 /// A [`Group`] inside another, which takes a word of memory until it is written.
+///
+/// Clones share the group until one of them is changed, as the layers of a configuration mostly repeat the group of one.
 ///
 /// It can be used as the group itself: a part that is not written reads as the empty group, and is made when a value of
 /// it is changed. Documents repeat few of their groups in each of many entries, so that most parts are empty.
@@ -27,7 +30,7 @@ use crate::{Group, Node, Origin, Path, Reader};
 /// pool.size = Some(Located::from(5));
 /// assert_eq!(pool.size.as_ref().unwrap().value, 5);
 /// ```
-pub struct Part<G>(Option<Box<G>>);
+pub struct Part<G>(Option<Arc<G>>);
 
 /// A type with a default value that lives as long as the program; [`group!`](crate::group) implements it.
 pub trait StaticDefault: Default + 'static {
@@ -48,15 +51,15 @@ impl<G: StaticDefault> Deref for Part<G> {
     }
 }
 
-impl<G: StaticDefault> DerefMut for Part<G> {
+impl<G: StaticDefault + Clone> DerefMut for Part<G> {
     fn deref_mut(&mut self) -> &mut G {
-        self.0.get_or_insert_default()
+        Arc::make_mut(self.0.get_or_insert_default())
     }
 }
 
 impl<G: Group> From<G> for Part<G> {
     fn from(group: G) -> Part<G> {
-        Part((!group.is_empty()).then(|| Box::new(group)))
+        Part((!group.is_empty()).then(|| Arc::new(group)))
     }
 }
 
@@ -66,7 +69,7 @@ impl<G> Default for Part<G> {
     }
 }
 
-impl<G: Clone> Clone for Part<G> {
+impl<G> Clone for Part<G> {
     fn clone(&self) -> Part<G> {
         Part(self.0.clone())
     }
@@ -94,9 +97,8 @@ impl<G: Group + Clone> Group for Part<G> {
     fn overlay(&mut self, upper: &Part<G>) {
         match (&mut self.0, &upper.0) {
             (_, None) => {}
-            // Allocated only for a group that has a value: most groups of most entries have none.
             (None, Some(_)) => self.clone_from(upper),
-            (Some(lower), Some(upper)) => lower.overlay(upper),
+            (Some(lower), Some(upper)) => Arc::make_mut(lower).overlay(upper),
         }
     }
 
@@ -164,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_a_clone_is_its_own() {
+        let original = of_size(5);
+        let mut clone = original.clone();
+        clone.size = Some(Located::from(8));
+        assert_eq!((original, clone), (of_size(5), of_size(8)));
+    }
+
+    #[test]
     fn an_overlay_of_nothing_changes_nothing() {
         let mut lower = of_size(5);
         lower.overlay(&Part::default());
@@ -172,9 +182,12 @@ mod tests {
 
     #[test]
     fn an_overlay_replaces_what_it_has() {
+        let upper = of_size(8);
         for mut lower in [Part::default(), of_size(5)] {
-            lower.overlay(&of_size(8));
-            assert_eq!(lower, of_size(8));
+            lower.overlay(&upper);
+            assert_eq!(lower, upper);
+            lower.overlay(&of_size(9));
+            assert_eq!((lower, &upper), (of_size(9), &of_size(8)), "the layer above is not changed");
         }
     }
 }

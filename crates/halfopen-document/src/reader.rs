@@ -201,6 +201,10 @@ impl<'n> Fields<'n> {
         if self.entries.is_empty() {
             return None;
         }
+        if self.known.capacity() == 0 {
+            // Most groups have no more keys, so that the list grows once.
+            self.known.reserve(2 * MOST_LISTED);
+        }
         self.known.push(key);
         let index = self.entries.iter().position(|entry| entry.key == key)?;
         // Taken out, so that only unknown keys are left at the end.

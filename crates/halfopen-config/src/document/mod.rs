@@ -36,7 +36,7 @@ pub use window::{Last, Window};
 #[cfg(feature = "schema")]
 pub(crate) use classify::CODES;
 pub(crate) use reserved::kinds as reserved_kinds;
-pub(crate) use root::read_name;
+pub(crate) use root::is_name;
 
 #[cfg(all(test, feature = "schema"))]
 pub(crate) use flat::KEYS as FLAT_KEYS;

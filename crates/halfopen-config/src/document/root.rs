@@ -2,6 +2,7 @@ use halfopen_document::{
     DocumentError, Entry, Fields, Format, Group, Layer, Located, Node, Path, Problem, Reader, Scope,
     SectionKinds, Sections, Source, SourceKind, Span, Value, parse, scalar, suggest,
 };
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -232,10 +233,12 @@ fn named<T>(
         let read = entries.into_iter().filter_map(|entry| {
             places.insert(entry.key.clone(), entry.key_span.clone());
             reader.within(&entry.key, |reader| {
-                let named = Node { value: Value::Text(entry.key.clone()), span: entry.key_span.clone() };
-                read_name(&named, key == "breakers", reader)?;
-                if key == "breakers" {
-                    warn_of_a_host(&named, reader);
+                let is_breaker = key == "breakers";
+                if !is_name(&entry.key, &entry.key_span, is_breaker, reader) {
+                    return None;
+                }
+                if is_breaker {
+                    warn_of_a_host(&entry.key, &entry.key_span, reader);
                 }
                 Some((entry.key.clone(), read(&entry.node, reader)))
             })
@@ -246,19 +249,25 @@ fn named<T>(
 
 fn name(node: &Node, reader: &mut Reader<'_>) -> Option<String> {
     let name = scalar::text(node, reader)?;
-    let text = Node { value: Value::Text(name), span: node.span.clone() };
-    read_name(&text, true, reader)
+    is_name(&name, &node.span, true, reader).then_some(name)
 }
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 256;
 
-/// Reads a name; that of a breaker may end with a star.
-pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) -> Option<String> {
-    let Value::Text(name) = &node.value else { return None };
+/// Returns true for a valid name, and reports any other; that of a breaker may end with a star.
+pub(crate) fn is_name(name: &str, place: &Span, is_pattern: bool, reader: &mut Reader<'_>) -> bool {
+    let Some((expected, why)) = fault(name, is_pattern) else { return true };
+    let node = Node { value: Value::Text(name.to_owned()), span: place.clone() };
+    reader.mismatch_because::<()>(&node, &expected, why);
+    false
+}
+
+/// Returns what a name must be that is not valid, with the reason if it is not seen from the name.
+fn fault(name: &str, is_pattern: bool) -> Option<(Cow<'static, str>, Option<String>)> {
     let stem = if is_pattern { name.strip_suffix('*').unwrap_or(name) } else { name };
     if name.is_empty() {
-        return reader.mismatch(node, "a name");
+        return Some(("a name".into(), None));
     }
     // A name is printed in logs, tables and metrics, where such characters would forge lines.
     if let Some(steering) = name.chars().find(|c| !is_printable(*c)) {
@@ -266,31 +275,23 @@ pub(crate) fn read_name(node: &Node, is_pattern: bool, reader: &mut Reader<'_>) 
             "it has the character {}, which ends a line or steers a terminal",
             steering.escape_default()
         );
-        return reader.mismatch_because(
-            node,
-            "a name without control or bidirectional characters",
-            Some(why),
-        );
+        return Some(("a name without control or bidirectional characters".into(), Some(why)));
     }
     if name.chars().nth(LONGEST_NAME).is_some() {
-        return reader.mismatch(node, &format!("a name of at most {LONGEST_NAME} characters"));
+        return Some((format!("a name of at most {LONGEST_NAME} characters").into(), None));
     }
-    if stem.contains('*') {
-        let expected =
-            if is_pattern { "a name, or a prefix with one `*` at its end" } else { "a name without `*`" };
-        return reader.mismatch(node, expected);
-    }
-    Some(name.clone())
+    let expected =
+        if is_pattern { "a name, or a prefix with one `*` at its end" } else { "a name without `*`" };
+    stem.contains('*').then(|| (expected.into(), None))
 }
 
 /// Warns of a name that looks like a server but differs from the name of its per-host breaker.
-fn warn_of_a_host(node: &Node, reader: &mut Reader<'_>) {
-    let Value::Text(name) = &node.value else { return };
+fn warn_of_a_host(name: &str, place: &Span, reader: &mut Reader<'_>) {
     let Some(key) = host::per_host_name(name) else { return };
     let path = reader.path().to_owned();
     let message = format!("`{path}` is no name of a per-host breaker, which is `{key}` for this server");
     let help = "one trailing dot and the scheme's own port are dropped, and letters are lowered";
-    reader.report(Problem::warning(path, message).at(node.span.clone()).help(help));
+    reader.report(Problem::warning(path, message).at(place.clone()).help(help));
 }
 
 fn root_key(root: &Node, key: &str) -> Option<Span> {

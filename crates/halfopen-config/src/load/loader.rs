@@ -2,10 +2,8 @@ use halfopen_document::{
     DocumentError, Format, Group, Layer, Located, Origin, Problem, Scope, Section, SectionKinds, Source,
     SourceKind, Span, read_file,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
-
-use halfopen::CircuitBreakerConfig;
 
 use super::{Configuration, Overrides, pools, variables};
 use crate::document::{BreakerSection, reserved_kinds};
@@ -276,20 +274,23 @@ impl Loader {
         };
         // Also what no breaker uses, so that a mistake is found before a breaker comes to use it.
         layers.judge_the_unused(problems);
-        // Sorted, so that problems come in the same order in each run.
-        let names: BTreeSet<_> = document.breakers.keys().chain(self.code.keys()).collect();
-        let mut settings: BTreeMap<String, Box<Settings>> = BTreeMap::new();
-        let mut last: Option<CircuitBreakerConfig> = None;
-        for name in names {
-            let Some(mut found) = layers.settings(name, problems) else { continue };
+        // Of the document and the program, sorted, so that problems come in the same order in each run.
+        let written = document.breakers.iter().map(|(name, section)| (name, Some(section)));
+        let added = self.code.keys().filter(|name| !document.breakers.contains_key(*name));
+        let mut names: Vec<_> = written.chain(added.map(|name| (name, None))).collect();
+        names.sort_by_key(|(name, _)| *name);
+        let mut settings: Vec<(String, Box<Settings>)> = Vec::with_capacity(names.len());
+        for (name, section) in names {
+            let Some(mut found) = layers.settings_of(name, section, problems) else { continue };
             // Breakers with the same numbers share their memory, as far as they stand next to each other: names that are
             // alike, such as the hosts of one service, usually do.
-            match last {
-                Some(ref last) if *last == found.config => found.config = last.clone(),
-                _ => last = Some(found.config.clone()),
+            match settings.last() {
+                Some((_, last)) if last.config == found.config => found.config = last.config.clone(),
+                Some(_) | None => {}
             }
-            settings.insert(name.clone(), Box::new(found));
+            settings.push((name.clone(), Box::new(found)));
         }
+        let settings: BTreeMap<_, _> = settings.into_iter().collect();
         // An entry named `*` is the settings of all other names; without one, these are the defaults alone.
         let rest =
             settings.get(REST).map(|rest| (**rest).clone()).or_else(|| layers.settings(REST, problems))?;

@@ -5,7 +5,7 @@ use halfopen_document::{
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::document::{BreakerSection, read_name};
+use crate::document::{BreakerSection, is_name};
 
 /// Values of a breaker that the program sets, with precedence over every other layer.
 ///
@@ -97,8 +97,7 @@ impl Overrides {
 
 fn check_name(name: &str, problems: &mut Vec<Problem>) {
     let place = Span::new(&Source::new(SourceKind::Code, "name of a breaker", name), 0, name.len());
-    let node = Node { value: Value::Text(name.to_owned()), span: place };
-    read_name(&node, true, &mut Reader::new(Layer::Code, Path::new(&[name]), problems));
+    is_name(name, &place, true, &mut Reader::new(Layer::Code, Path::new(&[name]), problems));
 }
 
 /// Returns the keys of a path, each with its place in the source, where the path starts at `start`.

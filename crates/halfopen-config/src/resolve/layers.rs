@@ -29,7 +29,17 @@ pub(crate) const REST: &str = "*";
 impl Layers<'_> {
     /// Returns the settings of this name or pattern, or [`None`] after it has reported the reason.
     pub(crate) fn settings(&self, name: &str, problems: &mut Vec<Problem>) -> Option<Settings> {
-        let own = self.own(name);
+        self.settings_of(name, self.document.breakers.get(name), problems)
+    }
+
+    /// The same for a name whose section in the document is known, so that it is not looked up.
+    pub(crate) fn settings_of(
+        &self,
+        name: &str,
+        written: Option<&BreakerSection>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Settings> {
+        let own = self.own(name, written);
         let template = self.nearest(&own, BreakerSection::template_name);
         // The nearest layer that names an environment wins, as with every other value; the chosen one of the
         // process is only a default.
@@ -49,7 +59,11 @@ impl Layers<'_> {
             // The breaker's own sections do not name the environment, and an explanation must have its origin.
             section.environment = environment.cloned();
         }
-        let settings = self.finish(name, self.subject(name), section, problems)?;
+        let subject = match written {
+            Some(_) => Subject::Entry { group: "breakers", name },
+            None => self.subject_of_unwritten(name),
+        };
+        let settings = self.finish(name, subject, section, problems)?;
         Some(Settings { template, environment: chosen, ..settings })
     }
 
@@ -57,12 +71,14 @@ impl Layers<'_> {
     /// program's.
     ///
     /// A name that only the program sets has the document's section of the pattern that matches it.
-    fn own(&self, name: &str) -> Vec<&BreakerSection> {
-        let mut own = match self.document.breakers.get(name) {
+    fn own<'s>(&'s self, name: &str, written: Option<&'s BreakerSection>) -> Vec<&'s BreakerSection> {
+        let mut own = match written {
             Some(section) => vec![section],
             // A breaker without an entry has the values of its longest pattern; an entry of its own replaces them
             // as a whole.
-            None => self.pattern(name).map_or_else(Vec::new, |wider| self.own(wider)),
+            None => self
+                .pattern(name)
+                .map_or_else(Vec::new, |wider| self.own(wider, self.document.breakers.get(wider))),
         };
         own.extend([self.variables.get(name), self.code.get(name)].into_iter().flatten());
         own
@@ -90,10 +106,9 @@ impl Layers<'_> {
         [self.variable_defaults, &self.document.defaults].into_iter().find_map(named)
     }
 
-    /// Returns the name in messages of an entry that is written nowhere.
-    fn subject<'s>(&'s self, name: &'s str) -> Subject<'s> {
-        let is_written = |name: &&str| self.document.breakers.contains_key(*name);
-        match Some(name).filter(is_written).or_else(|| self.pattern(name).filter(is_written)) {
+    /// Returns the name in messages of an entry that the document does not have.
+    fn subject_of_unwritten<'s>(&'s self, name: &'s str) -> Subject<'s> {
+        match self.pattern(name).filter(|pattern| self.document.breakers.contains_key(*pattern)) {
             Some(name) => Subject::Entry { group: "breakers", name },
             None if self.code.contains_key(name) => Subject::Program { name },
             None => Subject::Defaults,
