@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be built fails its test")]
 
 pub mod breaker;
+mod database;
+pub mod mariadb;
 pub mod middleware;
+pub mod postgres;
 pub mod redis;
 pub mod registry;
 pub mod server;

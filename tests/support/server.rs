@@ -1,5 +1,6 @@
 //! The process of a real server: started by a test on a free loopback port, stopped by its id.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -12,16 +13,14 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts a program whose output contains `ready` once it accepts connections. Returns [`None`] if it exits
-    /// before that, for example because its port is taken.
+    /// Starts a program whose output, or whose log on the standard error, contains `ready` once it accepts
+    /// connections. Returns [`None`] if it exits before that, for example because its port is taken.
     pub fn start(command: &mut Command, ready: &str) -> Option<ServerProcess> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("it can be run");
-        let output = child.stdout.take().expect("the output is piped");
+        let (output, input) = std::io::pipe().expect("a pipe");
+        command.stdin(Stdio::null()).stdout(input.try_clone().expect("a second end")).stderr(input);
+        let child = command.spawn().expect("it can be run");
+        // The command holds ends of its own: the output would not end with the process.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let process = ServerProcess { child };
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.any(|line| line.contains(ready)).then_some(())?;
@@ -30,33 +29,66 @@ impl ServerProcess {
         Some(process)
     }
 
-    /// Stops the process with SIGSTOP: its sockets stay open, and it does not respond.
+    /// Stops the process and its children with SIGSTOP: their sockets stay open, and nothing responds.
     pub fn freeze(&self) {
-        self.signal("-STOP");
+        // The parent first: after that it has no further children.
+        signal("-STOP", &[self.id()]);
+        signal("-STOP", &self.children());
     }
 
-    /// Continues a frozen process.
+    /// Continues a frozen process and its children.
     pub fn thaw(&self) {
-        self.signal("-CONT");
+        signal("-CONT", &self.children());
+        signal("-CONT", &[self.id()]);
     }
 
-    /// Kills the process, and returns after it has exited.
+    /// Kills the process and its children, and returns after it has exited.
     pub fn kill(&mut self) {
+        if self.child.try_wait().expect("an own child can be waited for").is_some() {
+            return;
+        }
+        signal("-STOP", &[self.id()]);
+        let children = self.children();
         self.child.kill().expect("an own child can be killed");
+        signal("-KILL", &children);
         self.child.wait().expect("an own child can be waited for");
     }
 
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(status.is_ok_and(|status| status.success()), "kill {name} of the server");
+    /// Asks the process to end by a signal, and returns after it has exited.
+    pub fn stop(&mut self, name: &str) {
+        signal(name, &[self.id()]);
+        self.child.wait().expect("an own child can be waited for");
+    }
+
+    fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The processes whose parent this one is: a server may have one per connection.
+    fn children(&self) -> Vec<u32> {
+        let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+        let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|id| parent_of(*id) == Some(self.id())).collect()
+    }
+}
+
+/// The second field after the name, which is in parentheses.
+fn parent_of(id: u32) -> Option<u32> {
+    let line = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    line.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// Sends a signal to processes. One that has exited meanwhile is no error.
+fn signal(name: &str, ids: &[u32]) {
+    for id in ids {
+        let status = Command::new("kill").args([name, &id.to_string()]).stderr(Stdio::null()).status();
+        assert!(status.is_ok(), "`kill` can be run");
     }
 }
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // An error means that the process has already exited.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
@@ -67,9 +99,11 @@ impl Drop for ServerProcess {
 /// If it is missing and that is not permitted, with the command that installs it.
 pub fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // Servers are often in a folder that is only in root's search path.
-    let folders =
-        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
+    // Servers are often in a folder that is only in root's search path. Debian has one per version of PostgreSQL.
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let folders = std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))
+        .chain(versions.map(|version| version.path().join("bin")));
     let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
     if found.is_none() {
         let skip = std::env::var("HALFOPEN_SKIP_SERVERS").is_ok_and(|value| value == "1");
