@@ -50,7 +50,7 @@ fn main() -> std::io::Result<()> {
     let verdicts = rows::verdict::group(&table);
     table.push(verdicts);
     println!("{}", table.markdown());
-    for path in table.write(&target().join("bench"))? {
+    for path in table.write(&target().join("bench"), "breaker")? {
         println!("written to {}", path.display());
     }
     Ok(())

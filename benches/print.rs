@@ -25,14 +25,14 @@ impl Table {
         text
     }
 
-    /// Writes both forms and returns their paths.
+    /// Writes both forms under this name and returns their paths.
     ///
     /// # Errors
     ///
     /// If the directory cannot be created or written to.
-    pub(crate) fn write(&self, into: &Path) -> io::Result<[PathBuf; 2]> {
+    pub(crate) fn write(&self, into: &Path, name: &str) -> io::Result<[PathBuf; 2]> {
         fs::create_dir_all(into)?;
-        let paths = [into.join("breaker.md"), into.join("breaker.json")];
+        let paths = [into.join(format!("{name}.md")), into.join(format!("{name}.json"))];
         fs::write(&paths[0], self.markdown())?;
         fs::write(&paths[1], format!("{}\n", serde_json::to_string_pretty(self)?))?;
         Ok(paths)

@@ -24,7 +24,7 @@ const FLOORS: [(u8, &[&str]); 7] = [
     (2, &["halfopen-tower", "halfopen-config", "halfopen-opentelemetry", "halfopen-health"]),
     (3, &["halfopen-axum", "halfopen-redis", "halfopen-reqwest", "halfopen-tonic"]),
     (4, &["halfopen-monitor"]),
-    (5, &["test-support"]),
+    (5, &["test-support", "simulator"]),
     (6, &["examples", "tests", "benches"]),
 ];
 

@@ -1,0 +1,81 @@
+//! The worth of a breaker's decisions in front of simulated services: the adaptive breaker, rules with the default
+//! and with the best numbers, the design's reference and other libraries' rules.
+//!
+//! `cargo bench -p benches --bench simulator` prints the scores in each set (`catalogue`, `random`, `shaped`), the trips
+//! of a service in which nothing happens (`noise`), and the targets; set names select some. `--seeds 10`,
+//! `--scenarios 1000` and `--calls 2000000` are the size of a full run, and `--seed` draws other scenarios.
+
+mod machine;
+#[path = "simulation/noise.rs"]
+mod noise;
+#[path = "simulation/policies.rs"]
+mod policies;
+#[path = "simulation/report.rs"]
+mod report;
+#[path = "simulation/sets.rs"]
+mod sets;
+#[path = "simulation/targets.rs"]
+mod targets;
+
+use std::path::PathBuf;
+
+use report::Report;
+
+/// The size of a run.
+struct Size {
+    /// Seeds of the catalogue.
+    seeds: u64,
+    /// Scenarios of each drawn set.
+    scenarios: usize,
+    /// Of the drawn sets.
+    seed: u64,
+    /// Calls of each noise.
+    calls: u64,
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a table for the person who asked for it")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut size = Size { seeds: 3, scenarios: 300, seed: 90_007, calls: 2_000_000 };
+    let mut wanted = Vec::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = || words.next().unwrap_or_default().parse::<u64>();
+        match &*word {
+            "--bench" => {}
+            "--seeds" => size.seeds = number()?,
+            "--scenarios" => size.scenarios = usize::try_from(number()?)?,
+            "--seed" => size.seed = number()?,
+            "--calls" => size.calls = number()?,
+            "catalogue" | "random" | "shaped" | "noise" => wanted.push(word),
+            _ => return Err(format!("{word}: not a set or an option").into()),
+        }
+    }
+    let is_wanted = |set: &str| wanted.is_empty() || wanted.iter().any(|word| word == set);
+    let policies = policies::all();
+    let mut report = Report::new(machine::line(), &policies);
+    if is_wanted("catalogue") {
+        sets::catalogue(&mut report, &policies, size.seeds);
+    }
+    if is_wanted("random") {
+        sets::random(&mut report, &policies, size.scenarios, size.seed);
+    }
+    if is_wanted("shaped") {
+        sets::shaped(&mut report, &policies, size.scenarios, size.seed);
+    }
+    if is_wanted("noise") {
+        noise::trips(&mut report, &policies, size.calls);
+        noise::calls_to_trip(&mut report, &policies);
+    }
+    report.targets = targets::of(&report, size.scenarios);
+    println!("{}", report.markdown());
+    for path in report.write(&target().join("bench"))? {
+        println!("written to {}", path.display());
+    }
+    Ok(())
+}
+
+/// The target directory of the build: the running program is in `<target>/release/deps`.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}

@@ -1,0 +1,22 @@
+//! Simulated services, and the value of a breaker's decisions in front of them.
+//!
+//! A [`Scenario`] is a service with its incidents and the calls that arrive. [`run::against`] sends each call past a
+//! [`Policy`] on simulated time, and [`value`] measures what the answers were worth. [`score`] compares a policy
+//! with calling always and with a caller that knows the state of the service. Everything is a function of its seeds.
+
+pub mod catalogue;
+pub mod chance;
+pub mod drawn;
+pub mod noise;
+pub mod policy;
+pub mod product;
+pub mod reference;
+pub mod rules;
+pub mod run;
+pub mod scenario;
+pub mod score;
+pub mod service;
+pub mod value;
+
+pub use policy::{Answer, Outcome, Policy, Seconds};
+pub use scenario::Scenario;
