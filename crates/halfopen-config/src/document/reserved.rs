@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use halfopen_document::{Lint, Node, Period, Reader, Section, SectionKinds, group, scalar};
 
 group! {
-    /// The group `health_check_config`: an active health check of the dependency. Read, and without effect yet.
+    /// The group `health_check_config`: an active health check of the dependency. The crate `halfopen-health` acts on it.
     #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
     HealthCheck, expected "a `health_check_config` such as { health_check_interval: 30 }"
     values {
@@ -40,7 +40,7 @@ impl Section for HealthCheck {
     fn schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         crate::schema::described::<HealthCheck>(
             generator,
-            "How the dependency is asked whether it is well; kept, and not acted on yet.",
+            "An active health check of the dependency, on which the crate halfopen-health acts.",
         )
     }
 }

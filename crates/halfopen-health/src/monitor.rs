@@ -1,0 +1,268 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use halfopen::{CircuitBreaker, Event, Interest, Listener, Registry, State, Subscription};
+use tokio::runtime::Handle;
+
+use crate::check::HealthCheck;
+use crate::error::HealthCheckError;
+use crate::summary::{CheckSummary, HealthSummary};
+use crate::task::{Record, Task, Tracked, watch};
+use crate::{lock, schedule};
+
+/// Checks dependencies on an interval, and drives their breakers.
+///
+/// A check has the name of its breaker, and each name has one check:
+///
+/// - [`failure_threshold`](crate::HealthCheckBuilder::failure_threshold) failed checks in a row open the breaker for as
+///   long as checks fail: each opening is for three intervals and timeouts, and is renewed.
+/// - [`success_threshold`](crate::HealthCheckBuilder::success_threshold) passed checks in a row, which began after the
+///   opening, end its wait: the breaker is half-open, and its own probes decide. If no check has failed during the
+///   outage, the number doubles with each reopening, so that a check that does not see the outage cannot annul the
+///   backoff.
+/// - With [`gate_probes`](crate::HealthCheckBuilder::gate_probes) an open breaker stays open until a check has passed.
+/// - An operator's override stands, and a wait that an operator or a fleet has set
+///   ([`trip`](CircuitBreaker::trip), [`open_for`](CircuitBreaker::open_for)) is not ended by a passing check.
+/// - A check that does not end within its timeout has failed, and so has one that panics. No check runs twice at the same
+///   time: one that blocks its thread fails until it returns, if the runtime has other threads that are not idle.
+///
+/// Clones share one monitor. When the last is dropped, its checks are cancelled, and the breakers that they hold open
+/// become half-open; it can be dropped outside a runtime.
+///
+/// Breakers are looked up by name for each check, and created when a check opens them.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use halfopen::Registry;
+/// use halfopen_health::{HealthCheck, HealthMonitor};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let registry = Registry::new();
+/// let check = HealthCheck::every(Duration::from_secs(15)).failure_threshold(2);
+/// let monitor = HealthMonitor::new(registry.clone()).check("db", check.run(|| async { Err::<(), _>("refused") }))?;
+///
+/// tokio::time::sleep(Duration::from_secs(40)).await;
+/// assert!(registry.get_or_create("db").is_open());
+/// assert_eq!(monitor.summary().to_string(), "0 of 1 healthy; `db` is unhealthy: refused");
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "checks end when the monitor is dropped"]
+pub struct HealthMonitor(Arc<Owner>);
+
+/// Ends the checks when the last clone is dropped.
+struct Owner(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) registry: Registry,
+    pub(crate) checks: Mutex<Checks>,
+    seed: OnceLock<u64>,
+    runtime: OnceLock<Handle>,
+    subscription: OnceLock<Subscription>,
+    /// Returns a check of the program with the values of the document.
+    pub(crate) settings: OnceLock<Box<Overlay>>,
+}
+
+type Overlay = dyn Fn(&str, &HealthCheck) -> HealthCheck + Send + Sync;
+
+#[derive(Default)]
+pub(crate) struct Checks {
+    running: BTreeMap<String, Running>,
+    /// The checks of the program, as they were added. Those that run also have the values of the document.
+    pub(crate) added: BTreeMap<String, HealthCheck>,
+    pub(crate) without_target: Vec<String>,
+    ended: bool,
+}
+
+struct Running {
+    check: HealthCheck,
+    tracked: Arc<Tracked>,
+    _task: Task<()>,
+}
+
+impl HealthMonitor {
+    /// Creates a monitor without checks for the breakers of this registry.
+    pub fn new(registry: Registry) -> HealthMonitor {
+        let shared = Arc::new(Shared {
+            registry,
+            checks: Mutex::default(),
+            seed: OnceLock::new(),
+            runtime: OnceLock::new(),
+            subscription: OnceLock::new(),
+            settings: OnceLock::new(),
+        });
+        // A registry does not keep the monitor alive.
+        let listener = Openings(Arc::downgrade(&shared));
+        let _ = shared.subscription.set(shared.registry.subscribe(listener));
+        HealthMonitor(Arc::new(Owner(shared)))
+    }
+
+    /// Sets the seed of the jitter, so that a test has the same intervals each time. The default is random.
+    ///
+    /// Has no effect after the first check.
+    pub fn seed(self, seed: u64) -> Self {
+        let _ = self.shared().seed.set(seed);
+        self
+    }
+
+    /// Adds the check of the breaker of this name, and starts it. It replaces an earlier check of the name, whose
+    /// results are kept.
+    ///
+    /// # Errors
+    ///
+    /// A number out of its range, an invalid address, or no tokio runtime.
+    pub fn check(self, name: &str, check: HealthCheck) -> Result<Self, HealthCheckError> {
+        self.set(name, check)?;
+        Ok(self)
+    }
+
+    /// Like [`check`](Self::check), for a monitor that is shared.
+    ///
+    /// # Errors
+    ///
+    /// The errors of [`check`](Self::check).
+    pub fn set(&self, name: &str, check: HealthCheck) -> Result<(), HealthCheckError> {
+        self.shared().enter_runtime(name)?;
+        check.plan.validate(name)?;
+        check.target.validate(name)?;
+        let shared = self.shared();
+        let own = check.clone();
+        lock(&shared.checks).added.insert(name.to_owned(), check);
+        // Without the lock: it may wait for a document that is being applied, which waits for the lock. That document
+        // may have replaced the one whose values are read here, so they are read until they stay the same.
+        let overlaid = || shared.settings.get().map_or_else(|| own.clone(), |overlay| overlay(name, &own));
+        let mut wanted = overlaid();
+        loop {
+            {
+                let mut checks = lock(&shared.checks);
+                checks.without_target.retain(|without| without != name);
+                shared.start(&mut checks, name, wanted.clone());
+            }
+            let again = overlaid();
+            if again == wanted {
+                return Ok(());
+            }
+            wanted = again;
+        }
+    }
+
+    /// Ends the check of this name, and returns whether there was one. A breaker that it holds open becomes half-open.
+    pub fn remove(&self, name: &str) -> bool {
+        let running = {
+            let mut checks = lock(&self.shared().checks);
+            checks.added.remove(name);
+            checks.running.remove(name)
+        };
+        // Without the lock: the breaker's listeners are called.
+        running.inspect(|running| running.tracked.let_go()).is_some()
+    }
+
+    /// Returns the results of all checks.
+    pub fn summary(&self) -> HealthSummary {
+        let (tracked, without_target) = {
+            let checks = lock(&self.shared().checks);
+            let tracked: Vec<_> =
+                checks.running.values().map(|running| Arc::clone(&running.tracked)).collect();
+            (tracked, checks.without_target.clone())
+        };
+        HealthSummary::of(tracked.iter().map(|tracked| CheckSummary::of(tracked)).collect(), without_target)
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.0
+    }
+}
+
+impl Shared {
+    /// Remembers the runtime of the caller for checks that a document adds later.
+    pub(crate) fn enter_runtime(&self, name: &str) -> Result<(), HealthCheckError> {
+        match (Handle::try_current(), self.runtime.get()) {
+            (Ok(handle), None) => {
+                let _ = self.runtime.set(handle);
+                Ok(())
+            }
+            (Ok(_) | Err(_), Some(_)) => Ok(()),
+            (Err(_), None) => {
+                Err(HealthCheckError::new(name, "needs a tokio runtime, of which no handle is current"))
+            }
+        }
+    }
+
+    /// Starts a check that has been validated, unless the same one is running.
+    pub(crate) fn start(self: &Arc<Self>, checks: &mut Checks, name: &str, check: HealthCheck) {
+        let Some(runtime) = self.runtime.get() else { return };
+        let former = checks.running.get(name);
+        if checks.ended || former.is_some_and(|former| former.check == check) {
+            return;
+        }
+        let record = former.map_or_else(Record::default, |former| former.tracked.record());
+        let rules = check.plan.rules();
+        let tracked = Arc::new(Tracked::new(name, self.registry.clone(), rules, record));
+        let seed = *self.seed.get_or_init(|| RandomState::new().hash_one(()));
+        let watched = watch(Arc::clone(&tracked), check.clone(), schedule::seed_of(seed, name));
+        let _task = Task::of(runtime.spawn(watched));
+        checks.running.insert(name.to_owned(), Running { check, tracked, _task });
+    }
+
+    /// Ends every check of which `keep` is false, and returns what they track.
+    #[cfg(feature = "config")]
+    pub(crate) fn retain(checks: &mut Checks, keep: impl Fn(&str) -> bool) -> Vec<Arc<Tracked>> {
+        let ended: Vec<String> = checks.running.keys().filter(|name| !keep(name)).cloned().collect();
+        ended.iter().filter_map(|name| checks.running.remove(name)).map(|running| running.tracked).collect()
+    }
+
+    fn end(&self) {
+        let running = {
+            let mut checks = lock(&self.checks);
+            checks.ended = true;
+            std::mem::take(&mut checks.running)
+        };
+        for running in running.into_values() {
+            let Running { tracked, _task, .. } = running;
+            // The task first, or it could open the breaker again.
+            drop(_task);
+            tracked.let_go();
+        }
+    }
+
+    fn tracked(&self, name: &str) -> Option<Arc<Tracked>> {
+        lock(&self.checks).running.get(name).map(|running| Arc::clone(&running.tracked))
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Sees the openings of all breakers.
+struct Openings(Weak<Shared>);
+
+impl Listener for Openings {
+    fn on_event(&self, breaker: &CircuitBreaker, event: &Event) {
+        if let Event::StateChanged(change) = event
+            && change.to == State::Open
+            && let Some(shared) = self.0.upgrade()
+            && let Some(tracked) = shared.tracked(breaker.name())
+        {
+            tracked.breaker_opened(breaker);
+        }
+    }
+
+    fn interest(&self) -> Interest {
+        Interest::CHANGES
+    }
+}
+
+impl fmt::Debug for HealthMonitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HealthMonitor").field("summary", &self.summary()).finish_non_exhaustive()
+    }
+}
