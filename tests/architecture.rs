@@ -8,7 +8,8 @@ use serde_json::Value;
 
 /// The floor of every package of the workspace, and of those whose place is already drawn.
 /// Dev-dependencies count as well: a test that reaches upwards is a circle like any other.
-const FLOORS: [(u8, &[&str]); 7] = [
+const FLOORS: [(i8, &[&str]); 8] = [
+    (-1, &["halfopen-macros"]),
     (0, &["halfopen"]),
     (
         1,
@@ -18,14 +19,13 @@ const FLOORS: [(u8, &[&str]); 7] = [
             "halfopen-metrics",
             "halfopen-tracing",
             "halfopen-limit",
-            "halfopen-macros",
         ],
     ),
     (2, &["halfopen-tower", "halfopen-config", "halfopen-opentelemetry"]),
     (3, &["halfopen-axum", "halfopen-health", "halfopen-redis", "halfopen-reqwest", "halfopen-tonic"]),
     (4, &["halfopen-monitor"]),
     (5, &["test-support", "simulator"]),
-    (6, &["examples", "tests", "benches"]),
+    (6, &["examples", "tests", "tests-macros", "benches"]),
 ];
 
 #[test]
@@ -55,7 +55,7 @@ fn is_ours(dependency: &Value, packages: &[Value]) -> bool {
     !dependency["path"].is_null() || packages.iter().any(|package| package["name"] == dependency["name"])
 }
 
-fn floor_of(name: &str) -> Option<u8> {
+fn floor_of(name: &str) -> Option<i8> {
     FLOORS.iter().find(|(_, names)| names.contains(&name)).map(|(floor, _)| *floor)
 }
 

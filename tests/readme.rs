@@ -4,6 +4,9 @@
 #[doc = include_str!("../crates/halfopen/src/guide/error_types.md")]
 pub mod error_types {}
 
+#[doc = include_str!("../crates/halfopen/src/guide/attributes.md")]
+pub mod attributes {}
+
 #[doc = include_str!("../crates/halfopen/src/guide/http_answer.md")]
 pub mod http_answer {}
 

@@ -21,6 +21,7 @@
 //! - [The specification](semantics): every rule of the breaker, with its number
 //! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, OpenAI, AWS, ureq, ..
 //! - [In your own error type](error_types): thiserror, anyhow, eyre, boxed errors
+//! - [Functions with an attribute](attributes): `#[circuit_breaker]`, its error, its registry, its expansion
 //! - [As an HTTP answer](http_answer)
 //! - [Health checks](health)
 //! - [Coming from](coming_from) resilience4j, Polly, failsafe-go, gobreaker, recloser, tower-resilience, Hystrix
@@ -590,6 +591,10 @@ pub mod with_other_clients {}
 #[cfg_attr(not(doctest), doc = include_str!("guide/error_types.md"))]
 #[cfg_attr(doctest, doc = "Its examples need other crates: `tests` runs them.")]
 pub mod error_types {}
+
+#[cfg_attr(not(doctest), doc = include_str!("guide/attributes.md"))]
+#[cfg_attr(doctest, doc = "Its examples need the feature `macros` and other crates: `tests` runs them.")]
+pub mod attributes {}
 
 #[cfg_attr(not(doctest), doc = include_str!("guide/http_answer.md"))]
 #[cfg_attr(doctest, doc = "Its examples need other crates: `tests` runs them.")]

@@ -63,6 +63,10 @@
     feature = "stream",
     doc = "| protect a stream | [`protect_stream`](CircuitBreaker::protect_stream) |"
 )]
+#![cfg_attr(
+    feature = "macros",
+    doc = "| protect a function where it is written | [`circuit_breaker`](macro@circuit_breaker) |"
+)]
 //! | configure rules and waits | [`CircuitBreakerConfig`], [`Trip`], [`Window`], [`Backoff`], [`HalfOpen`] |
 //! | use many breakers | [`Registry`] |
 //! | observe a breaker | [`explain`](CircuitBreaker::explain), [`snapshot`](CircuitBreaker::snapshot), [`events`](CircuitBreaker::events), [`Listener`] |
@@ -77,6 +81,7 @@
 //!
 //! None is enabled by default, and none changes the decisions of a breaker.
 //!
+//! - `macros`: the attribute `#[circuit_breaker]`.
 //! - `serde`: snapshots, events and rejections can be serialized, configurations deserialized.
 //! - `stream`: `CircuitBreaker::protect_stream`, and `Events` as a `Stream`.
 //! - `test-util`: `Clock::manual`, a clock that a test moves by hand.
@@ -116,6 +121,8 @@ mod word;
 pub use breaker::{CircuitBreaker, CircuitBreakerBuilder, OwnedPermit, Permit};
 #[cfg(feature = "stream")]
 pub use call::CircuitBreakerStream;
+#[cfg(feature = "macros")]
+pub use call::circuit_breaker;
 pub use call::{CircuitProtected, Classified, ClassifiedFn, Protected, ProtectedFn};
 pub use classify::{Classify, Errors, ErrorsFail, FailureIf, errors, failure_if};
 pub use clock::Clock;

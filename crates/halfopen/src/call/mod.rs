@@ -4,12 +4,16 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
+#[cfg(feature = "macros")]
+mod attribute;
 mod classified;
 mod protected;
 #[cfg(feature = "stream")]
 mod stream;
 mod stream_end;
 
+#[cfg(feature = "macros")]
+pub use attribute::circuit_breaker;
 pub use classified::{Classified, ClassifiedFn};
 pub use protected::{CircuitProtected, Protected, ProtectedFn};
 #[cfg(feature = "stream")]

@@ -39,6 +39,29 @@ impl<E> CircuitBreakerError<E> {
         }
     }
 
+    /// Returns the call's own error, or the one that `convert` makes of the rejection.
+    ///
+    /// For functions whose own error type has a variant for a rejection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::CircuitBreaker;
+    /// use std::io;
+    ///
+    /// let breaker = CircuitBreaker::builder("payments").build();
+    /// breaker.force_open();
+    /// let charged = breaker.call_blocking(|| Err::<(), _>(io::Error::from(io::ErrorKind::TimedOut)));
+    /// let error: io::Error = charged.unwrap_err().into_inner_or_else(io::Error::other);
+    /// assert_eq!(error.to_string(), "circuit breaker `payments` is forced open by an operator");
+    /// ```
+    pub fn into_inner_or_else(self, convert: impl FnOnce(Rejected) -> E) -> E {
+        match self {
+            CircuitBreakerError::Inner(error) => error,
+            CircuitBreakerError::Rejected(rejected) => convert(rejected),
+        }
+    }
+
     /// Returns the rejection, or [`None`] if the call was made.
     pub fn rejected(&self) -> Option<&Rejected> {
         match self {

@@ -1,0 +1,2 @@
+//! The examples of the page of `halfopen-macros`, which cannot depend on the core.
+#![doc = include_str!("../../crates/halfopen-macros/README.md")]

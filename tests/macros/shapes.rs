@@ -1,0 +1,188 @@
+//! Functions of every form.
+
+use std::fmt::Display;
+use std::future::Future;
+
+use halfopen::{CircuitBreakerError, Registry, circuit_breaker};
+
+use crate::{Error, global};
+
+const NAME: &str = "constant";
+
+#[circuit_breaker(NAME)]
+fn by_constant(text: &str) -> Result<u32, Error> {
+    Ok(text.parse()?)
+}
+
+#[test]
+fn a_constant_is_a_name() {
+    assert_eq!(by_constant("7"), Ok(7));
+    assert_eq!(by_constant("x"), Err(Error::Failed), "`?` ends the body");
+    let totals = global(NAME).snapshot().totals;
+    assert_eq!((totals.successes, totals.failures), (1, 1), "and the breaker has its result");
+}
+
+#[circuit_breaker("generic")]
+async fn generic<'a, T: Display + ?Sized>(parts: &'a [&'a str], last: &T) -> Result<&'a str, Error>
+where
+    T: Sync,
+{
+    if last.to_string().is_empty() {
+        return Err(Error::Failed);
+    }
+    parts.first().copied().ok_or(Error::Failed)
+}
+
+#[tokio::test]
+async fn generics_and_lifetimes_are_kept() {
+    let owned = String::from("first");
+    let first = {
+        let last = String::from("last");
+        generic(&[&owned], last.as_str()).await.map(str::to_owned)
+    };
+    assert_eq!(first, Ok("first".to_owned()));
+    assert_eq!(generic(&[], &7).await, Err(Error::Failed));
+    assert_eq!(generic(&["first"], "").await, Err(Error::Failed), "a `return` ends the body");
+    assert_eq!(global("generic").snapshot().totals.failures, 2);
+}
+
+#[circuit_breaker("opaque")]
+async fn opaque(numbers: impl Iterator<Item = u32>) -> Result<impl Iterator<Item = u32>, Error> {
+    Ok(numbers.map(|number| number + 1))
+}
+
+#[circuit_breaker("opaque")]
+fn opaque_blocking<'a>(numbers: &'a [u32]) -> Result<impl Iterator<Item = u32> + use<'a>, Error> {
+    Ok(numbers.iter().copied().rev())
+}
+
+#[tokio::test]
+async fn impl_trait_is_an_argument_and_a_result() {
+    assert!(opaque([1, 2].into_iter()).await.unwrap().eq([2, 3]));
+    assert!(opaque_blocking(&[1, 2]).unwrap().eq([2, 1]));
+    assert_eq!(global("opaque").snapshot().totals.successes, 2);
+}
+
+struct Client {
+    registry: Registry,
+    calls: u32,
+}
+
+impl Client {
+    #[circuit_breaker("methods", registry = self.registry)]
+    async fn shared(&self, add: u32) -> Result<u32, Error> {
+        Ok(self.calls + add)
+    }
+
+    #[circuit_breaker("methods", registry = self.registry)]
+    async fn exclusive(&mut self, (left, right): (u32, u32), mut add: u32) -> Result<&mut u32, Error> {
+        add += left * right;
+        self.calls += add;
+        Ok(&mut self.calls)
+    }
+
+    #[circuit_breaker("methods", registry = self.registry)]
+    fn blocking(&mut self) -> Result<u32, Error> {
+        self.calls += 1;
+        Ok(self.calls)
+    }
+
+    #[circuit_breaker("methods", registry = self.registry.clone())]
+    async fn consumed(self) -> Result<Registry, Error> {
+        Ok(self.registry)
+    }
+}
+
+#[tokio::test]
+async fn every_receiver_of_a_method_is_accepted() {
+    let mut client = Client { registry: Registry::new(), calls: 1 };
+    assert_eq!(client.shared(1).await, Ok(2));
+    *client.exclusive((2, 3), 1).await.unwrap() += 1;
+    assert_eq!(client.blocking(), Ok(10));
+    let registry = client.consumed().await.unwrap();
+    assert_eq!(registry.get("methods").unwrap().snapshot().totals.successes, 4);
+    assert!(Registry::global().get("methods").is_none(), "the registry is the client's");
+}
+
+#[circuit_breaker("boxed-error")]
+async fn boxed_error(
+    number: &str,
+) -> Result<Box<dyn Display + Send>, Box<dyn std::error::Error + Send + Sync>> {
+    #![allow(clippy::useless_conversion, reason = "the body's own attributes are kept")]
+    if number == "0" {
+        return Err(Box::new(std::io::Error::other("zero")));
+    }
+    Ok(Box::new(number.parse::<u32>()?.into_iter_once()))
+}
+
+trait Once: Sized {
+    fn into_iter_once(self) -> Self {
+        self
+    }
+}
+
+impl Once for u32 {}
+
+#[tokio::test]
+async fn values_are_coerced_as_in_a_plain_function() {
+    assert_eq!(boxed_error("7").await.unwrap().to_string(), "7");
+    assert_eq!(boxed_error("0").await.err().unwrap().to_string(), "zero");
+    global("boxed-error").force_open();
+    let error = boxed_error("7").await.err().unwrap();
+    assert!(halfopen::rejection(&*error).is_some());
+}
+
+#[circuit_breaker("kept")]
+async fn kept(number: &str) -> Result<u32, CircuitBreakerError<std::num::ParseIntError>> {
+    number.parse()
+}
+
+#[tokio::test]
+async fn a_circuit_breaker_error_keeps_the_rejection() {
+    assert!(matches!(kept("x").await, Err(CircuitBreakerError::Inner(_))));
+    global("kept").force_open();
+    assert!(matches!(kept("1").await, Err(CircuitBreakerError::Rejected(_))));
+}
+
+trait Users {
+    fn count(&self) -> impl Future<Output = Result<u32, Error>> + Send;
+}
+
+#[async_trait::async_trait]
+trait DynUsers {
+    async fn name(&self, id: u32) -> Result<String, Error>;
+}
+
+impl Users for Client {
+    #[circuit_breaker("trait", registry = self.registry)]
+    fn count(&self) -> impl Future<Output = Result<u32, Error>> + Send {
+        let calls = self.calls;
+        async move { if calls == 0 { Err(Error::Failed) } else { Ok(calls) } }
+    }
+}
+
+#[async_trait::async_trait]
+impl DynUsers for Client {
+    #[circuit_breaker("trait", registry = self.registry)]
+    async fn name(&self, id: u32) -> Result<String, Error> {
+        if id == 0 {
+            return Err(Error::Failed);
+        }
+        Ok(format!("user {id}"))
+    }
+}
+
+#[tokio::test]
+async fn methods_of_traits_are_accepted() {
+    let client = Client { registry: Registry::new(), calls: 0 };
+    assert_eq!(client.count().await, Err(Error::Failed));
+    let users: &dyn DynUsers = &client;
+    assert_eq!(users.name(7).await, Ok("user 7".to_owned()));
+    assert_eq!(users.name(0).await, Err(Error::Failed));
+    let breaker = client.registry.get("trait").unwrap();
+    assert_eq!((breaker.snapshot().totals.successes, breaker.snapshot().totals.failures), (1, 2));
+
+    breaker.force_open();
+    assert_eq!(client.count().await, Err(Error::Rejected("trait".into())));
+    assert_eq!(users.name(7).await, Err(Error::Rejected("trait".into())));
+}
