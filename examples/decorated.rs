@@ -8,7 +8,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use halfopen::{
-    CircuitBreakerConfig, CircuitBreakerError, ConfigError, Outcome, Registry, Rejected, Trip, circuit_breaker,
+    CircuitBreakerConfig, CircuitBreakerError, ConfigError, Outcome, Registry, Rejected, Trip,
+    circuit_breaker,
 };
 
 #[derive(Debug)]
@@ -84,7 +85,8 @@ async fn main() -> Result<(), ConfigError> {
     for attempt in 1..=3 {
         match shop.charge(250).await {
             Err(PaymentError::Unavailable(rejected)) => println!("{attempt}. not sent: {rejected}"),
-            other => println!("{attempt}. {other:?}"),
+            Err(PaymentError::Failed(error)) => println!("{attempt}. failed: {error}"),
+            Ok(_) | Err(PaymentError::Declined) => println!("{attempt}. answered"),
         }
         println!("  rate: {:?}", shop.rate("USD").await);
     }

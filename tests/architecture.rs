@@ -11,16 +11,7 @@ use serde_json::Value;
 const FLOORS: [(i8, &[&str]); 8] = [
     (-1, &["halfopen-macros"]),
     (0, &["halfopen"]),
-    (
-        1,
-        &[
-            "halfopen-document",
-            "halfopen-http",
-            "halfopen-metrics",
-            "halfopen-tracing",
-            "halfopen-limit",
-        ],
-    ),
+    (1, &["halfopen-document", "halfopen-http", "halfopen-metrics", "halfopen-tracing", "halfopen-limit"]),
     (2, &["halfopen-tower", "halfopen-config", "halfopen-opentelemetry"]),
     (3, &["halfopen-axum", "halfopen-health", "halfopen-redis", "halfopen-reqwest", "halfopen-tonic"]),
     (4, &["halfopen-monitor"]),

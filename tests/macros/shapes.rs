@@ -23,9 +23,9 @@ fn a_constant_is_a_name() {
 }
 
 #[circuit_breaker("generic")]
-async fn generic<'a, T: Display + ?Sized>(parts: &'a [&'a str], last: &T) -> Result<&'a str, Error>
+async fn generic<'a, T>(parts: &'a [&'a str], last: &T) -> Result<&'a str, Error>
 where
-    T: Sync,
+    T: Display + Sync + ?Sized,
 {
     if last.to_string().is_empty() {
         return Err(Error::Failed);
