@@ -50,7 +50,7 @@ fn their_quota() -> governor::Quota {
 fn quanta_clock() -> Clock {
     let clock = quanta::Clock::new();
     let start = clock.raw();
-    Clock::from_fn(move || clock.delta(start, clock.raw()))
+    Clock::from_nanos(move || clock.delta_as_nanos(start, clock.raw()))
 }
 
 /// A case in which every call must have been permitted.

@@ -28,7 +28,7 @@ impl Reports {
         if !tracing::enabled!(target: TARGET, tracing::Level::DEBUG) {
             return;
         }
-        let now = crate::nanos(halfopen::Clock::system().elapsed());
+        let now = halfopen::Clock::system().elapsed_nanos();
         let Some(summary) = self.counted.add(now) else { return };
         tracing::debug!(
             target: TARGET,

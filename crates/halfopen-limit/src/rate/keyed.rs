@@ -291,7 +291,7 @@ impl KeyedRateLimiter {
     }
 
     fn now(&self) -> u64 {
-        nanos(self.0.clock.elapsed())
+        self.0.clock.elapsed_nanos()
     }
 }
 

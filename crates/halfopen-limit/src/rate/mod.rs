@@ -170,7 +170,7 @@ impl RateLimiter {
 
     #[inline]
     fn now(&self) -> u64 {
-        nanos(self.0.clock.elapsed())
+        self.0.clock.elapsed_nanos()
     }
 
     #[cold]

@@ -67,11 +67,11 @@ fn a_plain_success_in_its_bucket_takes_no_lock() {
     let last_three = crate::Window::last_calls(3);
     for window in [short(), crate::Window::tumbling(nanos(10)), crate::Window::unbounded(), last_three] {
         let bench = Bench::new(window, rate());
-        let samples = lock(&bench.window.samples);
+        let contents = lock(&bench.window.contents);
         for now in [0, 1, 4] {
             assert_eq!(bench.record(SUCCESS, now), Recorded::Quiet);
         }
-        drop(samples);
+        drop(contents);
         assert_eq!(bench.counts(4), (3, 0), "{window:?}");
     }
 }
@@ -81,9 +81,9 @@ fn a_success_that_can_fire_no_rule_takes_no_lock() {
     let bench = Bench::new(crate::Window::last_calls(4), rate());
     bench.times(4, SUCCESS, 0);
     bench.record(FAILURE, 0);
-    let samples = lock(&bench.window.samples);
+    let contents = lock(&bench.window.contents);
     assert_eq!(bench.record(SUCCESS, 0), Recorded::Quiet, "though it ends a run of failures");
-    drop(samples);
+    drop(contents);
     let counts = bench.window.counts(&Moment::at(&bench.clock, Tick(0)));
     assert_eq!((counts.consecutive_failures, counts.consecutive_successes), (0, 1));
 }
@@ -121,11 +121,11 @@ fn after_a_roll_successes_take_no_lock() {
     let bench = Bench::new(short(), rate());
     bench.record(SUCCESS, 0);
     bench.record(SUCCESS, 5);
-    let samples = lock(&bench.window.samples);
+    let contents = lock(&bench.window.contents);
     for now in [6, 9] {
         assert_eq!(bench.record(SUCCESS, now), Recorded::Quiet);
     }
-    drop(samples);
+    drop(contents);
     bench.record(SUCCESS, 10);
     assert_eq!(bench.window.edge.load(Ordering::Relaxed), 15, "it has rolled");
     assert_eq!(bench.counts(10), (4, 0));

@@ -2,8 +2,8 @@
 //!
 //! A plain success (a success that was not slow) takes no lock: it is one compare-and-swap of a
 //! [`StripedCounter`]. Everything else (a failure, a slow call, a bucket that begins, a new visit, a
-//! look at the counts) takes the short lock around [`Samples`]. Under it nothing allocates but the first
-//! mark of a visit, no user code runs and no clock is read.
+//! look at the counts) takes the short lock around [`Samples`]. Under it nothing allocates but the samples
+//! themselves and the first mark of a visit, no user code runs and no clock is read.
 //!
 //! # Sums that only grow
 //!
@@ -29,6 +29,7 @@
 //! visit begins. Everything else compares the epochs under the lock.
 
 mod buckets;
+mod contents;
 #[cfg(all(test, not(loom)))]
 mod oracle;
 mod record;
@@ -43,6 +44,7 @@ mod loom_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
+use contents::Contents;
 use samples::Samples;
 use striped::StripedCounter;
 
@@ -66,7 +68,7 @@ pub(crate) struct Window {
     slow_after: AtomicU64,
     /// The plain successes.
     successes: StripedCounter,
-    samples: Mutex<Samples>,
+    contents: Mutex<Contents>,
 }
 
 /// While set, a success evaluates the rules: an outcome before it has made that a success can make one fire.
@@ -74,30 +76,30 @@ const ARMED: u64 = 1;
 
 impl Window {
     pub(crate) fn new(epoch: Epoch, config: &CircuitBreakerConfig, now: Tick) -> Window {
-        let samples = Samples::new(config.clone(), now);
+        let contents = Contents::new(config.clone(), now);
         Window {
             visit: AtomicU64::new(Word::visit(epoch)),
-            edge: AtomicU64::new(samples.edge().0),
+            edge: AtomicU64::new(contents.ask(Samples::edge).0),
             slow_after: AtomicU64::new(slow_after(config)),
             successes: StripedCounter::new(),
-            samples: Mutex::new(samples),
+            contents: Mutex::new(contents),
         }
     }
 
     /// The configuration in force.
     pub(crate) fn config(&self) -> CircuitBreakerConfig {
-        lock(&self.samples).config().clone()
+        lock(&self.contents).config().clone()
     }
 
     /// Asks the configuration in force, without a copy.
     pub(crate) fn with_config<T>(&self, ask: impl FnOnce(&CircuitBreakerConfig) -> T) -> T {
-        ask(lock(&self.samples).config())
+        ask(lock(&self.contents).config())
     }
 
     /// All successes, failures and slow calls that windows have recorded.
     pub(crate) fn totals(&self) -> (u64, u64, u64) {
-        let samples = lock(&self.samples);
-        let sums = samples.sums(self.successes.sum());
+        let contents = lock(&self.contents);
+        let sums = contents.ask(|samples| samples.sums(self.successes.sum()));
         (sums.successes, sums.failures, sums.slow)
     }
 
@@ -122,13 +124,14 @@ impl Window {
 
     /// Returns the counts of the window at this moment.
     pub(crate) fn counts(&self, moment: &Moment<'_>) -> Counts {
-        let (samples, now) = self.lock_at(moment);
-        samples.counts(&samples.sums(self.successes.sum()), now)
+        let (contents, now) = self.lock_at(moment);
+        contents.ask(|samples| samples.counts(&samples.sums(self.successes.sum()), now))
     }
 
     /// Begins a visit with an empty window, anchored at `now`. The caller publishes the new epoch after it.
     pub(crate) fn begin(&self, epoch: Epoch, config: &CircuitBreakerConfig, now: Tick) {
-        let mut samples = lock(&self.samples);
+        let mut contents = lock(&self.contents);
+        let samples = contents.samples();
         // Before the advance of the stripes, which releases it: a success that loads its stripe after that
         // sees that its visit is over.
         self.visit.store(Word::visit(epoch), Ordering::Relaxed);
@@ -136,50 +139,51 @@ impl Window {
         // written: it is counted in the totals, and before the sums at which the new window begins.
         samples.forget_advances(self.successes.invalidate());
         samples.begin(config.clone(), now, self.successes.sum());
-        self.configured(&samples);
+        self.configured(&contents);
     }
 
     /// Puts another configuration in force within a visit: the samples stay if the geometry does, the runs in
     /// any case, and the rules are evaluated at the next outcome, whatever it is (S30).
     pub(crate) fn reconfigure(&self, config: &CircuitBreakerConfig, moment: &Moment<'_>) {
         let now = moment.get();
-        let mut samples = lock(&self.samples);
+        let mut contents = lock(&self.contents);
         // The same geometry: only the rules are new, and what the window holds is evidence for them too.
-        if samples.config().form() == config.form() {
-            samples.set_rules(config.clone());
+        if contents.config().form() == config.form() {
+            contents.set_rules(config.clone());
             // The window was recorded under other rules, which successes may not have had to evaluate.
             self.arm();
         } else {
+            let samples = contents.samples();
             // A run that an interval has ended must not outlive it.
             samples.roll(now, self.successes.sum());
             samples.set_form(config.clone(), now, self.successes.sum());
         }
-        self.configured(&samples);
+        self.configured(&contents);
     }
 
-    fn configured(&self, samples: &Samples) {
-        self.slow_after.store(slow_after(samples.config()), Ordering::Relaxed);
-        self.move_edge(samples);
+    fn configured(&self, contents: &Contents) {
+        self.slow_after.store(slow_after(contents.config()), Ordering::Relaxed);
+        self.move_edge(contents.ask(Samples::edge));
     }
 
     /// Release: a success that sees the new edge is counted after the sums at which its bucket begins.
-    fn move_edge(&self, samples: &Samples) {
-        self.edge.store(samples.edge().0, Ordering::Release);
+    fn move_edge(&self, edge: Tick) {
+        self.edge.store(edge.0, Ordering::Release);
     }
 
     /// The lock, and the time where the window needs it.
     ///
     /// The clock is read before the lock is taken, because it may be the user's own code.
-    fn lock_at(&self, moment: &Moment<'_>) -> (MutexGuard<'_, Samples>, Tick) {
+    fn lock_at(&self, moment: &Moment<'_>) -> (MutexGuard<'_, Contents>, Tick) {
         loop {
             // Relaxed: only whether there are buckets at all is asked here, and that is checked again under the
             // lock.
             let asked = self.edge.load(Ordering::Relaxed) != Tick::NEVER.0;
             let now = if asked { moment.get() } else { Tick::default() };
-            let samples = lock(&self.samples);
+            let contents = lock(&self.contents);
             // A change of the configuration may have come in between.
-            if asked || samples.edge() == Tick::NEVER {
-                return (samples, now);
+            if asked || self.edge.load(Ordering::Relaxed) == Tick::NEVER.0 {
+                return (contents, now);
             }
         }
     }

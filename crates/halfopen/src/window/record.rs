@@ -67,7 +67,7 @@ impl Window {
     #[inline(never)]
     pub(super) fn contended_slow(&self) {
         if !self.successes.is_split() {
-            let _samples = lock(&self.samples);
+            let _contents = lock(&self.contents);
             self.successes.split();
         }
     }
@@ -106,29 +106,32 @@ impl Window {
     pub(crate) fn evaluate(&self, moment: &Moment<'_>) -> Recorded {
         // Under the lock, so that no failure comes between the decision that the window is settled and `disarm`: it
         // would arm the window in vain.
-        let (samples, now) = self.lock_at(moment);
-        let sums = samples.sums(self.successes.sum());
-        let counts = samples.counts(&sums, now);
-        if samples.is_settled(&sums, now, &counts) {
-            self.disarm();
-        }
-        Recorded::Evaluated(counts, trip::fired(samples.config().rules(), &counts))
+        let (contents, now) = self.lock_at(moment);
+        contents.ask(|samples| {
+            let sums = samples.sums(self.successes.sum());
+            let counts = samples.counts(&sums, now);
+            if samples.is_settled(&sums, now, &counts) {
+                self.disarm();
+            }
+            Recorded::Evaluated(counts, trip::fired(samples.config().rules(), &counts))
+        })
     }
 
     #[cold]
     #[inline(never)]
     fn record_slow(&self, state: &StateWord, ticket: Word, call: &Finished, moment: &Moment<'_>) -> Recorded {
-        let (mut samples, now) = self.lock_at(moment);
+        let (mut contents, now) = self.lock_at(moment);
         let word = state.load();
         // Both: at a new visit the window changes before the word does, and at an opening only the word changes.
         let is_current = word.same_epoch(ticket) && ticket.is_in_visit(self.visit.load(Ordering::Relaxed));
         if !is_current {
             return Recorded::Late;
         }
+        let samples = contents.samples();
         // Before the outcome is added, which belongs to the bucket that begins.
         if now >= samples.edge() {
             samples.roll(now, self.successes.sum());
-            self.move_edge(&samples);
+            self.move_edge(samples.edge());
             moment.note_roll();
         }
         if call.is_plain() {

@@ -195,12 +195,30 @@ fn a_full_healthy_window_is_not_written_to() {
     for _ in 0..4 {
         bench.record(SUCCESS);
     }
-    let samples = lock(&bench.window.samples);
+    let contents = lock(&bench.window.contents);
     for _ in 0..1000 {
         assert_eq!(bench.record(SUCCESS), Recorded::Quiet, "and takes no lock");
     }
-    drop(samples);
+    drop(contents);
     assert_eq!(bench.window.totals(), (1004, 0, 0));
+}
+
+#[test]
+fn plain_successes_and_looks_allocate_no_samples() {
+    for (window, held) in [(crate::Window::last_calls(4), 3), (crate::Window::unbounded(), 9)] {
+        let mut bench = Bench::new(window);
+        let is_plain = |bench: &Bench| matches!(*lock(&bench.window.contents), Contents::Plain { .. });
+        for calls in 1..10 {
+            bench.record(SUCCESS);
+            assert_eq!((bench.window.totals(), bench.counts().failures), ((calls, 0, 0), 0), "{window:?}");
+        }
+        bench.reconfigure(window);
+        assert!(is_plain(&bench), "nor do other rules: {window:?}");
+
+        bench.record(FAILURE);
+        assert!(!is_plain(&bench), "{window:?}");
+        assert_eq!((bench.counts().successes, bench.counts().failures), (held, 1), "{window:?}");
+    }
 }
 
 #[test]
