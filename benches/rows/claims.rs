@@ -1,4 +1,5 @@
 use crate::rows::listeners;
+use crate::rows::memory::{MUCH_TRAFFIC, SOME_TRAFFIC};
 use crate::rows::verdict::{Bound, Claim};
 use crate::table::{Row, Table};
 
@@ -175,9 +176,15 @@ impl Look<'_> {
             let grown = |now: Option<f64>, before: Option<f64>| Some(now? - before?);
             claims.extend([
                 claim(format!("bytes, {name}"), fresh, AtMost(640.0, Some(400.0))),
+                // The samples are allocated once, for the first failure or the second bucket.
                 claim(
-                    format!("bytes, {name}, more with traffic"),
-                    grown(below("  after 100,000 calls, 1 % failed"), fresh),
+                    format!("bytes, {name}, after 100,000 calls"),
+                    below(MUCH_TRAFFIC),
+                    AtMost(640.0, Some(400.0)),
+                ),
+                claim(
+                    format!("bytes, {name}, more from 1,000 to 100,000 calls"),
+                    grown(below(MUCH_TRAFFIC), below(SOME_TRAFFIC)),
                     AtMost(0.0, None),
                 ),
                 // An opened breaker keeps the data of its last opening: constant after the first opening.

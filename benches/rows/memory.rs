@@ -8,6 +8,9 @@ use crate::peers::{self, MutexRing};
 use crate::services::{Failed, Inner};
 use crate::table::{Group, Row};
 
+pub(crate) const SOME_TRAFFIC: &str = "  after 1,000 calls, 1 % failed";
+pub(crate) const MUCH_TRAFFIC: &str = "  after 100,000 calls, 1 % failed";
+
 /// Bytes allocated for one breaker, including its name of eight letters, and whether they grow with use.
 pub(crate) fn group() -> Group {
     let mut group = Group::new("Memory of one breaker", "bytes");
@@ -18,7 +21,8 @@ pub(crate) fn group() -> Group {
         if let Some((_, make)) = OWN.iter().find(|(of, _)| *of == name) {
             group.push(made("  with a configuration of its own", || configs::breaker(&make())));
         }
-        group.push(after("  after 100,000 calls, 1 % failed", &config, traffic));
+        group.push(after(SOME_TRAFFIC, &config, |breaker| traffic(breaker, 1_000)));
+        group.push(after(MUCH_TRAFFIC, &config, |breaker| traffic(breaker, 100_000)));
         group.push(after("  after two threads met", &config, meeting));
         group.push(after("  after 1 opening", &config, |breaker| openings(breaker, 1)));
         group.push(after("  after 10,000 openings", &config, |breaker| openings(breaker, 10_000)));
@@ -62,8 +66,8 @@ fn after(name: &str, config: &CircuitBreakerConfig, use_it: fn(&CircuitBreaker))
     Row::new(name, inline - seen.live as f64, "")
 }
 
-fn traffic(breaker: &CircuitBreaker) {
-    for n in 0..100_000 {
+fn traffic(breaker: &CircuitBreaker, calls: u64) {
+    for n in 0..calls {
         let _ = breaker.call_blocking(|| if n % 100 == 99 { Err(Failed) } else { Ok(n) });
     }
 }
