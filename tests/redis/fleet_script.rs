@@ -161,20 +161,37 @@ fn play(
     Ok(())
 }
 
+/// One sync about one breaker: the milliseconds and nodes, and its epoch, phase, time left, calls and failures.
 fn sync(
     connection: &mut Connection,
     script: &Script,
     case: u32,
     now: u64,
     node: usize,
-    breaker: [u64; 4],
+    [epoch, calls, failures, report]: [u64; 4],
 ) -> Vec<u64> {
     let mut invocation = script.key(format!("{case}:nodes"));
     invocation.key(format!("{case}:breakers"));
-    invocation.arg(format!("node-{node}"));
-    invocation.arg(&[WIDTH, HALF, MINIMUM, OPEN, PROBE, HOLD, LIFE, LIFE]).arg("payments").arg(&breaker);
-    invocation.arg(&[now / 1_000, now % 1_000 * 1_000]);
-    invocation.invoke(connection).unwrap()
+    let mut packed = Vec::new();
+    let mut push = |bytes: &[u8]| packed.extend_from_slice(bytes);
+    push(&[6]);
+    push(format!("node-{node}").as_bytes());
+    for number in [WIDTH, HALF, MINIMUM, OPEN, PROBE, HOLD, LIFE, LIFE] {
+        push(&number.to_le_bytes()[..4]);
+    }
+    push(&[1, 0, 8, 0]);
+    push(b"payments");
+    push(&epoch.to_le_bytes()[..6]);
+    push(&calls.to_le_bytes()[..4]);
+    push(&failures.to_le_bytes()[..4]);
+    push(&report.to_le_bytes()[..1]);
+    invocation.arg(packed).arg(&[now / 1_000, now % 1_000 * 1_000]);
+    let reply: Vec<u8> = invocation.invoke(connection).unwrap();
+    assert_eq!(reply.len(), 34, "{reply:?}");
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    let of_the_breaker: Vec<u64> = reply[10..].chunks(6).map(number).collect();
+    let [epoch, calls, failures, phase] = of_the_breaker[..] else { panic!("{reply:?}") };
+    vec![number(&reply[..6]), number(&reply[6..10]), epoch, phase % 8, phase / 8, calls, failures]
 }
 
 /// The script with its time in two additional arguments.

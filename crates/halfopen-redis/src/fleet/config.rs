@@ -90,16 +90,18 @@ impl FleetConfig {
         })
     }
 
-    /// The arguments of a sync that are the same for all breakers.
-    pub(super) fn arguments(&self) -> [u64; 8] {
+    /// The numbers of a sync that are the same for all breakers: at most 15 days of milliseconds.
+    pub(super) fn numbers(&self) -> [u32; 8] {
         let width = millis(self.window).div_ceil(BUCKETS as u64);
         let [open, probe, hold] = [self.open_duration, self.probe_timeout, self.hold()].map(millis);
-        // Long enough for every lease that a node can still hold.
-        let life = millis(self.window) + width + open + probe + 4 * hold + 1_000;
+        // Long enough for every lease that a node can still hold. A state extends it once per bucket only.
+        let life = millis(self.window) + 2 * width + open + probe + 4 * hold + 1_000;
+        // A node extends it with every second sync.
         let node = 4 * millis(self.sync_interval) + 1_000;
         // Rounded down, so that a rate that is met exactly fires.
         let rate = (self.failure_rate * 1e9) as u64;
         [width, rate, self.minimum_calls.into(), open, probe, hold, life, node]
+            .map(|number| u32::try_from(number).unwrap_or(u32::MAX))
     }
 }
 
@@ -227,8 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_durations_fit_a_sync() {
+        let config = FleetConfig::builder("a")
+            .window(LONGEST)
+            .open_duration(LONGEST)
+            .probe_timeout(LONGEST)
+            .sync_interval(LONGEST)
+            .build();
+        assert!(config.unwrap().numbers().iter().all(|number| *number < u32::MAX));
+    }
+
+    #[test]
     fn a_rate_that_is_met_exactly_is_not_rounded_up() {
         let config = FleetConfig::builder("a").failure_rate(2.0 / 3.0).build().unwrap();
-        assert_eq!(config.arguments()[1], 666_666_666);
+        assert_eq!(config.numbers()[1], 666_666_666);
     }
 }

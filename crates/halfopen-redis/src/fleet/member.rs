@@ -8,8 +8,9 @@ use halfopen::{CircuitBreaker, Clock, Registry, Totals};
 use redis::aio::ConnectionLike;
 use redis::{RedisError, RedisResult, Script};
 
-use super::node::{Action, Answer, Heard, Local, Phase, act, hear, report};
+use super::node::{Action, Answer, Heard, Local, act, hear, report};
 use super::status::{FleetStatus, SharedBreaker};
+use super::wire::{self, Entry, Window};
 use super::{FLEET_SCRIPT, FleetConfig};
 use crate::lock;
 
@@ -26,6 +27,8 @@ pub struct FleetMember<C> {
     node: String,
     /// The shared breakers of the registry by name.
     known: BTreeMap<Arc<str>, Known>,
+    /// Whether the next sync extends the life of this node on the server, which every second one does.
+    extends: bool,
     status: Arc<Mutex<FleetStatus>>,
     clock: Clock,
 }
@@ -47,10 +50,10 @@ struct Counted {
 
 /// A breaker in a sync.
 struct Subject {
-    name: Arc<str>,
     breaker: CircuitBreaker,
     local: Local,
     heard: Heard,
+    entry: Entry,
 }
 
 impl<C: ConnectionLike + Send> FleetMember<C> {
@@ -74,6 +77,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             config,
             script: Script::new(FLEET_SCRIPT),
             node,
+            extends: true,
             status: Arc::new(Mutex::new(status)),
             clock: Clock::system(),
         }
@@ -107,13 +111,15 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
     pub async fn sync(&mut self) -> RedisResult<()> {
         // Before the request is written: an answer is at most as old as the time since then, by which leases are shortened.
         let sent = self.clock.elapsed();
-        let (subjects, arguments) = self.prepare();
+        let subjects = self.prepare();
         let limit = self.config.sync_interval.max(SHORTEST_LIMIT);
-        let reply = tokio::time::timeout(limit, self.ask(&subjects, &arguments)).await;
+        let extends = std::mem::replace(&mut self.extends, true);
+        let reply = tokio::time::timeout(limit, self.ask(&subjects, extends)).await;
         let reply = reply.unwrap_or_else(|_| Err(crate::client::no_reply(limit)));
         let took = self.clock.elapsed().saturating_sub(sent);
-        match reply.and_then(|reply| answers(&reply, subjects.len(), took).ok_or_else(garbled)) {
+        match reply.and_then(|reply| wire::parse(&reply, subjects.len(), took).ok_or_else(garbled)) {
             Ok((nodes, answers)) => {
+                self.extends = !extends;
                 let seen = subjects.iter().zip(answers).map(|(subject, answer)| self.obey(subject, answer));
                 let seen = seen.collect::<Vec<_>>();
                 // Only the breakers of this sync stay known: a later one of the same name must not inherit a role.
@@ -128,10 +134,11 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
         }
     }
 
-    /// The breakers of this sync, and their arguments. Their counts are regarded as sent from now on.
-    fn prepare(&mut self) -> (Vec<Subject>, Vec<[u64; 4]>) {
-        let breakers = self.registry.breakers().into_iter().filter(|one| self.config.shares(one.name()));
-        let (mut subjects, mut arguments) = (Vec::new(), Vec::new());
+    /// The breakers of this sync, and their entries. Their counts are regarded as sent from now on.
+    fn prepare(&mut self) -> Vec<Subject> {
+        let breakers = self.registry.breakers().into_iter();
+        let breakers = breakers.filter(|one| wire::fits(one.name()) && self.config.shares(one.name()));
+        let mut subjects = Vec::new();
         for breaker in breakers.take(MOST_BREAKERS) {
             let snapshot = breaker.snapshot();
             let known = self.known.entry(Arc::clone(&snapshot.name)).or_default();
@@ -141,24 +148,26 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             // could open breakers.
             known.counted = counted;
             let (local, heard) = (Local::of(&snapshot), known.heard);
-            let ended = new.successes.saturating_add(new.failures);
-            let report = report(local, heard, ended, new.rejected);
-            arguments.push([heard.epoch, ended, new.failures, report as u64]);
-            subjects.push(Subject { name: snapshot.name, breaker, local, heard });
+            let calls = new.successes.saturating_add(new.failures);
+            let report = report(local, heard, calls, new.rejected);
+            let entry =
+                Entry { name: snapshot.name, epoch: heard.epoch, calls, failures: new.failures, report };
+            subjects.push(Subject { breaker, local, heard, entry });
         }
-        (subjects, arguments)
+        subjects
     }
 
-    async fn ask(&mut self, subjects: &[Subject], arguments: &[[u64; 4]]) -> RedisResult<Vec<u64>> {
+    async fn ask(&mut self, subjects: &[Subject], extends: bool) -> RedisResult<Vec<u8>> {
         let FleetConfig { prefix, fleet, .. } = &self.config;
+        let mut numbers = self.config.numbers();
+        if !extends {
+            numbers[7] = 0;
+        }
         let mut invocation = self.script.prepare_invoke();
         // The braces place both keys in one slot of a cluster.
         invocation.key(format!("{prefix}:{{{fleet}}}:nodes"));
         invocation.key(format!("{prefix}:{{{fleet}}}:breakers"));
-        invocation.arg(&self.node).arg(&self.config.arguments());
-        for (subject, arguments) in subjects.iter().zip(arguments) {
-            invocation.arg(&*subject.name).arg(arguments);
-        }
+        invocation.arg(wire::pack(&self.node, numbers, subjects.iter().map(|subject| &subject.entry)));
         invocation.invoke_async(&mut self.connection).await
     }
 
@@ -167,7 +176,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
         subject: &Subject,
         (answer, counts): (Answer, Window),
     ) -> (Arc<str>, Known, SharedBreaker) {
-        let Subject { name, breaker, local, heard } = subject;
+        let Subject { breaker, local, heard, entry: Entry { name, .. } } = subject;
         let action = act(*local, *heard, answer, self.config.sync_interval);
         match action {
             Action::Leave => {}
@@ -189,35 +198,6 @@ const MOST_BREAKERS: usize = 1_000;
 
 /// No request has less time than this, however short the interval is.
 const SHORTEST_LIMIT: Duration = Duration::from_millis(50);
-
-/// The calls of all nodes in the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Window {
-    calls: u64,
-    failures: u64,
-}
-
-/// The number of nodes, and the answers about so many breakers. Leases are shortened by the time that the request took:
-/// none ends later here than on the server.
-fn answers(reply: &[u64], breakers: usize, took: Duration) -> Option<(u64, Vec<(Answer, Window)>)> {
-    let [_, nodes, rest @ ..] = reply else { return None };
-    let answers: Option<Vec<_>> = rest.chunks(5).map(|chunk| answer(chunk, took)).collect();
-    answers.filter(|answers| answers.len() == breakers).map(|answers| (*nodes, answers))
-}
-
-fn answer(chunk: &[u64], took: Duration) -> Option<(Answer, Window)> {
-    let [epoch, which, left, calls, failures] = *chunk else { return None };
-    let lease = Duration::from_millis(left).saturating_sub(took);
-    let phase = match which {
-        0 => Phase::Closed,
-        1 => Phase::Open { lease },
-        2 => Phase::Probing { lease },
-        3 => Phase::Prober { lease },
-        4 => Phase::HalfOpen,
-        _ => return None,
-    };
-    Some((Answer { epoch, phase }, Window { calls, failures }))
-}
 
 #[cold]
 fn garbled() -> RedisError {
@@ -252,23 +232,6 @@ impl<C> fmt::Debug for FleetMember<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TOOK: Duration = Duration::from_millis(30);
-
-    #[test]
-    fn a_lease_is_shortened_by_the_time_of_the_request() {
-        let (nodes, answers) = answers(&[1_800_000_000_000, 3, 7, 1, 100, 0, 0], 1, TOOK).unwrap();
-        let phase = Phase::Open { lease: Duration::from_millis(70) };
-        assert_eq!((nodes, answers[0].0), (3, Answer { epoch: 7, phase }));
-    }
-
-    #[test]
-    fn a_reply_of_another_shape_is_an_error() {
-        let replies: [&[u64]; 5] = [&[], &[1], &[1, 2], &[1, 2, 7, 5, 0, 0, 0], &[1, 2, 7, 1, 0, 0]];
-        for reply in replies {
-            assert_eq!(answers(reply, 1, TOOK), None, "{reply:?}");
-        }
-    }
 
     #[test]
     fn a_new_breaker_of_a_name_is_counted_from_zero() {

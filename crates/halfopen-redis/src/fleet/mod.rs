@@ -4,6 +4,7 @@ mod config;
 mod member;
 mod node;
 mod status;
+mod wire;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
