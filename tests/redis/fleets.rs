@@ -68,20 +68,20 @@ fn plain() -> FleetConfig {
 }
 
 /// The end of the fleet's opening in the state that the server stores.
-const OPENING: &str = "s[2] = now";
+const OPENING: u8 = 1;
 /// The end of the probe.
-const PROBE: &str = "rest[2] = now";
+const PROBE: u8 = 3;
 
 /// Ends a period now, in the state that the server stores.
-fn end(server: &RedisServer, period: &str) {
+fn end(server: &RedisServer, period: u8) {
     let script = format!(
-        "local now, format = redis.call('TIME')[1] * 1000, '<dddddddI2c0'
+        "local format = '<ddddI2c0'
          local s = {{struct.unpack(format, redis.call('HGET', KEYS[1], 'payments'))}}
-         local rest = cmsgpack.unpack(s[8])
-         {period}
-         s[9] = cmsgpack.pack(rest)
-         s[8] = #s[9]
-         return redis.call('HSET', KEYS[1], 'payments', struct.pack(format, unpack(s, 1, 9)))"
+         local rest = cmsgpack.unpack(s[5])
+         rest[{period}] = redis.call('TIME')[1] * 1000
+         rest = cmsgpack.pack(rest)
+         local state = struct.pack(format, s[1], s[2], s[3], s[4], #rest, rest)
+         return redis.call('HSET', KEYS[1], 'payments', state)"
     );
     server.command(&["EVAL", &script, "1", "halfopen:fleet:{checkout}:breakers"]);
 }

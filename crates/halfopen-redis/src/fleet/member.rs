@@ -117,7 +117,8 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
         let reply = tokio::time::timeout(limit, self.ask(&subjects, extends)).await;
         let reply = reply.unwrap_or_else(|_| Err(crate::client::no_reply(limit)));
         let took = self.clock.elapsed().saturating_sub(sent);
-        match reply.and_then(|reply| wire::parse(&reply, subjects.len(), took).ok_or_else(garbled)) {
+        let epochs = subjects.iter().map(|subject| subject.entry.epoch);
+        match reply.and_then(|reply| wire::parse(&reply, epochs, took).ok_or_else(garbled)) {
             Ok((nodes, answers)) => {
                 self.extends = !extends;
                 let seen = subjects.iter().zip(answers).map(|(subject, answer)| self.obey(subject, answer));

@@ -44,31 +44,49 @@ pub(super) fn pack<'a>(
         packed.extend_from_slice(&(entry.name.len() as u16).to_le_bytes());
         packed.extend_from_slice(entry.name.as_bytes());
     }
-    for entry in entries {
+    for entry in entries.clone() {
         packed.extend_from_slice(&entry.epoch.to_le_bytes()[..6]);
+        packed.push(entry.report as u8);
+    }
+    for entry in entries {
         for count in [entry.calls, entry.failures] {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             packed.extend_from_slice(&count.to_le_bytes());
         }
-        packed.push(entry.report as u8);
     }
     packed
 }
 
-/// Returns the number of nodes, and the answers about so many breakers. Leases are shortened by the time that the
-/// request took: none ends later here than on the server.
-pub(super) fn parse(reply: &[u8], breakers: usize, took: Duration) -> Option<(u64, Vec<(Answer, Window)>)> {
+/// Returns the number of nodes, and the answers about the breakers whose epochs were sent. Leases are shortened by the
+/// time that the request took: none ends later here than on the server.
+pub(super) fn parse(
+    reply: &[u8],
+    epochs: impl ExactSizeIterator<Item = u64>,
+    took: Duration,
+) -> Option<(u64, Vec<(Answer, Window)>)> {
     let (head, rest) = reply.split_at_checked(10)?;
-    if rest.len() != 24 * breakers {
-        return None;
+    let (windows, exceptions) = rest.split_at_checked(12 * epochs.len())?;
+    let mut answers: Vec<_> = epochs
+        .zip(windows.chunks_exact(12))
+        .map(|(epoch, window)| {
+            let window = Window { calls: number(&window[..6]), failures: number(&window[6..]) };
+            (Answer { epoch, phase: Phase::Closed }, window)
+        })
+        .collect();
+    let exceptions = exceptions.chunks(14);
+    for exception in exceptions {
+        let (place, answer) = exception.split_at_checked(2)?;
+        let place = usize::try_from(number(place)).ok()?.checked_sub(1)?;
+        answers.get_mut(place)?.0 = parse_answer(answer, took)?;
     }
-    let answers: Option<Vec<_>> = rest.chunks_exact(24).map(|chunk| answer(chunk, took)).collect();
-    Some((number(&head[6..]), answers?))
+    Some((number(&head[6..]), answers))
 }
 
-fn answer(chunk: &[u8], took: Duration) -> Option<(Answer, Window)> {
-    let mut numbers = chunk.chunks_exact(6).map(number);
-    let [epoch, calls, failures, phase] = std::array::from_fn(|_| numbers.next().unwrap_or_default());
+fn parse_answer(bytes: &[u8], took: Duration) -> Option<Answer> {
+    if bytes.len() != 12 {
+        return None;
+    }
+    let (epoch, phase) = (number(&bytes[..6]), number(&bytes[6..]));
     let lease = Duration::from_millis(phase / 8).saturating_sub(took);
     let phase = match phase % 8 {
         0 => Phase::Closed,
@@ -78,7 +96,7 @@ fn answer(chunk: &[u8], took: Duration) -> Option<(Answer, Window)> {
         4 => Phase::HalfOpen,
         _ => return None,
     };
-    Some((Answer { epoch, phase }, Window { calls, failures }))
+    Some(Answer { epoch, phase })
 }
 
 fn number(bytes: &[u8]) -> u64 {
@@ -91,31 +109,45 @@ mod tests {
 
     const TOOK: Duration = Duration::from_millis(30);
 
-    fn reply(nodes: u32, breakers: &[[u64; 4]]) -> Vec<u8> {
+    fn reply(nodes: u32, windows: &[[u64; 2]], exceptions: &[(u16, [u64; 2])]) -> Vec<u8> {
         let mut reply = vec![1; 6];
         reply.extend_from_slice(&nodes.to_le_bytes());
-        for number in breakers.iter().flatten() {
+        for number in windows.iter().flatten() {
             reply.extend_from_slice(&number.to_le_bytes()[..6]);
+        }
+        for (place, numbers) in exceptions {
+            reply.extend_from_slice(&place.to_le_bytes());
+            numbers.iter().for_each(|number| reply.extend_from_slice(&number.to_le_bytes()[..6]));
         }
         reply
     }
 
+    fn parse(reply: &[u8], epochs: &[u64]) -> Option<(u64, Vec<(Answer, Window)>)> {
+        super::parse(reply, epochs.iter().copied(), TOOK)
+    }
+
     #[test]
     fn a_lease_is_shortened_by_the_time_of_the_request() {
-        let (nodes, answers) = parse(&reply(3, &[[1_800_000_000_000, 9, 4, 1 + 8 * 100]]), 1, TOOK).unwrap();
-        let phase = Phase::Open { lease: Duration::from_millis(70) };
-        let window = Window { calls: 9, failures: 4 };
-        assert_eq!((nodes, answers), (3, vec![(Answer { epoch: 1_800_000_000_000, phase }, window)]));
+        let reply = reply(3, &[[0, 0], [9, 4]], &[(2, [1_800_000_000_000, 1 + 8 * 100])]);
+        let (nodes, answers) = parse(&reply, &[5, 6]).unwrap();
+        let closed = Answer { epoch: 5, phase: Phase::Closed };
+        let open =
+            Answer { epoch: 1_800_000_000_000, phase: Phase::Open { lease: Duration::from_millis(70) } };
+        let windows = [(0, 0), (9, 4)].map(|(calls, failures)| Window { calls, failures });
+        assert_eq!((nodes, answers), (3, vec![(closed, windows[0]), (open, windows[1])]));
     }
 
     #[test]
     fn a_reply_of_another_shape_is_an_error() {
-        let good = reply(1, &[[7, 0, 0, 4]]);
-        assert!(parse(&good, 1, TOOK).is_some());
-        assert_eq!(parse(&good, 2, TOOK), None, "of one breaker");
-        assert_eq!(parse(&good[..good.len() - 1], 1, TOOK), None, "cut");
-        assert_eq!(parse(&[], 0, TOOK), None, "empty");
-        assert_eq!(parse(&reply(1, &[[7, 0, 0, 5]]), 1, TOOK), None, "an unknown phase");
+        let good = reply(1, &[[0, 0]], &[(1, [7, 4])]);
+        assert!(parse(&good, &[6]).is_some());
+        assert_eq!(parse(&good, &[6, 6, 6]), None, "of fewer breakers");
+        assert_eq!(parse(&good[..good.len() - 1], &[6]), None, "cut");
+        assert_eq!(parse(&[], &[]), None, "empty");
+        assert_eq!(parse(&reply(1, &[[0, 0]], &[(1, [7, 5])]), &[6]), None, "an unknown phase");
+        for place in [0, 2] {
+            assert_eq!(parse(&reply(1, &[[0, 0]], &[(place, [7, 4])]), &[6]), None, "no breaker {place}");
+        }
     }
 
     #[test]
@@ -123,7 +155,6 @@ mod tests {
         let entry =
             Entry { name: "a".into(), epoch: 1, calls: u64::MAX, failures: 1 << 32, report: Report::Failed };
         let packed = pack("n", [0; 8], [entry].iter());
-        let largest = [u8::MAX; 8];
-        assert_eq!(packed[packed.len() - 9..], [&largest[..], &[4]].concat());
+        assert_eq!(packed[packed.len() - 9..], [4, 255, 255, 255, 255, 255, 255, 255, 255]);
     }
 }
