@@ -11,6 +11,7 @@ mod resolve;
 mod scaling;
 #[cfg(feature = "schema")]
 mod schema;
+mod service_type;
 pub mod watch;
 
 pub use builtin::{environments, templates};
@@ -30,3 +31,4 @@ pub use load::{Configuration, Loader, OverrideValue, Overrides, lint, lint_file}
 pub use resolve::Settings;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use service_type::{ServiceType, StandardBreaker, Templates, UnknownServiceType};

@@ -10,6 +10,8 @@ mod middleware;
 mod redirect;
 mod resilient;
 mod rules;
+#[cfg(feature = "services")]
+mod services;
 
 pub use breakers::BreakerName;
 pub use classify::{ReqwestClassify, TypedErrors};
@@ -18,3 +20,7 @@ pub use halfopen_http::HttpClassify;
 pub use middleware::CircuitBreakerMiddleware;
 pub use redirect::{follow_if_permitted, redirect_policy};
 pub use resilient::{ResilientHttpClient, ResilientHttpClientBuilder};
+#[cfg(feature = "services")]
+pub use services::{
+    CallError, RegisterError, Service, ServiceClient, ServiceKeys, Services, ServicesSection, UnknownService,
+};

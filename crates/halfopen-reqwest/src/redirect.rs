@@ -142,10 +142,10 @@ impl Hops {
             });
             // After the poll in which the redirect was followed: from here on the permit of the next host watches
             // the request.
-            if let Some(hop) = hops.as_mut().and_then(|hops| hops.hop.take()) {
-                if let Some(call) = mem::replace(&mut call, hop.permit.map(&next_call)) {
-                    call.settle::<Response, Error, _>(&redirecting(hop.status), rules);
-                }
+            if let Some(hop) = hops.as_mut().and_then(|hops| hops.hop.take())
+                && let Some(call) = mem::replace(&mut call, hop.permit.map(&next_call))
+            {
+                call.settle::<Response, Error, _>(&redirecting(hop.status), rules);
             }
             polled
         })

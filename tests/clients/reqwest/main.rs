@@ -14,6 +14,7 @@ mod resilient;
 mod retry_after;
 #[path = "../http/server.rs"]
 mod server;
+mod services;
 mod statuses;
 mod tower;
 mod uploads;
