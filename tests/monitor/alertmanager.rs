@@ -1,0 +1,75 @@
+//! Alerts in a real Alertmanager.
+
+use std::process::Command;
+use std::time::Duration;
+
+use halfopen::Registry;
+use halfopen_monitor::{AlertRule, AlertmanagerNotifier, Monitor, Severity};
+use serde_json::Value;
+use test_support::server::{ServerProcess, free_address, program};
+
+const CONFIG: &str =
+    "global: { resolve_timeout: 10s }\nroute: { receiver: none }\nreceivers: [{ name: none }]\n";
+
+/// A running Alertmanager and its URL; [`None`] if it is not installed and that is permitted.
+fn alertmanager() -> Option<(ServerProcess, String, tempfile::TempDir)> {
+    let program = program("prometheus-alertmanager")?;
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("alertmanager.yml");
+        std::fs::write(&file, CONFIG).unwrap();
+        let address = free_address().to_string();
+        // Its log goes to stderr, which the shell sends where the test reads it.
+        let command = format!(
+            "exec {} --config.file={} --storage.path={} --web.listen-address={address} --cluster.listen-address= 2>&1",
+            program.display(),
+            file.display(),
+            folder.path().display(),
+        );
+        if let Some(server) = ServerProcess::start(Command::new("sh").args(["-c", &command]), "Listening on")
+        {
+            return Some((server, format!("http://{address}"), folder));
+        }
+    }
+    panic!("no Alertmanager starts");
+}
+
+async fn alerts(url: &str) -> Vec<Value> {
+    let text = reqwest::get(format!("{url}/api/v2/alerts")).await.unwrap().text().await.unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[tokio::test]
+async fn an_alert_is_one_alert_until_it_resolves() {
+    let Some((_server, url, _folder)) = alertmanager() else { return };
+    let registry = Registry::new();
+    let notifier = AlertmanagerNotifier::new(&url).unwrap().label("job", "shop");
+    let notifier = notifier.repeat_every(Duration::from_secs(1));
+    let rule = AlertRule::new("opened").severity(Severity::High);
+    let monitor = Monitor::builder(registry.clone()).rule(rule).notify(notifier).start().unwrap();
+    registry.get_or_create("db").trip();
+
+    // Sent, and sent again: each time the end is further ahead.
+    let mut ends = Vec::new();
+    while ends.len() < 3 {
+        let all = alerts(&url).await;
+        assert!(all.len() <= 1, "one alert: {all:?}");
+        if let Some(alert) = all.first() {
+            let labels = serde_json::json!(
+                { "alertname": "opened", "breaker": "db", "severity": "high", "job": "shop" });
+            assert_eq!(alert["labels"], labels);
+            let end = alert["endsAt"].as_str().unwrap().to_owned();
+            if ends.last() != Some(&end) {
+                assert!(ends.last().is_none_or(|last| *last < end), "{ends:?}, {end}");
+                ends.push(end);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    registry.get_or_create("db").reset();
+    while !alerts(&url).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let status = &monitor.dashboard_data().notifiers[0];
+    assert_eq!((status.failed_attempts, status.refused), (0, 0), "{status:?}");
+}
