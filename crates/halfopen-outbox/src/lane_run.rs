@@ -1,0 +1,200 @@
+//! The delivery of the first items of one lane, in order.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use halfopen::BoxError;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::decide::{Attempt, Next, Policy};
+use crate::event::OutboxEvent;
+use crate::replay::{Phase, STORE_RETRY};
+use crate::sender::Sender;
+use crate::shared::{Attempted, Failure, Shared};
+use crate::store::{ClaimedLane, Entry, EntryResult, Then};
+use crate::timestamp::Timestamp;
+use crate::writer::{WallClock, WriterHandle};
+
+/// The longest description of a failure that is stored, in characters.
+const LONGEST_ERROR: usize = 512;
+
+/// What all deliveries of a worker share.
+pub(crate) struct Run<S: Sender> {
+    pub(crate) shared: Arc<Shared<S>>,
+    pub(crate) writer: WriterHandle,
+    pub(crate) clock: WallClock,
+    /// The identity of this worker in the store.
+    pub(crate) worker: Arc<str>,
+    pub(crate) policy: Policy,
+    pub(crate) pace: Pace,
+    /// The deliveries of all items at the last failure of an item, by its identifier.
+    pub(crate) failed_at: Mutex<HashMap<u64, u64>>,
+}
+
+pub(crate) struct LaneRun<S: Sender> {
+    pub(crate) run: Arc<Run<S>>,
+    pub(crate) lane: ClaimedLane,
+    pub(crate) phase: watch::Receiver<Phase>,
+    pub(crate) lease: Duration,
+}
+
+type Results = Vec<(u64, EntryResult)>;
+
+impl<S: Sender> LaneRun<S> {
+    pub(crate) async fn run(mut self) {
+        let mut results = Results::new();
+        let mut wait = Duration::ZERO;
+        for entry in std::mem::take(&mut self.lane.entries) {
+            self.run.pace.turn().await;
+            if *self.phase.borrow() == Phase::Stopped {
+                break;
+            }
+            // The record of one delivery is written while the next is under way, so at most two items of a lane are
+            // delivered again after a crash.
+            let record = self.record(std::mem::take(&mut results));
+            let ((), (attempt, error)) = tokio::join!(record, self.run.attempt(&entry));
+            let next = self.run.decide(&entry, attempt);
+            results.extend(self.run.result(&entry, next, attempt, error));
+            match next {
+                Next::GoOn | Next::SetAside => {}
+                Next::Wait(time) | Next::Retry(time) => {
+                    wait = time;
+                    break;
+                }
+            }
+        }
+        let free = Then::Free(self.run.now().after(wait));
+        self.settle(results, free).await;
+    }
+
+    /// Writes results, and keeps the lane.
+    async fn record(&self, results: Results) {
+        if !results.is_empty() {
+            self.settle(results, Then::Keep(self.run.now().after(self.lease))).await;
+        }
+    }
+
+    /// Writes results, and does not give up while the store is away: what is not recorded is delivered again.
+    async fn settle(&self, results: Results, then: Then) {
+        let settlement = self.run.settlement(Arc::clone(&self.lane.lane), results, then);
+        while self.run.writer.settle(settlement.clone()).await.is_err() {
+            if self.run.writer.is_closed() {
+                return;
+            }
+            tokio::time::sleep(STORE_RETRY).await;
+        }
+    }
+}
+
+impl<S: Sender> Run<S> {
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.clock)().into()
+    }
+
+    /// Makes an attempt, and returns how it ended, and the failure if there is one.
+    async fn attempt(&self, entry: &Entry) -> (Attempt, Option<Arc<str>>) {
+        // A panic of the sender is the item's, and must not end the worker.
+        let attempt = AssertUnwindSafe(self.shared.attempt(entry.item.clone())).catch_unwind().await;
+        match attempt {
+            Ok(Attempted::Delivered) => (Attempt::Delivered, None),
+            Ok(Attempted::Rejected) => (Attempt::Rejected, None),
+            Ok(Attempted::Failed(outcome, failure)) => {
+                let closed = self.shared.breaker.is_closed();
+                (Attempt::Failed { outcome, closed }, Some(describe(failure)))
+            }
+            Err(_panic) => (Attempt::Panicked, Some("the sender panicked".into())),
+        }
+    }
+
+    fn decide(&self, entry: &Entry, attempt: Attempt) -> Next {
+        let delivered = self.shared.delivered.load(Ordering::Relaxed);
+        let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let others = failed_at.get(&entry.id).is_some_and(|before| *before < delivered);
+        let next = self.policy.decide(attempt, entry.attempts, others);
+        match next {
+            Next::GoOn | Next::SetAside => failed_at.remove(&entry.id),
+            Next::Retry(_) => failed_at.insert(entry.id, delivered),
+            // Kept as it is while the breaker rejects: an item that is not tried proves nothing.
+            Next::Wait(_) if attempt == Attempt::Rejected => None,
+            Next::Wait(_) => failed_at.insert(entry.id, delivered),
+        };
+        next
+    }
+
+    fn result(
+        &self,
+        entry: &Entry,
+        next: Next,
+        attempt: Attempt,
+        error: Option<Arc<str>>,
+    ) -> Option<(u64, EntryResult)> {
+        let counters = &self.shared.reports.counters;
+        let Some(error) = error else {
+            let delivered = attempt == Attempt::Delivered;
+            counters.replayed.add(u64::from(delivered));
+            return delivered.then_some((entry.id, EntryResult::Delivered));
+        };
+        counters.failed_attempts.add(1);
+        let result = match next {
+            Next::GoOn => EntryResult::Delivered,
+            Next::Wait(_) => EntryResult::Failed { error, counted: false },
+            Next::Retry(_) => EntryResult::Failed { error, counted: true },
+            Next::SetAside => {
+                counters.dead_letters.add(1);
+                let item = entry.item.clone();
+                self.shared.reports.emit(&OutboxEvent::DeadLetter { item, error: Arc::clone(&error) });
+                EntryResult::Dead { error }
+            }
+        };
+        Some((entry.id, result))
+    }
+}
+
+/// Describes a failure by the messages of its chain.
+fn describe<E: Into<BoxError>>(failure: Failure<E>) -> Arc<str> {
+    let error = match failure {
+        Failure::TimedOut => return "the sender timed out".into(),
+        Failure::Error(error) => error.into(),
+    };
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    // PostgreSQL stores no NUL in a text.
+    text.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect::<String>().into()
+}
+
+/// The distance between two deliveries of the worker, over all lanes.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    interval: Duration,
+    next: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    pub(crate) fn new(interval: Duration) -> Pace {
+        Pace { interval, next: Mutex::new(None) }
+    }
+
+    async fn turn(&self) {
+        if self.interval.is_zero() {
+            return;
+        }
+        let now = Instant::now();
+        let turn = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let turn = next.map_or(now, |next| next.max(now));
+            *next = Some(turn + self.interval);
+            turn
+        };
+        tokio::time::sleep_until(turn).await;
+    }
+}
