@@ -1,12 +1,15 @@
 use std::time::Duration;
 
-use halfopen::{Abandoned, Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
+use halfopen::{Abandoned, Adaptive, Backoff, CircuitBreakerConfig, HalfOpen, Slow, Trip, Window};
 
 use crate::rng::Rng;
 
 /// A configuration of any kind, with waits so short that a breaker cycles through its states many times a
 /// second.
 pub(crate) fn any(rng: &mut Rng) -> CircuitBreakerConfig {
+    if rng.one_in(4) {
+        return adaptive(rng);
+    }
     let mut builder = CircuitBreakerConfig::builder().no_trip_rules();
     for _ in 0..rng.between(1, 3) {
         builder = builder.trip(rule(rng));
@@ -22,6 +25,20 @@ pub(crate) fn any(rng: &mut Rng) -> CircuitBreakerConfig {
         .half_open(half_open(rng))
         .abandoned(abandoned(rng))
         .time_calls(rng.one_in(4))
+        .build()
+        .expect("every choice above lies in its range")
+}
+
+fn adaptive(rng: &mut Rng) -> CircuitBreakerConfig {
+    let slow = match rng.below(3) {
+        0 => Slow::off(),
+        1 => Slow::learned(3.0),
+        _ => Slow::limit(micros(rng, 1_000, 5_000)),
+    };
+    CircuitBreakerConfig::builder()
+        .adaptive(Adaptive::new().break_even(rng.of(&[0.2, 0.5, 0.8])).slow(slow))
+        .hint_max(micros(rng, 1, 3_000))
+        .abandoned(abandoned(rng))
         .build()
         .expect("every choice above lies in its range")
 }

@@ -38,7 +38,7 @@ fn recover(subject: &Subject, violations: &Violations) {
             }
             Err(rejected) => {
                 subject.ledger.rejections.add();
-                if rejected.reason() != RejectReason::Open {
+                if !matches!(rejected.reason(), RejectReason::Open | RejectReason::HalfOpenRamp) {
                     let name = breaker.name();
                     return violations.unless(false, || format!("{name}: a slot is lost: {rejected}"));
                 }

@@ -9,6 +9,7 @@
 //! longer: this number of histories of each kind, each of at most this number of steps. A failure prints its
 //! shrunken history and is stored in `regressions.txt`; the important ones are repeated in `stories.rs`.
 
+mod adaptive;
 mod compare;
 mod draw;
 mod edges;

@@ -37,6 +37,24 @@ impl Baseline {
         self.step(bad, (1.0 / self.calls).max(least_step(elapsed)), chosen);
     }
 
+    /// Learns from a call by this part, or by more while few are known.
+    pub fn learn_by(&mut self, bad: bool, part: f64, chosen: f64) {
+        self.calls += 1.0;
+        self.step(bad, (1.0 / self.calls).max(part), chosen);
+    }
+
+    /// Learns from good calls together.
+    pub fn learn_good(&mut self, calls: u32, part: f64) {
+        let before = self.calls;
+        self.calls += f64::from(calls);
+        self.share *= (before / self.calls).min((1.0 - part).powi(calls as i32));
+    }
+
+    /// Learns from good calls in deep doubt.
+    pub fn forget(&mut self, calls: u32, part: f64) {
+        self.share *= (1.0 - part).powi(calls as i32);
+    }
+
     /// Learns from a call by this part.
     pub fn step(&mut self, bad: bool, part: f64, chosen: f64) {
         let bad = f64::from(u8::from(bad));

@@ -76,9 +76,15 @@ impl Flight {
         Some((bucket.out, self.judged_until))
     }
 
-    /// Counts the youngest calls from after `until` that had the time to end: how many, and how many were good.
-    pub fn youngest(&self, until: Seconds, ripe_after: Seconds, now: Seconds) -> (u32, u32) {
-        let (mut started, mut good) = (0, 0);
+    /// Adds to the youngest calls from after `until` that had the time to end: how many, and how many were good.
+    pub fn youngest(
+        &self,
+        until: Seconds,
+        ripe_after: Seconds,
+        now: Seconds,
+        younger: (u32, u32),
+    ) -> (u32, u32) {
+        let (mut started, mut good) = younger;
         for bucket in self.buckets.iter().rev() {
             if bucket.start <= until || started >= 4 {
                 break;

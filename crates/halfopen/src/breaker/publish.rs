@@ -94,9 +94,9 @@ impl Inner {
             }
         }
         let (epoch, state) = (locked.machine.epoch(), locked.machine.state());
-        let word = self.word.load();
-        // No new visit: only the configuration, and with it the flags, can have changed.
-        if word.same_epoch(Word::new(epoch, state)) {
+        // No change of state: the flags may have changed, with the configuration or the doubt, and a ramp of an adaptive
+        // breaker has an epoch of its own (A8). The rejections go on.
+        if !log.iter().any(|entry| matches!(entry, Entry::Change(_))) {
             return self.publish(locked);
         }
         // The window restarts before the word names the new epoch, so that an outcome of the new visit never finds the

@@ -591,7 +591,12 @@ impl Adaptive {
         if self.mode == Mode::Open {
             self.begin_gap(now, dice);
         }
-        self.flight.enter(now, self.overdue_limit());
+        if self.mode == Mode::Closed && self.concurrent.is_some() {
+            // An overdue call has ended a ramp: this call is the first one of the traffic, and counted there alone.
+            self.read_traffic(now);
+        } else {
+            self.flight.enter(now, self.overdue_limit());
+        }
         Some(self.admitted(now, None))
     }
 
@@ -1056,8 +1061,9 @@ impl Adaptive {
                 self.incident.tripped_at = now;
                 self.incident.relapses = 0;
                 self.mode = Mode::Ramp;
-                self.ramp.length = 0.0;
-                self.ramp.good = 0;
+                // A ramp begins here: nothing of the one before is part of it.
+                let (length, good, cuts) = (0.0, 0, 0);
+                self.ramp = Ramp { length, good, good_beginning: 0, began_well: true, cuts, ..self.ramp };
             }
             self.cut(now, WhyRamp::Throttled, dice, steps);
         }

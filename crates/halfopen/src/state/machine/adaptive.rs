@@ -137,6 +137,10 @@ impl Machine {
                 *learned = Some(Box::new(new));
             }
         }
+        // The limits of other numbers, or of what was learned before, are no longer those of calls in flight.
+        if let Some(learned) = self.learned.as_ref().filter(|learned| learned.decides) {
+            learned.adaptive.publish();
+        }
     }
 
     /// Whether evidence decides in this state.

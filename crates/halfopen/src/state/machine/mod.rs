@@ -336,7 +336,11 @@ impl Machine {
     pub(crate) fn end_wait(&mut self, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
         if self.learns() {
-            return self.probe_now(now);
+            // Not in half-open: a probe that is in flight is not a wait.
+            if self.state == State::Open {
+                self.probe_now(now);
+            }
+            return;
         }
         if self.state == State::Open && now < self.deadline() {
             // Dated now, not at the deadline, which has not been reached.
