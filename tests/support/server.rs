@@ -10,6 +10,26 @@ use std::process::{Child, Command, Stdio};
 #[derive(Debug)]
 pub struct ServerProcess {
     child: Child,
+    guard: Guard,
+}
+
+/// Kills a server whose test has ended without dropping it: one that was killed, or that keeps its server in a static.
+#[derive(Debug)]
+struct Guard(Child);
+
+impl Guard {
+    fn of(server: &Child) -> Guard {
+        // Reads until its input ends, which it does with the process of the test, however that ends.
+        let mut shell = Command::new("sh");
+        shell.args(["-c", r#"read -r _; kill -KILL "$0" 2>/dev/null"#]).arg(server.id().to_string());
+        Guard(shell.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("`sh` can be run"))
+    }
+
+    /// To be called before the server's id can become that of another process.
+    fn end(&mut self) {
+        self.0.kill().expect("an own child can be killed");
+        self.0.wait().expect("an own child can be waited for");
+    }
 }
 
 impl ServerProcess {
@@ -21,7 +41,8 @@ impl ServerProcess {
         let child = command.spawn().expect("it can be run");
         // The command holds ends of its own: the output would not end with the process.
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let process = ServerProcess { child };
+        let guard = Guard::of(&child);
+        let process = ServerProcess { child, guard };
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.any(|line| line.contains(ready)).then_some(())?;
         // Read to its end: a server blocks when its pipe is full.
@@ -45,10 +66,12 @@ impl ServerProcess {
     /// Kills the process and its children, and returns after it has exited.
     pub fn kill(&mut self) {
         if self.child.try_wait().expect("an own child can be waited for").is_some() {
+            self.guard.end();
             return;
         }
         signal("-STOP", &[self.id()]);
         let children = self.children();
+        self.guard.end();
         self.child.kill().expect("an own child can be killed");
         signal("-KILL", &children);
         self.child.wait().expect("an own child can be waited for");
@@ -58,6 +81,7 @@ impl ServerProcess {
     pub fn stop(&mut self, name: &str) {
         signal(name, &[self.id()]);
         self.child.wait().expect("an own child can be waited for");
+        self.guard.end();
     }
 
     fn id(&self) -> u32 {
@@ -116,4 +140,38 @@ pub fn program(name: &str) -> Option<PathBuf> {
 pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
     listener.local_addr().expect("a bound listener has an address")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::process::Command;
+
+    use super::ServerProcess;
+
+    const ALIVE: &str = "HALFOPEN_TEST_ALIVE";
+
+    /// The test runs its own program with [`ALIVE`] set, which starts a server and aborts.
+    #[test]
+    fn a_server_ends_with_its_test() {
+        if let Some(alive) = std::env::var_os(ALIVE) {
+            let script = r#"exec 3>"$0"; echo ready; sleep 60 3>&-; echo outlived >&3"#;
+            let server = ServerProcess::start(Command::new("sh").args(["-c", script]).arg(alive), "ready");
+            assert!(server.is_some());
+            std::process::abort();
+        }
+        let folder = tempfile::TempDir::new().unwrap();
+        let alive = folder.path().join("alive");
+        assert!(Command::new("mkfifo").arg(&alive).status().unwrap().success());
+        let mut test = Command::new(std::env::current_exe().unwrap());
+        test.args(["--exact", "server::tests::a_server_ends_with_its_test"]).env(ALIVE, &alive);
+        let mut aborted = test.stdout(std::process::Stdio::null()).spawn().unwrap();
+
+        // Ends when nothing can write to it any more.
+        let mut written = String::new();
+        File::open(&alive).unwrap().read_to_string(&mut written).unwrap();
+        assert_eq!(written, "");
+        assert!(!aborted.wait().unwrap().success());
+    }
 }
