@@ -13,7 +13,17 @@ const FLOORS: [(i8, &[&str]); 8] = [
     (0, &["halfopen"]),
     (1, &["halfopen-document", "halfopen-http", "halfopen-metrics", "halfopen-tracing", "halfopen-limit"]),
     (2, &["halfopen-tower", "halfopen-config", "halfopen-opentelemetry", "halfopen-outbox"]),
-    (3, &["halfopen-axum", "halfopen-health", "halfopen-redis", "halfopen-reqwest", "halfopen-tonic"]),
+    (
+        3,
+        &[
+            "halfopen-axum",
+            "halfopen-health",
+            "halfopen-redis",
+            "halfopen-reqwest",
+            "halfopen-sqlx",
+            "halfopen-tonic",
+        ],
+    ),
     (4, &["halfopen-monitor"]),
     (5, &["test-support", "simulator"]),
     (6, &["examples", "tests", "tests-macros", "benches"]),

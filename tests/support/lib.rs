@@ -4,6 +4,7 @@
 
 pub mod breaker;
 mod database;
+pub mod disk;
 pub mod mariadb;
 pub mod middleware;
 pub mod postgres;

@@ -63,6 +63,14 @@ impl MariaDbServer {
         self.folder.path().join("data")
     }
 
+    /// Creates a folder below `path` that belongs to the server, and returns it.
+    pub fn folder_on(&self, path: &Path) -> PathBuf {
+        let folder = path.join("mariadb");
+        std::fs::create_dir(&folder).expect("the folder can be written");
+        self.account.own(&folder);
+        folder
+    }
+
     /// Stops the process with SIGSTOP: its sockets stay open, and it does not respond.
     pub fn freeze(&self) {
         self.process.freeze();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -84,8 +84,16 @@ impl PostgresServer {
     }
 
     /// Returns the folder of the server's data.
-    pub fn data(&self) -> std::path::PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Creates a folder below `path` that belongs to the server, and returns it.
+    pub fn folder_on(&self, path: &Path) -> PathBuf {
+        let folder = path.join("postgres");
+        fs::create_dir(&folder).expect("the folder can be written");
+        self.account.own(&folder);
+        folder
     }
 
     /// Stops every process with SIGSTOP: sockets stay open, and nothing responds.
