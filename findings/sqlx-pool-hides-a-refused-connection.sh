@@ -8,7 +8,9 @@
 #
 # Output (30 November 2026, rustc 1.95.0):
 #
-#   OUTPUT
+#   sqlx v0.9.0
+#   a single connection: error communicating with database: Connection refused (os error 111)
+#   a pool: pool timed out while waiting for an open connection; waited for all of acquire_timeout: true; source: None
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -8,7 +8,9 @@
 #
 # Output (30 November 2026, rustc 1.95.0; the first number varies):
 #
-#   OUTPUT
+#   sqlx v0.9.0
+#   BEGIN: 5 of 20 succeed, codes of the others ["5", "517"], busy_timeout elapsed: false
+#   BEGIN IMMEDIATE: 20 of 20 succeed, codes of the others [], busy_timeout elapsed: false
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -7,7 +7,8 @@
 #
 # Output (30 November 2026, rustc 1.95.0):
 #
-#   OUTPUT
+#   sqlx v0.9.0
+#   timed out: true; rows after the lock is free: 1
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

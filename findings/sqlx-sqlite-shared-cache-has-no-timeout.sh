@@ -7,7 +7,9 @@
 #
 # Output (30 November 2026, rustc 1.95.0):
 #
-#   OUTPUT
+#   sqlx v0.9.0
+#   busy_timeout and acquire_timeout 100ms; still waiting after 2s: true
+#   written after the transaction has ended: true
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
