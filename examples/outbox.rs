@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 async fn main() -> Result<(), BoxError> {
     let config = CircuitBreakerConfig::builder()
         .trip(Trip::consecutive_failures(3))
-        .open_duration(Duration::from_millis(200))
+        .open_duration(Duration::from_millis(100))
         .build()?;
     let breaker = CircuitBreaker::new("ledger", config);
     let _subscription = breaker.on_event(|_, event| {
@@ -48,7 +48,7 @@ async fn main() -> Result<(), BoxError> {
         if number == 11 {
             println!("            the ledger dies");
             ledger.abort();
-        } else if number == 26 {
+        } else if number == 22 {
             println!("            the ledger is back");
             (_, ledger) = open_ledger(Some(address), &book).await?;
         }

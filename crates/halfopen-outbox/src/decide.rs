@@ -47,10 +47,10 @@ impl Policy {
     pub(crate) fn decide(&self, attempt: Attempt, attempts: u32, others: bool) -> Next {
         match attempt {
             Attempt::Delivered => Next::GoOn,
-            // The breaker decides when it is worth another try.
             Attempt::Rejected => Next::Wait(Duration::ZERO),
             Attempt::Failed { outcome, closed } if is_outage(outcome, closed, others) => {
-                Next::Wait(self.retry_delay)
+                // A breaker that is not closed decides when it is worth another try.
+                Next::Wait(if closed { self.retry_delay } else { Duration::ZERO })
             }
             Attempt::Failed { .. } | Attempt::Panicked if attempts + 1 >= self.max_attempts => Next::SetAside,
             Attempt::Failed { .. } | Attempt::Panicked => Next::Retry(self.delay(attempts)),
@@ -87,15 +87,14 @@ mod tests {
 
     #[test]
     fn an_outage_never_sets_an_item_aside() {
-        for (outcome, closed, others) in [
-            (Outcome::Failure, true, false),
-            (Outcome::Failure, false, true),
-            (Outcome::Throttled, false, false),
+        for (attempt, others, wait) in [
+            (failed(Outcome::Failure, true), false, POLICY.retry_delay),
+            (failed(Outcome::Failure, false), true, Duration::ZERO),
+            (failed(Outcome::Throttled, false), false, Duration::ZERO),
+            (Attempt::Rejected, true, Duration::ZERO),
         ] {
-            let next = POLICY.decide(failed(outcome, closed), 99, others);
-            assert_eq!(next, Next::Wait(POLICY.retry_delay), "{outcome:?}, {closed}, {others}");
+            assert_eq!(POLICY.decide(attempt, 99, others), Next::Wait(wait), "{attempt:?}, {others}");
         }
-        assert_eq!(POLICY.decide(Attempt::Rejected, 99, true), Next::Wait(Duration::ZERO));
     }
 
     #[test]
