@@ -257,10 +257,19 @@ impl<S: Sender> Outbox<S> {
                 let _ = worker.await;
             }
             self.0.phase.send_replace(Phase::Stopped);
+            self.refresh_totals().await;
             self.0.writer.close().await;
             let _ = writer.await;
         }
         self.0.shared.reports.known().totals.items
+    }
+
+    /// Reads the size of the store: other outboxes that share it may have delivered items since its last operation here.
+    async fn refresh_totals(&self) {
+        let status = tokio::time::timeout(self.0.writer.timeout(), self.0.store.status(0)).await;
+        if let Ok(Ok(status)) = status {
+            self.0.shared.reports.totals(status.totals);
+        }
     }
 
     /// Returns the breaker of the receiver.

@@ -109,6 +109,11 @@ impl WriterHandle {
         let _ = self.commands.send(Command::Close).await;
     }
 
+    /// Returns the longest time that an operation of the store may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Whether the task has ended, or is about to.
     pub(crate) fn is_closed(&self) -> bool {
         self.commands.is_closed()
