@@ -18,6 +18,7 @@ const FLOORS: [(i8, &[&str]); 8] = [
         &[
             "halfopen-axum",
             "halfopen-health",
+            "halfopen-mcp",
             "halfopen-redis",
             "halfopen-reqwest",
             "halfopen-sqlx",

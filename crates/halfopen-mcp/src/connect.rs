@@ -1,0 +1,142 @@
+//! Ways to reach a server.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use rmcp::model::ProtocolVersion;
+use rmcp::service::ClientLifecycleMode;
+
+use crate::{ConnectError, Connection};
+
+/// Makes connections to a server: once at first, and again after it was lost.
+///
+/// Implemented for async closures that return a [`Connection`], which every `RunningService` of rmcp converts into.
+pub trait Connect: Send + Sync + 'static {
+    /// Starts a session.
+    fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>>;
+}
+
+impl<F, Fut> Connect for F
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Connection, ConnectError>> + Send + 'static,
+{
+    fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>> {
+        Box::pin(self())
+    }
+}
+
+/// Returns the default mode: the newest protocol first, and the handshake of older ones for a server that does not
+/// know it.
+///
+/// rmcp's own default offers the version 2026-07-28 in a handshake that this version does not have; servers answer with
+/// another version, except for strict ones, which refuse it.
+pub fn default_mode() -> ClientLifecycleMode {
+    ClientLifecycleMode::Auto { preferred_versions: vec![ProtocolVersion::LATEST], legacy_version: None }
+}
+
+#[cfg(feature = "child-process")]
+pub use child::ChildProcess;
+
+#[cfg(feature = "http")]
+pub use streamable_http::StreamableHttp;
+
+#[cfg(feature = "child-process")]
+mod child {
+    use std::ffi::OsString;
+
+    use rmcp::service::ClientServiceExt;
+    use rmcp::transport::TokioChildProcess;
+    use tokio::process::Command;
+
+    use super::{ClientLifecycleMode, Connect, ConnectError, Connection, Future, Pin, default_mode};
+
+    /// A server that is a program: each connection starts it, and ends it when it is dropped.
+    ///
+    /// The standard error of the program is that of this process.
+    #[derive(Clone, Debug)]
+    pub struct ChildProcess {
+        program: OsString,
+        arguments: Vec<OsString>,
+        mode: ClientLifecycleMode,
+    }
+
+    impl ChildProcess {
+        /// Creates the description of a server: a program and its arguments.
+        pub fn new<A: Into<OsString>>(
+            program: impl Into<OsString>,
+            arguments: impl IntoIterator<Item = A>,
+        ) -> ChildProcess {
+            let arguments = arguments.into_iter().map(Into::into).collect();
+            ChildProcess { program: program.into(), arguments, mode: default_mode() }
+        }
+
+        /// Sets how a session begins. The default is [`default_mode`].
+        pub fn mode(self, mode: ClientLifecycleMode) -> ChildProcess {
+            ChildProcess { mode, ..self }
+        }
+    }
+
+    impl Connect for ChildProcess {
+        fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>> {
+            Box::pin(async {
+                let mut command = Command::new(&self.program);
+                command.args(&self.arguments).kill_on_drop(true);
+                let transport = TokioChildProcess::new(command).map_err(ConnectError::Spawn)?;
+                Ok(().serve_with_lifecycle(transport, self.mode.clone()).await?.into())
+            })
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+mod streamable_http {
+    use rmcp::service::ClientServiceExt;
+    use rmcp::transport::StreamableHttpClientTransport;
+    use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+
+    use super::{ClientLifecycleMode, Connect, ConnectError, Connection, Future, Pin, default_mode};
+
+    /// A server over streamable HTTP.
+    #[derive(Clone, Debug)]
+    pub struct StreamableHttp {
+        config: StreamableHttpClientTransportConfig,
+        client: Option<reqwest::Client>,
+        mode: ClientLifecycleMode,
+    }
+
+    impl StreamableHttp {
+        /// Creates the description of a server by its URL.
+        pub fn new(url: impl Into<std::sync::Arc<str>>) -> StreamableHttp {
+            StreamableHttp::with_config(StreamableHttpClientTransportConfig::with_uri(url))
+        }
+
+        /// Creates the description of a server with rmcp's own settings, such as headers and limits.
+        pub fn with_config(config: StreamableHttpClientTransportConfig) -> StreamableHttp {
+            StreamableHttp { config, client: None, mode: default_mode() }
+        }
+
+        /// Sets the HTTP client, for TLS and proxies. The default is rmcp's.
+        pub fn client(self, client: reqwest::Client) -> StreamableHttp {
+            StreamableHttp { client: Some(client), ..self }
+        }
+
+        /// Sets how a session begins. The default is [`default_mode`].
+        pub fn mode(self, mode: ClientLifecycleMode) -> StreamableHttp {
+            StreamableHttp { mode, ..self }
+        }
+    }
+
+    impl Connect for StreamableHttp {
+        fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>> {
+            Box::pin(async {
+                let config = self.config.clone();
+                let transport = match &self.client {
+                    Some(client) => StreamableHttpClientTransport::with_client(client.clone(), config),
+                    None => StreamableHttpClientTransport::from_config(config),
+                };
+                Ok(().serve_with_lifecycle(transport, self.mode.clone()).await?.into())
+            })
+        }
+    }
+}
