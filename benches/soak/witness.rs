@@ -72,7 +72,9 @@ impl Listener for Witness {
             &Event::WouldTrip { sequence, .. } => {
                 self.in_line(name, sequence, |told| told.would_trips += 1);
             }
-            &Event::RampChanged { sequence, .. } | &Event::Reset { sequence } => {
+            &Event::RampChanged { sequence, .. }
+            | &Event::Degraded { sequence, .. }
+            | &Event::Reset { sequence } => {
                 self.in_line(name, sequence, |_| {});
             }
             &Event::ConfigChanged { sequence } => self.in_line(name, sequence, |told| told.configs += 1),

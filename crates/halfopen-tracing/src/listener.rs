@@ -87,6 +87,13 @@ impl Listener for TracingListener {
                 sequence,
                 "circuit breaker admits a growing share of the calls"
             ),
+            Event::Degraded { share, sequence } => info!(
+                target: TARGET,
+                name,
+                share,
+                sequence,
+                "circuit breaker stays closed at this share of bad calls"
+            ),
             Event::Reset { sequence } => info!(target: TARGET, name, sequence, "circuit breaker reset"),
             Event::ConfigChanged { sequence } => {
                 info!(target: TARGET, name, sequence, "circuit breaker configuration replaced");

@@ -53,6 +53,72 @@ fn a_server_that_asks_for_silence_gets_it() {
 }
 
 #[test]
+fn time_alone_leads_to_the_next_probe() {
+    let (breaker, hands) = breaker();
+    calls(&breaker, &hands, 600, Outcome::Success);
+    calls(&breaker, &hands, 20, Outcome::Failure);
+    for probe in 0..20 {
+        let wait = breaker.changes_in().expect("an open breaker sends a probe");
+        let latest = breaker.snapshot().adaptive.unwrap().next_probe.unwrap();
+        assert!(
+            wait > Duration::ZERO && wait <= latest + Duration::from_nanos(1),
+            "probe {probe}: {wait:?} of {latest:?}"
+        );
+        hands.advance(wait - Duration::from_micros(5));
+        assert!(breaker.is_rejecting(), "probe {probe} is not due before");
+        let rest = hands.advance_to_probe(&breaker);
+        assert!(rest <= Duration::from_micros(6), "{rest:?}");
+        breaker.try_acquire().expect("a probe").failure();
+    }
+}
+
+#[test]
+fn a_ramp_admits_the_next_call_when_it_is_said_to() {
+    let (breaker, hands) = breaker();
+    calls(&breaker, &hands, 600, Outcome::Success);
+    calls(&breaker, &hands, 6_000, Outcome::Failure);
+    while breaker.snapshot().share == 0.0 {
+        hands.advance_to_probe(&breaker);
+        breaker.try_acquire().expect("a probe").success();
+        hands.advance(Duration::from_millis(1));
+    }
+    let mut waits = 0;
+    for _ in 0..30 {
+        if breaker.is_rejecting() && breaker.is_half_open() {
+            waits += 1;
+            hands.advance(breaker.changes_in().expect("its share grows"));
+            assert!(breaker.is_permitting());
+        }
+        breaker.try_acquire().expect("it is permitted").success();
+    }
+    assert!(waits > 0, "the ramp rejected no call");
+}
+
+#[test]
+fn a_service_that_is_worth_calling_is_degraded() {
+    let (breaker, hands) = breaker();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ear = Arc::clone(&heard);
+    breaker
+        .on_event(move |_, event| {
+            if let Event::Degraded { share, .. } = event {
+                ear.lock().unwrap().push(*share);
+            }
+        })
+        .forget();
+    calls(&breaker, &hands, 600, Outcome::Success);
+    for _ in 0..60 {
+        calls(&breaker, &hands, 1, Outcome::Failure);
+        calls(&breaker, &hands, 2, Outcome::Success);
+    }
+    assert!(breaker.is_closed(), "a third of the calls is bad: {}", breaker.explain());
+    calls(&breaker, &hands, 600, Outcome::Success);
+    let heard = heard.lock().unwrap();
+    assert_eq!(heard.len(), 2, "its begin and its end: {heard:?}");
+    assert!((0.2..0.5).contains(&heard[0]) && heard[1] < 0.1, "{heard:?}");
+}
+
+#[test]
 fn a_snapshot_shows_what_was_learned() {
     let (breaker, hands) = breaker();
     calls(&breaker, &hands, 700, Outcome::Success);

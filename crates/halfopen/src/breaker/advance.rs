@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use crate::breaker::CircuitBreaker;
 use crate::clock::ManualClock;
+use crate::error::Rejected;
 use crate::reason::RejectReason;
 
 impl ManualClock {
@@ -9,7 +10,7 @@ impl ManualClock {
     /// distance.
     ///
     /// While the breaker is open, that instant is the end of its wait, including jitter and a server's hint, so
-    /// that a test needs no arithmetic on waits. In every other state, forced open included, time alone leads to
+    /// that a test needs no arithmetic on waits; an adaptive breaker sends a probe then if no other call arrives before. In every other state, forced open included, time alone leads to
     /// no probe: the clock does not move, and the result is zero.
     ///
     /// # Examples
@@ -32,7 +33,8 @@ impl ManualClock {
     /// ```
     pub fn advance_to_probe(&self, breaker: &CircuitBreaker) -> Duration {
         let rejected = breaker.check().err().filter(|rejected| rejected.reason() == RejectReason::Open);
-        let remaining = rejected.and_then(|rejected| rejected.retry_after()).unwrap_or_default();
+        let wait = |rejected: Rejected| rejected.retry_after().or_else(|| breaker.changes_in());
+        let remaining = rejected.and_then(wait).unwrap_or_default();
         self.advance(remaining);
         remaining
     }

@@ -87,6 +87,10 @@ impl Inner {
                     let sequence = locked.next_sequence();
                     self.enqueue(Event::RampChanged { share: share(share_ppb), reason, sequence });
                 }
+                &Entry::Degraded { share_ppb } => {
+                    let sequence = locked.next_sequence();
+                    self.enqueue(Event::Degraded { share: share(share_ppb), sequence });
+                }
                 Entry::ConfigChanged => {
                     let sequence = locked.next_sequence();
                     self.enqueue(Event::ConfigChanged { sequence });

@@ -86,9 +86,14 @@ const GOOD_TO_CLOSE: u32 = 4;
 const GOOD_BEGINNING: u32 = 3;
 /// A ramp closes below this probability of being down.
 const DOWN_TO_CLOSE: f64 = 0.2;
+/// Above this probability of being down, a dependency that is worth calling is degraded.
+const DEGRADED: f64 = 0.5;
 /// Throttled calls since the last success that cut the share, and in a row that obey a hint.
 const THROTTLES_TO_CUT: u32 = 2;
 const THROTTLES_TO_OBEY: u32 = 4;
+
+/// How exactly the moment of the next probe is found.
+const PRECISION: Seconds = 1e-6;
 
 /// What stays of the tally at each call.
 const TALLY_PER_CALL: f64 = 31.0 / 32.0;
@@ -143,6 +148,10 @@ pub(crate) enum Step {
         why: WhyRamp,
     },
     Closed,
+    /// Closed, it is more likely down than not, and at this share of bad calls, or no longer so.
+    Degraded {
+        share: f64,
+    },
 }
 
 /// Why the breaker opened.
@@ -228,6 +237,8 @@ pub(crate) struct Adaptive {
     /// Throttled calls without a success between them, and since the last cut or success.
     throttles_in_a_row: u32,
     throttles_since_cut: u32,
+    /// Whether it is closed and has reported that its dependency is degraded.
+    degraded: bool,
     /// Where calls are admitted without the lock while it is closed.
     concurrent: Option<Concurrent>,
     watch: Watch,
@@ -335,6 +346,7 @@ impl Adaptive {
             },
             throttles_in_a_row: 0,
             throttles_since_cut: 0,
+            degraded: false,
             concurrent,
             watch: Watch::No,
         };
@@ -408,18 +420,61 @@ impl Adaptive {
         self.waiting.hold
     }
 
-    /// The moment by which a probe is sent at the latest, while open.
-    pub(crate) fn probe_by(&self) -> Seconds {
-        self.waiting.latest
-    }
-
     /// Whether a call would be admitted now.
     pub(crate) fn would_admit(&self, now: Seconds, dice: &(impl Dice + Clone)) -> bool {
-        if self.mode == Mode::Closed {
-            return true;
+        let judges = |limit| self.flight.has_overdue(now, limit);
+        match self.mode {
+            Mode::Closed => true,
+            // Calls in flight are judged first, which may change everything: asked of a copy.
+            Mode::Open | Mode::Ramp if !self.begun || self.overdue_limit().is_some_and(judges) => {
+                let mut copy = self.clone();
+                copy.concurrent = None;
+                copy.admit(now, &mut dice.clone(), &mut Vec::new()).is_some()
+            }
+            Mode::Open => self.would_probe(now),
+            Mode::Ramp => self.ramp.credit + self.ramp.share(now) >= 1.0,
         }
-        let mut copy = Adaptive { concurrent: None, ..self.clone() };
-        copy.admit(now, &mut dice.clone(), &mut Vec::new()).is_some()
+    }
+
+    /// Whether a call that arrives at `now` would be a probe, or the first one after a hold.
+    fn would_probe(&self, now: Seconds) -> bool {
+        if let Some(hold) = self.waiting.hold {
+            return now >= hold;
+        }
+        let mut arrivals = self.arrivals;
+        arrivals.arrive(now, 1);
+        let (mut belief, prior) = (self.belief.clone(), self.prior_with(&arrivals, now));
+        let (elapsed, before) = (belief.since_advance(now), belief.up());
+        belief.advance(now);
+        let lost = self.waiting.lost + lost_in(elapsed, arrivals.rate(now), before, belief.up());
+        self.is_due(now, lost, belief.worth(&prior))
+    }
+
+    /// The next moment at which a call would be admitted that is rejected now, if no other call arrives before.
+    pub(crate) fn admits_at(&self, now: Seconds) -> Option<Seconds> {
+        match self.mode {
+            Mode::Closed => None,
+            Mode::Ramp => {
+                let missing = 1.0 - self.ramp.credit - self.ramp.share;
+                let at = self.ramp.since + missing * self.ramp.length;
+                (self.ramp.credit + self.ramp.share(now) < 1.0).then_some(at.max(now))
+            }
+            Mode::Open => {
+                if let Some(hold) = self.waiting.hold {
+                    return Some(hold);
+                }
+                let (mut low, mut high) = (now, self.waiting.latest.max(now));
+                if self.would_probe(low) {
+                    return Some(low);
+                }
+                // The belief in recovery, and with it the loss, grows with time.
+                while high - low > PRECISION {
+                    let middle = 0.5 * (low + high);
+                    if self.would_probe(middle) { high = middle } else { low = middle }
+                }
+                Some(high)
+            }
+        }
     }
 
     /// Replaces the numbers; the learned ones and the belief stay.
@@ -461,24 +516,33 @@ impl Adaptive {
     }
 
     fn begin_closed(&mut self, now: Seconds) {
+        self.degraded = false;
         if let Some(Concurrent { traffic, schedule }) = &mut self.concurrent {
             schedule.begin(traffic, now);
         }
     }
 
     pub(crate) fn prior(&self, now: Seconds) -> Prior {
+        self.prior_with(&self.arrivals, now)
+    }
+
+    fn prior_with(&self, arrivals: &Arrivals, now: Seconds) -> Prior {
         Prior {
             normal: self.baseline.share(),
             break_even: self.baseline.break_even(self.numbers.break_even),
-            onset: self.onset(now),
+            onset: self.onset_with(arrivals, now),
         }
     }
 
     fn onset(&self, now: Seconds) -> f64 {
+        self.onset_with(&self.arrivals, now)
+    }
+
+    fn onset_with(&self, arrivals: &Arrivals, now: Seconds) -> f64 {
         let after = |closed: Seconds| RELAPSE_MULTIPLE * (now - closed + RELAPSE_OFFSET);
         let soon = self.incident.closed_at.map_or(f64::INFINITY, after);
         let interval = self.numbers.false_trip_interval.min(soon);
-        (1.0 / (self.arrivals.rate(now) * interval)).clamp(1e-9, 1e-2)
+        (1.0 / (arrivals.rate(now) * interval)).clamp(1e-9, 1e-2)
     }
 
     /// From when on an answer is slow, where any is.
@@ -819,11 +883,18 @@ impl Adaptive {
         }
         let in_ramp = self.mode == Mode::Ramp;
         if !in_ramp && self.belief.is_acquitted(&prior) {
+            if std::mem::take(&mut self.degraded) {
+                steps.push(Step::Degraded { share: prior.normal });
+            }
             return self.acquit();
         }
         // In a ramp failures come back fast and successes slowly: one typical latency is waited for.
         let ripe = !in_ramp || now - self.ramp.evidence_from >= self.baseline.typical();
         if !ripe || self.belief.worth(&prior) >= TRIP_WORTH {
+            if !in_ramp && !self.degraded && self.belief.down() > DEGRADED {
+                self.degraded = true;
+                steps.push(Step::Degraded { share: self.belief.share_if_down(&prior) });
+            }
             return;
         }
         let mostly_slow = self.tally.slow >= 0.5 * self.tally.bad;
@@ -953,12 +1024,11 @@ impl Adaptive {
     fn wait(&mut self, now: Seconds) {
         let (elapsed, before) = (self.belief.since_advance(now), self.belief.up());
         self.belief.advance(now);
-        self.waiting.lost += self.arrivals.rate(now) * elapsed * 0.5 * (before + self.belief.up());
+        self.waiting.lost += lost_in(elapsed, self.arrivals.rate(now), before, self.belief.up());
     }
 
     /// The price of a probe, in good calls.
-    fn price(&self, now: Seconds) -> f64 {
-        let worth = self.belief.worth(&self.prior(now));
+    fn price(&self, worth: f64) -> f64 {
         (-worth).max(LEAST_PRICE)
             * (1.0 + PRICE_IN_FLIGHT * f64::from(self.flight.out()))
             * self.waiting.jitter
@@ -966,7 +1036,11 @@ impl Adaptive {
 
     fn is_probe_due(&mut self, now: Seconds) -> bool {
         self.wait(now);
-        now >= self.waiting.latest || (now >= self.waiting.next && self.waiting.lost >= self.price(now))
+        self.is_due(now, self.waiting.lost, self.belief.worth(&self.prior(now)))
+    }
+
+    fn is_due(&self, now: Seconds, lost: f64, worth: f64) -> bool {
+        now >= self.waiting.latest || (now >= self.waiting.next && lost >= self.price(worth))
     }
 
     fn probed(&mut self, now: Seconds, bad: f64, good: f64, dice: &mut impl Dice, steps: &mut Vec<Step>) {
@@ -1121,6 +1195,11 @@ impl Tally {
     fn clear(&mut self) {
         *self = Tally { at: self.at, ..Tally::default() };
     }
+}
+
+/// The good calls that were lost in a time of which the probability of being up is known at both ends.
+fn lost_in(elapsed: Seconds, rate: f64, up_before: f64, up_after: f64) -> f64 {
+    rate * elapsed * 0.5 * (up_before + up_after)
 }
 
 /// One call of one, or none.

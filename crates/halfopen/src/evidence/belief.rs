@@ -182,6 +182,12 @@ impl Belief {
         all.max_by(|(one, _), (other, _)| one.total_cmp(other)).map_or(prior.normal, |(_, level)| level)
     }
 
+    /// The expected share of bad calls if the dependency is down.
+    pub(crate) fn share_if_down(&self, prior: &Prior) -> f64 {
+        let shares = self.down.iter().zip(prior.levels()).map(|(share, level)| share * level);
+        shares.sum::<f64>() / self.down.iter().sum::<f64>()
+    }
+
     /// How many bad calls in a row, all at one moment, would open a closed breaker.
     pub(crate) fn bad_calls_to_trip(&self, prior: &Prior, age: Seconds, now: Seconds) -> u32 {
         let mut belief = self.clone();

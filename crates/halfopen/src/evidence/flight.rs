@@ -83,6 +83,11 @@ impl Flight {
         bucket.good += u32::from(good);
     }
 
+    /// Whether [`take_overdue`](Self::take_overdue) would return a bucket.
+    pub(crate) fn has_overdue(&self, now: Seconds, limit: Seconds) -> bool {
+        self.buckets.front().is_some_and(|bucket| bucket.start + limit / 8.0 + limit < now)
+    }
+
     /// Takes the oldest bucket whose calls are all overdue.
     pub(crate) fn take_overdue(&mut self, now: Seconds, limit: Seconds) -> Option<Overdue> {
         let width = limit / 8.0;

@@ -212,6 +212,7 @@ fn is_change(event: &Event) -> bool {
         Event::StateChanged(_)
         | Event::WouldTrip { .. }
         | Event::RampChanged { .. }
+        | Event::Degraded { .. }
         | Event::Reset { .. }
         | Event::ConfigChanged { .. } => true,
         Event::Rejected(_) | Event::Recorded { .. } | Event::Overflowed { .. } => false,

@@ -127,6 +127,16 @@ pub enum Event {
         /// The sequence number among the changes of this breaker.
         sequence: u64,
     },
+    /// The dependency of a closed adaptive breaker is more likely degraded than not, and still worth calling: the breaker
+    /// stays closed.
+    ///
+    /// Reported once, and again with the normal share when the doubt is over. An opening in between ends it as well.
+    Degraded {
+        /// The expected share of bad calls, from 0 to 1.
+        share: f64,
+        /// The sequence number among the changes of this breaker.
+        sequence: u64,
+    },
     /// [`reset()`](CircuitBreaker::reset) was called.
     Reset {
         /// The sequence number among the changes of this breaker.

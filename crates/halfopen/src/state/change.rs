@@ -31,6 +31,10 @@ pub(crate) enum Entry {
         cause: Cause,
         counts: Counts,
     },
+    /// Closed, a dependency is degraded, with this share of bad calls, or no longer so.
+    Degraded {
+        share_ppb: u32,
+    },
     Reset,
     ConfigChanged,
 }

@@ -332,6 +332,9 @@ impl Machine {
                     log.push(Entry::Ramp { share_ppb: parts_per_billion(share), reason: ramp_reason(why) });
                 }
                 // The evidence goes on: calls of the ramp that end later are heard, unlike those of the opening before.
+                Step::Degraded { share } => {
+                    log.push(Entry::Degraded { share_ppb: parts_per_billion(share) });
+                }
                 Step::Closed => {
                     self.openings = 0;
                     self.enter_learned(State::Closed, Cause::default(), counts, now, log);
@@ -426,7 +429,7 @@ impl Machine {
             State::Open | State::HalfOpen => View {
                 counts: Some(if self.state == State::Open { self.outage().frozen } else { learned.counts }),
                 remaining: if self.state == State::Open { self.held_for(now) } else { Some(0) },
-                next: if adaptive.mode() == Mode::Open { tick(adaptive.probe_by()) } else { Tick::NEVER },
+                next: adaptive.admits_at(at(now)).map_or(Tick::NEVER, tick),
                 has_slot: adaptive.would_admit(at(now), &learned.dice),
                 ..common
             },
