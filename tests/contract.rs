@@ -271,6 +271,7 @@ fn what_is_seen() {
         TripReason::ProbeFailed,
         TripReason::ProbeTimedOut,
         TripReason::Manual,
+        TripReason::Fleet,
     ];
     crosses_threads::<CircuitBreaker>();
     crosses_threads::<OwnedPermit>();

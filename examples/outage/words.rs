@@ -48,6 +48,7 @@ fn reason(reason: TripReason, counts: &Counts) -> String {
         TripReason::ProbeFailed => "a probe failed".to_owned(),
         TripReason::ProbeTimedOut => "a probe timed out".to_owned(),
         TripReason::Manual => "by an operator".to_owned(),
+        TripReason::Fleet => "by its fleet".to_owned(),
         TripReason::Evidence => "a call was not worth making, by all that was seen".to_owned(),
         TripReason::Throttled => "the server limits its callers".to_owned(),
         // A later version of the crate may add variants.

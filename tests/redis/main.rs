@@ -1,13 +1,16 @@
 //! `halfopen-redis` against real `redis-server` processes, which the tests start, freeze, fill, demote and kill.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod clusters;
 mod codes;
 mod connections;
+mod fleet_events;
 mod fleet_script;
 mod fleets;
 mod limit_script;
 mod limits;
 mod outages;
+mod sentinels;
 mod world;
 
 use proptest::test_runner::{Config, TestRunner};

@@ -9,6 +9,7 @@ pub mod mariadb;
 pub mod middleware;
 pub mod postgres;
 pub mod redis;
+pub mod redis_cluster;
 pub mod registry;
 pub mod server;
 pub mod service;

@@ -108,7 +108,9 @@ impl View {
             state: snapshot.state,
             rest: snapshot.retry_after.unwrap_or_default(),
             opening: last.map_or(0, |change| change.sequence),
-            by_hand: last.is_some_and(|change| change.reasons.contains(&TripReason::Manual)),
+            by_hand: last.is_some_and(|change| {
+                change.reasons.iter().any(|reason| matches!(reason, TripReason::Manual | TripReason::Fleet))
+            }),
             reopenings: snapshot.reopenings,
         }
     }

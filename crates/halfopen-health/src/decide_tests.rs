@@ -61,6 +61,13 @@ fn a_wait_that_an_operator_has_set_stays() {
 }
 
 #[test]
+fn an_opening_by_a_fleet_was_set_by_others() {
+    let breaker = halfopen::CircuitBreaker::builder("payments").build();
+    halfopen::adapter::open_by_fleet(&breaker, Duration::from_secs(60));
+    assert!(View::of(&breaker.snapshot()).by_hand);
+}
+
+#[test]
 fn a_gate_holds_until_a_check_has_passed() {
     let ending = open(7, 1);
     let healthy = after(&[true; 5], View::ABSENT, &GATED);

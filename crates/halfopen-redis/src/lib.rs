@@ -38,6 +38,9 @@
 //!
 //! # Features
 //!
+//! - `config`: [`FleetSection`], the section `fleet` of a document of
+//!   [`halfopen-config`](https://docs.rs/halfopen-config), and [`Fleet::from_document`].
+//! - `metrics`: the gauge `circuit_breaker_fleet_connected` of the [`metrics`](https://docs.rs/metrics) facade.
 //! - `tracing`: a warning when a fleet loses its server, once, and a line when it is back.
 
 #[cfg(doctest)]
@@ -51,10 +54,18 @@ mod limit;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use client::{Messages, NoReply, ProtectedConnection, RedisClassify};
+#[cfg(feature = "config")]
+pub use fleet::FleetSection;
 pub use fleet::{
-    FLEET_SCRIPT, Fleet, FleetConfig, FleetConfigBuilder, FleetMember, FleetStatus, Phase, SharedBreaker,
+    FLEET_SCRIPT, Fleet, FleetConfig, FleetConfigBuilder, FleetEvent, FleetMember, FleetStatus, Phase,
+    SharedBreaker,
 };
 pub use limit::{RATE_LIMIT_SCRIPT, SharedRateLimiter, SharedRateLimiterBuilder, SharedRateLimiterSnapshot};
+
+/// The name of the gauge that is 1 while the last sync of a node with its fleet has succeeded, and 0 otherwise. Its label is
+/// `fleet`.
+#[cfg(feature = "metrics")]
+pub const FLEET_CONNECTED: &str = "circuit_breaker_fleet_connected";
 
 /// Locks, ignoring poison: each value is replaced in one step, so that a panicking thread leaves none half-written.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -29,7 +29,9 @@
 use std::time::Duration;
 
 use crate::breaker::{CircuitBreaker, OwnedPermit};
+use crate::clock::nanos;
 use crate::error::Rejected;
+use crate::reason::TripReason;
 
 pub use crate::breaker::WeakCircuitBreaker;
 pub use crate::call::StreamEnd;
@@ -146,4 +148,29 @@ pub fn acquire_if_permitted(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
 #[inline]
 pub fn into_permit(breaker: CircuitBreaker) -> Result<OwnedPermit, Rejected> {
     breaker.into_permit()
+}
+
+/// Opens the breaker as [`CircuitBreaker::open_for`] does, on behalf of the breakers of other processes.
+///
+/// The opening has the reason [`TripReason::Fleet`], by which an operator can distinguish it from one by hand.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::{CircuitBreaker, TripReason, adapter};
+/// use std::time::Duration;
+///
+/// let breaker = CircuitBreaker::builder("payments").build();
+/// adapter::open_by_fleet(&breaker, Duration::from_secs(5));
+/// assert_eq!(breaker.snapshot().last_trip.unwrap().reasons, [TripReason::Fleet]);
+/// ```
+pub fn open_by_fleet(breaker: &CircuitBreaker, wait: Duration) {
+    breaker.open_by_hand(TripReason::Fleet, Some(nanos(wait)));
+}
+
+/// Ends the wait as [`CircuitBreaker::end_wait`] does, on behalf of the breakers of other processes.
+///
+/// The change has the reason [`TripReason::Fleet`].
+pub fn end_wait_by_fleet(breaker: &CircuitBreaker) {
+    breaker.end_wait_by(TripReason::Fleet);
 }

@@ -30,6 +30,8 @@ pub enum TripReason {
     Evidence,
     /// Adaptive: the dependency throttles, and asked for silence or takes next to nothing.
     Throttled,
+    /// The breakers of other processes, with which this one opens and closes.
+    Fleet,
 }
 
 impl TripReason {
@@ -46,6 +48,7 @@ impl TripReason {
             TripReason::Manual => "manual",
             TripReason::Evidence => "evidence",
             TripReason::Throttled => "throttled",
+            TripReason::Fleet => "fleet",
         }
     }
 }
@@ -116,7 +119,7 @@ impl RejectReason {
 pub(crate) struct Reasons(u16);
 
 /// The order in which reasons are reported.
-const ORDER: [TripReason; 10] = [
+const ORDER: [TripReason; 11] = [
     TripReason::ConsecutiveFailures,
     TripReason::FailureCount,
     TripReason::FailureRate,
@@ -127,6 +130,7 @@ const ORDER: [TripReason; 10] = [
     TripReason::Manual,
     TripReason::Evidence,
     TripReason::Throttled,
+    TripReason::Fleet,
 ];
 
 impl Reasons {
@@ -209,6 +213,7 @@ impl fmt::Display for Cause {
                 )
             }
             TripReason::Throttled => f.write_str("the dependency throttles"),
+            TripReason::Fleet => f.write_str("opened by its fleet"),
         }?;
         match self.reasons.iter().count() {
             0 | 1 => Ok(()),

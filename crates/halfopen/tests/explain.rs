@@ -182,6 +182,20 @@ fn open_by_hand() {
 }
 
 #[test]
+fn open_by_a_fleet() {
+    let (breaker, _) = breaker(plain());
+    halfopen::adapter::open_by_fleet(&breaker, 3600 * SECOND);
+    assert_eq!(breaker.snapshot().last_trip.unwrap().why(), "fleet");
+    reads(
+        &breaker,
+        "Circuit breaker `payments` is open: every call is rejected (0 so far). It opened just now because \
+         its fleet, the breakers of all processes, opened it. In 1h the next call passes as a probe. It \
+         closes after 1 success and opens again after 1 failure. If the dependency is known to be healthy, \
+         `reset()` closes the breaker immediately.",
+    );
+}
+
+#[test]
 fn open_for_the_third_time() {
     let (breaker, hands) = breaker(plain().backoff(Backoff::exponential(3.0)));
     record(&breaker, 0, 5);

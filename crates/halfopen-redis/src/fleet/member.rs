@@ -1,18 +1,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen::{CircuitBreaker, Clock, Registry, Totals};
+use halfopen::{CircuitBreaker, Clock, Registry, Totals, adapter};
 use redis::aio::ConnectionLike;
 use redis::{RedisError, RedisResult, Script};
 
+use super::event::{FleetEvent, Shared};
 use super::node::{Action, Answer, Heard, Local, act, hear, report};
 use super::status::{FleetStatus, SharedBreaker};
 use super::wire::{self, Entry, Window};
 use super::{FLEET_SCRIPT, FleetConfig};
-use crate::lock;
 
 /// A node of a fleet that syncs when [`sync`](Self::sync) is called: for programs with a scheduler of their own, and
 /// for tests.
@@ -29,7 +29,7 @@ pub struct FleetMember<C> {
     known: BTreeMap<Arc<str>, Known>,
     /// Whether the next sync extends the life of this node on the server, which every second one does.
     extends: bool,
-    status: Arc<Mutex<FleetStatus>>,
+    shared: Arc<Shared>,
     clock: Clock,
 }
 
@@ -63,7 +63,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
     pub fn new(registry: Registry, connection: C, config: FleetConfig) -> Self {
         // 64 random bits: not two of a thousand nodes have the same in the lifetime of any fleet.
         let node = format!("{:016x}", RandomState::new().hash_one(()));
-        let status = FleetStatus::new(&config, &node);
+        let shared = Arc::new(Shared::new(&config, &node));
         // What was counted before the node joined is no evidence about now, so that it is regarded as sent.
         let old = registry.breakers().into_iter().filter(|breaker| config.shares(breaker.name()));
         let old = old.map(|breaker| {
@@ -78,7 +78,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             script: Script::new(FLEET_SCRIPT),
             node,
             extends: true,
-            status: Arc::new(Mutex::new(status)),
+            shared,
             clock: Clock::system(),
         }
     }
@@ -90,11 +90,38 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
 
     /// Returns the state of the fleet as of the last sync.
     pub fn status(&self) -> FleetStatus {
-        lock(&self.status).clone()
+        self.shared.status()
     }
 
-    pub(super) fn shared_status(&self) -> Arc<Mutex<FleetStatus>> {
-        Arc::clone(&self.status)
+    /// Replaces the configuration from the next sync on.
+    ///
+    /// In a fleet of another name or prefix the node begins anew: breakers that the old one has opened run to the end of
+    /// their leases.
+    pub fn set_config(&mut self, config: FleetConfig) {
+        if config == self.config {
+            return;
+        }
+        if (&config.fleet, &config.prefix) != (&self.config.fleet, &self.config.prefix) {
+            self.extends = true;
+            self.known.values_mut().for_each(|known| known.heard = Heard::default());
+            self.shared.rename(&config.fleet);
+        }
+        self.config = config;
+    }
+
+    pub(super) fn sync_interval(&self) -> Duration {
+        self.config.sync_interval
+    }
+
+    /// Calls a listener when this node loses its server, and when the server is back: [`Fleet::on_event`].
+    ///
+    /// [`Fleet::on_event`]: crate::Fleet::on_event
+    pub fn on_event(&self, listener: impl Fn(&FleetEvent) + Send + Sync + 'static) {
+        self.shared.listen(listener);
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
     }
 
     /// Sends the counts of the breakers since the last sync, in one request, and applies the fleet's answer: opens
@@ -125,11 +152,12 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
                 let seen = seen.collect::<Vec<_>>();
                 // Only the breakers of this sync stay known: a later one of the same name must not inherit a role.
                 self.known = seen.iter().map(|(name, known, _)| (Arc::clone(name), *known)).collect();
-                lock(&self.status).heard(nodes, seen.into_iter().map(|(_, _, shared)| shared).collect());
+                let breakers = seen.into_iter().map(|(_, _, shared)| shared).collect();
+                self.shared.update(|status| status.heard(nodes, breakers));
                 Ok(())
             }
             Err(error) => {
-                lock(&self.status).lost(&error);
+                self.shared.update(|status| status.lost(&error));
                 Err(error)
             }
         }
@@ -181,8 +209,8 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
         let action = act(*local, *heard, answer, self.config.sync_interval);
         match action {
             Action::Leave => {}
-            Action::OpenFor(lease) => breaker.open_for(lease),
-            Action::EndWait => breaker.end_wait(),
+            Action::OpenFor(lease) => adapter::open_by_fleet(breaker, lease),
+            Action::EndWait => adapter::end_wait_by_fleet(breaker),
         }
         // Read again: the role follows from the opening that the action has made, and an override may have prevented it.
         let after = Local::of(&breaker.snapshot());

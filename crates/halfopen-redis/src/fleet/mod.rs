@@ -1,6 +1,9 @@
 //! Breakers of many processes that decide together.
 
 mod config;
+#[cfg(feature = "config")]
+mod document;
+mod event;
 mod member;
 mod node;
 mod status;
@@ -8,7 +11,7 @@ mod wire;
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::Registry;
@@ -16,10 +19,13 @@ use redis::aio::ConnectionLike;
 use tokio::task::JoinHandle;
 
 pub use self::config::{FleetConfig, FleetConfigBuilder};
+#[cfg(feature = "config")]
+pub use self::document::FleetSection;
+pub use self::event::FleetEvent;
+use self::event::Shared;
 pub use self::member::FleetMember;
 pub use self::node::Phase;
 pub use self::status::{FleetStatus, SharedBreaker};
-use crate::lock;
 
 /// The script of a sync, for programs in other languages that join a fleet.
 ///
@@ -43,8 +49,10 @@ pub const FLEET_SCRIPT: &str = include_str!("sync.lua");
 ///   replaced after [`probe_timeout`](FleetConfigBuilder::probe_timeout).
 /// - The fleet opens breakers early. It keeps none open beyond its lease, and closes none: a breaker that was opened
 ///   by its own rules runs to the end of its own wait, unless by a probe that it made for the fleet.
-/// - While the server is away, breakers follow their own outcomes alone. [`status`](Self::status) shows it, and with
-///   the feature `tracing` a warning is logged, once.
+/// - While the server is away, breakers follow their own outcomes alone. [`status`](Self::status) shows it,
+///   [`on_event`](Self::on_event) reports it once, with the feature `tracing` a warning is logged once, and with the feature
+///   `metrics` a gauge is 0.
+/// - Openings by the fleet have the reason [`TripReason::Fleet`](halfopen::TripReason::Fleet).
 ///
 /// All times are those of the server's clock: nodes send counts and get durations. Outcomes count in the epoch of the
 /// fleet in which they were sent: those from before an opening do not count after it. A count is sent at most once.
@@ -76,7 +84,7 @@ pub const FLEET_SCRIPT: &str = include_str!("sync.lua");
 pub struct Fleet(Arc<Joined>);
 
 struct Joined {
-    status: Arc<Mutex<FleetStatus>>,
+    shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
 
@@ -90,22 +98,59 @@ impl Fleet {
     where
         C: ConnectionLike + Send + 'static,
     {
-        let interval = config.sync_interval();
+        Fleet::follow(registry, connection, config, || None)
+    }
+
+    /// Joins a fleet whose configuration `current` returns before each sync, if it has one.
+    fn follow<C>(
+        registry: Registry,
+        connection: C,
+        config: FleetConfig,
+        current: impl Fn() -> Option<FleetConfig> + Send + 'static,
+    ) -> Fleet
+    where
+        C: ConnectionLike + Send + 'static,
+    {
         let mut member = FleetMember::new(registry, connection, config);
-        let status = member.shared_status();
+        let shared = member.shared();
         let task = tokio::spawn(async move {
             loop {
+                if let Some(config) = current() {
+                    member.set_config(config);
+                }
                 // The error is in the status.
                 let _ = member.sync().await;
-                tokio::time::sleep(varied(interval)).await;
+                tokio::time::sleep(varied(member.sync_interval())).await;
             }
         });
-        Fleet(Arc::new(Joined { status, task }))
+        Fleet(Arc::new(Joined { shared, task }))
     }
 
     /// Returns the state of the fleet as of the last sync; sends nothing.
     pub fn status(&self) -> FleetStatus {
-        lock(&self.0.status).clone()
+        self.0.shared.status()
+    }
+
+    /// Calls a listener when this node loses its server, and when the server is back.
+    ///
+    /// The listener is called by the task that syncs, one event after the other, until the node leaves the fleet. A panic in
+    /// it is caught.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_redis::{Fleet, FleetEvent};
+    ///
+    /// fn watch(fleet: &Fleet) {
+    ///     fleet.on_event(|event| match event {
+    ///         FleetEvent::Disconnected { error, .. } => eprintln!("on our own: {error}"),
+    ///         FleetEvent::Connected { nodes, .. } => eprintln!("one of {nodes} nodes"),
+    ///         _ => {}
+    ///     });
+    /// }
+    /// ```
+    pub fn on_event(&self, listener: impl Fn(&FleetEvent) + Send + Sync + 'static) {
+        self.0.shared.listen(listener);
     }
 }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use redis::RedisError;
 
 use super::FleetConfig;
+use super::event::FleetEvent;
 use super::node::Phase;
 
 /// The state of a fleet, as one of its nodes has received it.
@@ -58,40 +59,25 @@ impl FleetStatus {
         }
     }
 
-    pub(super) fn heard(&mut self, nodes: u64, breakers: Vec<SharedBreaker>) {
+    /// A sync has succeeded. Returns the event if it is the first one, or the first one after a loss.
+    pub(super) fn heard(&mut self, nodes: u64, breakers: Vec<SharedBreaker>) -> Option<FleetEvent> {
         self.syncs += 1;
         self.nodes = nodes;
         self.breakers = breakers;
-        if !std::mem::replace(&mut self.connected, true) {
-            report_connected(self);
-        }
+        let was_connected = std::mem::replace(&mut self.connected, true);
+        (!was_connected).then(|| FleetEvent::Connected { fleet: Arc::clone(&self.fleet), nodes })
     }
 
-    pub(super) fn lost(&mut self, error: &RedisError) {
+    /// A sync has failed. Returns the event if it is the first one in a row.
+    pub(super) fn lost(&mut self, error: &RedisError) -> Option<FleetEvent> {
         self.failed_syncs += 1;
         let error: Arc<str> = error.to_string().into();
+        self.last_error = Some(Arc::clone(&error));
         // The first sync of all can fail too: that is a loss as well, of a server that was expected.
-        if std::mem::replace(&mut self.connected, false) || self.failed_syncs == 1 {
+        let is_new = std::mem::replace(&mut self.connected, false) || self.syncs + self.failed_syncs == 1;
+        is_new.then(|| {
             self.disconnects += 1;
-            report_lost(self, &error);
-        }
-        self.last_error = Some(error);
+            FleetEvent::Disconnected { fleet: Arc::clone(&self.fleet), error }
+        })
     }
 }
-
-#[cfg(feature = "tracing")]
-fn report_connected(status: &FleetStatus) {
-    tracing::info!(target: "halfopen", fleet = &*status.fleet, nodes = status.nodes, "fleet joined");
-}
-
-#[cfg(feature = "tracing")]
-fn report_lost(status: &FleetStatus, error: &str) {
-    let fleet = &*status.fleet;
-    tracing::warn!(target: "halfopen", fleet, error, "fleet lost: breakers follow their own outcomes");
-}
-
-#[cfg(not(feature = "tracing"))]
-fn report_connected(_: &FleetStatus) {}
-
-#[cfg(not(feature = "tracing"))]
-fn report_lost(_: &FleetStatus, _: &str) {}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::breaker::CircuitBreaker;
 use crate::clock::{Moment, nanos};
+use crate::reason::TripReason;
 use crate::state::Wait;
 use crate::word::State;
 
@@ -13,7 +14,7 @@ impl CircuitBreaker {
     /// In half-open it has the effect of a failed probe. While the breaker is open, and under an override, it has
     /// no effect.
     pub fn trip(&self) {
-        self.open_by_hand(None);
+        self.open_by_hand(TripReason::Manual, None);
     }
 
     /// Opens the breaker for `wait` from now, regardless of the configured wait.
@@ -21,7 +22,7 @@ impl CircuitBreaker {
     /// While the breaker is open, a new opening begins. Under an override it has no effect. A `wait` of zero is
     /// valid: the next call is a probe.
     pub fn open_for(&self, wait: Duration) {
-        self.open_by_hand(Some(nanos(wait)));
+        self.open_by_hand(TripReason::Manual, Some(nanos(wait)));
     }
 
     /// Ends the wait of an open breaker: it becomes half-open, and the next call is a probe.
@@ -44,11 +45,17 @@ impl CircuitBreaker {
     /// assert!(breaker.is_closed());
     /// ```
     pub fn end_wait(&self) {
-        let now = self.inner().clock.now();
-        self.transition(now, |locked, log, now| locked.machine.end_wait(now, log));
+        self.end_wait_by(TripReason::Manual);
     }
 
-    fn open_by_hand(&self, wait: Option<u64>) {
+    /// Ends the wait for this reason.
+    pub(crate) fn end_wait_by(&self, by: TripReason) {
+        let now = self.inner().clock.now();
+        self.transition(now, |locked, log, now| locked.machine.end_wait(by, now, log));
+    }
+
+    /// Opens the breaker for this reason, for the configured wait if none is given.
+    pub(crate) fn open_by_hand(&self, by: TripReason, wait: Option<u64>) {
         let now = self.inner().clock.now();
         // Before the lock, because it may call the user's function. A given wait needs no plan.
         let plan = if wait.is_none() { self.plan_by_hand(now) } else { None };
@@ -59,7 +66,7 @@ impl CircuitBreaker {
             locked.machine.catch_up_wait(now, log);
             let planned = plan.filter(|plan| plan.epoch == locked.machine.epoch()).map(|plan| plan.wait);
             let length = wait.map_or(Wait::Configured { hint: None, planned }, Wait::Given);
-            locked.machine.open_by_hand(length, counts, now, log);
+            locked.machine.open_by_hand(by, length, counts, now, log);
         });
     }
 

@@ -230,7 +230,7 @@ impl CircuitBreaker {
         let (_, _, cause) = inner.cold().opening();
         // The visit may also have been ended by an operator or an overdue probe, before this call failed.
         let by_a_failure = Cause::from_words(cause).reasons.iter().all(|reason| match reason {
-            TripReason::Manual | TripReason::ProbeTimedOut => false,
+            TripReason::Manual | TripReason::Fleet | TripReason::ProbeTimedOut => false,
             TripReason::Evidence | TripReason::Throttled => true,
             TripReason::ConsecutiveFailures
             | TripReason::FailureCount

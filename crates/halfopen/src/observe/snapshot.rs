@@ -208,7 +208,8 @@ impl TripCause {
             | TripReason::ProbeFailed
             | TripReason::ProbeTimedOut
             | TripReason::Manual
-            | TripReason::Throttled => None,
+            | TripReason::Throttled
+            | TripReason::Fleet => None,
         };
         let (part, calls) = (u64::from(cause.part), u64::from(cause.calls));
         Some(TripCause { reasons: cause.reasons.iter().collect(), part, calls, threshold })
@@ -228,7 +229,8 @@ impl TripCause {
                 | TripReason::ProbeFailed
                 | TripReason::ProbeTimedOut
                 | TripReason::Manual
-                | TripReason::Throttled,
+                | TripReason::Throttled
+                | TripReason::Fleet,
             )
             | None => 0,
         };

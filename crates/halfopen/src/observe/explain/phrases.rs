@@ -179,6 +179,7 @@ impl Why<'_> {
             TripReason::Manual => f.write_str("it was opened by hand"),
             TripReason::Evidence => f.write_str("by all that was seen a call was not worth making"),
             TripReason::Throttled => f.write_str("the dependency throttles its callers"),
+            TripReason::Fleet => f.write_str("its fleet, the breakers of all processes, opened it"),
         }
     }
 }
@@ -193,7 +194,8 @@ fn write_limit(f: &mut fmt::Formatter<'_>, reason: TripReason, limit: u32) -> fm
         | TripReason::ProbeFailed
         | TripReason::ProbeTimedOut
         | TripReason::Manual
-        | TripReason::Throttled => Ok(()),
+        | TripReason::Throttled
+        | TripReason::Fleet => Ok(()),
     }
 }
 

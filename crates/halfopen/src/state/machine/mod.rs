@@ -306,9 +306,17 @@ impl Machine {
 
     // ---- the operator -------------------------------------------------------------------------
 
-    /// Implements `trip()` and, with a given wait, `open_for()`. No effect under an override. `counts` are those of the
-    /// window.
-    pub(crate) fn open_by_hand(&mut self, length: Wait, counts: Counts, now: Tick, log: &mut Log) {
+    /// Implements `trip()` and, with a given wait, `open_for()`, for an operator or a fleet. No effect under an override.
+    /// `counts` are those of the window.
+    pub(crate) fn open_by_hand(
+        &mut self,
+        by: TripReason,
+        length: Wait,
+        counts: Counts,
+        now: Tick,
+        log: &mut Log,
+    ) {
+        let cause = Cause::plain(by);
         self.catch_up_wait(now, log);
         if self.learns() {
             let hold = match length {
@@ -317,23 +325,23 @@ impl Machine {
                 Wait::Configured { .. } => None,
             };
             let counts = self.visit_counts(counts);
-            return self.open_by_hand_learned(trip::manual(), hold, counts, now, log);
+            return self.open_by_hand_learned(cause, hold, counts, now, log);
         }
         match self.state {
             // The state after the transitions that were due decides, not the one that the operator last saw.
-            State::Closed => self.open(now, trip::manual(), counts, length, log),
-            State::HalfOpen => self.open(now, trip::manual(), self.probation().counts(), length, log),
+            State::Closed => self.open(now, cause, counts, length, log),
+            State::HalfOpen => self.open(now, cause, self.probation().counts(), length, log),
             State::Open if matches!(length, Wait::Given(_)) => {
                 // The same outage continues, so this is not another step of the backoff.
                 self.openings = self.openings.saturating_sub(1);
-                self.open(now, trip::manual(), self.outage().frozen, length, log);
+                self.open(now, cause, self.outage().frozen, length, log);
             }
             State::Open | State::ForcedOpen | State::Disabled | State::MetricsOnly => {}
         }
     }
 
     /// Ends the wait of an open breaker, so that the next call is a probe. No effect in other states.
-    pub(crate) fn end_wait(&mut self, now: Tick, log: &mut Log) {
+    pub(crate) fn end_wait(&mut self, by: TripReason, now: Tick, log: &mut Log) {
         self.catch_up(now, log);
         if self.learns() {
             // Not in half-open: a probe that is in flight is not a wait.
@@ -344,7 +352,7 @@ impl Machine {
         }
         if self.state == State::Open && now < self.deadline() {
             // Dated now, not at the deadline, which has not been reached.
-            self.half_open_at(now, trip::manual(), log);
+            self.half_open_at(now, Cause::plain(by), log);
         }
     }
 

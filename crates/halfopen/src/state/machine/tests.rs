@@ -62,6 +62,7 @@ impl Bench {
 
     fn trip(&mut self) {
         self.machine.open_by_hand(
+            TripReason::Manual,
             Wait::Configured { hint: None, planned: None },
             Counts::default(),
             self.now,
