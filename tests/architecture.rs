@@ -25,7 +25,7 @@ const FLOORS: [(i8, &[&str]); 8] = [
             "halfopen-tonic",
         ],
     ),
-    (4, &["halfopen-monitor"]),
+    (4, &["halfopen-lab", "halfopen-monitor"]),
     (5, &["test-support", "simulator"]),
     (6, &["examples", "tests", "tests-macros", "benches"]),
 ];

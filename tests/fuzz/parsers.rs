@@ -17,13 +17,14 @@ use halfopen_http::{
 };
 use halfopen_tonic::adapter::{PerMethod, PerService};
 use halfopen_tower::adapter::Key;
+use halfopen_lab::{Format as LogFormat, Options, Parser as LineParser};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body::{Body, Frame};
 
 pub(crate) type Parser = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub(crate) const ALL: [(&str, Parser); 13] = [
+pub(crate) const ALL: [(&str, Parser); 14] = [
     ("retry_after", retry_after),
     ("grpc_pushback", grpc_pushback),
     ("grpc_retry_info", grpc_retry_info),
@@ -37,6 +38,7 @@ pub(crate) const ALL: [(&str, Parser); 13] = [
     ("document_yaml", document_yaml),
     ("document_toml", document_toml),
     ("document_json", document_json),
+    ("lab_lines", lab_lines),
 ];
 
 /// A time with dates on both sides: Sun, 06 Nov 1994 08:49:37 GMT.
@@ -218,6 +220,27 @@ fn document(format: Format, bytes: &[u8]) {
             assert_eq!(again.map(|again| serde_json::to_string(&again).ok()), Ok(Some(written)));
             assert!(!configuration.explain("any").to_string().is_empty());
             assert!(LiveRegistry::new(loader).is_ok());
+        }
+    }
+}
+
+/// Lines of a log, in every format.
+pub(crate) fn lab_lines(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some(line) = text.lines().next() {
+        // The lines of JSON are recognized by a bracket and a name, all others by their parser.
+        LogFormat::detect(line, &Options::default());
+    }
+    for format in LogFormat::ALL {
+        let mut parser = LineParser::new(format, Options::default());
+        for line in text.lines() {
+            let mut calls = 0;
+            let parsed = parser.line(line, &mut |call| {
+                calls += 1;
+                let end = call.start.checked_add(call.took.unwrap_or(0));
+                assert!(end.is_some(), "{format}: {call:?} ends in a time that can be written");
+            });
+            assert!(parsed.is_ok() || calls == 0, "{format}: a broken line is no call");
         }
     }
 }

@@ -1,0 +1,48 @@
+//! Lines that are no calls.
+
+use std::fmt;
+
+/// The reason why a line is no call: a field and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineError {
+    field: &'static str,
+    problem: String,
+}
+
+impl LineError {
+    /// The field is absent.
+    pub(crate) fn missing(field: &'static str) -> LineError {
+        LineError { field, problem: "is missing".to_owned() }
+    }
+
+    /// The field has a value of another form.
+    pub(crate) fn invalid(field: &'static str, value: &str, expected: &str) -> LineError {
+        // Foreign bytes: cut, and with control characters escaped.
+        let shown: String = value.chars().take(60).collect();
+        LineError { field, problem: format!("is {shown:?}, must be {expected}") }
+    }
+
+    /// The whole line has another form.
+    pub(crate) fn line(problem: impl fmt::Display) -> LineError {
+        LineError { field: "line", problem: problem.to_string() }
+    }
+
+    /// The same of the line with this number.
+    pub(crate) fn at(mut self, line: u64) -> LineError {
+        self.problem = format!("{line} {}", self.problem);
+        self
+    }
+
+    /// Returns the name of the field.
+    pub fn field(&self) -> &str {
+        self.field
+    }
+}
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for LineError {}

@@ -1,0 +1,262 @@
+//! The fields of a call by their names, for every format.
+
+use std::borrow::Cow;
+
+use halfopen::{Outcome, parse_duration};
+use halfopen_http::GrpcCode;
+use http::StatusCode;
+
+use super::{LineError, Options, time};
+use crate::call::{LoggedCall, LoggedEnd, Nanos};
+
+/// The unit of a duration that is written as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds, with a fraction.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
+}
+
+impl Unit {
+    fn nanos(self) -> f64 {
+        match self {
+            Unit::Seconds => 1e9,
+            Unit::Milliseconds => 1e6,
+            Unit::Microseconds => 1e3,
+            Unit::Nanoseconds => 1.0,
+        }
+    }
+
+    /// The unit that a name ends in.
+    fn of(name: &str) -> Option<Unit> {
+        match name.rsplit_once('_')?.1 {
+            "s" | "sec" | "secs" | "seconds" => Some(Unit::Seconds),
+            "ms" | "millis" | "milliseconds" => Some(Unit::Milliseconds),
+            "us" | "micros" | "microseconds" => Some(Unit::Microseconds),
+            "ns" | "nanos" | "nanoseconds" => Some(Unit::Nanoseconds),
+            _ => None,
+        }
+    }
+}
+
+/// The part of a call that a named field is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The time of the call; [`Options::time_is_start`] selects which.
+    Time,
+    /// The time of its start.
+    Start,
+    /// The time of its end.
+    End,
+    /// Its duration.
+    Duration,
+    /// Its HTTP status.
+    Status,
+    /// Its gRPC code, as a number.
+    GrpcStatus,
+    /// The response flags of Envoy.
+    Flags,
+    /// `success`, `failure`, `timeout`, `throttled`, `ignored` or `abandoned`.
+    Outcome,
+    /// The server or cluster.
+    Upstream,
+    /// The service or virtual host.
+    Service,
+    /// The path or the operation.
+    Route,
+}
+
+/// The longest duration: a day.
+const LONGEST: f64 = 86_400e9;
+
+/// The fields of one line, as far as they have been met.
+#[derive(Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) time: Option<Cow<'a, str>>,
+    /// The time is that of the start.
+    pub(crate) is_start: bool,
+    pub(crate) took: Option<(Cow<'a, str>, Unit)>,
+    pub(crate) status: Option<Cow<'a, str>>,
+    pub(crate) grpc: Option<Cow<'a, str>>,
+    pub(crate) flags: Option<Cow<'a, str>>,
+    pub(crate) outcome: Option<Cow<'a, str>>,
+    pub(crate) upstream: Option<Cow<'a, str>>,
+    pub(crate) service: Option<Cow<'a, str>>,
+    pub(crate) route: Option<Cow<'a, str>>,
+}
+
+impl<'a> Fields<'a> {
+    /// Adds a field if its name is a known one; earlier fields are kept, but a start takes the place of another time.
+    pub(crate) fn add(&mut self, name: &str, value: Cow<'a, str>, options: &Options) {
+        if let Some(field) = options.field(name) {
+            self.set(field, options.unit_of(name), value, options);
+        }
+    }
+
+    pub(crate) fn set(&mut self, field: Field, unit: Unit, value: Cow<'a, str>, options: &Options) {
+        // nginx and Envoy write `-` for a value that there is not.
+        if value.is_empty() || value == "-" {
+            return;
+        }
+        let place = match field {
+            Field::Time => return self.set_time(options.time_is_start, value),
+            Field::Start => return self.set_time(true, value),
+            Field::End => return self.set_time(false, value),
+            Field::Duration => {
+                self.took.get_or_insert((value, unit));
+                return;
+            }
+            Field::Status => &mut self.status,
+            Field::GrpcStatus => &mut self.grpc,
+            Field::Flags => &mut self.flags,
+            Field::Outcome => &mut self.outcome,
+            Field::Upstream => &mut self.upstream,
+            Field::Service => &mut self.service,
+            Field::Route => &mut self.route,
+        };
+        place.get_or_insert(value);
+    }
+
+    fn set_time(&mut self, is_start: bool, value: Cow<'a, str>) {
+        if self.time.is_none() || (is_start && !self.is_start) {
+            (self.time, self.is_start) = (Some(value), is_start);
+        }
+    }
+
+    pub(crate) fn into_call(self, options: &Options) -> Result<LoggedCall<'a>, LineError> {
+        let took = self.took.as_ref().map(|(text, unit)| duration(text, *unit)).transpose()?;
+        let written = self.time.as_deref().ok_or(LineError::missing("time"))?;
+        let at = time::parse(written, options.zone).ok_or_else(|| {
+            LineError::invalid(
+                "time",
+                written,
+                "`10/Oct/2000:13:55:36 -0700`, `2000-10-10T20:55:36Z` or seconds since 1970",
+            )
+        })?;
+        let start = if self.is_start { at.at } else { at.at.saturating_sub(took.unwrap_or(0)) };
+        let end = self.end()?;
+        Ok(LoggedCall { start, took, end, upstream: self.upstream, service: self.service, route: self.route })
+    }
+
+    fn end(&self) -> Result<LoggedEnd, LineError> {
+        if let Some(end) = self.flags.as_deref().and_then(by_flags) {
+            return Ok(end);
+        }
+        if let Some(text) = self.outcome.as_deref() {
+            return by_word(text);
+        }
+        if let Some(text) = self.grpc.as_deref() {
+            let is_code = text.parse::<u8>().is_ok_and(|code| code <= 16);
+            let code = is_code.then(|| GrpcCode::from_bytes(text.as_bytes()));
+            return code
+                .map(LoggedEnd::Grpc)
+                .ok_or_else(|| LineError::invalid("grpc_status", text, "0 to 16"));
+        }
+        let text = self.status.as_deref().ok_or(LineError::missing("status"))?;
+        by_status(text)
+    }
+}
+
+fn by_status(text: &str) -> Result<LoggedEnd, LineError> {
+    let invalid = || LineError::invalid("status", text, "an HTTP status, 100 to 599");
+    match text.trim().parse::<u16>().map_err(|_| invalid())? {
+        // Envoy: the caller went away before an answer. nginx: the client closed the connection.
+        0 | 499 => Ok(LoggedEnd::Abandoned),
+        status @ 100..=599 => Ok(LoggedEnd::Http(StatusCode::from_u16(status).map_err(|_| invalid())?)),
+        _ => Err(invalid()),
+    }
+}
+
+/// The end that response flags of Envoy mean, if they mean another than the status does.
+fn by_flags(flags: &str) -> Option<LoggedEnd> {
+    flags.split(',').find_map(|flag| match flag {
+        // The call ended before its answer was complete, by the caller.
+        "DC" => Some(LoggedEnd::Abandoned),
+        // Rejected by this proxy: the call did not reach the service.
+        "UO" | "RL" | "RLSE" | "UAEX" => Some(LoggedEnd::Outcome(Outcome::Ignored)),
+        _ => None,
+    })
+}
+
+fn by_word(text: &str) -> Result<LoggedEnd, LineError> {
+    let outcome = match text.to_ascii_lowercase().as_str() {
+        "success" | "ok" | "true" => Outcome::Success,
+        "failure" | "failed" | "error" | "timeout" | "false" => Outcome::Failure,
+        "throttled" => Outcome::Throttled,
+        "ignored" => Outcome::Ignored,
+        "abandoned" | "cancelled" | "canceled" => return Ok(LoggedEnd::Abandoned),
+        _ => {
+            let expected = "success, failure, timeout, throttled, ignored or abandoned";
+            return Err(LineError::invalid("outcome", text, expected));
+        }
+    };
+    Ok(LoggedEnd::Outcome(outcome))
+}
+
+/// Parses `0.123`, of several attempts the sum (nginx writes `0.1, 0.2`), or a text with a unit such as `80ms`.
+fn duration(text: &str, unit: Unit) -> Result<Nanos, LineError> {
+    let invalid = || LineError::invalid("duration", text, "a number, or a text such as `80ms`, up to a day");
+    if let Ok(number) = text.trim().parse::<f64>() {
+        return nanos(number * unit.nanos()).ok_or_else(invalid);
+    }
+    if let Ok(duration) = parse_duration(text.trim()) {
+        return nanos(duration.as_nanos() as f64).ok_or_else(invalid);
+    }
+    let mut sum = 0.0;
+    for part in text.split([',', ':']).map(str::trim).filter(|part| *part != "-") {
+        sum += part.parse::<f64>().map_err(|_| invalid())? * unit.nanos();
+    }
+    nanos(sum).ok_or_else(invalid)
+}
+
+fn nanos(nanos: f64) -> Option<Nanos> {
+    (0.0..=LONGEST).contains(&nanos).then(|| nanos.round() as Nanos)
+}
+
+/// The unit that a name states or is known for.
+pub(crate) fn unit_of(name: &str) -> Option<Unit> {
+    // The variables of nginx.
+    let is_seconds = matches!(name, "request_time" | "upstream_response_time" | "rt" | "urt");
+    if is_seconds { Some(Unit::Seconds) } else { Unit::of(name) }
+}
+
+/// The field of a name without its unit, by the names that logs use.
+pub(crate) fn by_name(name: &str) -> Option<Field> {
+    let base =
+        if Unit::of(name).is_some() { name.rsplit_once('_').map_or(name, |(base, _)| base) } else { name };
+    match base {
+        "start" | "start_time" | "started" | "started_at" => Some(Field::Start),
+        "end" | "end_time" | "ended" | "ended_at" | "time_local" | "time_iso8601" | "msec" => {
+            Some(Field::End)
+        }
+        "time" | "timestamp" | "@timestamp" | "ts" | "date" => Some(Field::Time),
+        "duration"
+        | "latency"
+        | "elapsed"
+        | "took"
+        | "response_time"
+        | "request_time"
+        | "rt"
+        | "upstream_response_time"
+        | "urt" => Some(Field::Duration),
+        "status" | "status_code" | "response_code" | "code" | "http_status" => Some(Field::Status),
+        "grpc_status" | "grpc_status_number" | "grpc_code" => Some(Field::GrpcStatus),
+        "response_flags" => Some(Field::Flags),
+        "outcome" | "result" => Some(Field::Outcome),
+        "upstream" | "upstream_cluster" | "upstream_addr" | "upstream_host" | "uaddr" | "peer" => {
+            Some(Field::Upstream)
+        }
+        "service" | "service_name" | "host" | "http_host" | "server_name" | "authority" => {
+            Some(Field::Service)
+        }
+        "route" | "route_name" | "path" | "uri" | "request_uri" | "url" | "operation" | "method_name" => {
+            Some(Field::Route)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,339 @@
+//! The calls of several logs in the order of their starts.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::call::{Call, Keys, Nanos};
+use crate::lines::{BytesRead, Line, Lines};
+use crate::parse::{Format, LineError, Options, Parser};
+
+/// The number of broken lines that are kept to be shown.
+const SHOWN: usize = 5;
+/// The number of lines in which the format is looked for.
+const DETECTED_IN: u64 = 20;
+
+/// A line that is no call.
+#[derive(Clone, Debug, Serialize)]
+pub struct BrokenLine {
+    /// The file.
+    pub file: String,
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// The field, its value and the form that it must have.
+    pub problem: String,
+}
+
+impl fmt::Display for BrokenLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.problem)
+    }
+}
+
+/// The account of all lines: each is a call, or is counted here.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LineCounts {
+    /// Lines that are not empty.
+    pub lines: u64,
+    /// Calls.
+    pub calls: u64,
+    /// Lines with a field that is absent or of another form.
+    pub broken: u64,
+    /// The first of them.
+    pub broken_lines: Vec<BrokenLine>,
+    /// Spans that are not a client's.
+    pub other_spans: u64,
+    /// Calls that began before one that had left the buffer for the order already; they are not replayed.
+    pub out_of_order: u64,
+    /// Calls without a duration, which end when they start.
+    pub without_duration: u64,
+}
+
+/// An error that ends the reading.
+#[derive(Debug)]
+pub struct ReadError {
+    file: PathBuf,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Io(io::Error, u64),
+    UnknownFormat(Option<LineError>),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match &self.problem {
+            Problem::Io(error, 0) => write!(f, "{file}: {error}"),
+            Problem::Io(error, line) => write!(f, "{file}:{line}: {error}"),
+            Problem::UnknownFormat(None) => write!(f, "{file}: has no lines"),
+            Problem::UnknownFormat(Some(first)) => {
+                let names = Format::ALL.map(Format::as_str).join(", ");
+                write!(
+                    f,
+                    "{file}: no known format in its first lines ({first}); give it with --format, one of: {names}"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.problem {
+            Problem::Io(error, _) => Some(error),
+            Problem::UnknownFormat(_) => None,
+        }
+    }
+}
+
+/// Settings of a [`Source`].
+#[derive(Clone, Debug)]
+pub struct SourceOptions {
+    /// The format of all files, or [`None`] to detect that of each.
+    pub format: Option<Format>,
+    /// The settings of the parsers.
+    pub parser: Options,
+    /// The calls of each file that are held back to be put in order.
+    pub reorder: usize,
+}
+
+impl Default for SourceOptions {
+    fn default() -> SourceOptions {
+        SourceOptions { format: None, parser: Options::default(), reorder: 65_536 }
+    }
+}
+
+/// The calls of several logs, merged in the order of their starts.
+#[derive(Debug)]
+pub struct Source {
+    logs: Vec<Log>,
+    keys: Keys,
+    counts: LineCounts,
+    read: BytesRead,
+}
+
+impl Source {
+    /// Opens the files; `-` is the standard input.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first file that cannot be opened, is empty or has no known format.
+    pub fn open<P: AsRef<Path>>(
+        files: &[P],
+        keys: Keys,
+        options: &SourceOptions,
+    ) -> Result<Source, ReadError> {
+        let read = BytesRead::default();
+        let open = |file: &P| Log::open(file.as_ref(), options, &read);
+        let logs = files.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Source { logs, keys, counts: LineCounts::default(), read })
+    }
+
+    /// Returns the number of bytes that have been read.
+    pub fn bytes_read(&self) -> BytesRead {
+        self.read.clone()
+    }
+
+    /// Returns the names of the breakers of the calls so far.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Returns the account of the lines so far.
+    pub fn counts(&self) -> &LineCounts {
+        &self.counts
+    }
+
+    /// Returns the files and their formats.
+    pub fn formats(&self) -> impl Iterator<Item = (&Path, Format)> {
+        self.logs.iter().map(|log| (log.file.as_path(), log.parser.format()))
+    }
+
+    /// Returns the next call, or [`None`] after the last.
+    ///
+    /// # Errors
+    ///
+    /// Returns the file and the line at which it cannot be read further. A line that is no call is no error: it is
+    /// [counted](Self::counts).
+    pub fn next_call(&mut self) -> Result<Option<Call>, ReadError> {
+        for log in &mut self.logs {
+            log.fill(&mut self.keys, &mut self.counts)?;
+        }
+        let first = self.logs.iter_mut().filter(|log| log.order.peek().is_some());
+        let Some(log) = first.min_by_key(|log| log.order.peek()) else { return Ok(None) };
+        let call = log.order.pop();
+        self.counts.calls += 1;
+        self.counts.without_duration += u64::from(call.is_some_and(|call| call.took.is_none()));
+        Ok(call)
+    }
+}
+
+/// One file.
+#[derive(Debug)]
+struct Log {
+    file: PathBuf,
+    lines: Lines,
+    parser: Parser,
+    /// Lines that were read to detect the format.
+    first: std::vec::IntoIter<(u64, String)>,
+    order: Order,
+    is_over: bool,
+}
+
+impl Log {
+    fn open(file: &Path, options: &SourceOptions, read: &BytesRead) -> Result<Log, ReadError> {
+        let failed = |problem| ReadError { file: file.to_owned(), problem };
+        let io = |error, line| failed(Problem::Io(error, line));
+        let mut lines = Lines::open(file, read).map_err(|error| io(error, 0))?;
+        let mut first = Vec::new();
+        let mut format = options.format;
+        while format.is_none() && lines.number() < DETECTED_IN {
+            let line = match lines.next().map_err(|error| io(error, 0))? {
+                None => break,
+                Some(Line::Text(text)) => text.to_owned(),
+                // Counted as broken when it is its turn: no format has this line.
+                Some(Line::NotUnicode | Line::TooLong) => "\u{fffd}".to_owned(),
+            };
+            format = Format::detect(&line, &options.parser);
+            first.push((lines.number(), line));
+        }
+        let Some(format) = format else {
+            let shown = first.iter().find(|(_, line)| !line.is_empty());
+            let invalid = |(number, line): &(u64, String)| {
+                LineError::invalid("line", line, "in one of the formats").at(*number)
+            };
+            return Err(failed(Problem::UnknownFormat(shown.map(invalid))));
+        };
+        Ok(Log {
+            file: file.to_owned(),
+            lines,
+            parser: Parser::new(format, options.parser.clone()),
+            first: first.into_iter(),
+            order: Order::new(options.reorder),
+            is_over: false,
+        })
+    }
+
+    /// Reads on until the buffer is full or the file is over.
+    fn fill(&mut self, keys: &mut Keys, counts: &mut LineCounts) -> Result<(), ReadError> {
+        while !self.is_over && !self.order.is_full() {
+            self.read(keys, counts).map_err(|error| ReadError {
+                file: self.file.clone(),
+                problem: Problem::Io(error, self.lines.number() + 1),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, keys: &mut Keys, counts: &mut LineCounts) -> io::Result<()> {
+        let (parser, order) = (&mut self.parser, &mut self.order);
+        let mut parse = |line: &str, counts: &mut LineCounts| {
+            let skipped = parser.line(line, &mut |logged| {
+                counts.out_of_order += u64::from(!order.push(keys.call(&logged)));
+            })?;
+            counts.other_spans += skipped.spans;
+            Ok(())
+        };
+        let (number, result) = match self.first.next() {
+            Some((_, line)) if line.is_empty() => return Ok(()),
+            Some((number, line)) => (number, parse(&line, counts)),
+            None => match self.lines.next()? {
+                None => {
+                    self.is_over = true;
+                    return Ok(());
+                }
+                Some(Line::Text("")) => return Ok(()),
+                Some(Line::Text(line)) => (0, parse(line, counts)),
+                Some(Line::NotUnicode) => (0, Err(LineError::line("is not UTF-8"))),
+                Some(Line::TooLong) => {
+                    (0, Err(LineError::line(format!("is longer than {} bytes", crate::lines::LONGEST))))
+                }
+            },
+        };
+        counts.lines += 1;
+        if let Err(error) = result {
+            counts.broken += 1;
+            if counts.broken_lines.len() < SHOWN {
+                let line = if number > 0 { number } else { self.lines.number() };
+                let file = self.file.display().to_string();
+                counts.broken_lines.push(BrokenLine { file, line, problem: error.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A bounded buffer that puts calls in the order of their starts: access logs are in the order of the ends.
+#[derive(Debug)]
+struct Order {
+    heap: BinaryHeap<Reverse<Queued>>,
+    most: usize,
+    /// The start of the last call that left.
+    left: Nanos,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Queued {
+    /// The start, and a number that keeps the order of the log among equal ones.
+    place: (Nanos, u64),
+    call: Call,
+}
+
+impl Order {
+    fn new(most: usize) -> Order {
+        Order { heap: BinaryHeap::new(), most: most.max(1), left: 0, next: 0 }
+    }
+
+    fn is_full(&self) -> bool {
+        self.heap.len() >= self.most
+    }
+
+    /// Returns whether the call is in time for its place.
+    fn push(&mut self, call: Call) -> bool {
+        let is_in_time = call.start >= self.left;
+        if is_in_time {
+            self.next += 1;
+            self.heap.push(Reverse(Queued { place: (call.start, self.next), call }));
+        }
+        is_in_time
+    }
+
+    /// The start of the next call.
+    fn peek(&self) -> Option<Nanos> {
+        self.heap.peek().map(|Reverse(queued)| queued.call.start)
+    }
+
+    fn pop(&mut self) -> Option<Call> {
+        let Reverse(queued) = self.heap.pop()?;
+        self.left = queued.call.start;
+        Some(queued.call)
+    }
+}
+
+impl PartialEq for Queued {
+    fn eq(&self, other: &Queued) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for Queued {}
+
+impl PartialOrd for Queued {
+    fn partial_cmp(&self, other: &Queued) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Queued {
+    fn cmp(&self, other: &Queued) -> std::cmp::Ordering {
+        self.place.cmp(&other.place)
+    }
+}

@@ -1,0 +1,78 @@
+//! The program: its output and its errors.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn lab(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_halfopen-lab"))
+        .args(arguments)
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .output()
+        .expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+#[test]
+fn the_example_has_the_output_of_the_readme() {
+    let output = lab(&["replay", "examples/lab/incident.log"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"));
+    let readme = readme.expect("a README");
+    let shown = text(&output.stdout);
+    assert!(readme.contains(&shown), "write this into the README:\n{shown}");
+}
+
+#[test]
+fn json_has_the_figures_of_the_table() {
+    let arguments =
+        ["replay", "examples/lab/incident.log", "--json", "--config", "examples/lab/breakers.yaml"];
+    let output = lab(&arguments);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let setting = &report["settings"][0];
+    assert_eq!(setting["name"], "breakers.yaml");
+    let log = &report["log"];
+    let sum = ["good", "late", "bad", "unknown"].map(|part| log[part].as_u64().expect("a number"));
+    assert_eq!(sum.iter().sum::<u64>(), log["calls"].as_u64().expect("a number"));
+    assert_eq!(log["calls"], report["lines"]["calls"]);
+    assert!(setting["rejected_bad"].as_u64() > Some(100), "{setting}");
+}
+
+#[test]
+fn errors_name_the_file_and_the_reason() {
+    let error = |arguments: &[&str]| {
+        let output = lab(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        text(&output.stderr)
+    };
+    assert!(error(&["replay", "absent.log"]).starts_with("error: absent.log: "));
+    let unknown = error(&["replay", "LICENSE-MIT"]);
+    assert!(unknown.starts_with("error: LICENSE-MIT: no known format in its first lines"), "{unknown}");
+    let forced = error(&["replay", "LICENSE-MIT", "--format", "json"]);
+    assert!(forced.starts_with("error: the logs have no calls; LICENSE-MIT:1: line expected"), "{forced}");
+    assert!(error(&["replay", "x", "--late", "soon"]).contains("--late"));
+    assert!(error(&["replay", "LICENSE-MIT", "--format", "apache"]).contains("must be one of: nginx"));
+}
+
+#[test]
+fn advice_is_judged_by_calls_that_did_not_choose() {
+    let output = lab(&["advise", "examples/lab/incident.log"]);
+    let advice = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(advice.starts_with("22 settings on the first 599 calls:\n\nAdvice: "), "{advice}");
+    assert!(advice.contains("On the calls after them, which did not choose: 599 calls"), "{advice}");
+}
+
+#[test]
+fn advice_for_a_healthy_service_is_no_breaker() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("healthy.csv");
+    let lines = (0..200).map(|second| format!("{second},{}\n", if second % 40 == 7 { 500 } else { 200 }));
+    fs::write(&log, format!("start,status\n{}", lines.collect::<String>())).expect("a folder of the test");
+    let output = lab(&["advise", &log.display().to_string()]);
+    assert!(text(&output.stdout).contains("No breaker helps these calls"), "{}", text(&output.stdout));
+}
