@@ -3,6 +3,7 @@
 
 mod alertmanager;
 mod document;
+mod page;
 mod rules;
 mod sinks;
 mod smtp;

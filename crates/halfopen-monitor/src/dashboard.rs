@@ -21,6 +21,8 @@ pub struct DashboardData {
     pub history: Vec<StateChange>,
     /// The notifiers.
     pub notifiers: Vec<NotifierStatus>,
+    /// The last actions of operators on the page, the oldest first, each with its time in seconds since 1970.
+    pub audit: Vec<String>,
 }
 
 /// The numbers of all breakers together.
@@ -110,6 +112,19 @@ impl Overview {
 }
 
 impl ServiceData {
+    /// Returns whether both look the same, but for what passes with time.
+    #[cfg(feature = "page")]
+    pub(crate) fn is_like(&self, other: &ServiceData) -> bool {
+        let numbers = |one: &ServiceData| (one.state, one.calls, one.failure_rate, one.slow_call_rate);
+        let others = |one: &ServiceData| (one.rejections_per_second, one.share);
+        // A new visit to the same state has a new wait.
+        let same_visit = other.in_state_for >= self.in_state_for;
+        numbers(self) == numbers(other)
+            && others(self) == others(other)
+            && self.category == other.category
+            && same_visit
+    }
+
     pub(crate) fn of(breaker: &CircuitBreaker, category: String, rejections_per_second: f64) -> ServiceData {
         let snapshot: Snapshot = breaker.snapshot();
         ServiceData {

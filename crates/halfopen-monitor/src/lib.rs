@@ -33,6 +33,7 @@
 //! # Features
 //!
 //! - `config`: the `alerts` of a document.
+//! - `page`: a live page, with axum.
 //! - `webhook`: JSON webhooks, Slack and Alertmanager. `email`: SMTP. `tracing`: the log.
 
 #[cfg(doctest)]
@@ -49,6 +50,8 @@ mod evaluator;
 mod metrics;
 mod monitor;
 mod notify;
+#[cfg(feature = "page")]
+mod page;
 mod rule;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -68,6 +71,8 @@ pub use notify::LogNotifier;
 #[cfg(feature = "webhook")]
 pub use notify::{AlertmanagerNotifier, SlackNotifier, WebhookNotifier};
 pub use notify::{ClosureNotifier, Notifier, NotifierStatus, NotifyError, Sending};
+#[cfg(feature = "page")]
+pub use page::{Action, PageRoutes};
 pub use rule::{AlertRule, Condition, CustomCondition};
 
 /// Locks, ignoring poison: no user code runs under a lock.

@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     changed: Notify,
     board: Mutex<Board>,
     most_history: usize,
+    #[cfg(feature = "page")]
+    page: crate::page::PageState,
 }
 
 /// What the dashboard shows and no breaker has.
@@ -72,6 +74,7 @@ struct Board {
     recent: VecDeque<Alert>,
     history: VecDeque<StateChange>,
     history_dropped: u64,
+    audit: VecDeque<String>,
 }
 
 /// The alerts that the dashboard has had.
@@ -106,6 +109,11 @@ impl Monitor {
     /// Returns the alerts that are firing, sorted by rule and breaker.
     pub fn firing(&self) -> Vec<Alert> {
         lock(&self.0.shared.board).firing.values().cloned().collect()
+    }
+
+    #[cfg(feature = "page")]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.0.shared)
     }
 
     /// Waits until every alert has been sent or refused, for `limit` at most, and returns the number of those that are
@@ -220,6 +228,8 @@ impl MonitorBuilder {
             changed: Notify::new(),
             board: Mutex::default(),
             most_history: self.history,
+            #[cfg(feature = "page")]
+            page: crate::page::PageState::default(),
         });
         #[cfg(feature = "config")]
         if let Some(live) = &self.live {
@@ -314,16 +324,22 @@ impl Shared {
         }
     }
 
-    fn dashboard(&self) -> DashboardData {
+    pub(crate) fn dashboard(&self) -> DashboardData {
         let breakers = self.registry.breakers();
-        let (rates, alerts, history, history_dropped) = {
+        let (rates, alerts, history, history_dropped, audit) = {
             let board = lock(&self.board);
             let alerts = DashboardAlerts {
                 firing: board.firing.values().cloned().collect(),
                 recent: board.recent.iter().cloned().collect(),
             };
             let history: Vec<StateChange> = board.history.iter().cloned().collect();
-            (board.rates.clone(), alerts, history, board.history_dropped)
+            (
+                board.rates.clone(),
+                alerts,
+                history,
+                board.history_dropped,
+                board.audit.iter().cloned().collect(),
+            )
         };
         let services = breakers.iter().map(|breaker| {
             let rate = rates.get(breaker.name()).copied().unwrap_or_default();
@@ -339,7 +355,30 @@ impl Shared {
         };
         services.iter().for_each(|service| overview.count(service.state));
         let notifiers = self.sinks.iter().map(|sink| sink.status()).collect();
-        DashboardData { overview, services, alerts, history, notifiers }
+        DashboardData { overview, services, alerts, history, notifiers, audit }
+    }
+
+    #[cfg(feature = "page")]
+    pub(crate) fn breaker(&self, name: &str) -> Option<CircuitBreaker> {
+        self.registry.get(name)
+    }
+
+    /// Notes what an operator has done.
+    #[cfg(feature = "page")]
+    pub(crate) fn audit(&self, line: String) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!("action on the page of circuit breakers: {line}");
+        let mut board = lock(&self.board);
+        if board.audit.len() >= RECENT {
+            board.audit.pop_front();
+        }
+        let at = crate::alert::since_1970(wall_time()).as_secs();
+        board.audit.push_back(format!("{at} {line}"));
+    }
+
+    #[cfg(feature = "page")]
+    pub(crate) fn page(&self) -> &crate::page::PageState {
+        &self.page
     }
 
     fn state_changed(&self, change: &StateChange) {
@@ -398,6 +437,8 @@ impl Listener for Changes {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        #[cfg(feature = "page")]
+        self.shared.end_streams();
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
