@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example monitor --features monitor`, then open the address that it prints.
 
+#![allow(clippy::print_stdout, reason = "an example shows what happens")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -15,9 +15,9 @@ use halfopen_config::{Document, Format, LiveRegistry, Loader};
 use halfopen_http::{
     GrpcClassify, GrpcCode, WatchedCall, grpc_timeout as deadline, retry_after as hint, retry_hint,
 };
+use halfopen_lab::{Format as LogFormat, Options, Parser as LineParser};
 use halfopen_tonic::adapter::{PerMethod, PerService};
 use halfopen_tower::adapter::Key;
-use halfopen_lab::{Format as LogFormat, Options, Parser as LineParser};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body::{Body, Frame};
 

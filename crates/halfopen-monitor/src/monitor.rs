@@ -365,7 +365,7 @@ impl Shared {
 
     /// Notes what an operator has done.
     #[cfg(feature = "page")]
-    pub(crate) fn audit(&self, line: String) {
+    pub(crate) fn audit(&self, line: &str) {
         #[cfg(feature = "tracing")]
         tracing::warn!("action on the page of circuit breakers: {line}");
         let mut board = lock(&self.board);

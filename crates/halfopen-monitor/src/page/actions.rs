@@ -85,7 +85,7 @@ impl Action {
 
 pub(super) async fn act(State(routes): State<Arc<PageRoutes>>, headers: HeaderMap, body: Bytes) -> Response {
     let refuse = |status: StatusCode, why: &'static str| {
-        routes.shared.audit(format!("refused: {why}"));
+        routes.shared.audit(&format!("refused: {why}"));
         (status, why).into_response()
     };
     let Some(token) = &routes.token else { return refuse(StatusCode::NOT_FOUND, "actions are not enabled") };
@@ -104,7 +104,7 @@ pub(super) async fn act(State(routes): State<Arc<PageRoutes>>, headers: HeaderMa
     };
     request.action.apply(&breaker);
     let name = request.breaker.escape_debug();
-    routes.shared.audit(format!("{} of `{name}`: now {}", request.action.as_str(), breaker.state()));
+    routes.shared.audit(&format!("{} of `{name}`: now {}", request.action.as_str(), breaker.state()));
     StatusCode::NO_CONTENT.into_response()
 }
 
