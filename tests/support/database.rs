@@ -63,12 +63,11 @@ pub(crate) fn data_folder(name: &str, account: Account, prepare: impl FnOnce(&Pa
         let fresh = temporary(account);
         prepare(&fresh.path().join("data"));
         fs::create_dir_all(templates()).expect("the folder of the program can be written");
-        let beside = templates().join(format!("{name}-{}", std::process::id()));
-        copy(&fresh.path().join("data"), &beside);
-        // Renamed whole. Another process, or another test of this one, may have been first.
-        if fs::rename(&beside, &template).is_err() {
-            let _ = fs::remove_dir_all(&beside);
-        }
+        // Of this test alone: another one may prepare the same folder at the same time.
+        let beside = TempDir::new_in(templates()).expect("the folder of the program can be written");
+        copy(&fresh.path().join("data"), &beside.path().join(name));
+        // Renamed whole. If the other one was first, its folder is there, and this one is removed on drop.
+        let _ = fs::rename(beside.path().join(name), &template);
     }
     let folder = temporary(account);
     copy(&template, &folder.path().join("data"));
