@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halfopen_mcp::{ChildProcess, ConnectError, McpCallError, McpServer, StreamableHttp};
 
-use crate::world::{address, child, http_server, short, text};
+use crate::world::{child, http_server, http_server_at, short, text};
 
 #[tokio::test]
 async fn a_child_that_exits_is_started_again() {
@@ -40,8 +40,7 @@ async fn a_program_that_is_no_server_is_an_outage() {
 
 #[tokio::test]
 async fn a_server_over_http_recovers_after_a_restart() {
-    let address = address();
-    let mut process = http_server(address);
+    let (address, mut process) = http_server();
     let server = short(McpServer::new("http", StreamableHttp::new(format!("http://{address}/"))));
     let server = server.tool_timeout(Duration::from_secs(2));
     let first = text(&server, "id").await.unwrap();
@@ -53,7 +52,7 @@ async fn a_server_over_http_recovers_after_a_restart() {
     assert!(server.breaker().is_open());
     assert!(text(&server, "id").await.unwrap_err().rejected().is_some());
 
-    let _restarted = http_server(address);
+    let _restarted = http_server_at(address).expect("its port is free again");
     server.breaker().end_wait();
     assert_ne!(text(&server, "id").await.unwrap(), first);
     assert!(server.breaker().is_closed());
@@ -61,8 +60,7 @@ async fn a_server_over_http_recovers_after_a_restart() {
 
 #[tokio::test]
 async fn a_frozen_server_over_http_ends_in_timeouts() {
-    let address = address();
-    let process = http_server(address);
+    let (address, process) = http_server();
     let server = short(McpServer::new("http", StreamableHttp::new(format!("http://{address}/"))));
     assert!(text(&server, "id").await.is_ok());
     process.freeze();

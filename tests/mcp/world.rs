@@ -18,7 +18,7 @@ use rmcp::service::{RequestContext, RoleServer};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{ServerHandler, ServiceExt};
-use test_support::server::{ServerProcess, free_address};
+use test_support::server::{ServerProcess, on_free_port};
 
 const STDIO: &str = "HALFOPEN_TEST_MCP_STDIO";
 const HTTP: &str = "HALFOPEN_TEST_MCP_HTTP";
@@ -124,16 +124,16 @@ pub(crate) fn short(server: McpServer) -> McpServer {
 }
 
 /// A server over HTTP in a process of its own.
-pub(crate) fn http_server(address: SocketAddr) -> ServerProcess {
+pub(crate) fn http_server() -> (SocketAddr, ServerProcess) {
+    on_free_port("the MCP server", http_server_at)
+}
+
+pub(crate) fn http_server_at(address: SocketAddr) -> Option<ServerProcess> {
     let program = std::env::current_exe().expect("a test has a program");
     let mut command = Command::new(program);
     command.env(HTTP, address.to_string());
     command.args(["--exact", "world::serves_http", "--nocapture"]);
-    ServerProcess::start(&mut command, "serving").expect("the port is free")
-}
-
-pub(crate) fn address() -> SocketAddr {
-    free_address()
+    ServerProcess::start(&mut command, "serving")
 }
 
 pub(crate) async fn text(server: &McpServer, tool: &str) -> Result<String, McpCallError> {

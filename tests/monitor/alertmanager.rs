@@ -6,7 +6,7 @@ use std::time::Duration;
 use halfopen::Registry;
 use halfopen_monitor::{AlertRule, AlertmanagerNotifier, Monitor, Severity};
 use serde_json::Value;
-use test_support::server::{ServerProcess, free_address, program};
+use test_support::server::{ServerProcess, on_free_port, program};
 
 const CONFIG: &str =
     "global: { resolve_timeout: 10s }\nroute: { receiver: none }\nreceivers: [{ name: none }]\n";
@@ -14,24 +14,17 @@ const CONFIG: &str =
 /// A running Alertmanager and its URL; [`None`] if it is not installed and that is permitted.
 fn alertmanager() -> Option<(ServerProcess, String, tempfile::TempDir)> {
     let program = program("prometheus-alertmanager")?;
-    for _ in 0..5 {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("alertmanager.yml");
-        std::fs::write(&file, CONFIG).unwrap();
-        let address = free_address().to_string();
-        // Its log goes to stderr, which the shell sends where the test reads it.
-        let command = format!(
-            "exec {} --config.file={} --storage.path={} --web.listen-address={address} --cluster.listen-address= 2>&1",
-            program.display(),
-            file.display(),
-            folder.path().display(),
-        );
-        if let Some(server) = ServerProcess::start(Command::new("sh").args(["-c", &command]), "Listening on")
-        {
-            return Some((server, format!("http://{address}"), folder));
-        }
-    }
-    panic!("no Alertmanager starts");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("alertmanager.yml");
+    std::fs::write(&file, CONFIG).unwrap();
+    let (address, server) = on_free_port("Alertmanager", |address| {
+        let mut command = Command::new(&program);
+        command.arg(format!("--config.file={}", file.display()));
+        command.arg(format!("--storage.path={}", folder.path().display()));
+        command.args([&format!("--web.listen-address={address}"), "--cluster.listen-address="]);
+        ServerProcess::start(&mut command, "Listening on")
+    });
+    Some((server, format!("http://{address}"), folder))
 }
 
 async fn alerts(url: &str) -> Vec<Value> {

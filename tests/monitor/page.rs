@@ -11,7 +11,7 @@ use halfopen::{Registry, State};
 use halfopen_monitor::{AlertRule, Monitor};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
-use test_support::server::{ServerProcess, free_address, program};
+use test_support::server::{ServerProcess, on_free_port, program};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -150,25 +150,21 @@ async fn streams_end_with_their_monitor() {
 /// A Chromium without a window.
 async fn browser() -> Option<(ServerProcess, Client)> {
     let (driver, chromium) = (program("chromedriver")?, program("chromium")?);
-    for _ in 0..5 {
-        let port = free_address().port();
-        let started =
-            ServerProcess::start(Command::new(&driver).arg(format!("--port={port}")), "started successfully");
-        let Some(server) = started else { continue };
-        let options = json!({
-            "binary": chromium,
-            "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"],
-        });
-        let capabilities =
-            json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(serde_json::from_value(capabilities).unwrap())
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .unwrap();
-        return Some((server, client));
-    }
-    panic!("no chromedriver starts");
+    let (address, server) = on_free_port("chromedriver", |address| {
+        let port = format!("--port={}", address.port());
+        ServerProcess::start(Command::new(&driver).arg(port), "started successfully")
+    });
+    let options = json!({
+        "binary": chromium,
+        "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"],
+    });
+    let capabilities = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
+    let client = ClientBuilder::new(HttpConnector::new())
+        .capabilities(serde_json::from_value(capabilities).unwrap())
+        .connect(&format!("http://{address}"))
+        .await
+        .unwrap();
+    Some((server, client))
 }
 
 async fn text(client: &Client, css: &str) -> String {

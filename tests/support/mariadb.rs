@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::database::{Account, data_folder, succeed};
-use crate::server::{ServerProcess, free_address, program};
+use crate::server::{ServerProcess, again, on_free_port, program};
 
 /// A MariaDB server of one test, on a free loopback port, in a folder that is removed on drop.
 ///
@@ -39,12 +39,8 @@ impl MariaDbServer {
             succeed(account.run(command.arg(format!("--datadir={}", data.display())).current_dir("/")));
         });
         let options: Vec<String> = options.iter().map(ToString::to_string).collect();
-        // The port can be taken between its choice and the start.
-        let started = (0..8).find_map(|_| {
-            let address = free_address();
-            Some((address, spawn(address, folder.path(), account, &options)?))
-        });
-        let (address, process) = started.expect("mariadbd starts");
+        let (address, process) =
+            on_free_port("mariadbd", |address| spawn(address, folder.path(), account, &options));
         Some(MariaDbServer { address, options, process, account, folder })
     }
 
@@ -93,9 +89,7 @@ impl MariaDbServer {
 
     /// Starts the server again after [`kill`](Self::kill) or [`stop`](Self::stop), with its data, on the same port.
     pub fn restart(&mut self) {
-        let process =
-            (0..8).find_map(|_| spawn(self.address, self.folder.path(), self.account, &self.options));
-        self.process = process.expect("its port is free again");
+        self.process = again(|| spawn(self.address, self.folder.path(), self.account, &self.options));
     }
 
     /// Runs SQL in a session of its own, and returns the rows as lines, their values separated by tabs.

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::server::{ServerProcess, free_address, program};
+use crate::server::{ServerProcess, again, on_free_port, program};
 
 /// A `redis-server` of one test, on a free loopback port, in a folder that is removed on drop.
 #[derive(Debug)]
@@ -28,13 +28,9 @@ impl RedisServer {
     pub fn with(options: &[&str]) -> Option<RedisServer> {
         program("redis-server")?;
         let options: Vec<String> = options.iter().map(ToString::to_string).collect();
-        // The port can be taken between its choice and the start.
         let folder = TempDir::new().expect("a folder for temporary files");
-        let started = (0..8).find_map(|_| {
-            let address = free_address();
-            Some((address, spawn(address, folder.path(), &options)?))
-        });
-        let (address, process) = started.expect("redis-server starts");
+        let (address, process) =
+            on_free_port("redis-server", |address| spawn(address, folder.path(), &options));
         Some(RedisServer { address, options, process, folder })
     }
 
@@ -65,8 +61,7 @@ impl RedisServer {
 
     /// Starts the server again after [`kill`](Self::kill), empty, on the same port.
     pub fn restart(&mut self) {
-        let process = (0..8).find_map(|_| spawn(self.address, self.folder.path(), &self.options));
-        self.process = process.expect("its port is free again");
+        self.process = again(|| spawn(self.address, self.folder.path(), &self.options));
     }
 
     /// Returns the folder in which the server runs.

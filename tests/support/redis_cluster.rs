@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::redis::RedisServer;
-use crate::server::{ServerProcess, free_address, program};
+use crate::server::{ServerProcess, on_free_port, program};
 
 /// A cluster of three primaries, each with a third of the slots.
 #[derive(Debug)]
@@ -144,14 +144,12 @@ impl RedisSentinel {
         let second = RedisServer::with(&["--replicaof", &ip, &port])?;
         until(|| second.command(&["INFO", "replication"]).contains("master_link_status:up"));
         let folder = TempDir::new().expect("a folder for temporary files");
-        let started = (0..8).find_map(|_| {
-            let address = free_address();
+        let (address, process) = on_free_port("the sentinel", |address| {
             let file = configuration(&folder, address.port(), &format!("{ip} {port}"));
             let mut command = Command::new(program("redis-server")?);
             command.arg(file).arg("--sentinel").current_dir(folder.path());
-            Some((address, ServerProcess::start(&mut command, "+monitor master")?))
+            ServerProcess::start(&mut command, "+monitor master")
         });
-        let (address, process) = started.expect("the sentinel starts");
         let sentinel = RedisSentinel { first, second, address, _process: process, _folder: folder };
         until(|| sentinel.command(&["SENTINEL", "MASTER", Self::SERVICE]).contains("num-slaves\n1"));
         Some(sentinel)

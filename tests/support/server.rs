@@ -116,6 +116,27 @@ impl Drop for ServerProcess {
     }
 }
 
+/// Starts a server on a free loopback port: `start` gets the address, and returns [`None`] if the port was taken between
+/// its choice and the start.
+///
+/// # Panics
+///
+/// If it does not start on any of several ports.
+pub fn on_free_port<T>(name: &str, start: impl Fn(SocketAddr) -> Option<T>) -> (SocketAddr, T) {
+    let started = (0..ATTEMPTS).find_map(|_| {
+        let address = free_address();
+        Some((address, start(address)?))
+    });
+    started.unwrap_or_else(|| panic!("{name} starts"))
+}
+
+/// Starts a server again on the port that it has had, which another process can have for a moment.
+pub(crate) fn again(start: impl Fn() -> Option<ServerProcess>) -> ServerProcess {
+    (0..ATTEMPTS).find_map(|_| start()).expect("its port is free again")
+}
+
+const ATTEMPTS: usize = 8;
+
 /// Returns the path of a server's program, or [`None`] if it is missing and `HALFOPEN_SKIP_SERVERS=1` permits that.
 ///
 /// # Panics
