@@ -33,6 +33,29 @@ impl Period {
     pub fn read_seconds(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
         scalar::seconds(node, reader).map(Period)
     }
+
+    /// Reads a duration with its unit, longer than 0s.
+    pub fn read_above_zero(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
+        Period::read(node, reader)?.above_zero(node, reader)
+    }
+
+    /// Reads a duration, or a number of seconds, longer than 0s.
+    pub fn read_seconds_above_zero(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
+        Period::read_seconds(node, reader)?.above_zero(node, reader)
+    }
+
+    /// Reads a duration, or a number of seconds, above 0s and at most `longest`.
+    pub fn read_seconds_up_to(longest: Duration, node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
+        let period = Period::read_seconds(node, reader)?;
+        if !period.0.is_zero() && period.0 <= longest {
+            return Some(period);
+        }
+        reader.mismatch(node, &format!("above 0s and at most {}", Period(longest)))
+    }
+
+    fn above_zero(self, node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
+        if self.0.is_zero() { reader.mismatch(node, "longer than 0s") } else { Some(self) }
+    }
 }
 
 impl fmt::Display for Period {

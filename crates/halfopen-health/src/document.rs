@@ -214,9 +214,7 @@ fn target(section: &HealthCheckConfig) -> Option<Target> {
 }
 
 fn period(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
-    let period = Period::read_seconds(node, reader)?;
-    let valid = !period.0.is_zero() && period.0 <= crate::check::LONGEST;
-    if valid { Some(period) } else { reader.mismatch(node, "above 0s and at most 24h") }
+    Period::read_seconds_up_to(crate::check::LONGEST, node, reader)
 }
 
 fn url(node: &Node, reader: &mut Reader<'_>) -> Option<String> {

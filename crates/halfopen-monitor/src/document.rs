@@ -17,7 +17,7 @@ group! {
     AlertsConfig, expected "alerts such as { interval: 5, rules: { down: { condition: opened } } }"
     values {
         /// The time between evaluations, above 0s and at most 1h; a number is seconds.
-        interval: Period = interval,
+        interval: Period = period,
         /// Whether the rules that ship with the crate are added.
         shipped_rules: bool = scalar::boolean,
         /// The rules by name.
@@ -48,7 +48,7 @@ group! {
         /// The number of openings of flapping.
         openings: u32 = scalar::positive,
         /// The time of flapping, at most 1h.
-        within: Period = within,
+        within: Period = period,
         /// The time of stuck_open.
         lasting: Period = Period::read_seconds,
         /// The category of the breakers that it concerns.
@@ -140,18 +140,8 @@ fn severity(node: &Node, reader: &mut Reader<'_>) -> Option<Severity> {
     found.or_else(|| reader.mismatch(node, "low, medium, high or critical"))
 }
 
-fn interval(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
-    hour(node, reader)
-}
-
-fn within(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
-    hour(node, reader)
-}
-
-fn hour(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
-    let period = Period::read_seconds(node, reader)?;
-    let valid = !period.0.is_zero() && period.0 <= LONGEST_MEMORY;
-    if valid { Some(period) } else { reader.mismatch(node, "above 0s and at most 1h") }
+fn period(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
+    Period::read_seconds_up_to(LONGEST_MEMORY, node, reader)
 }
 
 fn names(node: &Node, reader: &mut Reader<'_>) -> Option<Names> {

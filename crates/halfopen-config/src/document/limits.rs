@@ -34,7 +34,7 @@ group! {
         calls: u32 = at_least_one,
         /// The period, longer than 0s; a number is seconds.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Seconds>"))]
-        per: Period = above_zero,
+        per: Period = Period::read_seconds_above_zero,
         /// How many of them may come in one burst, at least 1; all of them by default.
         #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         burst: u32 = at_least_one,
@@ -133,9 +133,4 @@ fn at_least_one(node: &Node, reader: &mut Reader<'_>) -> Option<u32> {
         Value::Integer(0) => reader.mismatch(node, "at least 1"),
         _ => scalar::positive(node, reader),
     }
-}
-
-fn above_zero(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
-    let period = Period::read_seconds(node, reader)?;
-    if period.0.is_zero() { reader.mismatch(node, "longer than 0s") } else { Some(period) }
 }

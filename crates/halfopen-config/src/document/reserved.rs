@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use halfopen_document::{Lint, Node, Period, Reader, Section, SectionKinds, group, scalar};
+use halfopen_document::{Lint, Period, Section, SectionKinds, group, scalar};
 
 group! {
     /// The group `health_check_config`: an active health check of the dependency. The crate `halfopen-health` acts on it.
@@ -13,10 +13,10 @@ group! {
     values {
         /// The time between two checks, longer than 0s; a number is seconds.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Seconds>"))]
-        health_check_interval: Period = above_zero,
+        health_check_interval: Period = Period::read_seconds_above_zero,
         /// How long a check may take, longer than 0s; a number is seconds.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Seconds>"))]
-        health_check_timeout: Period = above_zero,
+        health_check_timeout: Period = Period::read_seconds_above_zero,
         /// The address to check.
         #[cfg_attr(feature = "schema", schemars(with = "Option<halfopen_document::Word>"))]
         health_check_url: String = scalar::text,
@@ -49,9 +49,4 @@ impl Section for HealthCheck {
 pub(crate) fn kinds() -> &'static SectionKinds {
     static KINDS: LazyLock<SectionKinds> = LazyLock::new(|| SectionKinds::new().with::<HealthCheck>());
     &KINDS
-}
-
-fn above_zero(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
-    let period = Period::read_seconds(node, reader)?;
-    if period.0.is_zero() { reader.mismatch(node, "longer than 0s") } else { Some(period) }
 }

@@ -26,7 +26,7 @@ group! {
         /// Whether every call is timed, for the totals; false by default.
         time_calls: bool = scalar::boolean,
         /// The client's timeout, with which windows, probes and waits that do not fit it are reported. A protection ends calls that take longer; a client of your own has its timeout set in the program.
-        call_timeout: Period = longer_than_zero,
+        call_timeout: Period = Period::read_above_zero,
         /// The expected number of calls per second, above 0, with which minimums that cannot be reached are reported.
         #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         expected_rate: f64 = scalar::rate,
@@ -110,11 +110,6 @@ fn home(path: &str, entry: &Entry) -> Option<String> {
     }
     let homes: Vec<_> = homes.map(|group| format!("`{group}`")).collect();
     Some(format!("`{key}` belongs to the group {}", homes.join(" or ")))
-}
-
-fn longer_than_zero(node: &Node, reader: &mut Reader<'_>) -> Option<Period> {
-    let period = Period::read(node, reader)?;
-    if period.0.is_zero() { reader.mismatch(node, "longer than 0s") } else { Some(period) }
 }
 
 fn exceptions(node: &Node, reader: &mut Reader<'_>) -> Option<Vec<Located<String>>> {
