@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use halfopen::adapter::catch_panic_in_future;
 use halfopen::{CircuitBreaker, OwnedPermit, Registry, RejectReason, Rejected, Report};
 use halfopen_limit::{KeyedRateLimiter, RateLimiter};
 use rmcp::model::{
@@ -147,7 +146,7 @@ impl ToolGuard {
             return Ok(self.status());
         }
         let permit = self.admit(&request.name).map_err(|rejected| busy(&rejected))?;
-        let answered = timeout(self.timeout, caught(|| tool(request))).await;
+        let answered = timeout(self.timeout, catch_panic_in_future(|| tool(request))).await;
         let (report, answer) = match answered {
             Ok(Some(Ok(response))) => (Report::success(), Ok(response)),
             Ok(Some(Err(error))) => (crate::classify::of_the_server(&error), Err(error)),
@@ -179,8 +178,7 @@ impl ToolGuard {
     }
 
     fn status(&self) -> CallToolResponse {
-        let mut breakers = self.registry.breakers();
-        breakers.sort_by(|one, other| one.name().cmp(other.name()));
+        let breakers = self.registry.breakers();
         let texts: Vec<_> = breakers.iter().map(CircuitBreaker::explain).collect();
         let text =
             if texts.is_empty() { "There is no circuit breaker.".to_owned() } else { texts.join("\n\n") };
@@ -196,21 +194,6 @@ fn busy(rejected: &Rejected) -> ErrorData {
     };
     let wait = rejected.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     ErrorData::new(BUSY, rejected.to_string(), Some(json!({ "reason": reason, "retry_after_ms": wait })))
-}
-
-/// Returns the output of a future, or [`None`] if it panics.
-async fn caught<Fut: Future>(start: impl FnOnce() -> Fut) -> Option<Fut::Output> {
-    // Its state is dropped and seen by no other code, so that it need not be safe to see after a panic.
-    let future = catch_unwind(AssertUnwindSafe(start)).ok()?;
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context)));
-        match polled {
-            Ok(poll) => poll.map(Some),
-            Err(_) => std::task::Poll::Ready(None),
-        }
-    })
-    .await
 }
 
 impl fmt::Debug for ToolGuard {

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::State;
-use halfopen::adapter::catch_panic;
+use halfopen::adapter::{catch_panic, matches_pattern};
 
 use crate::alert::Severity;
 use crate::metrics::BreakerMetrics;
@@ -193,11 +193,8 @@ impl AlertRule {
 
     fn concerns(&self, metrics: &BreakerMetrics) -> bool {
         let category = self.category.as_ref().is_none_or(|category| **category == *metrics.category);
-        let matches = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(prefix) => metrics.name.starts_with(prefix),
-            None => *metrics.name == **pattern,
-        };
-        category && (self.breakers.is_empty() || self.breakers.iter().any(matches))
+        let named = |pattern: &String| matches_pattern(pattern, &metrics.name);
+        category && (self.breakers.is_empty() || self.breakers.iter().any(named))
     }
 }
 

@@ -36,10 +36,10 @@ use crate::reason::TripReason;
 pub use crate::breaker::WeakCircuitBreaker;
 pub use crate::call::StreamEnd;
 pub use crate::error::Refusal;
-pub use crate::error::search::{error_as, error_chain, error_in, rejection_in};
+pub use crate::error::search::{error_as, error_chain, error_in, rejection_in, with_causes};
 pub use crate::observe::Signal;
-pub use crate::panics::catch_panic;
-pub use crate::registry::Lookup;
+pub use crate::panics::{catch_panic, catch_panic_in_future};
+pub use crate::registry::{Lookup, matches_pattern};
 pub use crate::text::{Printable, is_printable};
 
 /// Returns why a call made now would be rejected, or [`None`] if it would be admitted.

@@ -1,6 +1,9 @@
 use std::any::Any;
+use std::future::poll_fn;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 /// Runs user code and returns [`None`] if it panics.
 ///
@@ -25,6 +28,33 @@ pub fn catch_panic<T>(user_code: impl FnOnce() -> T) -> Option<T> {
             None
         }
     }
+}
+
+/// Runs user code that returns a future and awaits it, and returns [`None`] if either panics.
+///
+/// The panic is contained as by [`catch_panic`]. A future that has panicked is not polled again.
+///
+/// # Cancel safety
+///
+/// That of the user's future, which is dropped with this one.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::adapter::catch_panic_in_future;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// assert_eq!(catch_panic_in_future(|| async { 5 }).await, Some(5));
+/// assert_eq!(catch_panic_in_future(|| async { panic!("in a handler") }).await, None::<u32>);
+/// # }
+/// ```
+pub async fn catch_panic_in_future<F: Future>(user_code: impl FnOnce() -> F) -> Option<F::Output> {
+    let mut future = pin!(catch_panic(user_code)?);
+    poll_fn(|context| match catch_panic(|| future.as_mut().poll(context)) {
+        Some(polled) => polled.map(Some),
+        None => Poll::Ready(None),
+    })
+    .await
 }
 
 /// How many payloads are dropped for one panic: the drop of each may panic with a payload of its own.

@@ -2,13 +2,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, BufMut};
+use halfopen::adapter::with_causes;
 use http::uri::PathAndQuery;
 use tonic::Status;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Answer, with_causes};
+use super::Answer;
 
 const CHECK: PathAndQuery = PathAndQuery::from_static("/grpc.health.v1.Health/Check");
 

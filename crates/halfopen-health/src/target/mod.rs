@@ -98,22 +98,6 @@ fn breaker(registry: &Registry, name: &str) -> Answer {
     }
 }
 
-/// The text of an error with its causes, which the errors of clients leave out.
-#[cfg(any(feature = "url", feature = "grpc"))]
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
-}
-
 // For reloads: a check whose target is the same is not restarted.
 impl PartialEq for Target {
     fn eq(&self, other: &Target) -> bool {

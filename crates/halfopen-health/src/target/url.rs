@@ -1,9 +1,10 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use halfopen::adapter::with_causes;
 use reqwest::{Client, Url};
 
-use super::{Answer, with_causes};
+use super::Answer;
 
 /// A URL, and the client that asks it.
 #[derive(Clone)]

@@ -1,13 +1,10 @@
 //! The queue, the breaker and the task of one notifier.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 use std::time::Duration;
 
-use halfopen::adapter::catch_panic;
+use halfopen::adapter::catch_panic_in_future;
 use halfopen::{CircuitBreaker, CircuitBreakerConfig, Clock, OwnedPermit, State, Trip};
 use serde::Serialize;
 use tokio::sync::Notify;
@@ -184,14 +181,10 @@ impl Sink {
     }
 
     async fn try_send(&self, batch: &[Alert]) -> Result<(), NotifyError> {
-        let mut sending = pin!(async { self.notifier.send(batch).await });
         // A panic must not end the task, which has the queue.
-        let caught = poll_fn(|context| match catch_panic(|| sending.as_mut().poll(context)) {
-            Some(poll) => poll,
-            None => Poll::Ready(Err(NotifyError::refused("the notifier panicked"))),
-        });
-        match timeout(self.limit, caught).await {
-            Ok(sent) => sent,
+        match timeout(self.limit, catch_panic_in_future(|| self.notifier.send(batch))).await {
+            Ok(Some(sent)) => sent,
+            Ok(None) => Err(NotifyError::refused("the notifier panicked")),
             Err(_) => {
                 let limit = halfopen::format_duration(self.limit);
                 Err(NotifyError::unavailable(format!("no answer in {limit}")))

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use halfopen::adapter::with_causes;
 use reqwest::{Client, StatusCode, Url};
 use serde::Serialize;
 use serde_json::json;
@@ -126,14 +127,7 @@ impl Address {
 }
 
 fn unavailable(error: reqwest::Error) -> NotifyError {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    NotifyError::unavailable(text)
+    NotifyError::unavailable(with_causes(&error.without_url()))
 }
 
 impl fmt::Debug for WebhookNotifier {

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use halfopen::adapter::matches_pattern;
 use halfopen::{ConfigError, ConfigProblem, format_duration};
 
 /// The number of buckets of a fleet's window.
@@ -84,10 +85,7 @@ impl FleetConfig {
 
     /// Whether a breaker of this name is shared: by its name, or by a pattern that ends with `*`.
     pub(super) fn shares(&self, name: &str) -> bool {
-        self.share.iter().any(|shared| match shared.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => shared == name,
-        })
+        self.share.iter().any(|shared| matches_pattern(shared, name))
     }
 
     /// The numbers of a sync that are the same for all breakers: at most 15 days of milliseconds.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use halfopen::adapter::matches_pattern;
 use halfopen_config::{Document, Origin};
 use halfopen_document::{Group, Lint, Node, Path, Reader, Scope, Section, group, quoted, scalar};
 use reqwest::Url;
@@ -102,10 +103,7 @@ impl Section for ServicesSection {
 }
 
 fn has_breaker(document: &Document, name: &str) -> bool {
-    document.breakers.keys().any(|entry| match entry.strip_suffix('*') {
-        Some(prefix) => name.starts_with(prefix),
-        None => entry == name,
-    })
+    document.breakers.keys().any(|entry| matches_pattern(entry, name))
 }
 
 fn base_url(node: &Node, reader: &mut Reader<'_>) -> Option<String> {

@@ -127,6 +127,31 @@ pub fn error_chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item =
     iter::successors(Some(error), |error| below(*error)).take(DEPTH)
 }
 
+/// Returns the text of an error followed by those of its causes, which many clients leave out of their own.
+///
+/// The texts are separated by `: `. One that the text has already is left out.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::adapter::with_causes;
+/// use std::io;
+///
+/// let error = io::Error::other("connection reset");
+/// assert_eq!(with_causes(&error), "connection reset");
+/// ```
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    for cause in error_chain(error).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let separator = if text.is_empty() { "" } else { ": " };
+            text.push_str(separator);
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 /// Returns the next error of the chain: the one that is hidden in this one, or its source.
 fn below<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
     if let Some(error) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {

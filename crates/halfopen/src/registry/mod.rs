@@ -22,6 +22,7 @@ mod table;
 pub use builder::RegistryBuilder;
 pub use error::AlreadyExists;
 pub use lookup::Lookup;
+pub use rules::matches_pattern;
 pub use status::RegistryStatus;
 
 use entry::Origin;

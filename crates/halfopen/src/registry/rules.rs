@@ -48,6 +48,25 @@ impl Rules {
     }
 }
 
+/// Returns true if a name is the pattern, or begins with it up to its final `*`.
+///
+/// This is the rule by which a registry, documents and fleets name several breakers.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::adapter::matches_pattern;
+///
+/// assert!(matches_pattern("db-*", "db-orders"));
+/// assert!(matches_pattern("db", "db") && !matches_pattern("db", "db-orders"));
+/// ```
+pub fn matches_pattern(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
+    }
+}
+
 impl<T> ByName<T> {
     fn set(&mut self, name_or_prefix: &str, what: T) {
         let Some(prefix) = name_or_prefix.strip_suffix('*') else {
