@@ -103,7 +103,9 @@ async fn poison_is_set_aside_and_its_lane_goes_on() {
     let letters = outbox.dead_letters(None, 10).await.unwrap();
     assert_eq!((letters.len(), letters[0].attempts, &*letters[0].error), (1, 3, "Refused"));
     receiver.works();
+    assert_eq!(outbox.snapshot().totals.dead_letters, 1);
     assert_eq!(outbox.requeue([letters[0].id]).await.unwrap(), 1);
+    assert_eq!(outbox.snapshot().totals.dead_letters, 0);
     until("it is delivered", || receiver.lane("a").len() == 3).await;
     assert_eq!(outbox.remove([letters[0].id]).await.unwrap(), 0, "it is no dead letter any more");
 }
@@ -151,16 +153,22 @@ async fn what_fails_while_others_are_taken_is_poison() {
 
 #[tokio::test]
 async fn a_panic_of_the_sender_ends_no_replay() {
-    let receiver = Receiver::new();
-    receiver.fails("bad", Trouble::Panics);
-    let outbox = outbox(MemoryStore::new(), &receiver).max_attempts(2).build().await.unwrap();
-    outbox.breaker().force_open();
-    outbox.send(item("a", "bad")).await.unwrap();
-    outbox.send(item("a", "good")).await.unwrap();
-    outbox.breaker().reset();
-    assert_eq!(outbox.close(SOON).await, 0);
-    assert_eq!(receiver.lane("a"), ["good"]);
-    assert_eq!(outbox.snapshot().counters.dead_letters, 1);
+    for (trouble, text) in
+        [(Trouble::Panics, "the sender panicked"), (Trouble::Unprintable, "the text of the failure panicked")]
+    {
+        let receiver = Receiver::new();
+        receiver.fails("bad", trouble);
+        let outbox = outbox(MemoryStore::new(), &receiver).max_attempts(2).build().await.unwrap();
+        outbox.breaker().force_open();
+        outbox.send(item("a", "bad")).await.unwrap();
+        outbox.send(item("a", "good")).await.unwrap();
+        outbox.breaker().reset();
+        until("the lane is empty", || outbox.snapshot().totals.items == 0).await;
+        assert_eq!(receiver.lane("a"), ["good"], "{trouble:?}");
+        assert_eq!(&*outbox.dead_letters(None, 10).await.unwrap()[0].error, text);
+        assert_eq!(outbox.close(SOON).await, 0);
+        assert_eq!(outbox.snapshot().counters.dead_letters, 1, "{trouble:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,6 +290,25 @@ async fn a_store_that_hangs_ends_in_an_uncertain_error() {
         "{error}"
     );
     assert_eq!(before.elapsed(), Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_end_leaves_in_doubt_is_uncertain() {
+    let (store, control) = Controlled::new();
+    let receiver = Receiver::new();
+    let outbox = outbox(store, &receiver).build().await.unwrap();
+    control.hold();
+    let storing = tokio::spawn({
+        let outbox = outbox.clone();
+        async move { outbox.buffer(item("a", "1")).await }
+    });
+    until("it is in its commit", || control.appending() == 1).await;
+    outbox.close(Duration::ZERO).await;
+    let error = storing.await.unwrap().unwrap_err();
+    assert!(
+        matches!(&error, SendError::Store(error) if error.kind() == StoreErrorKind::Uncertain),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

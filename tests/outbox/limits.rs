@@ -57,6 +57,10 @@ async fn an_invalid_setting_is_named() {
         (builder().max_attempts(0), "`max_attempts` is 0, but must be at least 1"),
         (builder().concurrent_lanes(0), "`concurrent_lanes` is 0, but must be 1 to 1024"),
         (builder().send_timeout(Duration::ZERO), "`send_timeout` is 0s, but must be 1ms to 24h"),
+        (
+            builder().max_items(0).max_attempts(0),
+            "2 problems: `max_items` is 0, but must be 1 to 9223372036854775807; `max_attempts` is 0, but must be at least 1",
+        ),
     ] {
         assert_eq!(builder.build().await.unwrap_err().to_string(), message);
     }

@@ -121,6 +121,7 @@ async fn one_of_two_outboxes_on_a_file_delivers() {
         assert_eq!(other.buffer(item("a", payload)).await.unwrap(), Delivery::Buffered);
     }
     until("the leader delivers for both", || first.lane("a") == ["0", "1", "2"]).await;
+    until("the other learns of it", || other.snapshot().totals.items == 0).await;
 
     leader.close(SOON).await;
     other.buffer(item("a", "3")).await.unwrap();

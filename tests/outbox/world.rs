@@ -37,6 +37,8 @@ pub(crate) enum Trouble {
     Away,
     /// The receiver refuses the item.
     Refused,
+    /// The receiver refuses the item, and the text of its error panics.
+    Unprintable,
     Panics,
     Hangs,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Failed(pub(crate) Trouble);
 
 impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        assert!(self.0 != Trouble::Unprintable, "an error without a text");
         write!(f, "{:?}", self.0)
     }
 }
@@ -103,7 +106,7 @@ impl Sender for Receiver {
 /// Classifies a refused item as an answer of a working receiver.
 pub(crate) fn refused_is_an_answer(result: &Result<(), Failed>) -> halfopen::Outcome {
     match result {
-        Ok(()) | Err(Failed(Trouble::Refused)) => halfopen::Outcome::Success,
+        Ok(()) | Err(Failed(Trouble::Refused | Trouble::Unprintable)) => halfopen::Outcome::Success,
         Err(_) => halfopen::Outcome::Failure,
     }
 }

@@ -17,7 +17,7 @@ use crate::replay::{Phase, Worker};
 use crate::reports::{Listener, Reports};
 use crate::sender::{ItemClassify, Sender};
 use crate::shared::Shared;
-use crate::store::Store;
+use crate::store::{Store, within};
 use crate::writer::{WallClock, Writer};
 
 /// Builds an [`Outbox`]; returned by [`Outbox::builder`].
@@ -166,9 +166,9 @@ impl<S: Sender> OutboxBuilder<S> {
             self.settings;
         self.settings.check()?;
         let lanes = Lanes::default();
-        lanes.replace(&self.store.lanes().await?);
+        lanes.replace(&within(store_timeout, self.store.lanes()).await?);
         let reports = Arc::new(Reports::new(self.listener));
-        reports.totals(self.store.status(0).await?.totals);
+        reports.totals(within(store_timeout, self.store.status(0)).await?.totals);
 
         let (phase, watching) = watch::channel(Phase::Running);
         let wake = Arc::new(Notify::new());
@@ -214,7 +214,6 @@ impl<S: Sender> OutboxBuilder<S> {
 
 impl Settings {
     fn check(&self) -> Result<(), ConfigError> {
-        self.limits.check()?;
         let longest = Duration::from_secs(24 * 60 * 60);
         let times = [
             ("retry_delay", self.policy.retry_delay, Duration::from_millis(1)),
@@ -222,7 +221,7 @@ impl Settings {
             ("store_timeout", self.store_timeout, Duration::from_millis(1)),
             ("replay_interval", self.replay_interval, Duration::ZERO),
         ];
-        let mut problems = Vec::new();
+        let mut problems: Vec<_> = self.limits.problems().collect();
         for (field, time, shortest) in times {
             if !(shortest..=longest).contains(&time) {
                 let [value, from, to] = [time, shortest, longest].map(halfopen::format_duration);

@@ -1,18 +1,18 @@
 //! The delivery of the first items of one lane, in order.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use halfopen::BoxError;
+use halfopen::adapter::{catch_panic, catch_panic_in_future, with_causes};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::decide::{Attempt, Next, Policy};
 use crate::event::OutboxEvent;
+use crate::lock;
 use crate::replay::{Phase, STORE_RETRY};
 use crate::sender::Sender;
 use crate::shared::{Attempted, Failure, Shared};
@@ -99,21 +99,20 @@ impl<S: Sender> Run<S> {
     /// Makes an attempt, and returns how it ended, and the failure if there is one.
     async fn attempt(&self, entry: &Entry) -> (Attempt, Option<Arc<str>>) {
         // A panic of the sender is the item's, and must not end the worker.
-        let attempt = AssertUnwindSafe(self.shared.attempt(entry.item.clone())).catch_unwind().await;
-        match attempt {
-            Ok(Attempted::Delivered) => (Attempt::Delivered, None),
-            Ok(Attempted::Rejected) => (Attempt::Rejected, None),
-            Ok(Attempted::Failed(outcome, failure)) => {
+        match catch_panic_in_future(|| self.shared.attempt(entry.item.clone())).await {
+            Some(Attempted::Delivered) => (Attempt::Delivered, None),
+            Some(Attempted::Rejected) => (Attempt::Rejected, None),
+            Some(Attempted::Failed(outcome, failure)) => {
                 let closed = self.shared.breaker.is_closed();
                 (Attempt::Failed { outcome, closed }, Some(describe(failure)))
             }
-            Err(_panic) => (Attempt::Panicked, Some("the sender panicked".into())),
+            None => (Attempt::Panicked, Some("the sender panicked".into())),
         }
     }
 
     fn decide(&self, entry: &Entry, attempt: Attempt) -> Next {
         let delivered = self.shared.delivered.load(Ordering::Relaxed);
-        let mut failed_at = self.failed_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed_at = lock(&self.failed_at);
         let others = failed_at.get(&entry.id).is_some_and(|before| *before < delivered);
         let next = self.policy.decide(attempt, entry.attempts, others);
         match next {
@@ -161,13 +160,9 @@ fn describe<E: Into<BoxError>>(failure: Failure<E>) -> Arc<str> {
         Failure::TimedOut => return "the sender timed out".into(),
         Failure::Error(error) => error.into(),
     };
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
+    // Its text is the sender's code too.
+    let text =
+        catch_panic(|| with_causes(&*error)).unwrap_or_else(|| "the text of the failure panicked".into());
     // PostgreSQL stores no NUL in a text.
     text.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect::<String>().into()
 }
@@ -190,7 +185,7 @@ impl Pace {
         }
         let now = Instant::now();
         let turn = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = lock(&self.next);
             let turn = next.map_or(now, |next| next.max(now));
             *next = Some(turn + self.interval);
             turn

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::lock;
 use crate::store::LaneState;
 
 #[derive(Clone, Debug, Default)]
@@ -73,7 +74,7 @@ impl Lanes {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Lane>> {
-        self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.lanes)
     }
 }
 

@@ -35,6 +35,8 @@ mod store;
 mod timestamp;
 mod writer;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use builder::OutboxBuilder;
 pub use error::{BuildError, SendError};
 pub use event::{Counters, OutboxEvent};
@@ -57,3 +59,8 @@ pub use store::{
     StoreStatus, Then, Totals,
 };
 pub use timestamp::Timestamp;
+
+/// Locks, ignoring poison: no code of users runs under a lock, and no operation panics half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,4 +1,4 @@
-use halfopen::{ConfigError, ConfigProblem};
+use halfopen::ConfigProblem;
 
 /// The limits of an outbox, which hold for items and dead letters together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +34,13 @@ impl Limits {
         items <= self.max_items && bytes <= self.max_bytes
     }
 
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+    pub(crate) fn problems(&self) -> impl Iterator<Item = ConfigProblem> {
         // Databases count in 64 bits with a sign.
         let problem = |field, value| {
             (!(1..=i64::MAX as u64).contains(&value))
                 .then(|| ConfigProblem::new(field, value, "1 to 9223372036854775807"))
         };
         let problems = [problem("max_items", self.max_items), problem("max_bytes", self.max_bytes)];
-        ConfigError::check(problems.into_iter().flatten().collect())
+        problems.into_iter().flatten()
     }
 }

@@ -1,8 +1,9 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use metrics::{SharedString, counter, describe_counter, describe_gauge, gauge};
 
+use crate::lock;
 use crate::outbox::{Outbox, OutboxSnapshot};
 use crate::sender::Sender;
 
@@ -60,13 +61,13 @@ impl OutboxMetrics {
     pub fn show<S: Sender>(&self, outbox: &Outbox<S>) {
         let outbox = outbox.downgrade();
         let read = move || outbox.upgrade().map(|outbox| outbox.snapshot());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(read));
+        lock(&self.0).push(Box::new(read));
     }
 
     /// Writes every series; called before the exporter renders, or every few seconds where it pushes.
     pub fn publish(&self) {
         describe();
-        let mut outboxes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outboxes = lock(&self.0);
         outboxes.retain(|read| read().map(write).is_some());
     }
 }

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halfopen::CircuitBreaker;
@@ -11,10 +11,13 @@ use crate::error::SendError;
 use crate::event::Counters;
 use crate::item::Item;
 use crate::lanes::Lanes;
+use crate::lock;
 use crate::replay::Phase;
 use crate::sender::Sender;
 use crate::shared::{Attempted, Failure, Shared};
-use crate::store::{AppendOutcome, DeadLetter, LaneStatus, Store, StoreError, Totals};
+use crate::store::{
+    AppendOutcome, DeadLetter, LaneStatus, Store, StoreError, StoreErrorKind, Totals, within,
+};
 use crate::timestamp::Timestamp;
 use crate::writer::{WallClock, WriterHandle};
 
@@ -194,7 +197,7 @@ impl<S: Sender> Outbox<S> {
     ///
     /// Returns an error if the store cannot be read.
     pub async fn status(&self) -> Result<OutboxStatus, StoreError> {
-        let status = self.0.store.status(LANES).await?;
+        let status = within(self.0.writer.timeout(), self.0.store.status(LANES)).await?;
         let now = Timestamp::from((self.0.clock)());
         let oldest_age = status.totals.oldest.map(|oldest| now.since(oldest));
         let snapshot = OutboxSnapshot { totals: status.totals, oldest_age, ..self.snapshot() };
@@ -211,7 +214,7 @@ impl<S: Sender> Outbox<S> {
         after: Option<u64>,
         limit: usize,
     ) -> Result<Vec<DeadLetter>, StoreError> {
-        self.0.store.dead_letters(after, limit).await
+        within(self.0.writer.timeout(), self.0.store.dead_letters(after, limit)).await
     }
 
     /// Moves dead letters to the end of their lanes, with no attempts, and returns how many there were.
@@ -249,27 +252,17 @@ impl<S: Sender> Outbox<S> {
             }
             running
         });
-        let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let tasks = lock(&self.0.tasks).take();
         if let Some(Tasks { writer, mut worker }) = tasks {
             if tokio::time::timeout(deadline, &mut worker).await.is_err() {
                 self.0.phase.send_replace(Phase::Stopped);
                 // It ends now, and its result has no meaning.
                 let _ = worker.await;
             }
-            self.0.phase.send_replace(Phase::Stopped);
-            self.refresh_totals().await;
             self.0.writer.close().await;
             let _ = writer.await;
         }
         self.0.shared.reports.known().totals.items
-    }
-
-    /// Reads the size of the store: other outboxes that share it may have delivered items since its last operation here.
-    async fn refresh_totals(&self) {
-        let status = tokio::time::timeout(self.0.writer.timeout(), self.0.store.status(0)).await;
-        if let Ok(Ok(status)) = status {
-            self.0.shared.reports.totals(status.totals);
-        }
     }
 
     /// Returns the breaker of the receiver.
@@ -295,7 +288,10 @@ impl<S: Sender> Outbox<S> {
         match self.0.writer.append(item, pending).await {
             Ok(AppendOutcome::Stored | AppendOutcome::Duplicate) => Ok(Delivery::Buffered),
             Ok(AppendOutcome::Full) => Err(SendError::Full),
-            Err(_) if self.0.writer.is_closed() => Err(SendError::Closed),
+            // What was in doubt before the end still is.
+            Err(error) if self.0.writer.is_closed() && error.kind() != StoreErrorKind::Uncertain => {
+                Err(SendError::Closed)
+            }
             Err(error) => Err(SendError::Store(error)),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::sync::{Notify, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -72,12 +73,12 @@ impl<S: Sender> Worker<S> {
         }
         // A delivery that is in flight may have arrived: its item stays, and is delivered once more later.
         running.tasks.shutdown().await;
-        for lane in running.lanes.into_values() {
-            let free = Then::Free(self.run.now());
-            let settlement = self.run.settlement(lane, Vec::new(), free);
-            // Without this the lane is free when its lease ends.
-            let _ = self.run.writer.settle(settlement).await;
-        }
+        // Together, as one commit serves them all. Without this, a lane is free when its lease ends.
+        let freed = running.lanes.into_values().map(|lane| {
+            let settlement = self.run.settlement(lane, Vec::new(), Then::Free(self.run.now()));
+            self.run.writer.settle(settlement)
+        });
+        join_all(freed).await;
     }
 
     /// Waits until there is something to do.

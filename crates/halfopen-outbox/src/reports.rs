@@ -1,11 +1,12 @@
 //! What an outbox counts and reports.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use halfopen::adapter::catch_panic;
 use tokio::time::Instant;
 
 use crate::event::{LiveCounters, OutboxEvent};
+use crate::lock;
 use crate::store::{StoreError, Totals};
 
 pub(crate) type Listener = Box<dyn Fn(&OutboxEvent) + Send + Sync>;
@@ -73,6 +74,6 @@ impl Reports {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Known) -> T) -> T {
-        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut lock(&self.known))
     }
 }

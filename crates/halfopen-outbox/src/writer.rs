@@ -13,7 +13,7 @@ use crate::lanes::{Lanes, Pending};
 use crate::limits::Limits;
 use crate::reports::Reports;
 use crate::store::{
-    AppendOutcome, Appended, Claim, Claimed, Settled, Settlement, Store, StoreError, StoreErrorKind,
+    AppendOutcome, Appended, Claim, Claimed, Settled, Settlement, Store, StoreError, StoreErrorKind, within,
 };
 use crate::timestamp::Timestamp;
 
@@ -125,12 +125,17 @@ impl WriterHandle {
         let room = tokio::time::timeout(self.timeout, self.commands.reserve()).await;
         let room = room.map_err(|_| behind(self.timeout))?.map_err(|_| closed())?;
         room.send(command(reply));
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        // The task has the command, and has ended before its reply: it may have been served.
+        answer.await.unwrap_or_else(|_| Err(unanswered()))
     }
 }
 
 fn closed() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "the outbox is closed")
+}
+
+fn unanswered() -> StoreError {
+    StoreError::new(StoreErrorKind::Uncertain, "the outbox ended before its store answered")
 }
 
 fn behind(timeout: Duration) -> StoreError {
@@ -147,12 +152,17 @@ impl Writer {
 
     async fn run(self, mut receiver: mpsc::Receiver<Command>) {
         let (mut commands, mut refreshed) = (Vec::with_capacity(BATCH), None);
+        let mut closes = false;
         while receiver.recv_many(&mut commands, BATCH).await > 0 {
             let batch = Batch::of(commands.drain(..));
             if batch.close {
                 receiver.close();
+                closes = true;
             }
             self.work(batch, &mut refreshed).await;
+        }
+        if closes {
+            self.refresh_totals().await;
         }
         // All is stored: an error here is of no consequence for the items.
         let result = self.limited(self.store.close()).await;
@@ -177,7 +187,7 @@ impl Writer {
                     let _ = reply.send(self.requeue(ids).await);
                 }
                 Other::Remove(ids, reply) => {
-                    let _ = reply.send(self.limited(self.store.remove(ids)).await);
+                    let _ = reply.send(self.remove(ids).await);
                 }
             }
         }
@@ -252,27 +262,43 @@ impl Writer {
         let claimed = self.limited(self.store.claim(claim)).await?;
         let now = Instant::now();
         let due = refreshed.is_none_or(|last| now - last >= REFRESH);
-        // Others may have delivered items of the marked lanes.
-        if claimed.lanes.is_empty() && !self.lanes.is_empty() && due {
+        // Others may have delivered items that are known here.
+        let known = !self.lanes.is_empty() || self.reports.known().totals.items > 0;
+        if claimed.lanes.is_empty() && known && due {
             *refreshed = Some(now);
             self.lanes.replace(&self.limited(self.store.lanes()).await?);
+            self.refresh_totals().await;
         }
         Ok(claimed)
+    }
+
+    /// Reads the size of the store, which others that share it, or an operation that does not return it, have changed.
+    async fn refresh_totals(&self) {
+        // An error is reported as the store's; the size stays as it is known.
+        if let Ok(status) = self.limited(self.store.status(0)).await {
+            self.reports.totals(status.totals);
+        }
     }
 
     async fn requeue(&self, ids: Vec<u64>) -> Result<u64, StoreError> {
         let requeued = self.limited(self.store.requeue(ids, self.now())).await?;
         self.lanes.update(&requeued.lanes);
+        self.refresh_totals().await;
         self.wake.notify_one();
         Ok(requeued.letters)
+    }
+
+    async fn remove(&self, ids: Vec<u64>) -> Result<u64, StoreError> {
+        let removed = self.limited(self.store.remove(ids)).await?;
+        self.refresh_totals().await;
+        Ok(removed)
     }
 
     async fn limited<T>(
         &self,
         operation: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let result = tokio::time::timeout(self.timeout, operation).await;
-        let result = result.unwrap_or_else(|_| Err(StoreError::timed_out(self.timeout)));
+        let result = within(self.timeout, operation).await;
         self.reports.store(&result, Instant::now());
         result
     }

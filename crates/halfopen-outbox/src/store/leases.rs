@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Then;
+use super::{LaneState, Then};
 use crate::timestamp::Timestamp;
 
 /// The lanes that are not free, by name.
@@ -44,9 +44,11 @@ impl Leases {
         }
     }
 
-    /// Forgets a lane that has no items.
-    pub(crate) fn remove(&mut self, lane: &str) {
-        self.0.remove(lane);
+    /// Forgets the lanes that have no items after an operation.
+    pub(crate) fn forget_empty(&mut self, lanes: &[LaneState]) {
+        for state in lanes.iter().filter(|state| !state.has_items) {
+            self.0.remove(&state.lane);
+        }
     }
 
     /// Returns when the next lane becomes free.

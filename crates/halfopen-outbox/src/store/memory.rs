@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::leases::Leases;
 use super::{
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::item::Item;
 use crate::limits::{Limits, Overflow};
+use crate::lock;
 use crate::timestamp::Timestamp;
 
 /// A store in memory: its items are lost when the process ends.
@@ -45,7 +46,7 @@ impl MemoryStore {
 
     /// Applies an operation. None of them panics half-way, so poison has no meaning here.
     fn with<T: Send + 'static>(&self, operation: impl FnOnce(&mut State) -> T) -> StoreFuture<'_, T> {
-        let result = operation(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let result = operation(&mut lock(&self.0));
         Box::pin(std::future::ready(Ok(result)))
     }
 }
@@ -64,7 +65,7 @@ impl Store for MemoryStore {
             settlements.iter().for_each(|settlement| state.settle(settlement, now));
             let lanes = settlements.iter().map(|settlement| Arc::clone(&settlement.lane)).collect();
             let lanes = state.states(lanes);
-            state.forget_empty(&lanes);
+            state.leases.forget_empty(&lanes);
             Settled { lanes, totals: state.totals() }
         })
     }
@@ -116,7 +117,7 @@ impl State {
         let waited = dropped.iter().filter(|dropped| !dropped.dead_letter);
         lanes.extend(waited.map(|dropped| Arc::clone(dropped.item.shared_lane())));
         let lanes = self.states(lanes);
-        self.forget_empty(&lanes);
+        self.leases.forget_empty(&lanes);
         Appended { outcomes, dropped, lanes, totals: self.totals() }
     }
 
@@ -263,13 +264,6 @@ impl State {
     fn states(&self, lanes: BTreeSet<Arc<str>>) -> Vec<LaneState> {
         let state = |lane| LaneState { has_items: self.lanes.contains_key(&lane), lane };
         lanes.into_iter().map(state).collect()
-    }
-
-    /// Forgets the claims of lanes that have no items after an operation.
-    fn forget_empty(&mut self, lanes: &[LaneState]) {
-        for state in lanes.iter().filter(|state| !state.has_items) {
-            self.leases.remove(&state.lane);
-        }
     }
 
     fn oldest_lanes(&self, limit: usize) -> Vec<LaneStatus> {

@@ -1,22 +1,18 @@
 //! A store in a PostgreSQL database.
 
-mod append;
-mod dead;
-mod rows;
 mod schema;
-mod settle;
-mod tally;
+mod statements;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::{PgPool, Postgres, Transaction};
 
-use self::rows::{entry, lane_status, millis, signed};
-use self::tally::Tally;
+use self::statements::millis;
+use super::sql::{self, Outcome, dead_letter, entry, rows_limit, signed};
 use super::{
-    Appended, Claim, Claimed, ClaimedLane, DeadLetter, Entry, LaneState, Requeued, Settled, Settlement,
-    Store, StoreError, StoreErrorKind, StoreFuture, StoreStatus,
+    Appended, Claim, Claimed, ClaimedLane, DeadLetter, Entry, Requeued, Settled, Settlement, Store,
+    StoreError, StoreErrorKind, StoreFuture, StoreStatus,
 };
 use crate::item::Item;
 use crate::limits::Limits;
@@ -75,9 +71,29 @@ impl PostgresStore {
 
     async fn claim_lanes(&self, claim: Claim) -> Result<Claimed, StoreError> {
         let mut transaction = self.begin().await?;
-        let claimed = claim_lanes(&mut transaction, &claim).await.map_err(error_of)?;
-        commit(transaction).await?;
-        Ok(claimed)
+        let claimed = claim_lanes(&mut transaction, &claim).await;
+        end(transaction, claimed).await
+    }
+
+    async fn append_items(
+        &self,
+        items: Vec<Item>,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        let mut transaction = self.begin().await?;
+        let appended = sql::append(&mut transaction, items, limits, now).await;
+        end(transaction, appended).await
+    }
+
+    async fn settle_lanes(
+        &self,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let mut transaction = self.begin().await?;
+        let settled = sql::settle(&mut transaction, &settlements, now).await;
+        end(transaction, settled).await
     }
 
     async fn read_lanes(&self) -> Result<Vec<Arc<str>>, StoreError> {
@@ -90,9 +106,31 @@ impl PostgresStore {
         // A single state of the store: the tally and the lanes.
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         let mut transaction = self.pool.begin_with(begin).await.map_err(error_of)?;
-        let status = status_of(&mut transaction, lanes).await.map_err(error_of)?;
-        commit(transaction).await?;
-        Ok(status)
+        let status = sql::status(&mut transaction, lanes).await;
+        end(transaction, status).await
+    }
+
+    async fn read_dead_letters(
+        &self,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let sql = "SELECT * FROM halfopen_outbox_dead_letters WHERE id > $1 ORDER BY id LIMIT $2";
+        let query = sqlx::query(sql).bind(signed(after.unwrap_or(0))).bind(rows_limit(limit));
+        let rows = query.fetch_all(&self.pool).await.map_err(error_of)?;
+        rows.iter().map(dead_letter).collect::<Result<_, _>>().map_err(error_of)
+    }
+
+    async fn requeue_dead_letters(&self, ids: Vec<u64>, now: Timestamp) -> Result<Requeued, StoreError> {
+        let mut transaction = self.begin().await?;
+        let requeued = sql::requeue(&mut transaction, &ids, now).await;
+        end(transaction, requeued).await
+    }
+
+    async fn remove_dead_letters(&self, ids: Vec<u64>) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let removed = sql::remove(&mut transaction, &ids).await;
+        end(transaction, removed).await
     }
 }
 
@@ -144,7 +182,7 @@ async fn claim_lanes(
         .bind(&*claim.worker)
         .bind(millis(claim.until))
         .bind(millis(claim.now))
-        .bind(i64::try_from(claim.lanes).unwrap_or(i64::MAX))
+        .bind(rows_limit(claim.lanes))
         .fetch_all(&mut **transaction)
         .await?;
     let mut lanes = Vec::new();
@@ -171,35 +209,15 @@ async fn first_entries(
 ) -> Result<Vec<Entry>, sqlx::Error> {
     let sql = "SELECT id, key, payload, attempts, stored_at FROM halfopen_outbox_items
         WHERE lane = $1 ORDER BY id LIMIT $2";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = sqlx::query(sql).bind(&**lane).bind(limit).fetch_all(&mut **transaction).await?;
+    let rows = sqlx::query(sql).bind(&**lane).bind(rows_limit(limit)).fetch_all(&mut **transaction).await?;
     rows.iter().map(|row| entry(row, lane)).collect()
 }
 
-async fn status_of(
-    transaction: &mut Transaction<'_, Postgres>,
-    lanes: usize,
-) -> Result<StoreStatus, sqlx::Error> {
-    let totals = Tally::read(transaction).await?.totals(transaction).await?;
-    let sql = "SELECT lane, items.stored_at AS oldest, attempts, last_error, counted.items AS items
-        FROM (SELECT min(id) AS first, count(*) AS items FROM halfopen_outbox_items GROUP BY lane) AS counted
-        JOIN halfopen_outbox_items AS items ON items.id = counted.first ORDER BY items.id LIMIT $1";
-    let limit = i64::try_from(lanes).unwrap_or(i64::MAX);
-    let rows = sqlx::query(sql).bind(limit).fetch_all(&mut **transaction).await?;
-    Ok(StoreStatus { totals, lanes: rows.iter().map(lane_status).collect::<Result<_, _>>()? })
-}
-
-/// The states of some lanes, once each.
-async fn lane_states(
-    transaction: &mut Transaction<'_, Postgres>,
-    lanes: impl IntoIterator<Item = Arc<str>>,
-) -> Result<Vec<LaneState>, sqlx::Error> {
-    let lanes: std::collections::BTreeSet<_> = lanes.into_iter().collect();
-    let names: Vec<&str> = lanes.iter().map(|lane| &**lane).collect();
-    let sql = "SELECT EXISTS (SELECT 1 FROM halfopen_outbox_items AS items WHERE items.lane = names.lane)
-        FROM unnest($1::text[]) WITH ORDINALITY AS names (lane, place) ORDER BY place";
-    let states: Vec<bool> = sqlx::query_scalar(sql).bind(names).fetch_all(&mut **transaction).await?;
-    Ok(lanes.into_iter().zip(states).map(|(lane, has_items)| LaneState { lane, has_items }).collect())
+/// Commits a transaction whose statements have succeeded.
+async fn end<T>(transaction: Transaction<'_, Postgres>, result: Outcome<T>) -> Result<T, StoreError> {
+    let result = result.map_err(error_of)?;
+    commit(transaction).await?;
+    Ok(result)
 }
 
 /// Commits. If the connection is lost meanwhile, the server may have done it or not.
@@ -221,9 +239,4 @@ fn error_of(error: sqlx::Error) -> StoreError {
         _ => (StoreErrorKind::Unavailable, "cannot be used"),
     };
     StoreError::new(kind, format!("the outbox's database {what}")).with_source(error)
-}
-
-/// A limit of rows, in the type of the database.
-fn rows_limit(limit: usize) -> i64 {
-    signed(limit as u64)
 }

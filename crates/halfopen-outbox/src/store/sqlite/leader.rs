@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::store::leases::Leases;
-use crate::store::{Claim, Settlement, StoreError, StoreErrorKind};
+use crate::store::{Claim, LaneState, Settlement, StoreError, StoreErrorKind};
 use crate::timestamp::Timestamp;
 
 /// The right to deliver the items of a file: an advisory lock, which the system releases when the process ends.
@@ -65,9 +65,9 @@ impl Leader {
         self.leases.settle(&settlement.lane, &settlement.worker, settlement.then);
     }
 
-    /// Forgets a lane that has no items.
-    pub(super) fn forget(&mut self, lane: &str) {
-        self.leases.remove(lane);
+    /// Forgets the lanes that have no items after an operation.
+    pub(super) fn forget_empty(&mut self, lanes: &[LaneState]) {
+        self.leases.forget_empty(lanes);
     }
 
     /// Returns when the next lane becomes free.

@@ -1,28 +1,27 @@
 //! A store in an SQLite file.
 
-mod append;
-mod dead;
 mod leader;
 mod open;
-mod settle;
-mod tally;
+mod statements;
 mod work;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{Row, SqliteConnection, SqlitePool};
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use self::leader::Leader;
 use self::work::Work;
+use super::sql::{self, Outcome, dead_letter, entry, rows_limit, signed};
 use super::{
-    Appended, Claim, Claimed, ClaimedLane, DeadLetter, Entry, LaneState, LaneStatus, Requeued, Settled,
-    Settlement, Store, StoreError, StoreErrorKind, StoreFuture, StoreStatus,
+    Appended, Claim, Claimed, ClaimedLane, DeadLetter, Entry, Requeued, Settled, Settlement, Store,
+    StoreError, StoreErrorKind, StoreFuture, StoreStatus,
 };
 use crate::item::Item;
 use crate::limits::Limits;
+use crate::lock;
 use crate::timestamp::Timestamp;
 
 /// How often a process looks for items of others that use the same file.
@@ -86,7 +85,7 @@ impl SqliteStore {
     }
 
     fn leader(&self) -> MutexGuard<'_, Leader> {
-        self.leader.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.leader)
     }
 
     async fn claim_lanes(&self, claim: Claim) -> Result<Claimed, StoreError> {
@@ -118,10 +117,9 @@ impl SqliteStore {
                 SELECT min(lane) FROM items WHERE lane > ?1
                 UNION ALL SELECT (SELECT min(lane) FROM items WHERE lane > names.lane) FROM names WHERE lane IS NOT NULL)
             SELECT lane FROM names WHERE lane IS NOT NULL LIMIT ?2";
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let names: Vec<String> = sqlx::query_scalar(sql)
             .bind(after)
-            .bind(limit)
+            .bind(rows_limit(limit))
             .fetch_all(&self.pool)
             .await
             .map_err(|error| self.error(error))?;
@@ -133,18 +131,84 @@ impl SqliteStore {
             "SELECT id, key, payload, attempts, stored_at FROM items WHERE lane = ? ORDER BY id LIMIT ?";
         let rows = sqlx::query(sql)
             .bind(&**lane)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .bind(rows_limit(limit))
             .fetch_all(&self.pool)
             .await
             .map_err(|error| self.error(error))?;
         rows.iter().map(|row| entry(row, lane)).collect::<Result<_, _>>().map_err(|error| self.error(error))
     }
 
-    async fn read_status(&self, lanes: usize) -> Result<StoreStatus, StoreError> {
-        let mut work = Work::read(&self.pool).await.map_err(|error| self.error(error))?;
-        let status = status_of(work.connection(), lanes).await.map_err(|error| self.error(error))?;
+    async fn read(&self) -> Result<Work, StoreError> {
+        Work::read(&self.pool).await.map_err(|error| self.error(error))
+    }
+
+    async fn write(&self) -> Result<Work, StoreError> {
+        Work::write(&self.pool).await.map_err(|error| self.error(error))
+    }
+
+    /// Commits a transaction whose statements have succeeded.
+    async fn end<T>(&self, work: Work, result: Outcome<T>) -> Result<T, StoreError> {
+        let result = result.map_err(|error| self.error(error))?;
         work.commit().await.map_err(|error| self.error(error))?;
-        Ok(status)
+        Ok(result)
+    }
+
+    async fn append_items(
+        &self,
+        items: Vec<Item>,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<Appended, StoreError> {
+        let mut work = self.write().await?;
+        let appended = sql::append(work.connection(), items, limits, now).await;
+        let appended = self.end(work, appended).await?;
+        self.leader().forget_empty(&appended.lanes);
+        Ok(appended)
+    }
+
+    async fn settle_lanes(
+        &self,
+        settlements: Vec<Settlement>,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let changes = settlements.iter().any(|settlement| !settlement.results.is_empty());
+        let mut work = if changes { self.write().await? } else { self.read().await? };
+        let settled = sql::settle(work.connection(), &settlements, now).await;
+        let settled = self.end(work, settled).await?;
+        let mut leader = self.leader();
+        settlements.iter().for_each(|settlement| leader.settle(settlement));
+        leader.forget_empty(&settled.lanes);
+        drop(leader);
+        Ok(settled)
+    }
+
+    async fn read_status(&self, lanes: usize) -> Result<StoreStatus, StoreError> {
+        let mut work = self.read().await?;
+        let status = sql::status(work.connection(), lanes).await;
+        self.end(work, status).await
+    }
+
+    async fn read_dead_letters(
+        &self,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let sql = "SELECT * FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?";
+        let query = sqlx::query(sql).bind(signed(after.unwrap_or(0))).bind(rows_limit(limit));
+        let rows = query.fetch_all(&self.pool).await.map_err(|error| self.error(error))?;
+        rows.iter().map(dead_letter).collect::<Result<_, _>>().map_err(|error| self.error(error))
+    }
+
+    async fn requeue_dead_letters(&self, ids: Vec<u64>, now: Timestamp) -> Result<Requeued, StoreError> {
+        let mut work = self.write().await?;
+        let requeued = sql::requeue(work.connection(), &ids, now).await;
+        self.end(work, requeued).await
+    }
+
+    async fn remove_dead_letters(&self, ids: Vec<u64>) -> Result<u64, StoreError> {
+        let mut work = self.write().await?;
+        let removed = sql::remove(work.connection(), &ids).await;
+        self.end(work, removed).await
     }
 }
 
@@ -190,51 +254,6 @@ impl Store for SqliteStore {
     }
 }
 
-async fn status_of(connection: &mut SqliteConnection, lanes: usize) -> Result<StoreStatus, sqlx::Error> {
-    let totals = tally::Tally::read(connection).await?.totals(connection).await?;
-    let sql = "SELECT lane, items.stored_at AS oldest, attempts, last_error, counted.items AS items
-        FROM (SELECT min(id) AS first, count(*) AS items FROM items GROUP BY lane) AS counted
-        JOIN items ON items.id = counted.first ORDER BY items.id LIMIT ?";
-    let limit = i64::try_from(lanes).unwrap_or(i64::MAX);
-    let rows = sqlx::query(sql).bind(limit).fetch_all(&mut *connection).await?;
-    Ok(StoreStatus { totals, lanes: rows.iter().map(lane_status).collect::<Result<_, _>>()? })
-}
-
-fn lane_status(row: &SqliteRow) -> Result<LaneStatus, sqlx::Error> {
-    let last_error: Option<String> = row.try_get("last_error")?;
-    Ok(LaneStatus {
-        lane: row.try_get::<String, _>("lane")?.into(),
-        items: unsigned(row, "items")?,
-        oldest: Timestamp::from_millis(unsigned(row, "oldest")?),
-        attempts: row.try_get("attempts")?,
-        last_error: last_error.map(Arc::from),
-    })
-}
-
-fn entry(row: &SqliteRow, lane: &Arc<str>) -> Result<Entry, sqlx::Error> {
-    Ok(Entry {
-        id: unsigned(row, "id")?,
-        item: item(row, Arc::clone(lane))?,
-        attempts: row.try_get("attempts")?,
-        stored_at: Timestamp::from_millis(unsigned(row, "stored_at")?),
-    })
-}
-
-fn item(row: &SqliteRow, lane: Arc<str>) -> Result<Item, sqlx::Error> {
-    let (key, payload): (String, Vec<u8>) = (row.try_get("key")?, row.try_get("payload")?);
-    Ok(Item::new(payload).lane(lane).key(key))
-}
-
-fn unsigned(row: &SqliteRow, column: &str) -> Result<u64, sqlx::Error> {
-    let value: i64 = row.try_get(column)?;
-    u64::try_from(value).map_err(|error| sqlx::Error::Decode(error.into()))
-}
-
-/// The form of a number in the database, whose integers have a sign. No limit permits so many bytes or items.
-fn signed(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
 /// The primary result code of SQLite.
 fn code_of(error: &sqlx::Error) -> Option<u32> {
     let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
@@ -251,19 +270,4 @@ fn error_of(path: &Path, error: sqlx::Error) -> StoreError {
         Some(_) | None => (StoreErrorKind::Unavailable, "cannot be used"),
     };
     StoreError::new(kind, format!("the outbox file {path} {what}")).with_source(error)
-}
-
-/// The states of some lanes, once each.
-async fn lane_states(
-    connection: &mut SqliteConnection,
-    lanes: impl IntoIterator<Item = Arc<str>>,
-) -> Result<Vec<LaneState>, sqlx::Error> {
-    let lanes: std::collections::BTreeSet<_> = lanes.into_iter().collect();
-    let mut states = Vec::new();
-    for lane in lanes {
-        let sql = "SELECT EXISTS (SELECT 1 FROM items WHERE lane = ?)";
-        let has_items = sqlx::query_scalar(sql).bind(&*lane).fetch_one(&mut *connection).await?;
-        states.push(LaneState { lane, has_items });
-    }
-    Ok(states)
 }
