@@ -60,6 +60,21 @@ async fn a_server_that_was_never_there_is_one_loss() {
 }
 
 #[tokio::test]
+async fn another_fleet_that_cannot_be_reached_is_a_loss() {
+    let Some(mut server) = RedisServer::start() else { return };
+    let mut member = FleetMember::new(Registry::new(), manager(server.url()), config());
+    let words = words(&member);
+    member.sync().await.unwrap();
+    let other = FleetConfig::builder("orders").sync_interval(Duration::from_secs(60)).build().unwrap();
+    member.set_config(other);
+    server.kill();
+    for _interval in 0..2 {
+        member.sync().await.unwrap_err();
+    }
+    assert_eq!(*words.lock().unwrap(), ["connected", "lost"]);
+}
+
+#[tokio::test]
 async fn a_panic_in_a_listener_ends_nothing() {
     let Some(server) = RedisServer::start() else { return };
     let mut member = FleetMember::new(Registry::new(), manager(server.url()), config());
@@ -75,8 +90,8 @@ fn the_gauge_is_zero_while_the_server_is_away() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let page = recorder.handle();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let shows = |value: &str| {
-        let line = format!("{}{{fleet=\"checkout\"}} {value}", halfopen_redis::FLEET_CONNECTED);
+    let shows = |fleet: &str, value: &str| {
+        let line = format!("{}{{fleet=\"{fleet}\"}} {value}", halfopen_redis::FLEET_CONNECTED);
         let page = page.render();
         assert!(page.lines().any(|shown| shown == line), "{line} in {page}");
     };
@@ -84,13 +99,15 @@ fn the_gauge_is_zero_while_the_server_is_away() {
         runtime.block_on(async {
             let mut member = FleetMember::new(Registry::new(), manager(server.url()), config());
             member.sync().await.unwrap();
-            shows("1");
+            shows("checkout", "1");
             server.kill();
             member.sync().await.unwrap_err();
-            shows("0");
+            shows("checkout", "0");
             server.restart();
             while member.sync().await.is_err() {}
-            shows("1");
+            shows("checkout", "1");
+            member.set_config(FleetConfig::builder("orders").build().unwrap());
+            shows("checkout", "0");
         });
     });
 }

@@ -1,11 +1,14 @@
 //! The section `fleet` of a document.
 
+use std::sync::{Arc, Mutex};
+
 use halfopen::ConfigError;
-use halfopen_config::{LiveRegistry, Period};
-use halfopen_document::{Lint, Located, Node, Origin, Reader, Scope, Section, group, scalar};
+use halfopen_config::{Configuration, LiveRegistry, Period};
+use halfopen_document::{Group, Lint, Located, Node, Origin, Path, Reader, Scope, Section, group, scalar};
 use redis::aio::ConnectionLike;
 
 use super::{Fleet, FleetConfig};
+use crate::lock;
 
 group! {
     /// The section `fleet` of a document: which breakers its processes share, and when they open together.
@@ -45,20 +48,25 @@ impl Section for FleetSection {
 
     fn lint(&self, lint: &mut Lint<'_>) {
         if self.name.is_none()
-            && let Some(first) = self.first_origin()
+            && let Some(first) = self.origin(|_| true)
         {
-            lint.error(first, |_| {
+            lint.error(&first, |_| {
                 "`fleet` has no `name`: the fleets of one server need different ones".into()
             });
         }
-        if let Err(error) = self.config() {
-            for problem in error.problems() {
-                if let Some(origin) = self.origin(problem.field()) {
-                    lint.error(origin, |_| format!("in `fleet`: {problem}"));
+        let config = match self.config() {
+            Ok(config) => config,
+            Err(error) => {
+                for problem in error.problems() {
+                    // The configuration calls the name of a fleet `fleet`.
+                    let key = if problem.field() == "fleet" { "name" } else { problem.field() };
+                    if let Some(origin) = self.origin(|written| written == key) {
+                        lint.error(&origin, |_| format!("in `fleet`: {problem}"));
+                    }
                 }
+                return;
             }
-            return;
-        }
+        };
         for name in self.share.iter().flat_map(|share| &share.value) {
             if name.value.trim_end_matches('*').contains('*') {
                 lint.warn(name.origin(), |path| {
@@ -67,14 +75,13 @@ impl Section for FleetSection {
                 });
             }
         }
-        self.lint_durations(lint);
+        self.lint_durations(&config, lint);
     }
 }
 
 impl FleetSection {
     /// Durations that are valid, each for itself, and contradict each other.
-    fn lint_durations(&self, lint: &mut Lint<'_>) {
-        let Ok(config) = self.config() else { return };
+    fn lint_durations(&self, config: &FleetConfig, lint: &mut Lint<'_>) {
         let interval = config.sync_interval;
         let contradictions = [
             ("window", config.window, interval, "counts are old before all nodes have sent theirs"),
@@ -92,10 +99,13 @@ impl FleetSection {
             ),
         ];
         for (key, value, least, because) in contradictions {
-            let origin = self.origin(key).or_else(|| self.origin("sync_interval"));
-            if let Some(origin) = origin.filter(|_| value < least) {
+            if value >= least {
+                continue;
+            }
+            let origin = self.origin(|written| written == key);
+            if let Some(origin) = origin.or_else(|| self.origin(|written| written == "sync_interval")) {
                 let [value, interval] = [value, interval].map(halfopen::format_duration);
-                lint.warn(origin, |_| {
+                lint.warn(&origin, |_| {
                     format!("`fleet.{key}` is {value} with a `sync_interval` of {interval}: {because}")
                 });
             }
@@ -137,28 +147,15 @@ impl FleetSection {
         builder.build()
     }
 
-    /// The origin of a key, by its name here or in [`FleetConfig`].
-    fn origin(&self, key: &str) -> Option<&Origin> {
-        fn of<T>(value: &Option<Located<T>>) -> Option<&Origin> {
-            value.as_ref().map(Located::origin)
-        }
-        match key {
-            "name" | "fleet" => of(&self.name),
-            "share" => of(&self.share),
-            "failure_rate" => of(&self.failure_rate),
-            "minimum_calls" => of(&self.minimum_calls),
-            "window" => of(&self.window),
-            "open_duration" => of(&self.open_duration),
-            "probe_timeout" => of(&self.probe_timeout),
-            "sync_interval" => of(&self.sync_interval),
-            "key_prefix" => of(&self.key_prefix),
-            _ => None,
-        }
-    }
-
-    fn first_origin(&self) -> Option<&Origin> {
-        use halfopen_document::Group;
-        Self::KEYS.iter().find_map(|key| self.origin(key))
+    /// The origin of the first value that is set and whose key this is.
+    fn origin(&self, is: impl Fn(&str) -> bool) -> Option<Origin> {
+        let mut found = None;
+        self.visit(&mut Path::default(), &mut |key, origin| {
+            if found.is_none() && is(key) {
+                found = Some(origin.clone());
+            }
+        });
+        found
     }
 }
 
@@ -201,13 +198,20 @@ impl Fleet {
     where
         C: ConnectionLike + Send + 'static,
     {
-        let config = configured(live)?;
-        let followed = live.clone();
-        Some(Fleet::follow(live.registry().clone(), connection, config, move || configured(&followed)))
+        let config = configured(&live.configuration())?;
+        let next = Arc::new(Mutex::new(None));
+        let slot = Arc::downgrade(&next);
+        live.on_apply(move |configuration| {
+            // Weak: a document does not keep the fleet alive.
+            let Some(slot) = slot.upgrade() else { return false };
+            *lock(&slot) = configured(configuration);
+            true
+        });
+        Some(Fleet::follow(live.registry().clone(), connection, config, move || lock(&next).take()))
     }
 }
 
-fn configured(live: &LiveRegistry) -> Option<FleetConfig> {
+fn configured(configuration: &Configuration) -> Option<FleetConfig> {
     // The lint refuses a document whose fleet cannot hold.
-    live.configuration().get::<FleetSection>()?.config().ok()
+    configuration.get::<FleetSection>()?.config().ok()
 }

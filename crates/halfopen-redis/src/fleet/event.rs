@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use halfopen::adapter::catch_panic;
 
 use super::FleetConfig;
-use super::status::FleetStatus;
+use super::status::{FleetStatus, Syncs};
 use crate::lock;
 
 /// A change of the connection between a node and its fleet.
@@ -37,35 +37,37 @@ type Listener = Arc<dyn Fn(&FleetEvent) + Send + Sync>;
 
 /// The state of a node that its handles share with the task that syncs.
 pub(super) struct Shared {
-    status: Mutex<FleetStatus>,
+    syncs: Mutex<Syncs>,
     listeners: Mutex<Vec<Listener>>,
 }
 
 impl Shared {
     pub(super) fn new(config: &FleetConfig, node: &str) -> Shared {
-        Shared { status: Mutex::new(FleetStatus::new(config, node)), listeners: Mutex::default() }
+        Shared { syncs: Mutex::new(Syncs::new(config, node)), listeners: Mutex::default() }
     }
 
     pub(super) fn status(&self) -> FleetStatus {
-        lock(&self.status).clone()
+        lock(&self.syncs).status.clone()
     }
 
     pub(super) fn listen(&self, listener: impl Fn(&FleetEvent) + Send + Sync + 'static) {
         lock(&self.listeners).push(Arc::new(listener));
     }
 
-    /// Another fleet, of which the first sync is still to come.
     pub(super) fn rename(&self, fleet: &str) {
-        let mut status = lock(&self.status);
-        *status = FleetStatus { fleet: fleet.into(), connected: false, ..status.clone() };
+        let mut syncs = lock(&self.syncs);
+        // The gauge of the fleet that is left, which no later sync would change.
+        syncs.status.connected = false;
+        publish_metric(&syncs.status);
+        syncs.rename(fleet);
     }
 
     /// Changes the status, and reports the event of the change.
-    pub(super) fn update(&self, change: impl FnOnce(&mut FleetStatus) -> Option<FleetEvent>) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut Syncs) -> Option<FleetEvent>) {
         let event = {
-            let mut status = lock(&self.status);
-            let event = change(&mut status);
-            publish_metric(&status);
+            let mut syncs = lock(&self.syncs);
+            let event = change(&mut syncs);
+            publish_metric(&syncs.status);
             event
         };
         let Some(event) = event else { return };
@@ -81,7 +83,7 @@ impl Shared {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("status", &self.status).finish_non_exhaustive()
+        f.debug_struct("Shared").field("syncs", &self.syncs).finish_non_exhaustive()
     }
 }
 

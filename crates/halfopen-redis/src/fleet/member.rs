@@ -52,7 +52,7 @@ struct Counted {
 struct Subject {
     breaker: CircuitBreaker,
     local: Local,
-    heard: Heard,
+    known: Known,
     entry: Entry,
 }
 
@@ -153,11 +153,11 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
                 // Only the breakers of this sync stay known: a later one of the same name must not inherit a role.
                 self.known = seen.iter().map(|(name, known, _)| (Arc::clone(name), *known)).collect();
                 let breakers = seen.into_iter().map(|(_, _, shared)| shared).collect();
-                self.shared.update(|status| status.heard(nodes, breakers));
+                self.shared.update(|syncs| syncs.heard(nodes, breakers));
                 Ok(())
             }
             Err(error) => {
-                self.shared.update(|status| status.lost(&error));
+                self.shared.update(|syncs| syncs.lost(&error));
                 Err(error)
             }
         }
@@ -176,12 +176,13 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
             // Advanced before the request: it is better to lose the counts of one that fails than to send them twice, which
             // could open breakers.
             known.counted = counted;
-            let (local, heard) = (Local::of(&snapshot), known.heard);
+            let (local, known) = (Local::of(&snapshot), *known);
+            let heard = known.heard;
             let calls = new.successes.saturating_add(new.failures);
             let report = report(local, heard, calls, new.rejected);
             let entry =
                 Entry { name: snapshot.name, epoch: heard.epoch, calls, failures: new.failures, report };
-            subjects.push(Subject { breaker, local, heard, entry });
+            subjects.push(Subject { breaker, local, known, entry });
         }
         subjects
     }
@@ -205,7 +206,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
         subject: &Subject,
         (answer, counts): (Answer, Window),
     ) -> (Arc<str>, Known, SharedBreaker) {
-        let Subject { breaker, local, heard, entry: Entry { name, .. } } = subject;
+        let Subject { breaker, local, known: Known { counted, heard }, entry: Entry { name, .. } } = subject;
         let action = act(*local, *heard, answer, self.config.sync_interval);
         match action {
             Action::Leave => {}
@@ -214,8 +215,7 @@ impl<C: ConnectionLike + Send> FleetMember<C> {
         }
         // Read again: the role follows from the opening that the action has made, and an override may have prevented it.
         let after = Local::of(&breaker.snapshot());
-        let counted = self.known.get(name).map_or_else(Counted::default, |known| known.counted);
-        let known = Known { counted, heard: hear(*heard, answer, action, after) };
+        let known = Known { counted: *counted, heard: hear(*heard, answer, action, after) };
         let Window { calls, failures } = counts;
         let shared = SharedBreaker { name: Arc::clone(name), phase: answer.phase, calls, failures };
         (Arc::clone(name), known, shared)

@@ -58,26 +58,50 @@ impl FleetStatus {
             breakers: Vec::new(),
         }
     }
+}
 
-    /// A sync has succeeded. Returns the event if it is the first one, or the first one after a loss.
-    pub(super) fn heard(&mut self, nodes: u64, breakers: Vec<SharedBreaker>) -> Option<FleetEvent> {
-        self.syncs += 1;
-        self.nodes = nodes;
-        self.breakers = breakers;
-        let was_connected = std::mem::replace(&mut self.connected, true);
-        (!was_connected).then(|| FleetEvent::Connected { fleet: Arc::clone(&self.fleet), nodes })
+/// The state of a fleet, and the result of the sync before.
+#[derive(Debug)]
+pub(super) struct Syncs {
+    pub(super) status: FleetStatus,
+    /// Whether the last sync with this fleet has succeeded, if there was one.
+    last: Option<bool>,
+}
+
+impl Syncs {
+    pub(super) fn new(config: &FleetConfig, node: &str) -> Syncs {
+        Syncs { status: FleetStatus::new(config, node), last: None }
     }
 
-    /// A sync has failed. Returns the event if it is the first one in a row.
+    /// Another fleet, of which the first sync is still to come.
+    pub(super) fn rename(&mut self, fleet: &str) {
+        self.last = None;
+        self.status.fleet = fleet.into();
+        self.status.connected = false;
+    }
+
+    /// A sync has succeeded. Returns the event if the one before has not.
+    pub(super) fn heard(&mut self, nodes: u64, breakers: Vec<SharedBreaker>) -> Option<FleetEvent> {
+        let status = &mut self.status;
+        status.syncs += 1;
+        status.nodes = nodes;
+        status.breakers = breakers;
+        status.connected = true;
+        let is_new = self.last.replace(true) != Some(true);
+        is_new.then(|| FleetEvent::Connected { fleet: Arc::clone(&status.fleet), nodes })
+    }
+
+    /// A sync has failed. Returns the event if the one before has not, be it the first one: its server was expected.
     pub(super) fn lost(&mut self, error: &RedisError) -> Option<FleetEvent> {
-        self.failed_syncs += 1;
+        let status = &mut self.status;
+        status.failed_syncs += 1;
         let error: Arc<str> = error.to_string().into();
-        self.last_error = Some(Arc::clone(&error));
-        // The first sync of all can fail too: that is a loss as well, of a server that was expected.
-        let is_new = std::mem::replace(&mut self.connected, false) || self.syncs + self.failed_syncs == 1;
+        status.last_error = Some(Arc::clone(&error));
+        status.connected = false;
+        let is_new = self.last.replace(false) != Some(false);
         is_new.then(|| {
-            self.disconnects += 1;
-            FleetEvent::Disconnected { fleet: Arc::clone(&self.fleet), error }
+            status.disconnects += 1;
+            FleetEvent::Disconnected { fleet: Arc::clone(&status.fleet), error }
         })
     }
 }
