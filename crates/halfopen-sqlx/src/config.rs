@@ -104,7 +104,7 @@ impl DatabaseKeys {
             pool = pool.query_timeout(timeout.value.0);
         }
         if let Some(query) = &self.health_check_query {
-            pool = pool.health_check_query(AssertSqlSafe(query.value.clone()));
+            pool = pool.health_check_query(AssertSqlSafe(query.value.as_str()));
         }
         pool
     }

@@ -5,7 +5,7 @@ use halfopen::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, CircuitBreakerError, HalfOpen,
 };
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, Database, Executor, Pool, SqlSafeStr, SqlStr};
+use sqlx::{AssertSqlSafe, Connection, Database, Executor, Pool, SqlSafeStr, SqlStr};
 
 use crate::classify::SqlxClassify;
 use crate::error::{rejected, timed_out};
@@ -122,7 +122,9 @@ impl<DB: Database> ProtectedPool<DB> {
 
     /// Sets the query of [`health_check`](Self::health_check). By default it is a ping of the driver.
     pub fn health_check_query(self, query: impl SqlSafeStr) -> Self {
-        ProtectedPool { health_check_query: Some(query.into_sql_str()), ..self }
+        // Copied once into a shared text: each call clones the pool, and a text of its own with it.
+        let query = AssertSqlSafe(query.into_sql_str().as_str()).into_sql_str();
+        ProtectedPool { health_check_query: Some(query), ..self }
     }
 
     /// Returns the breaker.
