@@ -71,11 +71,11 @@ impl CircuitBreaker {
 
     /// See [`adapter::refusal_for`](crate::adapter::refusal_for).
     pub(crate) fn refusal_for(&self) -> Option<(Refusal, Option<Duration>)> {
-        self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_in())
+        self.refusal_and(self.inner().word.load(), Machine::changes_in)
     }
 
     /// See [`adapter::refusal_until`](crate::adapter::refusal_until).
     pub(crate) fn refusal_until(&self) -> Option<(Refusal, Option<Duration>)> {
-        self.refusal_and(self.inner().word.load(), |machine, now| machine.view(now).changes_at())
+        self.refusal_and(self.inner().word.load(), Machine::changes_at)
     }
 }

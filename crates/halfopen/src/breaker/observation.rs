@@ -81,10 +81,11 @@ impl CircuitBreaker {
 
     /// Returns the time until the decision about a call changes by itself: the rest of the wait while open; in
     /// half-open the time until the first probe is overdue or, in a ramp that would reject the next call, until it
-    /// would be admitted. Returns [`None`] in every other state.
+    /// would be admitted. Of an adaptive breaker that is open or half-open, it is the time until a call would be admitted
+    /// if no other one arrived before. Returns [`None`] in every other state.
     pub fn changes_in(&self) -> Option<Duration> {
         let now = self.0.clock.now();
-        lock(&self.0.locked).machine.view(now).changes_in()
+        lock(&self.0.locked).machine.changes_in(now)
     }
 
     /// Returns a snapshot of the breaker: state, counts, totals and the last trip, all of one moment.

@@ -90,10 +90,11 @@ impl Flight {
 
     /// Takes the oldest bucket whose calls are all overdue.
     pub(crate) fn take_overdue(&mut self, now: Seconds, limit: Seconds) -> Option<Overdue> {
-        let width = limit / 8.0;
-        let bucket = *self.buckets.front().filter(|bucket| bucket.start + width + limit < now)?;
-        self.buckets.pop_front();
-        self.judged_until = bucket.start + width;
+        if !self.has_overdue(now, limit) {
+            return None;
+        }
+        let bucket = self.buckets.pop_front()?;
+        self.judged_until = bucket.start + limit / 8.0;
         Some(Overdue { calls: bucket.out, until: self.judged_until })
     }
 

@@ -331,10 +331,10 @@ impl Machine {
                     }
                     log.push(Entry::Ramp { share_ppb: parts_per_billion(share), reason: ramp_reason(why) });
                 }
-                // The evidence goes on: calls of the ramp that end later are heard, unlike those of the opening before.
                 Step::Degraded { share } => {
                     log.push(Entry::Degraded { share_ppb: parts_per_billion(share) });
                 }
+                // The evidence goes on: calls of the ramp that end later are heard, unlike those of the opening before.
                 Step::Closed => {
                     self.openings = 0;
                     self.enter_learned(State::Closed, Cause::default(), counts, now, log);
@@ -429,12 +429,16 @@ impl Machine {
             State::Open | State::HalfOpen => View {
                 counts: Some(if self.state == State::Open { self.outage().frozen } else { learned.counts }),
                 remaining: if self.state == State::Open { self.held_for(now) } else { Some(0) },
-                next: adaptive.admits_at(at(now)).map_or(Tick::NEVER, tick),
-                has_slot: adaptive.would_admit(at(now), &learned.dice),
                 ..common
             },
             State::Closed | State::ForcedOpen | State::Disabled | State::MetricsOnly => common,
         }
+    }
+
+    /// Returns the instant at which the next call would be admitted if no other one arrived before.
+    pub(super) fn next_by_evidence(&self, now: Tick) -> Tick {
+        let decides = self.learned.as_ref().filter(|_| matches!(self.state, State::Open | State::HalfOpen));
+        decides.and_then(|learned| learned.adaptive.admits_at(at(now))).map_or(Tick::NEVER, tick)
     }
 
     /// The answer that a call would get now.

@@ -24,27 +24,14 @@ pub(crate) struct View {
     pub(crate) hint: Option<u64>,
     /// Whether transitions are due that the machine has not made yet, so that the view differs from its state.
     pub(crate) moved: bool,
-    /// The instant at which the view changes by itself.
+    /// The instant at which the view changes by itself; of a breaker with fixed rules.
     pub(super) next: Tick,
+    /// Whether a call would be a probe; of a breaker with fixed rules.
     pub(super) has_slot: bool,
     /// The reason for which a call without a slot is rejected.
     pub(super) full: RejectReason,
     /// The admitted share of the calls, in parts per billion.
     pub(crate) share_ppb: u32,
-    /// The time of the view, which is not earlier than the last transition.
-    pub(super) now: Tick,
-}
-
-impl View {
-    /// Returns the time until the view changes by itself, or [`None`] if it does not.
-    pub(crate) fn changes_in(&self) -> Option<Duration> {
-        (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.since(self.now)))
-    }
-
-    /// Returns the instant at which the view changes by itself, or [`None`] if it does not.
-    pub(crate) fn changes_at(&self) -> Option<Duration> {
-        (self.next != Tick::NEVER).then(|| Duration::from_nanos(self.next.0))
-    }
 }
 
 /// An opening that the machine has made, or that is due because a probe is overdue.
@@ -93,8 +80,24 @@ impl Machine {
     /// If the clock has stepped back behind the last transition, or was read before it, the time of that transition is
     /// used instead (S26), so the rest of a wait is never longer than the whole wait.
     pub(crate) fn view(&self, now: Tick) -> View {
+        self.view_at(now.max(self.since))
+    }
+
+    /// Returns the time until the decision about a call changes by itself, or [`None`] if it does not.
+    pub(crate) fn changes_in(&self, now: Tick) -> Option<Duration> {
         let now = now.max(self.since);
-        View { now, ..self.view_at(now) }
+        self.next_change(now).map(|next| Duration::from_nanos(next.since(now)))
+    }
+
+    /// Returns the instant at which it changes, or [`None`] if it does not.
+    pub(crate) fn changes_at(&self, now: Tick) -> Option<Duration> {
+        self.next_change(now.max(self.since)).map(|next| Duration::from_nanos(next.0))
+    }
+
+    fn next_change(&self, now: Tick) -> Option<Tick> {
+        // No part of the view of an adaptive breaker: it is searched for, and few ask for it.
+        let next = if self.learns() { self.next_by_evidence(now) } else { self.view_at(now).next };
+        (next != Tick::NEVER).then_some(next)
     }
 
     fn view_at(&self, now: Tick) -> View {
@@ -153,7 +156,6 @@ impl Machine {
             has_slot: true,
             full: RejectReason::HalfOpenSaturated,
             share_ppb: share_of(self.state),
-            now: self.since,
         }
     }
 
