@@ -159,9 +159,7 @@ impl StandardBreaker {
     ///
     /// Returns the errors of [`LiveRegistry::update`]: a value that is not valid.
     pub fn get_or_create(self, live: &LiveRegistry) -> Result<CircuitBreaker, DocumentError> {
-        let configuration = live.configuration();
-        let is_known = configuration.all().any(|settings| settings.name() == self.name);
-        if !is_known && live.registry().get(&self.name).is_none() {
+        if live.registry().get(&self.name).is_none() && !live.configuration().has(&self.name) {
             live.update(&self.name, self.values)?;
         }
         Ok(live.get_or_create(&self.name))

@@ -124,18 +124,15 @@ mod http_errors {
         }
     }
 
+    /// As for every HTTP client. The transport reports 429 and 5xx this way, and nothing else.
     fn of_the_status(error: &HttpStatusError) -> Report {
-        let hint = error.retry_after.as_deref().and_then(|text| {
-            let mut headers = http::HeaderMap::new();
-            headers.insert(http::header::RETRY_AFTER, text.parse().ok()?);
-            halfopen_http::retry_after_now(&headers)
-        });
-        match error.status {
-            429 => Report::throttled().retry_after(hint),
-            503 if hint.is_some() => Report::throttled().retry_after(hint),
-            501 | 505 => Report::success(),
-            _ => Report::failure().retry_after(hint),
+        let mut headers = http::HeaderMap::new();
+        if let Some(Ok(hint)) = error.retry_after.as_deref().map(str::parse) {
+            headers.insert(http::header::RETRY_AFTER, hint);
         }
+        let Ok(status) = http::StatusCode::from_u16(error.status) else { return Report::failure() };
+        let outcome = halfopen_http::HttpClassify::new().outcome_with(status, &headers);
+        Report::from(outcome).retry_after(halfopen_http::retry_after_now(&headers))
     }
 
     /// A refused connection: no byte of the call was sent.

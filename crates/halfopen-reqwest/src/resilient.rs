@@ -9,8 +9,8 @@ use reqwest_middleware::{ClientWithMiddleware, Error, Middleware};
 
 use crate::{CircuitBreakerMiddleware, redirect_policy};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The length of the window in the default configuration.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(10);

@@ -35,6 +35,11 @@ impl Configuration {
             .map(|found| &**found)
     }
 
+    /// Returns true if the configuration has an entry of this name or pattern.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.settings.contains_key(name)
+    }
+
     /// Returns the settings of every name and pattern of the configuration, in the order of the names.
     pub fn all(&self) -> impl Iterator<Item = &Settings> {
         self.settings.values().map(|settings| &**settings)

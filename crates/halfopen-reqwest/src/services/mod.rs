@@ -13,14 +13,11 @@ use halfopen_config::{Configuration, LiveRegistry, Overrides};
 use reqwest::{Method, Url};
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 
+use crate::resilient::{CONNECT_TIMEOUT, TIMEOUT};
 use crate::{BreakerName, CircuitBreakerMiddleware, redirect_policy};
 
 pub use error::{CallError, RegisterError, UnknownService};
 pub use section::{ServiceKeys, ServicesSection};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The timeout of a request whose breaker has no `call_timeout`.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Servers by name: each has a base URL, a circuit breaker and a timeout.
 ///
@@ -109,9 +106,7 @@ impl Services {
             Arc::new(Inner { live, plain, client, registered: Mutex::default(), targets: RwLock::default() });
         // Weak, as the registry would otherwise keep the services that hold it.
         let weak = Arc::downgrade(&inner);
-        inner.live.on_apply(move |configuration| {
-            weak.upgrade().inspect(|inner| inner.follow(configuration)).is_some()
-        });
+        inner.live.on_apply(move |_| weak.upgrade().inspect(|inner| inner.follow()).is_some());
         Ok(Services(inner))
     }
 
@@ -136,7 +131,7 @@ impl Services {
         self.0.live.update(name, values).map_err(RegisterError::Breaker)?;
         let target = Target { base, breaker: BreakerName::new(name), timeout: TIMEOUT };
         self.0.registered().insert(name.to_owned(), target);
-        self.0.follow(&self.0.live.configuration());
+        self.0.follow();
         Ok(())
     }
 
@@ -192,10 +187,12 @@ impl Inner {
         self.registered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn follow(&self, configuration: &Configuration) {
-        // Held until the map is replaced, so that a service registered meanwhile is not lost.
+    fn follow(&self) {
+        // Held from before the configuration is read until the map is replaced: neither a service that is registered
+        // meanwhile nor a document that is applied meanwhile is lost.
         let registered = self.registered();
-        let mut all = written(configuration);
+        let configuration = self.live.configuration();
+        let mut all = written(&configuration);
         all.extend(registered.iter().map(|(name, target)| (name.clone(), target.clone())));
         for target in all.values_mut() {
             let timeout = &configuration.settings(target.breaker.as_str()).section().call_timeout;
