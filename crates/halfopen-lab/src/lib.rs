@@ -27,6 +27,9 @@ struct Readme;
 
 mod advise;
 mod call;
+#[cfg(feature = "html")]
+#[cfg_attr(docsrs, doc(cfg(feature = "html")))]
+mod html;
 mod lines;
 mod parse;
 mod replay;

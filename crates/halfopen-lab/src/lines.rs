@@ -58,11 +58,13 @@ impl Lines {
         Lines::of(Counted { inner: File::open(path)?, bytes })
     }
 
-    pub(crate) fn of(input: impl Read + Send + 'static) -> io::Result<Lines> {
+    pub(crate) fn of(mut input: impl Read + Send + 'static) -> io::Result<Lines> {
         const GZIP: [u8; 2] = [0x1f, 0x8b];
-        let mut input = BufReader::with_capacity(1 << 16, input);
-        // A first read may return one byte.
-        let is_gzip = input.fill_buf()?.starts_with(&GZIP);
+        // A pipe may return a single byte, so the beginning is read before it is compared.
+        let mut beginning = Vec::new();
+        input.by_ref().take(GZIP.len() as u64).read_to_end(&mut beginning)?;
+        let is_gzip = beginning == GZIP;
+        let input = BufReader::with_capacity(1 << 16, io::Cursor::new(beginning).chain(input));
         let input: Box<dyn BufRead + Send> = if is_gzip {
             Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(input)))
         } else {
@@ -138,6 +140,22 @@ mod tests {
         let mut bytes = packed("a\r\nb\n");
         bytes.extend(packed("c"));
         assert_eq!(all(bytes).expect("valid"), ["a", "b", "c"], "with all its members");
+    }
+
+    /// Returns one byte per read, as a pipe may.
+    struct Dripping(io::Cursor<Vec<u8>>);
+
+    impl Read for Dripping {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let most = buffer.len().min(1);
+            self.0.read(&mut buffer[..most])
+        }
+    }
+
+    #[test]
+    fn gzip_is_detected_by_reads_of_one_byte() {
+        let mut lines = Lines::of(Dripping(io::Cursor::new(packed("a\n")))).expect("valid");
+        assert_eq!(lines.next().expect("valid"), Some(Line::Text("a")));
     }
 
     #[test]

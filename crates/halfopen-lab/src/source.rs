@@ -282,9 +282,9 @@ struct Order {
 
 #[derive(Debug)]
 struct Queued {
-    /// The start, and a number that keeps the order of the log among equal ones.
-    place: (Nanos, u64),
     call: Call,
+    /// Keeps the order of the log among equal starts.
+    number: u64,
 }
 
 impl Order {
@@ -301,7 +301,7 @@ impl Order {
         let is_in_time = call.start >= self.left;
         if is_in_time {
             self.next += 1;
-            self.heap.push(Reverse(Queued { place: (call.start, self.next), call }));
+            self.heap.push(Reverse(Queued { call, number: self.next }));
         }
         is_in_time
     }
@@ -318,9 +318,15 @@ impl Order {
     }
 }
 
+impl Queued {
+    fn place(&self) -> (Nanos, u64) {
+        (self.call.start, self.number)
+    }
+}
+
 impl PartialEq for Queued {
     fn eq(&self, other: &Queued) -> bool {
-        self.place == other.place
+        self.place() == other.place()
     }
 }
 
@@ -334,6 +340,6 @@ impl PartialOrd for Queued {
 
 impl Ord for Queued {
     fn cmp(&self, other: &Queued) -> std::cmp::Ordering {
-        self.place.cmp(&other.place)
+        self.place().cmp(&other.place())
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::replay::{Compared, Credit, Durations, Report, SettingReport};
+use crate::replay::{Compared, Credit, Durations, LogReport, Report, SettingReport};
 
-const HEADER: [&str; 9] = [
+pub(crate) const HEADER: [&str; 9] = [
     "setting",
     "bad avoided",
     "good lost",
@@ -18,26 +18,9 @@ const HEADER: [&str; 9] = [
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let log = &self.log;
-        writeln!(
-            f,
-            "{} calls in {}: {} good, {} late, {} bad, {} abandoned or ignored",
-            thousands(log.calls),
-            span(log.lasted as f64 / 1e9),
-            thousands(log.good),
-            thousands(log.late),
-            thousands(log.bad),
-            thousands(log.unknown),
-        )?;
-        // Without late answers both tables are the same.
-        let credits = if log.late > 0 { &Credit::ALL[..] } else { &Credit::ALL[1..] };
-        for credit in credits {
-            let title = match (credit, log.late) {
-                (Credit::InTime, _) => "Without credit for late answers: they are as bad as failures",
-                (Credit::LateToo, 0) => "No answer was late",
-                (Credit::LateToo, _) => "With credit for late answers: they are as good as others",
-            };
-            writeln!(f, "\n{title}.\n")?;
+        writeln!(f, "{}", summary(self))?;
+        for credit in credits(&self.log) {
+            writeln!(f, "\n{}.\n", title(*credit, self.log.late))?;
             let rows = self.settings.iter().map(|setting| row(setting, setting.compared(*credit)));
             write_table(f, &rows.collect::<Vec<_>>())?;
         }
@@ -45,7 +28,34 @@ impl fmt::Display for Report {
     }
 }
 
-fn row(setting: &SettingReport, compared: &Compared) -> [String; 9] {
+/// The calls of the log in a line.
+pub(crate) fn summary(report: &Report) -> String {
+    let log = &report.log;
+    format!(
+        "{} calls in {}: {} good, {} late, {} bad, {} abandoned or ignored",
+        thousands(log.calls),
+        span(log.lasted as f64 / 1e9),
+        thousands(log.good),
+        thousands(log.late),
+        thousands(log.bad),
+        thousands(log.unknown),
+    )
+}
+
+/// The comparisons that differ: without late answers both are the same.
+pub(crate) fn credits(log: &LogReport) -> &'static [Credit] {
+    if log.late > 0 { &Credit::ALL } else { &Credit::ALL[1..] }
+}
+
+pub(crate) fn title(credit: Credit, late: u64) -> &'static str {
+    match (credit, late) {
+        (Credit::InTime, _) => "Without credit for late answers: they are as bad as failures",
+        (Credit::LateToo, 0) => "No answer was late",
+        (Credit::LateToo, _) => "With credit for late answers: they are as good as others",
+    }
+}
+
+pub(crate) fn row(setting: &SettingReport, compared: &Compared) -> [String; 9] {
     let detected = &compared.detected;
     [
         setting.name.clone(),

@@ -43,6 +43,21 @@ fn json_has_the_figures_of_the_table() {
 }
 
 #[test]
+fn a_page_is_written_beside_the_table() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("report.html").display().to_string();
+    let output = lab(&["replay", "examples/lab/incident.log", "--html", &page]);
+    assert!(output.status.success() && !output.stdout.is_empty(), "{}", text(&output.stderr));
+    let written = fs::read_to_string(&page).expect("a page");
+    assert!(written.contains("examples/lab/incident.log: nginx"), "with the account of the logs");
+    assert_eq!(written.matches("<svg").count(), 7, "one of the wait, three of each setting");
+
+    let output = lab(&["replay", "examples/lab/incident.log", "--html", "absent/report.html"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("error: absent/report.html: "), "{}", text(&output.stderr));
+}
+
+#[test]
 fn errors_name_the_file_and_the_reason() {
     let error = |arguments: &[&str]| {
         let output = lab(arguments);

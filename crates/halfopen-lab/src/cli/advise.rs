@@ -4,10 +4,9 @@ use std::error::Error;
 use std::io::{self, Write};
 
 use clap::{Args, ValueEnum};
-use halfopen_lab::{Choice, Credit, Replay, Report, UNKNOWN, candidates, choose, helps};
+use halfopen_lab::{Choice, Credit, Replay, Report, Setting, UNKNOWN, candidates, choose, helps};
 
 use super::arguments::Logs;
-use super::progress::Progress;
 
 #[derive(Args)]
 pub(super) struct Advise {
@@ -50,19 +49,14 @@ impl Advise {
         if split == 0 {
             return Err(format!("the logs have {calls} calls, too few to be split").into());
         }
-        let [first, second] = self.play(split)?;
+        let advice = self.play(split)?;
         let mut out = io::stdout().lock();
-        write_advice(&mut out, &first, &second, self.credit.into())?;
+        write_advice(&mut out, &advice, self.credit.into())?;
         Ok(out.flush()?)
     }
 
     fn count(&self) -> Result<u64, Box<dyn Error>> {
-        let mut source = self.logs.open()?;
-        let mut progress = Progress::new(self.logs.size(), source.bytes_read());
-        while source.next_call()?.is_some() {
-            progress.call();
-        }
-        progress.finish();
+        let source = self.logs.read(|_, _| {})?;
         let counts = source.counts();
         if counts.broken > 0 {
             let mut error = io::stderr();
@@ -72,26 +66,56 @@ impl Advise {
         Ok(counts.calls)
     }
 
-    /// Plays both parts with breakers that start closed.
-    fn play(&self, split: u64) -> Result<[Report; 2], Box<dyn Error>> {
-        let mut source = self.logs.open()?;
-        let mut progress = Progress::new(self.logs.size(), source.bytes_read());
-        let mut parts: [Replay; 2] = std::array::from_fn(|_| Replay::new(candidates(), self.logs.late.0));
+    /// Plays the first part with all candidates, and the second with those that its reader compares. The breakers of
+    /// both parts start closed.
+    fn play(&self, split: u64) -> Result<Advice, Box<dyn Error>> {
+        let credit = self.credit.into();
+        let play = |settings| Replay::new(settings, self.logs.late.0);
+        let mut first = Some(play(candidates()));
+        let mut chosen = None;
         let mut number: u64 = 0;
-        while let Some(call) = source.next_call()? {
-            parts[usize::from(number >= split)].push(source.keys(), call);
+        self.logs.read(|keys, call| {
+            if let Some(first) = first.as_mut().filter(|_| number < split) {
+                first.push(keys, call);
+            } else {
+                let (_, _, second) = chosen.get_or_insert_with(|| {
+                    let report = first.take().unwrap_or_else(|| play(candidates())).finish();
+                    let choice = choose(&report, credit);
+                    let second = play(compared(&report, choice));
+                    (report, choice, second)
+                });
+                second.push(keys, call);
+            }
             number += 1;
-            progress.call();
-        }
-        progress.finish();
-        Ok(parts.map(Replay::finish))
+        })?;
+        let (first, choice, second) = chosen.ok_or("the logs became shorter while they were read")?;
+        Ok(Advice { first, choice, second: second.finish() })
     }
 }
 
-fn write_advice(out: &mut impl Write, first: &Report, second: &Report, credit: Credit) -> io::Result<()> {
+/// The choice by the first part, and the report of the second.
+struct Advice {
+    first: Report,
+    choice: Choice,
+    second: Report,
+}
+
+/// The settings that the second part is played with: the chosen one beside the presets that most users have, or all
+/// if none was chosen, so that one that helps there is noticed.
+fn compared(first: &Report, choice: Choice) -> Vec<Setting> {
+    let Choice::Setting(chosen) = choice else { return candidates() };
+    let chosen = &first.settings[chosen].name;
+    let names = [chosen, "default", "adaptive"];
+    let mut shown: Vec<_> = candidates().into_iter().filter(|it| names.contains(&it.name())).collect();
+    shown.sort_by_key(|setting| setting.name() != chosen);
+    shown
+}
+
+fn write_advice(out: &mut impl Write, advice: &Advice, credit: Credit) -> io::Result<()> {
+    let Advice { first, choice, second } = advice;
     let settings = first.settings.len();
     writeln!(out, "{settings} settings on the first {} calls:\n", first.log.calls)?;
-    let Choice::Setting(chosen) = choose(first, credit) else {
+    let Choice::Setting(chosen) = *choice else {
         writeln!(
             out,
             "No breaker helps these calls: no setting avoids enough bad calls for the good ones that it loses."
@@ -122,27 +146,10 @@ fn write_advice(out: &mut impl Write, first: &Report, second: &Report, credit: C
         compared.detected.false_trips,
         compared.gain(),
     )?;
-    let shown = [Some(chosen), position(first, "default"), position(first, "adaptive")];
-    write!(out, "\nOn the calls after them, which did not choose: {}", part(second, &shown))?;
-    if !helps(&second.settings[chosen], second, credit) {
+    write!(out, "\nOn the calls after them, which did not choose: {second}")?;
+    if !helps(&second.settings[0], second, credit) {
         writeln!(out, "\nThere it does not help: wait for a longer log before you use it.")?;
     }
     writeln!(out, "\nA replay does not know:")?;
     UNKNOWN.iter().try_for_each(|line| writeln!(out, "- {line}"))
-}
-
-fn position(report: &Report, name: &str) -> Option<usize> {
-    report.settings.iter().position(|setting| setting.name == name)
-}
-
-/// The report of some of the settings, each once.
-fn part(report: &Report, shown: &[Option<usize>]) -> Report {
-    let mut places = Vec::new();
-    for place in shown.iter().flatten() {
-        if !places.contains(place) {
-            places.push(*place);
-        }
-    }
-    let settings = places.iter().map(|place| report.settings[*place].clone()).collect();
-    Report { settings, ..report.clone() }
 }

@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use halfopen::parse_duration;
 use halfopen_lab::{
-    By, Field, Format, Keys, Nanos, Options, Setting, Source, SourceOptions, Unit, parse_offset,
+    By, Call, Field, Format, Keys, Nanos, Options, Setting, Source, SourceOptions, Unit, parse_offset,
 };
+
+use super::progress::Progress;
 
 /// The logs, and the meaning of their fields.
 #[derive(Args)]
@@ -56,7 +58,7 @@ pub(super) struct Settings {
 }
 
 impl Logs {
-    pub(super) fn open(&self) -> Result<Source, Box<dyn Error>> {
+    fn open(&self) -> Result<Source, Box<dyn Error>> {
         let parser = Options {
             zone: self.zone,
             unit: self.unit.into(),
@@ -67,8 +69,25 @@ impl Logs {
         Ok(Source::open(&self.logs, Keys::new(self.by.into()), &options)?)
     }
 
+    /// Reads all calls, in their order, and returns the source with the account of its lines.
+    pub(super) fn read(&self, mut each: impl FnMut(&Keys, Call)) -> Result<Source, Box<dyn Error>> {
+        let mut source = self.open()?;
+        let mut progress = Progress::new(self.size(), source.bytes_read());
+        let result = loop {
+            match source.next_call() {
+                Ok(Some(call)) => each(source.keys(), call),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            progress.call();
+        };
+        progress.finish();
+        result?;
+        Ok(source)
+    }
+
     /// The size of all files in bytes; [`None`] if one has no size.
-    pub(super) fn size(&self) -> Option<u64> {
+    fn size(&self) -> Option<u64> {
         let size = |path: &PathBuf| path.metadata().ok().filter(|file| file.is_file()).map(|file| file.len());
         self.logs.iter().map(size).sum()
     }

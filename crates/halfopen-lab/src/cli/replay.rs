@@ -1,14 +1,15 @@
 //! `halfopen-lab replay`.
 
 use std::error::Error;
+use std::fs;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use halfopen_lab::{LineCounts, Report, Source, UNKNOWN};
 use serde::Serialize;
 
 use super::arguments::{Logs, Settings};
-use super::progress::Progress;
 
 #[derive(Args)]
 pub(super) struct Replay {
@@ -19,6 +20,9 @@ pub(super) struct Replay {
     /// Prints the report as JSON.
     #[arg(long)]
     json: bool,
+    /// Writes the report as a page of HTML with plots, too.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// The output of `--json`.
@@ -41,23 +45,15 @@ struct LogFile {
 impl Replay {
     pub(super) fn run(&self) -> Result<(), Box<dyn Error>> {
         let settings = self.settings.load()?;
-        let mut source = self.logs.open()?;
-        let mut progress = Progress::new(self.logs.size(), source.bytes_read());
         let mut replay = halfopen_lab::Replay::new(settings, self.logs.late.0);
-        let read = loop {
-            match source.next_call() {
-                Ok(Some(call)) => replay.push(source.keys(), call),
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            }
-            progress.call();
-        };
-        progress.finish();
-        read?;
+        let source = self.logs.read(|keys, call| replay.push(keys, call))?;
         let report = replay.finish();
         if report.log.calls == 0 {
             let broken = source.counts().broken_lines.first().map(|line| format!("; {line}"));
             return Err(format!("the logs have no calls{}", broken.unwrap_or_default()).into());
+        }
+        if let Some(file) = &self.html {
+            write_html(file, &source, &report).map_err(|error| format!("{}: {error}", file.display()))?;
         }
         let mut out = io::stdout().lock();
         if self.json {
@@ -84,7 +80,23 @@ fn write_json(out: &mut impl Write, source: &Source, report: &Report) -> io::Res
     writeln!(out)
 }
 
+fn write_html(file: &Path, source: &Source, report: &Report) -> io::Result<()> {
+    let mut account = Vec::new();
+    write_account(&mut account, source)?;
+    let mut page = Vec::new();
+    report.write_html(&String::from_utf8_lossy(&account), &mut page)?;
+    fs::write(file, page)
+}
+
 fn write_text(out: &mut impl Write, source: &Source, report: &Report) -> io::Result<()> {
+    write_account(out, source)?;
+    write!(out, "{report}")?;
+    writeln!(out, "\nA replay does not know:")?;
+    UNKNOWN.iter().try_for_each(|line| writeln!(out, "- {line}"))
+}
+
+/// Writes what was read.
+fn write_account(out: &mut impl Write, source: &Source) -> io::Result<()> {
     for (file, format) in source.formats() {
         writeln!(out, "{}: {format}", file.display())?;
     }
@@ -96,9 +108,7 @@ fn write_text(out: &mut impl Write, source: &Source, report: &Report) -> io::Res
     if source.keys().overflowing() > 0 {
         writeln!(out, "{} calls of further breakers share one", source.keys().overflowing())?;
     }
-    write!(out, "{report}")?;
-    writeln!(out, "\nA replay does not know:")?;
-    UNKNOWN.iter().try_for_each(|line| writeln!(out, "- {line}"))
+    Ok(())
 }
 
 /// Writes the account of the lines that are not replayed as they were.

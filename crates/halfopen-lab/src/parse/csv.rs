@@ -17,10 +17,7 @@ impl Columns {
     /// Reads a header. Returns [`None`] if it names no time.
     pub(crate) fn of(header: &str, options: &Options) -> Option<Columns> {
         let separator = [',', ';', '\t'].into_iter().max_by_key(|it| header.matches(*it).count())?;
-        let named = |name: Cow<'_, str>| {
-            let name = name.trim();
-            options.field(name).map(|field| (field, options.unit_of(name)))
-        };
+        let named = |name: Cow<'_, str>| options.known(name.trim());
         let fields: Vec<_> = values(header.trim_start_matches('\u{feff}'), separator).map(named).collect();
         let has_time = fields
             .iter()

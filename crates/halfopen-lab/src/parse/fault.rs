@@ -1,35 +1,36 @@
 //! Lines that are no calls.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The reason why a line is no call: a field and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
     field: &'static str,
-    problem: String,
+    problem: Cow<'static, str>,
 }
 
 impl LineError {
     /// The field is absent.
-    pub(crate) fn missing(field: &'static str) -> LineError {
-        LineError { field, problem: "is missing".to_owned() }
+    pub(crate) const fn missing(field: &'static str) -> LineError {
+        LineError { field, problem: Cow::Borrowed("is missing") }
     }
 
     /// The field has a value of another form.
     pub(crate) fn invalid(field: &'static str, value: &str, expected: &str) -> LineError {
         // Foreign bytes: cut, and with control characters escaped.
         let shown: String = value.chars().take(60).collect();
-        LineError { field, problem: format!("is {shown:?}, must be {expected}") }
+        LineError { field, problem: format!("is {shown:?}, must be {expected}").into() }
     }
 
     /// The whole line has another form.
     pub(crate) fn line(problem: impl fmt::Display) -> LineError {
-        LineError { field: "line", problem: problem.to_string() }
+        LineError { field: "line", problem: problem.to_string().into() }
     }
 
     /// The same of the line with this number.
     pub(crate) fn at(mut self, line: u64) -> LineError {
-        self.problem = format!("{line} {}", self.problem);
+        self.problem = format!("{line} {}", self.problem).into();
         self
     }
 

@@ -93,8 +93,8 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Adds a field if its name is a known one; earlier fields are kept, but a start takes the place of another time.
     pub(crate) fn add(&mut self, name: &str, value: Cow<'a, str>, options: &Options) {
-        if let Some(field) = options.field(name) {
-            self.set(field, options.unit_of(name), value, options);
+        if let Some((field, unit)) = options.known(name) {
+            self.set(field, unit, value, options);
         }
     }
 
@@ -151,10 +151,9 @@ impl<'a> Fields<'a> {
             return by_word(text);
         }
         if let Some(text) = self.grpc.as_deref() {
-            let is_code = text.parse::<u8>().is_ok_and(|code| code <= 16);
-            let code = is_code.then(|| GrpcCode::from_bytes(text.as_bytes()));
+            let code = text.parse::<usize>().ok().and_then(|code| GrpcCode::ALL.get(code));
             return code
-                .map(LoggedEnd::Grpc)
+                .map(|code| LoggedEnd::Grpc(*code))
                 .ok_or_else(|| LineError::invalid("grpc_status", text, "0 to 16"));
         }
         let text = self.status.as_deref().ok_or(LineError::missing("status"))?;

@@ -29,11 +29,12 @@ impl<'de> Visitor<'de> for Object<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
         let mut fields = Fields::default();
         while let Some(name) = map.next_key_seed(Scalar)? {
-            let is_known = name.as_ref().is_some_and(|name| self.0.field(name).is_some());
-            if !is_known {
+            let Some((field, unit)) = name.and_then(|name| self.0.known(&name)) else {
                 map.next_value::<IgnoredAny>()?;
-            } else if let (Some(name), Some(value)) = (name, map.next_value_seed(Scalar)?) {
-                fields.add(&name, value, self.0);
+                continue;
+            };
+            if let Some(value) = map.next_value_seed(Scalar)? {
+                fields.set(field, unit, value, self.0);
             }
         }
         Ok(fields)

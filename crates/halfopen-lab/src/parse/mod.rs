@@ -17,6 +17,8 @@ mod time;
 pub use fault::LineError;
 pub use fields::{Field, Unit};
 pub use time::parse_offset;
+#[cfg(feature = "html")]
+pub(crate) use time::utc;
 
 use csv::Columns;
 
@@ -123,8 +125,10 @@ impl Options {
         named.or_else(|| fields::by_name(name).filter(|field| !self.names.values().any(|it| it == field)))
     }
 
-    fn unit_of(&self, name: &str) -> Unit {
-        fields::unit_of(name).unwrap_or(self.unit)
+    /// Returns the field of a name and the unit of its durations, or [`None`] for a name of no field.
+    fn known(&self, name: &str) -> Option<(Field, Unit)> {
+        let field = self.field(name)?;
+        Some((field, fields::unit_of(name).unwrap_or(self.unit)))
     }
 }
 

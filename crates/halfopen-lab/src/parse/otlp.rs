@@ -133,11 +133,11 @@ fn call<'a>(span: &'a Span<'_>) -> Result<LoggedCall<'a>, LineError> {
             Number::Text(text) => text.parse().ok(),
         }
     };
-    let code = number(&["rpc.grpc.status_code"]).filter(|code| *code <= 16);
+    let code = number(&["rpc.grpc.status_code"]).and_then(|code| GrpcCode::ALL.get(usize::from(code)));
     let status = number(&["http.response.status_code", "http.status_code"])
         .and_then(|status| StatusCode::from_u16(status).ok());
     let end = match (code, status) {
-        (Some(code), _) => LoggedEnd::Grpc(GrpcCode::from_bytes(code.to_string().as_bytes())),
+        (Some(code), _) => LoggedEnd::Grpc(*code),
         (None, Some(status)) => LoggedEnd::Http(status),
         (None, None) if is_error(&span.status) => LoggedEnd::Outcome(Outcome::Failure),
         (None, None) => LoggedEnd::Outcome(Outcome::Success),

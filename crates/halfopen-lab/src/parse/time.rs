@@ -118,19 +118,44 @@ fn seconds(clock: &[u8]) -> Option<u64> {
 
 /// The days from the Unix epoch to a date of the years 1970 to 2200.
 fn days(year: u64, month: u64, day: u64) -> Option<u64> {
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let before = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
-    let lasts = match month {
-        2 if is_leap => 29,
-        1..=12 => before[month as usize] - before[month as usize - 1],
-        _ => return None,
-    };
-    if !(1970..=2200).contains(&year) || day == 0 || day > lasts {
+    if !(1970..=2200).contains(&year) || day == 0 || day > last_day(year, month)? {
         return None;
     }
     let leaps = |year: u64| year / 4 - year / 100 + year / 400;
     let past = (year - 1970) * 365 + leaps(year - 1) - leaps(1969);
-    Some(past + before[month as usize - 1] + u64::from(is_leap && month > 2) + day - 1)
+    Some(past + BEFORE[month as usize - 1] + u64::from(is_leap(year) && month > 2) + day - 1)
+}
+
+/// The days of a year before each of its months, and of a whole year.
+const BEFORE: [u64; 13] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+fn last_day(year: u64, month: u64) -> Option<u64> {
+    match month {
+        2 if is_leap(year) => Some(29),
+        1..=12 => Some(BEFORE[month as usize] - BEFORE[month as usize - 1]),
+        _ => None,
+    }
+}
+
+/// Writes a time as `2000-10-10T20:55:36Z`.
+#[cfg(feature = "html")]
+pub(crate) fn utc(at: Nanos) -> String {
+    let (mut left, second) = (at / SECOND / 86_400, at / SECOND % 86_400);
+    let lasts = |year: u64| (1..=12).filter_map(move |month| last_day(year, month).map(|last| (month, last)));
+    for year in 1970.. {
+        for (month, last) in lasts(year) {
+            if left < last {
+                let (day, hour, minute, second) = (left + 1, second / 3600, second / 60 % 60, second % 60);
+                return format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+            }
+            left -= last;
+        }
+    }
+    unreachable!("the days of a `u64` of nanoseconds end before the years do")
 }
 
 /// The part of a unit that the digits after a decimal point mean.
@@ -184,6 +209,14 @@ mod tests {
     fn a_time_without_a_zone_is_in_the_given_one() {
         let parsed = parse("1970-01-01T02:00:00", 7200).expect("a time");
         assert_eq!(parsed, Written { at: 0, has_zone: false });
+    }
+
+    #[cfg(feature = "html")]
+    #[test]
+    fn a_written_time_is_read_again() {
+        for text in ["1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z", "2026-12-31T12:00:01Z"] {
+            assert_eq!(at(text).map(utc).as_deref(), Some(text));
+        }
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Replay {
         let read = Arc::clone(&now);
         let clock = Clock::from_nanos(move || read.load(Ordering::Relaxed));
         let series = Series::new(settings.len());
-        let runs = settings.into_iter().map(|setting| Run::new(setting, clock.clone(), Arc::clone(&now)));
+        let runs = settings.into_iter().map(|setting| Run::new(setting, clock.clone()));
         Replay {
             runs: runs.collect(),
             truths: Vec::new(),
@@ -119,7 +119,10 @@ impl Replay {
         };
         for (place, run) in self.runs.iter_mut().enumerate() {
             let is_admitted = run.admit(keys, call.key, slot, worth, took);
-            self.series.admission(place, is_admitted, run.open_breakers());
+            self.series.note_open(place, run.open_breakers());
+            if !is_admitted {
+                self.series.reject(place, worth, took);
+            }
             if let Some(judged) = judged {
                 run.judge(key, judged);
             }

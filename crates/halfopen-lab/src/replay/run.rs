@@ -1,7 +1,7 @@
 //! The breakers of one setting.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,6 @@ use crate::setting::{BreakerSetting, Setting};
 pub(super) struct Run {
     setting: Setting,
     clock: Clock,
-    now: Arc<AtomicU64>,
     breakers: Vec<Option<Breaker>>,
     permits: Vec<Option<OwnedPermit>>,
     changes: Arc<Changes>,
@@ -44,12 +43,11 @@ struct Changes {
 }
 
 impl Run {
-    pub(super) fn new(setting: Setting, clock: Clock, now: Arc<AtomicU64>) -> Run {
+    pub(super) fn new(setting: Setting, clock: Clock) -> Run {
         let report = SettingReport::new(setting.name());
         Run {
             setting,
             clock,
-            now,
             breakers: Vec::new(),
             permits: Vec::new(),
             changes: Arc::default(),
@@ -120,14 +118,14 @@ impl Run {
         let place = key as usize;
         let name = keys.names().get(place).map_or(Keys::ALL, String::as_str);
         let setting = self.setting.of(name);
-        let (now, changes) = (Arc::clone(&self.now), Arc::clone(&self.changes));
+        let (clock, changes) = (self.clock.clone(), Arc::clone(&self.changes));
         let breaker = CircuitBreaker::builder(name)
             .config(setting.config.clone())
             .clock(self.clock.clone())
             // The jitter of a wait: a replay of one log has one result.
             .seed(u64::from(key))
             .on_state_change(move |change: &StateChange| {
-                changes.push(key, now.load(Ordering::Relaxed), change.to);
+                changes.push(key, clock.elapsed_nanos(), change.to);
             })
             .build();
         breaker.set_enabled(setting.is_enabled);

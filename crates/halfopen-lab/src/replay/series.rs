@@ -7,7 +7,8 @@ use crate::call::Nanos;
 
 /// The buckets of a series. Twice as many are merged in pairs.
 const BUCKETS: usize = 400;
-const FIRST_WIDTH: Nanos = 100_000_000;
+/// Doubled three times it is a second, the resolution of many logs.
+const FIRST_WIDTH: Nanos = 125_000_000;
 
 /// The calls of one bucket.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -27,6 +28,12 @@ pub struct Bucket {
 pub struct RunBucket {
     /// Rejected calls.
     pub rejected: u64,
+    /// Rejected calls that succeeded late in the log.
+    pub rejected_late: u64,
+    /// Rejected calls that failed in the log.
+    pub rejected_bad: u64,
+    /// The time that rejected failures and late answers took in the log, in seconds.
+    pub wait_saved: f64,
     /// The most breakers that were not closed at a time.
     pub open: u32,
 }
@@ -38,8 +45,9 @@ pub struct Series {
     pub width: Nanos,
     /// The buckets from the start of the log on.
     pub buckets: Vec<Bucket>,
+    /// The breakers of each setting that are not closed.
     #[serde(skip)]
-    settings: usize,
+    open: Vec<u32>,
     /// The end of the last bucket.
     #[serde(skip)]
     end: Nanos,
@@ -47,7 +55,7 @@ pub struct Series {
 
 impl Series {
     pub(super) fn new(settings: usize) -> Series {
-        Series { width: FIRST_WIDTH, buckets: Vec::new(), settings, end: 0 }
+        Series { width: FIRST_WIDTH, buckets: Vec::new(), open: vec![0; settings], end: 0 }
     }
 
     /// Makes the bucket of this time the last.
@@ -57,8 +65,10 @@ impl Series {
             while time / self.width >= 2 * BUCKETS as Nanos {
                 self.double();
             }
-            let bucket = Bucket { runs: vec![RunBucket::default(); self.settings], ..Bucket::default() };
-            self.buckets.push(bucket);
+            // A breaker that is open stays so where there are no calls.
+            let run = |open: &u32| RunBucket { open: *open, ..RunBucket::default() };
+            let runs = self.open.iter().map(run).collect();
+            self.buckets.push(Bucket { runs, ..Bucket::default() });
             self.end = self.width.saturating_mul(self.buckets.len() as Nanos);
         }
     }
@@ -73,11 +83,41 @@ impl Series {
         }
     }
 
-    pub(super) fn admission(&mut self, place: usize, is_admitted: bool, open: u32) {
+    /// Notes the breakers of a setting that are not closed.
+    pub(super) fn note_open(&mut self, place: usize, open: u32) {
+        if self.open[place] == open {
+            return;
+        }
+        self.open[place] = open;
+        if let Some(last) = self.buckets.last_mut() {
+            let run = &mut last.runs[place];
+            run.open = run.open.max(open);
+        }
+    }
+
+    /// Returns the series in no more buckets than this.
+    #[cfg(feature = "html")]
+    pub(crate) fn in_buckets(&self, most: usize) -> Series {
+        let mut series = self.clone();
+        while series.buckets.len() > most.max(1) {
+            series.double();
+        }
+        series
+    }
+
+    /// Adds a call that a setting rejected.
+    #[cold]
+    pub(super) fn reject(&mut self, place: usize, worth: Worth, took: Nanos) {
         let Some(last) = self.buckets.last_mut() else { return };
         let run = &mut last.runs[place];
-        run.rejected += u64::from(!is_admitted);
-        run.open = run.open.max(open);
+        run.rejected += 1;
+        let count = match worth {
+            Worth::Good | Worth::Unknown => return,
+            Worth::Late => &mut run.rejected_late,
+            Worth::Bad => &mut run.rejected_bad,
+        };
+        *count += 1;
+        run.wait_saved += took as f64 / 1e9;
     }
 
     fn double(&mut self) {
@@ -101,6 +141,9 @@ impl Bucket {
         self.bad += other.bad;
         for (run, other) in self.runs.iter_mut().zip(&other.runs) {
             run.rejected += other.rejected;
+            run.rejected_late += other.rejected_late;
+            run.rejected_bad += other.rejected_bad;
+            run.wait_saved += other.wait_saved;
             run.open = run.open.max(other.open);
         }
     }
@@ -117,14 +160,28 @@ mod tests {
         for call in 0..100_000_u64 {
             series.advance_to(call * hour / 100);
             series.add(Worth::Bad);
-            series.admission(0, call % 2 == 0, 1);
+            series.note_open(0, 1);
+            if call % 2 == 0 {
+                series.reject(0, Worth::Bad, 1_000_000_000);
+            }
         }
         let sum = |of: fn(&Bucket) -> u64| series.buckets.iter().map(of).sum::<u64>();
         assert_eq!(
-            (sum(|it| it.calls), sum(|it| it.bad), sum(|it| it.runs[0].rejected)),
+            (sum(|it| it.calls), sum(|it| it.bad), sum(|it| it.runs[0].rejected_bad)),
             (100_000, 100_000, 50_000)
         );
         assert!((BUCKETS..=2 * BUCKETS).contains(&series.buckets.len()), "{}", series.buckets.len());
+    }
+
+    #[test]
+    fn a_breaker_stays_open_where_there_are_no_calls() {
+        let mut series = Series::new(1);
+        series.advance_to(0);
+        series.note_open(0, 1);
+        series.advance_to(3 * FIRST_WIDTH);
+        series.note_open(0, 0);
+        series.advance_to(4 * FIRST_WIDTH);
+        assert_eq!(series.buckets.iter().map(|it| it.runs[0].open).collect::<Vec<_>>(), [1, 1, 1, 1, 0]);
     }
 
     #[test]
