@@ -7,7 +7,7 @@ use halfopen::{Event, State};
 use halfopen_health::{HealthCheck, HealthMonitor, HealthStatus, ValidationResult};
 use tokio::time::sleep;
 
-use crate::world::{SECOND, every_ten_seconds, monitored, registry, trip_by_rule};
+use crate::world::{Dependency, SECOND, every_ten_seconds, monitored, registry, trip_by_rule};
 
 #[tokio::test(start_paused = true)]
 async fn failing_checks_open_a_breaker_for_as_long() {
@@ -207,6 +207,27 @@ fn a_monitor_can_be_dropped_after_its_runtime() {
     assert_eq!(monitor.summary().unhealthy, 1);
     drop(monitor);
     assert!(!registry.get("db").unwrap().is_open());
+}
+
+#[test]
+fn a_check_set_in_another_runtime_runs_there() {
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let (registry, db) = (registry_outside(), Dependency::default());
+    let check = db.check(every_ten_seconds());
+    let monitor = first.block_on(async {
+        let monitor = HealthMonitor::new(registry).check("db", check.clone()).unwrap();
+        sleep(SECOND).await;
+        monitor
+    });
+    drop(first);
+    assert_eq!(db.asked(), 1);
+    second.block_on(async {
+        monitor.set("db", check).unwrap();
+        sleep(SECOND).await;
+    });
+    assert_eq!(db.asked(), 2, "the same check is started again, as its task is gone");
 }
 
 #[test]

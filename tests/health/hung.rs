@@ -96,6 +96,25 @@ async fn a_check_that_blocks_its_thread_has_failed() {
     assert_eq!(calls.load(Ordering::SeqCst), 1, "no second check beside one that blocks");
     let error = monitor.summary().checks[0].last_error.clone().unwrap();
     assert_eq!(error, "the previous check still blocks its thread");
+
+    // Neither one that replaces it nor one that comes after its removal.
+    let counted = Arc::clone(&calls);
+    let other = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async { Ok::<(), String>(()) }
+    };
+    let quick = || HealthCheck::every(Duration::from_millis(5)).timeout(Duration::from_millis(5));
+    for removed in [false, true] {
+        if removed {
+            assert!(monitor.remove("db"));
+        }
+        let before = monitor.summary().get("db").map_or(0, |check| check.failed);
+        monitor.set("db", quick().run(other.clone())).unwrap();
+        while monitor.summary().checks[0].failed < before + 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), 1, "removed before: {removed}");
+    }
     busy.abort();
     drop(release);
 }

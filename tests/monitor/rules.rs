@@ -197,6 +197,11 @@ async fn invalid_numbers_are_named_with_their_range() {
             "rule `r` is there twice: alerts are known by the names of their rules",
         ),
         (builder().notify(twice()).notify(twice()), "notifier `n` is there twice"),
+        (
+            builder().rule(AlertRule::new("notifier_gone")),
+            "rule `notifier_gone`: the name is that of a rule which every monitor has",
+        ),
+        (builder().rule(AlertRule::new("")), "rule ``: the name has 0 bytes, but must have 1 to 100"),
     ] {
         assert_eq!(builder.start().unwrap_err().to_string(), expected);
     }

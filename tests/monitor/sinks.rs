@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -13,10 +12,11 @@ use halfopen_monitor::{
     WebhookNotifier,
 };
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::world::{SECOND, registry, started};
+use crate::world::{SECOND, registry, started, until};
 
 /// What a sink does with each attempt.
 #[derive(Clone, Copy, PartialEq)]
@@ -161,13 +161,6 @@ async fn answer(State(hook): State<Hook>, headers: HeaderMap, body: String) -> (
     (StatusCode::from_u16(status).unwrap(), "no_service")
 }
 
-/// Waits for a condition that a real server makes true.
-async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        sleep(Duration::from_millis(5)).await;
-    }
-}
-
 #[tokio::test]
 async fn a_webhook_is_repeated_until_it_answers() {
     let (hook, url) = Hook::serve(&[503, 200]).await;
@@ -206,6 +199,66 @@ async fn a_slack_message_escapes_names() {
     let body = hook.bodies.lock().unwrap()[0].clone();
     let text = body["text"].as_str().unwrap();
     assert!(text.starts_with(":warning: [firing medium] opened: &lt;!channel&gt;: open"), "{text}");
+}
+
+/// Answers one request with these bytes, and keeps the connection open without another.
+async fn answered_once(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _request = stream.read(&mut [0; 65_536]).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            open.push(stream);
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_refusal_whose_reason_stalls_is_a_refusal() {
+    let url = answered_once("HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\n\r\n").await;
+    let registry = halfopen::Registry::new();
+    let builder = opened(&registry).notifier_timeout(3 * SECOND);
+    let monitor = builder.notify(WebhookNotifier::new("ops", &url).unwrap()).start().unwrap();
+    registry.get_or_create("db").trip();
+    until(|| status(&monitor, "ops").refused + status(&monitor, "ops").failed_attempts == 1).await;
+    assert_eq!(status(&monitor, "ops").last_error.as_deref(), Some("404 Not Found: "));
+}
+
+#[tokio::test]
+async fn a_redirect_is_refused_and_not_followed() {
+    let (taken, elsewhere) = Hook::serve(&[200]).await;
+    let answer =
+        format!("HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n");
+    let url = answered_once(answer.leak()).await;
+    let registry = halfopen::Registry::new();
+    let monitor = opened(&registry).notify(WebhookNotifier::new("ops", &url).unwrap()).start().unwrap();
+    registry.get_or_create("db").trip();
+    until(|| status(&monitor, "ops").refused == 1).await;
+    assert!(taken.bodies.lock().unwrap().is_empty(), "alerts go to the address that was configured");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_code_of_a_notifier_is_not_called_for_status() {
+    #[derive(Clone, Default)]
+    struct Counted(Arc<AtomicUsize>);
+    impl Notifier for Counted {
+        fn name(&self) -> &str {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            "counted"
+        }
+        fn send<'a>(&'a self, _: &'a [Alert]) -> Sending<'a> {
+            Box::pin(async { Ok(()) })
+        }
+    }
+    let counted = Counted::default();
+    let (monitor, _inbox) = started(opened(&registry()).notify(counted.clone())).await;
+    let calls = counted.0.load(Ordering::SeqCst);
+    assert_eq!(status(&monitor, "counted").queued, 0);
+    assert_eq!(counted.0.load(Ordering::SeqCst), calls, "it would run under a lock");
 }
 
 #[tokio::test]

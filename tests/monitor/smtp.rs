@@ -1,12 +1,13 @@
 //! E-mail, to a server of the test that refuses, hangs up and accepts.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use halfopen_monitor::{AlertRule, EmailNotifier, Monitor};
 use lettre::{AsyncSmtpTransport, Tokio1Executor};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::world::until;
 
 /// What the server does with a connection.
 #[derive(Clone, Copy)]
@@ -74,12 +75,6 @@ fn monitored(port: u16) -> (halfopen::Registry, Monitor) {
     let builder = Monitor::builder(registry.clone()).rule(AlertRule::new("opened"));
     let monitor = builder.notify(notifier.to(mailbox("boss@shop.test"))).start().unwrap();
     (registry, monitor)
-}
-
-async fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test]

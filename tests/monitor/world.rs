@@ -37,6 +37,13 @@ impl Inbox {
     }
 }
 
+/// Waits for a condition that a real server makes true.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// A started monitor with an inbox, after its first evaluation.
 pub(crate) async fn started(builder: MonitorBuilder) -> (Monitor, Inbox) {
     let inbox = Inbox::default();

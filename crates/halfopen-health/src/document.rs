@@ -8,7 +8,7 @@ use halfopen_document::{Lint, Node, Reader, Section, group, scalar};
 use crate::check::{HealthCheck, Plan};
 use crate::error::HealthCheckError;
 use crate::lock;
-use crate::monitor::{HealthMonitor, Shared};
+use crate::monitor::{HealthMonitor, Running, Shared};
 use crate::target::Target;
 
 group! {
@@ -117,12 +117,11 @@ impl HealthMonitor {
     /// ```
     pub fn from_document(live: &LiveRegistry) -> Result<HealthMonitor, HealthCheckError> {
         let monitor = HealthMonitor::new(live.registry().clone());
-        monitor.shared().enter_runtime("health_check_config")?;
+        monitor.shared().remember_runtime("health_check_config")?;
         let followed = live.clone();
         let _ = monitor.shared().settings.set(Box::new(move |name, check| {
             let configuration = followed.configuration();
-            section(&configuration, name)
-                .map_or_else(|| check.clone(), |section| overlaid(section, Some(check)))
+            section(&configuration, name).map_or_else(|| check.clone(), |section| overlaid(section, check))
         }));
         let shared = Arc::downgrade(monitor.shared());
         live.on_apply(move |configuration| {
@@ -150,28 +149,35 @@ fn follow(shared: &Arc<Shared>, configuration: &Configuration) {
             continue;
         }
         match target(section) {
-            Some(_) => wanted.push((name.to_owned(), overlaid(section, None))),
+            Some(target) => {
+                let plan = plan(section, &Plan::default());
+                wanted.push((name.to_owned(), HealthCheck { plan, target }));
+            }
             None => without_target.push(name.to_owned()),
         }
     }
     for (name, check) in &checks.added {
-        let check =
-            section(configuration, name).map_or_else(|| check.clone(), |one| overlaid(one, Some(check)));
+        let check = section(configuration, name).map_or_else(|| check.clone(), |one| overlaid(one, check));
         wanted.push((name.clone(), check));
     }
     checks.without_target = without_target;
     let ended = Shared::retain(&mut checks, |name| wanted.iter().any(|(wanted, _)| wanted == name));
-    for (name, check) in wanted {
-        shared.start(&mut checks, &name, check);
-    }
+    let started = wanted.into_iter().map(|(name, check)| shared.start(&mut checks, &name, check));
+    let replaced: Vec<Option<Running>> = started.collect();
     drop(checks);
-    ended.iter().for_each(|tracked| tracked.let_go());
+    drop(replaced);
+    ended.into_iter().for_each(Running::end);
 }
 
-/// Returns the check of a section, with the values of `check` where the section has none.
-fn overlaid(section: &HealthCheckConfig, check: Option<&HealthCheck>) -> HealthCheck {
-    let base = check.map_or_else(Plan::default, |check| check.plan.clone());
-    let plan = Plan {
+/// Returns a check of the program with the values of a section.
+fn overlaid(section: &HealthCheckConfig, check: &HealthCheck) -> HealthCheck {
+    let target = target(section).unwrap_or_else(|| check.target.clone());
+    HealthCheck { plan: plan(section, &check.plan), target }
+}
+
+/// Returns the schedule and the thresholds of a section, with those of `base` where the section has none.
+fn plan(section: &HealthCheckConfig, base: &Plan) -> Plan {
+    Plan {
         interval: section.health_check_interval.as_ref().map_or(base.interval, |interval| interval.value.0),
         timeout: section.health_check_timeout.as_ref().map_or(base.timeout, |timeout| timeout.value.0),
         jitter: section.health_check_jitter.as_ref().map_or(base.jitter, |jitter| jitter.value),
@@ -184,12 +190,7 @@ fn overlaid(section: &HealthCheckConfig, check: Option<&HealthCheck>) -> HealthC
             .as_ref()
             .map_or(base.success_threshold, |n| n.value),
         gate_probes: section.gate_probes.as_ref().map_or(base.gate_probes, |gate| gate.value),
-    };
-    let of_the_program = check.map(|check| check.target.clone());
-    let target = target(section)
-        .or(of_the_program)
-        .unwrap_or_else(|| Target::function(|| async { Ok::<_, String>(()) }));
-    HealthCheck { plan, target }
+    }
 }
 
 fn target(section: &HealthCheckConfig) -> Option<Target> {

@@ -19,7 +19,7 @@
 //! let monitor = HealthMonitor::new(registry.clone())
 //!     .check("db", HealthCheck::every(Duration::from_secs(15)).timeout(Duration::from_secs(3)).run(ping_database))?;
 //!
-//! println!("{}", monitor.summary()); // 1 of 1 checks known healthy ..
+//! println!("{}", monitor.summary()); // 0 of 1 healthy; `db` is unknown
 //! # Ok(()) }
 //! ```
 //!

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use halfopen::{CircuitBreaker, Event, Interest, Listener, Registry, State, Subscription};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex as Turn;
 
 use crate::check::HealthCheck;
 use crate::error::HealthCheckError;
 use crate::summary::{CheckSummary, HealthSummary};
-use crate::task::{Record, Task, Tracked, watch};
+use crate::task::{Task, Tracked, watch};
 use crate::{lock, schedule};
 
 /// Checks dependencies on an interval, and drives their breakers.
@@ -63,7 +64,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) checks: Mutex<Checks>,
     seed: OnceLock<u64>,
-    runtime: OnceLock<Handle>,
+    /// That of the last call that added a check.
+    runtime: Mutex<Option<Handle>>,
     subscription: OnceLock<Subscription>,
     /// Returns a check of the program with the values of the document.
     pub(crate) settings: OnceLock<Box<Overlay>>,
@@ -77,13 +79,26 @@ pub(crate) struct Checks {
     /// The checks of the program, as they were added. Those that run also have the values of the document.
     pub(crate) added: BTreeMap<String, HealthCheck>,
     pub(crate) without_target: Vec<String>,
+    /// One per name, held by the question that runs: no check runs beside a former one of its name.
+    turns: BTreeMap<String, Weak<Turn<()>>>,
     ended: bool,
 }
 
-struct Running {
+/// A check that runs.
+pub(crate) struct Running {
     check: HealthCheck,
     tracked: Arc<Tracked>,
-    _task: Task<()>,
+    task: Task<()>,
+}
+
+impl Running {
+    /// Ends the check. Not to be called under a lock: the breaker's listeners are called.
+    pub(crate) fn end(self) {
+        let Running { check, tracked, task } = self;
+        // The task first, or it could open the breaker again.
+        drop((task, check));
+        tracked.end();
+    }
 }
 
 impl HealthMonitor {
@@ -93,7 +108,7 @@ impl HealthMonitor {
             registry,
             checks: Mutex::default(),
             seed: OnceLock::new(),
-            runtime: OnceLock::new(),
+            runtime: Mutex::default(),
             subscription: OnceLock::new(),
             settings: OnceLock::new(),
         });
@@ -128,22 +143,24 @@ impl HealthMonitor {
     ///
     /// The errors of [`check`](Self::check).
     pub fn set(&self, name: &str, check: HealthCheck) -> Result<(), HealthCheckError> {
-        self.shared().enter_runtime(name)?;
+        self.shared().remember_runtime(name)?;
         check.plan.validate(name)?;
         check.target.validate(name)?;
         let shared = self.shared();
         let own = check.clone();
-        lock(&shared.checks).added.insert(name.to_owned(), check);
+        let former = lock(&shared.checks).added.insert(name.to_owned(), check);
+        drop(former);
         // Without the lock: it may wait for a document that is being applied, which waits for the lock. That document
         // may have replaced the one whose values are read here, so they are read until they stay the same.
         let overlaid = || shared.settings.get().map_or_else(|| own.clone(), |overlay| overlay(name, &own));
         let mut wanted = overlaid();
         loop {
-            {
+            let former = {
                 let mut checks = lock(&shared.checks);
                 checks.without_target.retain(|without| without != name);
-                shared.start(&mut checks, name, wanted.clone());
-            }
+                shared.start(&mut checks, name, wanted.clone())
+            };
+            drop(former);
             let again = overlaid();
             if again == wanted {
                 return Ok(());
@@ -154,13 +171,11 @@ impl HealthMonitor {
 
     /// Ends the check of this name, and returns whether there was one. A breaker that it holds open becomes half-open.
     pub fn remove(&self, name: &str) -> bool {
-        let running = {
+        let (_added, running) = {
             let mut checks = lock(&self.shared().checks);
-            checks.added.remove(name);
-            checks.running.remove(name)
+            (checks.added.remove(name), checks.running.remove(name))
         };
-        // Without the lock: the breaker's listeners are called.
-        running.inspect(|running| running.tracked.let_go()).is_some()
+        running.map(Running::end).is_some()
     }
 
     /// Returns the results of all checks.
@@ -180,41 +195,51 @@ impl HealthMonitor {
 }
 
 impl Shared {
-    /// Remembers the runtime of the caller for checks that a document adds later.
-    pub(crate) fn enter_runtime(&self, name: &str) -> Result<(), HealthCheckError> {
-        match (Handle::try_current(), self.runtime.get()) {
-            (Ok(handle), None) => {
-                let _ = self.runtime.set(handle);
-                Ok(())
-            }
-            (Ok(_) | Err(_), Some(_)) => Ok(()),
-            (Err(_), None) => {
-                Err(HealthCheckError::new(name, "needs a tokio runtime, of which no handle is current"))
-            }
+    /// Remembers the runtime of the caller, for this check and those that a document adds later.
+    pub(crate) fn remember_runtime(&self, name: &str) -> Result<(), HealthCheckError> {
+        let mut runtime = lock(&self.runtime);
+        if let Ok(current) = Handle::try_current() {
+            *runtime = Some(current);
+        }
+        match &*runtime {
+            Some(_) => Ok(()),
+            None => Err(HealthCheckError::new(name, "needs a tokio runtime, of which no handle is current")),
         }
     }
 
-    /// Starts a check that has been validated, unless the same one is running.
-    pub(crate) fn start(self: &Arc<Self>, checks: &mut Checks, name: &str, check: HealthCheck) {
-        let Some(runtime) = self.runtime.get() else { return };
+    /// Starts a check that has been validated, unless the same one is running. Returns the one that it replaces, which
+    /// is to be dropped without the lock: it may be the last to have a function of the program.
+    #[must_use]
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        checks: &mut Checks,
+        name: &str,
+        check: HealthCheck,
+    ) -> Option<Running> {
+        let runtime = lock(&self.runtime).clone()?;
         let former = checks.running.get(name);
-        if checks.ended || former.is_some_and(|former| former.check == check) {
-            return;
+        let same = former.is_some_and(|former| former.check == check && !former.task.is_finished());
+        if checks.ended || same {
+            return None;
         }
-        let record = former.map_or_else(Record::default, |former| former.tracked.record());
         let rules = check.plan.rules();
-        let tracked = Arc::new(Tracked::new(name, self.registry.clone(), rules, record));
+        let tracked = match former {
+            Some(former) => former.tracked.replaced(rules),
+            None => Tracked::new(name, self.registry.clone(), rules),
+        };
+        let tracked = Arc::new(tracked);
         let seed = *self.seed.get_or_init(|| RandomState::new().hash_one(()));
-        let watched = watch(Arc::clone(&tracked), check.clone(), schedule::seed_of(seed, name));
-        let _task = Task::of(runtime.spawn(watched));
-        checks.running.insert(name.to_owned(), Running { check, tracked, _task });
+        let turn = checks.turn(name);
+        let watched = watch(Arc::clone(&tracked), check.clone(), schedule::seed_of(seed, name), turn);
+        let task = Task::of(runtime.spawn(watched));
+        checks.running.insert(name.to_owned(), Running { check, tracked, task })
     }
 
-    /// Ends every check of which `keep` is false, and returns what they track.
+    /// Removes every check of which `keep` is false, and returns those that are to be ended.
     #[cfg(feature = "config")]
-    pub(crate) fn retain(checks: &mut Checks, keep: impl Fn(&str) -> bool) -> Vec<Arc<Tracked>> {
+    pub(crate) fn retain(checks: &mut Checks, keep: impl Fn(&str) -> bool) -> Vec<Running> {
         let ended: Vec<String> = checks.running.keys().filter(|name| !keep(name)).cloned().collect();
-        ended.iter().filter_map(|name| checks.running.remove(name)).map(|running| running.tracked).collect()
+        ended.iter().filter_map(|name| checks.running.remove(name)).collect()
     }
 
     fn end(&self) {
@@ -223,16 +248,20 @@ impl Shared {
             checks.ended = true;
             std::mem::take(&mut checks.running)
         };
-        for running in running.into_values() {
-            let Running { tracked, _task, .. } = running;
-            // The task first, or it could open the breaker again.
-            drop(_task);
-            tracked.let_go();
-        }
+        running.into_values().for_each(Running::end);
     }
 
     fn tracked(&self, name: &str) -> Option<Arc<Tracked>> {
         lock(&self.checks).running.get(name).map(|running| Arc::clone(&running.tracked))
+    }
+}
+
+impl Checks {
+    fn turn(&mut self, name: &str) -> Arc<Turn<()>> {
+        self.turns.retain(|_, turn| turn.strong_count() > 0);
+        let turn = self.turns.get(name).and_then(Weak::upgrade).unwrap_or_default();
+        self.turns.insert(name.to_owned(), Arc::downgrade(&turn));
+        turn
     }
 }
 

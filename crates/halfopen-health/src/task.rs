@@ -1,10 +1,12 @@
 //! The task of one check.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halfopen::adapter::catch_panic;
 use halfopen::{CircuitBreaker, Registry};
+use tokio::sync::Mutex as Turn;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -20,7 +22,10 @@ pub(crate) struct Tracked {
     pub(crate) name: String,
     registry: Registry,
     rules: Rules,
-    record: Mutex<Record>,
+    /// Shared with the check that replaces this one.
+    record: Arc<Mutex<Record>>,
+    /// Whether the check was removed: a result that arrives after that must not hold the breaker.
+    ended: AtomicBool,
 }
 
 /// What is known from the checks so far.
@@ -48,11 +53,23 @@ impl<T> Task<T> {
     pub(crate) fn of(handle: JoinHandle<T>) -> Task<T> {
         Task(handle)
     }
+
+    /// Returns whether it has ended by itself, as it does with its runtime.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
 }
 
 impl Tracked {
-    pub(crate) fn new(name: &str, registry: Registry, rules: Rules, record: Record) -> Tracked {
-        Tracked { name: name.to_owned(), registry, rules, record: Mutex::new(record) }
+    pub(crate) fn new(name: &str, registry: Registry, rules: Rules) -> Tracked {
+        let (record, ended) = (Arc::default(), AtomicBool::new(false));
+        Tracked { name: name.to_owned(), registry, rules, record, ended }
+    }
+
+    /// Returns what the check that replaces this one tracks: the results are kept.
+    pub(crate) fn replaced(&self, rules: Rules) -> Tracked {
+        let record = Arc::clone(&self.record);
+        Tracked { record, ..Tracked::new(&self.name, self.registry.clone(), rules) }
     }
 
     pub(crate) fn record(&self) -> Record {
@@ -125,10 +142,20 @@ impl Tracked {
             let mut record = lock(&self.record);
             record.streak = record.streak.seen(before).opened(opening);
         }
+        // Removed meanwhile: whichever of the two comes last ends the wait.
+        if self.ended.load(Ordering::SeqCst) {
+            self.let_go();
+        }
+    }
+
+    /// Ends the wait that this check has set, and any that it sets from now on.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.let_go();
     }
 
     /// Ends the wait that this check has set, if the breaker is still in it.
-    pub(crate) fn let_go(&self) {
+    fn let_go(&self) {
         let outage = lock(&self.record).streak.outage;
         let Some(breaker) = self.breaker().filter(|_| outage.ours) else { return };
         if View::of(&breaker.snapshot()).opening == outage.opening {
@@ -138,14 +165,13 @@ impl Tracked {
 }
 
 /// Checks until the task is aborted or its runtime ends.
-pub(crate) async fn watch(tracked: Arc<Tracked>, check: HealthCheck, seed: u64) {
+pub(crate) async fn watch(tracked: Arc<Tracked>, check: HealthCheck, seed: u64, turn: Arc<Turn<()>>) {
     let plan = &check.plan;
-    let mut running = None;
     let mut next = Instant::now() + schedule::first(plan.interval, plan.jitter, seed);
     for round in 0.. {
         sleep_until(next).await;
         let (begin, began_in) = (Instant::now(), tracked.view().opening);
-        let asked = attempt(&mut running, begin + plan.timeout, &check, &tracked.registry).await;
+        let asked = attempt(&turn, begin + plan.timeout, &check, &tracked.registry).await;
         let Some(answer) = asked else { return };
         tracked.finished(answer, began_in, begin.elapsed());
         next = (begin + schedule::pause(plan.interval, plan.jitter, seed, round)).max(Instant::now());
@@ -155,27 +181,24 @@ pub(crate) async fn watch(tracked: Arc<Tracked>, check: HealthCheck, seed: u64) 
 /// Asks once, in a task of its own: one that panics or blocks is a failed check and does not end this task. Returns
 /// [`None`] if the runtime is shutting down.
 async fn attempt(
-    running: &mut Option<Task<Answer>>,
+    turn: &Arc<Turn<()>>,
     deadline: Instant,
     check: &HealthCheck,
     registry: &Registry,
 ) -> Option<Answer> {
     // An aborted task that blocks its thread still runs. A second one beside it would be the next to block.
-    if let Some(previous) = running.as_mut()
-        && timeout_at(deadline, &mut previous.0).await.is_err()
-    {
+    let Ok(own) = timeout_at(deadline, Arc::clone(turn).lock_owned()).await else {
         return Some(Err("the previous check still blocks its thread".to_owned()));
-    }
-    let task = running.insert(Task(tokio::spawn(check.target.clone().ask(registry.clone()))));
+    };
+    let asked = check.target.clone().ask(registry.clone());
+    let mut task = Task(tokio::spawn(async move {
+        let _own = own;
+        asked.await
+    }));
     match timeout_at(deadline, &mut task.0).await {
-        Ok(ended) => {
-            *running = None;
-            ended.map_or_else(failed, Some)
-        }
-        Err(_) => {
-            task.0.abort();
-            Some(Err(format!("no answer in {}", halfopen::format_duration(check.plan.timeout))))
-        }
+        Ok(ended) => ended.map_or_else(failed, Some),
+        // The task is aborted with its handle.
+        Err(_) => Some(Err(format!("no answer in {}", halfopen::format_duration(check.plan.timeout)))),
     }
 }
 
@@ -210,5 +233,25 @@ fn report(name: &str, before: HealthStatus, after: HealthStatus, error: Option<&
             tracing::warn!(check = name, error, "health check fails");
         }
         (HealthStatus::Unknown | HealthStatus::Healthy | HealthStatus::Unhealthy, _) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_after_the_end_does_not_hold_the_breaker() {
+        let rules = Rules { failures: 1, successes: 1, gate_probes: false, longest: Duration::from_secs(15) };
+        let registry = Registry::new();
+        let breaker = registry.get_or_create("db");
+        let tracked = Tracked::new("db", registry, rules);
+        let fail = || tracked.finished(Err("refused".to_owned()), tracked.view().opening, Duration::ZERO);
+        fail();
+        assert!(breaker.is_open());
+        tracked.end();
+        assert!(breaker.is_half_open(), "it lets go at the end");
+        fail();
+        assert!(!breaker.is_open(), "the check was running when it was removed");
     }
 }

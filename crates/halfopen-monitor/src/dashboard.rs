@@ -106,8 +106,14 @@ impl Overview {
             // A state of a later version of the core is in no count but the total.
             _ => {}
         }
+    }
+
+    /// Sets the percentage from the counts.
+    pub(crate) fn weighed(mut self) -> Overview {
         let healthy = self.closed + self.disabled + self.metrics_only;
-        self.health_percentage = 100.0 * healthy as f64 / self.total as f64;
+        self.health_percentage =
+            if self.total == 0 { 100.0 } else { 100.0 * healthy as f64 / self.total as f64 };
+        self
     }
 }
 

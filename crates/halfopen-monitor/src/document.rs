@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use halfopen_config::{Configuration, LiveRegistry, Period};
 use halfopen_document::{Group, Node, Reader, Scope, Section, group, scalar};
 use serde::Serialize;
 
 use crate::alert::Severity;
-use crate::lock;
-use crate::monitor::{MonitorBuilder, Shared};
+use crate::monitor::{Category, MonitorBuilder, Plan, Shared};
 use crate::rule::{AlertRule, Condition, LONGEST_MEMORY};
 
 group! {
@@ -174,28 +174,29 @@ impl MonitorBuilder {
     /// # drop(monitor); Ok(()) }
     /// ```
     pub fn document(mut self, live: &LiveRegistry) -> Self {
-        let followed = live.clone();
-        let program = Arc::clone(&self.category);
-        self.category = Arc::new(move |name| {
-            let configuration = followed.configuration();
-            program(name).or_else(|| configuration.settings(name).category().map(str::to_owned))
-        });
         self.live = Some(live.clone());
         self
     }
 }
 
-pub(crate) fn follow(live: &LiveRegistry, shared: &Arc<Shared>, program: Vec<AlertRule>) {
+/// Returns the category of the program, or that of the document.
+pub(crate) fn category(live: &LiveRegistry, program: Arc<Category>) -> Arc<Category> {
+    let live = live.clone();
+    Arc::new(move |name| {
+        program(name).or_else(|| live.configuration().settings(name).category().map(str::to_owned))
+    })
+}
+
+/// Sets the rules and the interval of the document now and after each change, with those of the program where the
+/// document has none.
+pub(crate) fn follow(live: &LiveRegistry, shared: &Arc<Shared>, program: Vec<AlertRule>, interval: Duration) {
     let shared = Arc::downgrade(shared);
     live.on_apply(move |configuration| {
         // Weak: a document does not keep the monitor alive.
         let Some(shared) = shared.upgrade() else { return false };
-        *lock(&shared.rules) = rules(configuration, &program).into();
-        if let Some(interval) =
-            configuration.get::<AlertsConfig>().and_then(|alerts| alerts.interval.as_ref())
-        {
-            shared.set_interval(interval.value.0);
-        }
+        let written = configuration.get::<AlertsConfig>().and_then(|alerts| alerts.interval.as_ref());
+        let interval = written.map_or(interval, |written| written.value.0);
+        shared.set_plan(Plan { rules: rules(configuration, &program).into(), interval });
         true
     });
 }

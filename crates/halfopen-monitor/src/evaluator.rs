@@ -31,6 +31,15 @@ pub(crate) struct Gone {
 /// The rule of notifiers that are gone. It cannot be changed: a dead sink is always reported.
 pub(crate) const NOTIFIER_GONE: &str = "notifier_gone";
 
+const NOTIFIER_COOLDOWN: Duration = Duration::from_secs(300);
+
+/// An alert whose condition holds.
+struct Begin {
+    key: Key,
+    severity: Severity,
+    cooldown: Duration,
+}
+
 /// The moment of an evaluation.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment {
@@ -74,53 +83,47 @@ impl Evaluator {
         for rule in rules {
             let holds = breakers.iter().filter(|metrics| rule.holds(metrics));
             for metrics in holds {
-                let of = |status| Alert {
-                    rule: Arc::clone(&rule.name),
-                    subject: Arc::clone(&metrics.name),
-                    severity: rule.severity,
-                    status,
-                    category: metrics.category.as_str().into(),
-                    message: metrics.snapshot.to_string(),
-                    started_at: moment.wall,
-                    ended_at: None,
-                };
-                self.fire(of, rule.cooldown, moment, &mut holding, &mut changed);
+                let key = (Arc::clone(&rule.name), Arc::clone(&metrics.name));
+                let describe = || (metrics.snapshot.to_string(), metrics.category.as_str().into());
+                let begin = Begin { key, severity: rule.severity, cooldown: rule.cooldown };
+                changed.extend(self.fire(begin, describe, moment, &mut holding));
             }
-            if matches!(rule.condition, Condition::StoreGone) {
-                let (name, severity) = (&rule.name, rule.severity);
-                stores.iter().for_each(|gone| {
-                    let of = |status| gone.alert(name, severity, status, moment.wall);
-                    self.fire(of, rule.cooldown, moment, &mut holding, &mut changed);
-                });
+            let gone = stores.iter().filter(|_| matches!(rule.condition, Condition::StoreGone));
+            for store in gone {
+                let key = (Arc::clone(&rule.name), Arc::clone(&store.subject));
+                let begin = Begin { key, severity: rule.severity, cooldown: rule.cooldown };
+                changed.extend(self.fire(begin, || store.description(), moment, &mut holding));
             }
         }
         let name: Arc<str> = NOTIFIER_GONE.into();
-        for gone in notifiers {
-            let of = |status| gone.alert(&name, Severity::High, status, moment.wall);
-            self.fire(of, Duration::from_secs(300), moment, &mut holding, &mut changed);
+        for notifier in notifiers {
+            let key = (Arc::clone(&name), Arc::clone(&notifier.subject));
+            let begin = Begin { key, severity: Severity::High, cooldown: NOTIFIER_COOLDOWN };
+            changed.extend(self.fire(begin, || notifier.description(), moment, &mut holding));
         }
         self.resolve(&holding, moment, &mut changed);
         changed
     }
 
+    /// Returns the alert if it begins to fire. `describe` returns its message and its category.
     fn fire(
         &mut self,
-        of: impl FnOnce(AlertStatus) -> Alert,
-        cooldown: Duration,
+        begin: Begin,
+        describe: impl FnOnce() -> (String, Arc<str>),
         moment: Moment,
         holding: &mut HashSet<Key>,
-        changed: &mut Vec<Alert>,
-    ) {
-        let alert = of(AlertStatus::Firing);
-        let key = alert.key();
-        let entry = self.phases.entry(key.clone()).or_default();
-        let (phase, change) = entry.0.next(true, cooldown, moment.now);
-        entry.0 = phase;
-        if change == Some(Change::Fires) {
-            entry.1 = Some(alert.clone());
-            changed.push(alert);
-        }
-        holding.insert(key);
+    ) -> Option<Alert> {
+        let Begin { key, severity, cooldown } = begin;
+        let (phase, fired) = self.phases.entry(key.clone()).or_default();
+        let (next, change) = phase.next(true, cooldown, moment.now);
+        *phase = next;
+        holding.insert(key.clone());
+        change.filter(|change| *change == Change::Fires)?;
+        let ((rule, subject), (message, category)) = (key, describe());
+        let status = AlertStatus::Firing;
+        let started_at = moment.wall;
+        let alert = Alert { rule, subject, severity, status, category, message, started_at, ended_at: None };
+        fired.insert(alert).clone().into()
     }
 
     /// Resolves the alerts whose condition does not hold: those of rules and breakers that are gone, too.
@@ -141,22 +144,7 @@ impl Evaluator {
 }
 
 impl Gone {
-    fn alert(
-        &self,
-        rule: &Arc<str>,
-        severity: Severity,
-        status: AlertStatus,
-        started_at: SystemTime,
-    ) -> Alert {
-        Alert {
-            rule: Arc::clone(rule),
-            subject: Arc::clone(&self.subject),
-            severity,
-            status,
-            category: Arc::default(),
-            message: self.message.clone(),
-            started_at,
-            ended_at: None,
-        }
+    fn description(&self) -> (String, Arc<str>) {
+        (self.message.clone(), Arc::default())
     }
 }

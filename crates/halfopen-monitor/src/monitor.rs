@@ -34,16 +34,17 @@ struct Running {
 /// Builds a [`Monitor`].
 #[must_use = "a monitor runs from `start` on"]
 pub struct MonitorBuilder {
-    pub(crate) registry: Registry,
-    pub(crate) rules: Vec<AlertRule>,
+    registry: Registry,
+    rules: Vec<AlertRule>,
     notifiers: Vec<(Severity, Box<dyn Notifier>)>,
     interval: Duration,
     history: usize,
     queue: usize,
     limit: Duration,
-    pub(crate) category: Arc<Category>,
+    category: Arc<Category>,
     stores: Vec<(Arc<str>, Box<Connected>)>,
     #[cfg(feature = "config")]
+    /// Its categories are those of breakers without one of the program.
     pub(crate) live: Option<halfopen_config::LiveRegistry>,
 }
 
@@ -52,18 +53,25 @@ type Connected = dyn Fn() -> bool + Send + Sync;
 
 pub(crate) struct Shared {
     registry: Registry,
-    /// The rules of the program, and after them those of the document.
-    pub(crate) rules: Mutex<Arc<[AlertRule]>>,
+    plan: Mutex<Plan>,
     category: Arc<Category>,
     stores: Vec<(Arc<str>, Box<Connected>)>,
     sinks: Vec<Arc<Sink>>,
-    interval: Mutex<Duration>,
     start: Instant,
     changed: Notify,
     board: Mutex<Board>,
     most_history: usize,
     #[cfg(feature = "page")]
     page: crate::page::PageState,
+}
+
+/// What is evaluated, and how often. A document changes it.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    /// The rules of the program, and after them those of the document.
+    pub(crate) rules: Arc<[AlertRule]>,
+    /// The time between evaluations.
+    pub(crate) interval: Duration,
 }
 
 /// What the dashboard shows and no breaker has.
@@ -217,13 +225,19 @@ impl MonitorBuilder {
         let sinks: Vec<_> = sinks
             .map(|(severity, notifier)| Arc::new(Sink::new(notifier, severity, self.queue, self.limit)))
             .collect();
+        let category = self.category;
+        #[cfg(feature = "config")]
+        let category = match &self.live {
+            Some(live) => crate::document::category(live, category),
+            None => category,
+        };
+        let plan = Plan { rules: self.rules.clone().into(), interval: self.interval };
         let shared = Arc::new(Shared {
             registry: self.registry.clone(),
-            rules: Mutex::new(self.rules.clone().into()),
-            category: self.category,
+            plan: Mutex::new(plan),
+            category,
             stores: self.stores,
             sinks,
-            interval: Mutex::new(self.interval),
             start: Instant::now(),
             changed: Notify::new(),
             board: Mutex::default(),
@@ -233,7 +247,7 @@ impl MonitorBuilder {
         });
         #[cfg(feature = "config")]
         if let Some(live) = &self.live {
-            crate::document::follow(live, &shared, self.rules);
+            crate::document::follow(live, &shared, self.rules, self.interval);
         }
         let subscription = self.registry.subscribe(Changes(Arc::downgrade(&shared)));
         let mut tasks = vec![runtime.spawn(watch(Arc::clone(&shared)))];
@@ -278,9 +292,15 @@ const MOST: usize = 100_000;
 
 impl Shared {
     #[cfg(feature = "config")]
-    pub(crate) fn set_interval(&self, interval: Duration) {
-        *lock(&self.interval) = interval;
+    pub(crate) fn set_plan(&self, plan: Plan) {
+        // The former rules are dropped without the lock: they may be the last to have a function of the program.
+        let former = std::mem::replace(&mut *lock(&self.plan), plan);
+        drop(former);
         self.changed.notify_one();
+    }
+
+    fn plan(&self) -> Plan {
+        lock(&self.plan).clone()
     }
 
     fn category_of(&self, name: &str) -> String {
@@ -306,10 +326,10 @@ impl Shared {
                 let error = status.last_error.unwrap_or_default();
                 let message =
                     format!("notifier `{}` cannot send: {error}; {} alerts wait", status.name, status.queued);
-                Gone { subject: sink.name().into(), message }
+                Gone { subject: Arc::clone(sink.name()), message }
             })
             .collect();
-        let rules = Arc::clone(&lock(&self.rules));
+        let rules = self.plan().rules;
         let changed = evaluator.evaluate(&rules, &metrics, &stores, &notifiers, moment);
         let rates = metrics.iter().filter(|metrics| metrics.rejections_per_second > 0.0);
         let rates = rates.map(|metrics| (Arc::clone(&metrics.name), metrics.rejections_per_second)).collect();
@@ -347,13 +367,13 @@ impl Shared {
         });
         let services: Vec<ServiceData> = services.collect();
         let mut overview = Overview {
-            health_percentage: 100.0,
             alerts_firing: alerts.firing.len() as u64,
             rejections_per_second: rates.values().sum(),
             history_dropped,
             ..Overview::default()
         };
         services.iter().for_each(|service| overview.count(service.state));
+        let overview = overview.weighed();
         let notifiers = self.sinks.iter().map(|sink| sink.status()).collect();
         DashboardData { overview, services, alerts, history, notifiers, audit }
     }
@@ -411,7 +431,7 @@ async fn watch(shared: Arc<Shared>) {
     let mut evaluator = Evaluator::default();
     loop {
         shared.evaluate(&mut evaluator);
-        let interval = *lock(&shared.interval);
+        let interval = shared.plan().interval;
         if timeout(interval, shared.changed.notified()).await.is_ok() {
             // Changes come in bursts: one evaluation is enough for all of them.
             sleep(GATHER.min(interval)).await;

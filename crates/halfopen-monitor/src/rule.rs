@@ -6,6 +6,7 @@ use halfopen::State;
 use halfopen::adapter::{catch_panic, matches_pattern};
 
 use crate::alert::Severity;
+use crate::evaluator::NOTIFIER_GONE;
 use crate::metrics::BreakerMetrics;
 
 /// A rule: a condition, and what its alerts look like.
@@ -155,7 +156,10 @@ impl AlertRule {
 
     pub(crate) fn validate(&self) -> Result<(), String> {
         if self.name.is_empty() || self.name.len() > 100 {
-            return Err("must be 1 to 100 bytes long".to_owned());
+            return Err(format!("the name has {} bytes, but must have 1 to 100", self.name.len()));
+        }
+        if *self.name == *NOTIFIER_GONE {
+            return Err("the name is that of a rule which every monitor has".to_owned());
         }
         match &self.condition {
             Condition::Opened | Condition::StoreGone | Condition::Custom(_) | Condition::StuckOpen { .. } => {
@@ -235,9 +239,45 @@ pub(crate) fn is_not_closed(state: State) -> bool {
 impl PartialEq for Condition {
     fn eq(&self, other: &Condition) -> bool {
         match (self, other) {
-            (Condition::Custom(one), Condition::Custom(other)) => Arc::ptr_eq(&one.0, &other.0),
-            (one, other) => format!("{one:?}") == format!("{other:?}"),
+            (Condition::Opened, Condition::Opened) | (Condition::StoreGone, Condition::StoreGone) => true,
+            (
+                Condition::Flapping { openings: one, within },
+                Condition::Flapping { openings: other, within: others },
+            ) => (one, within) == (other, others),
+            (Condition::StuckOpen { lasting: one }, Condition::StuckOpen { lasting: other }) => one == other,
+            (
+                Condition::FailureRate { above: one, minimum_calls },
+                Condition::FailureRate { above: other, minimum_calls: others },
+            )
+            | (
+                Condition::SlowCallRate { above: one, minimum_calls },
+                Condition::SlowCallRate { above: other, minimum_calls: others },
+            ) => one == other && minimum_calls == others,
+            (
+                Condition::RejectionsPerSecond { above: one },
+                Condition::RejectionsPerSecond { above: other },
+            ) => one == other,
+            (Condition::Custom(one), Condition::Custom(other)) => one == other,
+            // Two conditions of different kinds; named one by one, so that a new kind is not forgotten.
+            (
+                Condition::Opened
+                | Condition::Flapping { .. }
+                | Condition::StuckOpen { .. }
+                | Condition::FailureRate { .. }
+                | Condition::SlowCallRate { .. }
+                | Condition::RejectionsPerSecond { .. }
+                | Condition::StoreGone
+                | Condition::Custom(_),
+                _,
+            ) => false,
         }
+    }
+}
+
+// The same function, not one that does the same.
+impl PartialEq for CustomCondition {
+    fn eq(&self, other: &CustomCondition) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -257,5 +297,33 @@ impl fmt::Debug for Condition {
             Condition::StoreGone => f.write_str("store gone"),
             Condition::Custom(_) => f.write_str("custom"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_equal_by_kind_and_numbers() {
+        let all = || {
+            let mut rules = AlertRule::shipped();
+            rules.push(
+                AlertRule::new("rates").condition(Condition::FailureRate { above: 0.5, minimum_calls: 1 }),
+            );
+            rules.push(
+                AlertRule::new("flaps")
+                    .condition(Condition::Flapping { openings: 2, within: LONGEST_MEMORY }),
+            );
+            rules.into_iter().map(|rule| rule.condition).collect::<Vec<_>>()
+        };
+        for (index, one) in all().iter().enumerate() {
+            for (place, other) in all().iter().enumerate() {
+                assert_eq!(one == other, index == place, "{one:?} and {other:?}");
+            }
+        }
+        let custom = AlertRule::new("custom").when(|_| true);
+        assert_eq!(custom, custom.clone());
+        assert_ne!(custom, AlertRule::new("custom").when(|_| true), "another function");
     }
 }

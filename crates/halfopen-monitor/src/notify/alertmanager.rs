@@ -11,8 +11,9 @@ use crate::wall_time;
 /// Posts alerts to the API v2 of a Prometheus Alertmanager.
 ///
 /// The labels `alertname`, `breaker`, `severity` and `category` are the same from firing to resolved; the numbers are in
-/// the annotations, which may change. An alert that is firing is sent again each minute with an end four minutes ahead,
-/// so that it resolves by itself if this process dies, and with its end when it resolves.
+/// the annotations, which may change. An alert that is firing is sent again every [`repeat_every`](Self::repeat_every),
+/// a minute by default, with an end four times as far ahead, so that it resolves by itself if this process dies. One that
+/// has resolved is sent once, with its end.
 #[derive(Clone)]
 pub struct AlertmanagerNotifier {
     address: Address,
@@ -37,9 +38,10 @@ impl AlertmanagerNotifier {
         self
     }
 
-    /// Sets the time after which a firing alert is sent again, at least a second. The default is a minute.
+    /// Sets the time after which a firing alert is sent again, from a second to an hour. The default is a minute; a
+    /// time out of this range is the nearest in it.
     pub fn repeat_every(mut self, time: Duration) -> Self {
-        self.repeat_every = time.max(Duration::from_secs(1));
+        self.repeat_every = time.clamp(Duration::from_secs(1), Duration::from_secs(3_600));
         self
     }
 
@@ -124,5 +126,11 @@ mod tests {
         assert_eq!(body[0]["startsAt"], "1970-01-02T00:00:00.000Z");
         assert_eq!(body[0]["endsAt"], "1970-01-02T00:04:00.000Z");
         assert_eq!(body[1]["endsAt"], "1970-01-02T00:00:30.000Z");
+    }
+
+    #[test]
+    fn an_endless_repetition_is_an_hour() {
+        let notifier = AlertmanagerNotifier::new("http://a:9093/").unwrap().repeat_every(Duration::MAX);
+        assert_eq!(notifier.repeat_every, Duration::from_secs(3_600));
     }
 }

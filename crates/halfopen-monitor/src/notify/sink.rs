@@ -39,6 +39,9 @@ pub struct NotifierStatus {
 /// A notifier in a monitor.
 pub(crate) struct Sink {
     notifier: Box<dyn Notifier>,
+    /// As the notifier had it at the start, and so is the next: its code is not to run under a lock.
+    name: Arc<str>,
+    repeat_every: Option<Duration>,
     minimum: Severity,
     capacity: usize,
     limit: Duration,
@@ -79,13 +82,24 @@ impl Sink {
             .expect("a run of three and a wait of ten seconds are valid");
         // On tokio's clock, as everything here that waits.
         let clock = Clock::from_fn(move || start.elapsed());
-        let breaker = CircuitBreaker::builder(format!("notifier:{}", notifier.name()));
+        let (name, repeat_every) = (Arc::from(notifier.name()), notifier.repeat_every());
+        let breaker = CircuitBreaker::builder(format!("notifier:{name}"));
         let breaker = breaker.config(config).clock(clock).build();
-        Sink { notifier, minimum, capacity, limit, breaker, queue: Mutex::default(), filled: Notify::new() }
+        Sink {
+            notifier,
+            name,
+            repeat_every,
+            minimum,
+            capacity,
+            limit,
+            breaker,
+            queue: Mutex::default(),
+            filled: Notify::new(),
+        }
     }
 
-    pub(crate) fn name(&self) -> &str {
-        self.notifier.name()
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// Returns whether its breaker is not closed.
@@ -115,7 +129,7 @@ impl Sink {
     pub(crate) fn status(&self) -> NotifierStatus {
         let queue = lock(&self.queue);
         NotifierStatus {
-            name: self.name().to_owned(),
+            name: (*self.name).to_owned(),
             state: self.breaker.state(),
             queued: (queue.waiting.len() + queue.in_flight) as u64,
             sent: queue.sent,
@@ -197,16 +211,17 @@ impl Sink {
         let counter = counter(&mut queue);
         *counter = counter.saturating_add(count as u64);
         queue.last_error = error.map(|error| error.to_string().chars().take(500).collect());
+        drop(queue);
         #[cfg(feature = "tracing")]
         if let Some(error) = error.filter(|error| !error.retry) {
-            tracing::error!(notifier = self.name(), %error, alerts = count, "alerts were refused");
+            tracing::error!(notifier = &*self.name, %error, alerts = count, "alerts were refused");
         }
     }
 }
 
 /// Sends what is queued, and what is firing again, until the task is aborted.
 pub(crate) async fn deliver(sink: Arc<Sink>) {
-    let repeat = sink.notifier.repeat_every();
+    let repeat = sink.repeat_every;
     let mut next = repeat.map(|time| Instant::now() + time);
     loop {
         let batch = sink.take();

@@ -2,9 +2,10 @@ use std::fmt;
 use std::time::Duration;
 
 use halfopen::adapter::with_causes;
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use serde::Serialize;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{Notifier, NotifyError, Sending};
 use crate::alert::{Alert, AlertStatus, Severity};
@@ -24,6 +25,9 @@ pub struct SlackNotifier {
     name: String,
     url: Address,
 }
+
+/// The time for the reason of a refusal, after its status.
+const REASON_LIMIT: Duration = Duration::from_secs(1);
 
 /// A URL, which is a secret: no error and no `Debug` has it.
 #[derive(Clone)]
@@ -113,17 +117,25 @@ impl Address {
         if status.is_success() {
             return Ok(());
         }
-        let hint = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let hint = hint.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
-        // The first bytes of the body have the reason, and a sink that sends without end must not fill the memory.
-        let mut response = response;
-        let reason = response.chunk().await.ok().flatten().unwrap_or_default();
-        let reason: String = String::from_utf8_lossy(&reason).chars().take(200).collect();
+        let hint = halfopen_http::retry_after_now(response.headers());
+        let reason = reason_of(response).await;
         let message = format!("{status}: {}", reason.trim());
         let retry = status.is_server_error()
             || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
         Err(if retry { NotifyError::unavailable(message).after(hint) } else { NotifyError::refused(message) })
     }
+}
+
+/// Returns the first bytes of an error's body, in which services give their reason.
+///
+/// A sink that sends without end does not fill the memory, and one that stalls after its status does not make a refusal
+/// look like an outage.
+async fn reason_of(mut response: Response) -> String {
+    let first = timeout(REASON_LIMIT, response.chunk()).await;
+    let first = first.ok().and_then(Result::ok).flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(&first);
+    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    printable.take(200).collect()
 }
 
 fn unavailable(error: reqwest::Error) -> NotifyError {
