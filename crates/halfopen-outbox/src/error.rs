@@ -1,7 +1,8 @@
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 
-use halfopen::{ConfigError, ConfigProblem};
+use halfopen::{BoxError, ConfigError, ConfigProblem};
 
 use crate::store::StoreError;
 
@@ -30,6 +31,33 @@ impl<E> SendError<E> {
             SendError::Refused(error) => Some(error),
             SendError::Invalid(_) | SendError::Full | SendError::Store(_) | SendError::Closed => None,
         }
+    }
+
+    /// Returns a boxed error: the receiver's own if it refused the item.
+    ///
+    /// For senders whose errors are boxed: a [`BoxError`] is no [`Error`], and neither is a `SendError` of it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen::BoxError;
+    /// use halfopen_outbox::SendError;
+    ///
+    /// let refused: SendError<BoxError> = SendError::Refused("no such account".into());
+    /// assert_eq!(refused.into_boxed().to_string(), "no such account");
+    /// ```
+    pub fn into_boxed(self) -> BoxError
+    where
+        E: Into<BoxError>,
+    {
+        let other: SendError<Infallible> = match self {
+            SendError::Refused(error) => return error.into(),
+            SendError::Invalid(problem) => SendError::Invalid(problem),
+            SendError::Full => SendError::Full,
+            SendError::Store(error) => SendError::Store(error),
+            SendError::Closed => SendError::Closed,
+        };
+        other.into()
     }
 }
 

@@ -53,7 +53,7 @@ mod limit;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use client::{Messages, NoReply, ProtectedConnection, RedisClassify};
+pub use client::{Messages, NoReply, ProtectedConnection, RedisClassify, outcome};
 #[cfg(feature = "config")]
 pub use fleet::FleetSection;
 pub use fleet::{

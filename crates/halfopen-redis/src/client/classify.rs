@@ -18,6 +18,22 @@ const CANNOT_SERVE: [&str; 10] = [
     "TRYAGAIN",    // slots on the move
 ];
 
+/// Returns the outcome of a failed command by the default rules of [`RedisClassify`].
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::Outcome;
+///
+/// let full = redis::make_extension_error("OOM".into(), None);
+/// assert_eq!(halfopen_redis::outcome(&full), Outcome::Failure);
+/// let wrong = redis::make_extension_error("WRONGTYPE".into(), None);
+/// assert_eq!(halfopen_redis::outcome(&wrong), Outcome::Success);
+/// ```
+pub fn outcome(error: &RedisError) -> Outcome {
+    RedisClassify::new().outcome_of(error)
+}
+
 /// Classifies the results of Redis commands.
 ///
 /// Errors of the server are classified by their code, also inside pipelines and transactions, whose worst error

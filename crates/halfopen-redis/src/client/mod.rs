@@ -11,7 +11,7 @@ use halfopen::{CircuitBreaker, CircuitBreakerError, Classify};
 use redis::aio::ConnectionLike;
 use redis::{Cmd, Pipeline, RedisError, RedisFuture, RedisResult, Value};
 
-pub use self::classify::RedisClassify;
+pub use self::classify::{RedisClassify, outcome};
 pub use self::error::NoReply;
 pub(crate) use self::error::no_reply;
 use self::error::rejected;

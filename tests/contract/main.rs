@@ -2,6 +2,11 @@
 //!
 //! A change that breaks this file breaks its users.
 
+mod adapters;
+mod limits;
+mod operations;
+mod stores;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
