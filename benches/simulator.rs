@@ -20,6 +20,7 @@ mod targets;
 use std::path::PathBuf;
 
 use report::Report;
+use simulator::Set;
 
 /// The size of a run.
 struct Size {
@@ -52,15 +53,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let is_wanted = |set: &str| wanted.is_empty() || wanted.iter().any(|word| word == set);
     let policies = policies::all();
+    let drawn = (size.scenarios, size.seed);
     let mut report = Report::new(machine::line(), &policies);
     if is_wanted("catalogue") {
-        sets::catalogue(&mut report, &policies, size.seeds);
+        sets::add(&mut report, &policies, Set::Catalogue, size.seeds, drawn);
     }
     if is_wanted("random") {
-        sets::random(&mut report, &policies, size.scenarios, size.seed);
+        sets::add(&mut report, &policies, Set::Random, 1, drawn);
     }
     if is_wanted("shaped") {
-        sets::shaped(&mut report, &policies, size.scenarios, size.seed);
+        sets::add(&mut report, &policies, Set::Shaped, 1, drawn);
     }
     if is_wanted("noise") {
         noise::trips(&mut report, &policies, size.calls);

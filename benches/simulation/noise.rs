@@ -1,9 +1,10 @@
 //! A service in which nothing happens.
 
+use simulator::Scores;
 use simulator::noise::{Noise, bad_calls_in_a_row, trips as count};
 
 use crate::policies::Named;
-use crate::report::{Report, Scores};
+use crate::report::Report;
 
 pub(crate) const TRIPS: &str = "trips without an incident";
 pub(crate) const CALLS: &str = "bad calls in a row to trip";

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use halfopen::{Backoff, CircuitBreakerConfig, HalfOpen, Trip, Window};
-use simulator::product::Product;
 use simulator::reference::{Numbers, Reference};
 use simulator::rules::{PEERS, Rules};
 use simulator::run::Maker;
 use simulator::value::Value;
-use simulator::{Policy, catalogue, score};
+use simulator::{Breaker, Policy, catalogue, score};
 
 /// A policy with its name.
 pub(crate) struct Named {
@@ -43,7 +42,7 @@ pub(crate) fn all() -> Vec<Named> {
 fn ours(name: &str, config: CircuitBreakerConfig) -> Named {
     Named {
         name: name.into(),
-        make: Box::new(move |seed| Box::new(Product::new(config.clone(), seed)) as Box<dyn Policy>),
+        make: Box::new(move |seed| Box::new(Breaker::new(config.clone(), seed)) as Box<dyn Policy>),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde::Serialize;
+use simulator::Scores;
 
 use crate::policies::Named;
 
@@ -16,13 +17,6 @@ pub(crate) struct Report {
     pub(crate) policies: Vec<String>,
     pub(crate) tables: Vec<Scores>,
     pub(crate) targets: Vec<Target>,
-}
-
-/// A table: a row for each figure, a column for each policy.
-#[derive(Serialize)]
-pub(crate) struct Scores {
-    pub(crate) title: String,
-    pub(crate) rows: Vec<(String, Vec<f64>)>,
 }
 
 /// A figure that is asked for.

@@ -1,22 +1,42 @@
-//! Simulated services, and the value of a breaker's decisions in front of them.
-//!
-//! A [`Scenario`] is a service with its incidents and the calls that arrive. [`run::against`] sends each call past a
-//! [`Policy`] on simulated time, and [`value`] measures what the answers were worth. [`score`] compares a policy
-//! with calling always and with a caller that knows the state of the service. Everything is a function of its seeds.
+//! What the simulations of the lab are measured beside: the design's reference, the rules of other libraries, and
+//! services in which nothing happens. Everything is a function of its seeds.
 
-pub mod catalogue;
-pub mod chance;
-pub mod drawn;
 pub mod noise;
-pub mod policy;
-pub mod product;
 pub mod reference;
 pub mod rules;
-pub mod run;
-pub mod scenario;
-pub mod score;
-pub mod service;
-pub mod value;
 
-pub use policy::{Answer, Outcome, Policy, Seconds};
-pub use scenario::Scenario;
+pub use halfopen_lab::simulate::{Answer, Breaker, Outcome, Policy, Scenario, Scores, Seconds, Set};
+pub use halfopen_lab::simulate::{catalogue, chance, drawn, policy, run, scenario, score, service, value};
+
+#[cfg(test)]
+mod tests {
+    use halfopen::CircuitBreakerConfig;
+
+    use crate::catalogue::scenarios;
+    use crate::reference::{Numbers, Reference};
+    use crate::score::{catalogue, run};
+    use crate::value::Value;
+    use crate::{Breaker, Policy};
+
+    fn product(seed: u64) -> Box<dyn Policy> {
+        Box::new(Breaker::new(CircuitBreakerConfig::adaptive(), seed))
+    }
+
+    fn reference(seed: u64) -> Box<dyn Policy> {
+        Box::new(Reference::new(Numbers::default(), seed))
+    }
+
+    #[test]
+    fn the_breaker_decides_as_well_as_its_reference() {
+        let names = ["noisy10", "outage60", "flapping", "quota-bucket", "cold-outage"];
+        let mut scenarios = scenarios();
+        scenarios.retain(|scenario| names.contains(&&*scenario.name));
+        let results = run(&scenarios, &[1], &[&product, &reference]);
+        let [ours, wanted] = [0, 1].map(|policy| catalogue(&scenarios, &results, Value::InTime, policy));
+        for (place, scenario) in scenarios.iter().enumerate() {
+            let (ours, wanted) = (ours.each[place], wanted.each[place]);
+            assert!((ours - wanted).abs() < 0.05, "{}: {ours} for {wanted}", scenario.name);
+            assert!(wanted > 0.8, "{}: {wanted}", scenario.name);
+        }
+    }
+}

@@ -3,7 +3,8 @@
 //!
 //! A [`Source`] reads access logs of nginx and Envoy, JSON lines, CSV files and spans, and yields their calls in the
 //! order of their starts. A [`Replay`] plays them against real breakers of several [`Setting`]s on the time of the log,
-//! and its [`Report`] compares them. The program `halfopen-lab` does this from the command line.
+//! and its [`Report`] compares them. The module [`simulate`] has services with
+//! incidents that feel their load, in front of which settings are scored. The program `halfopen-lab` does all of this from the command line.
 //!
 //! # Examples
 //!
@@ -34,6 +35,7 @@ mod lines;
 mod parse;
 mod replay;
 mod setting;
+pub mod simulate;
 mod source;
 mod table;
 

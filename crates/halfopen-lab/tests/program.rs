@@ -58,6 +58,23 @@ fn a_page_is_written_beside_the_table() {
 }
 
 #[test]
+fn a_simulation_scores_each_setting() {
+    let arguments = ["simulate", "cold-outage", "--seeds", "1", "--json"];
+    let output = lab(&[&arguments[..], &["--config", "examples/lab/breakers.yaml"]].concat());
+    let scores: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((&scores["settings"][0], &scores["scenarios"]), (&"breakers.yaml".into(), &1.into()));
+    let row = &scores["tables"][0]["rows"][0];
+    assert_eq!(row[0], "1 incidents");
+    assert!(row[1][0].as_f64().is_some_and(|score| score > 0.5 && score < 1.0), "{row}");
+
+    let listed = text(&lab(&["simulate", "--list"]).stdout);
+    assert_eq!(listed.lines().count(), 36);
+    let unknown = lab(&["simulate", "outage61"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(text(&unknown.stderr), "error: `outage61` is no scenario of this set, see --list\n");
+}
+
+#[test]
 fn errors_name_the_file_and_the_reason() {
     let error = |arguments: &[&str]| {
         let output = lab(arguments);

@@ -10,6 +10,7 @@ mod advise;
 mod arguments;
 mod progress;
 mod replay;
+mod simulate;
 
 /// What would each setting of a circuit breaker have done?
 #[derive(Parser)]
@@ -25,6 +26,8 @@ enum Command {
     Replay(replay::Replay),
     /// Chooses a setting by the first part of the logs, and judges it by the second.
     Advise(advise::Advise),
+    /// Runs simulated services, with and without incidents, and scores settings in front of them.
+    Simulate(simulate::Simulate),
 }
 
 /// Runs the program. The exit status is 2 for wrong arguments, 1 for input that cannot be read, and otherwise 0.
@@ -32,6 +35,7 @@ pub(crate) fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Replay(replay) => replay.run(),
         Command::Advise(advise) => advise.run(),
+        Command::Simulate(simulate) => simulate.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

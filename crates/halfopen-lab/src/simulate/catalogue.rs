@@ -1,8 +1,8 @@
 //! The scenarios with a name: twelve in which every rejection is a loss, and 24 incidents.
 
-use crate::policy::Seconds;
-use crate::scenario::{Arrivals, Scenario};
-use crate::service::{Description, Kind, Latency, Phase, Queue, Steps};
+use super::policy::Seconds;
+use super::scenario::{Arrivals, Scenario};
+use super::service::{Description, Kind, Latency, Phase, Queue, Steps};
 
 /// All of them.
 pub fn scenarios() -> Vec<Scenario> {

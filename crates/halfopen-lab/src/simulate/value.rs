@@ -1,9 +1,9 @@
 //! What the answers of a run were worth.
 
-use crate::policy::{Outcome, Seconds};
-use crate::run::Run;
-use crate::scenario::Scenario;
-use crate::service::{Latency, Prospect, TIMEOUT_COST};
+use super::policy::{Outcome, Seconds};
+use super::run::Run;
+use super::scenario::Scenario;
+use super::service::{Latency, Prospect, TIMEOUT_COST};
 
 /// The worth of answers to the caller. An answer in time is worth 1, a rejection nothing, and a failure -1 and the
 /// time that it took, as a share of the timeout.

@@ -3,11 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::chance::{Chance, split_mix};
-use crate::policy::{Answer, Policy, Seconds};
-use crate::scenario::Scenario;
-use crate::service::{Kind, Prospect, Service};
-use crate::value::Value;
+use super::chance::{Chance, split_mix};
+use super::policy::{Answer, Policy, Seconds};
+use super::scenario::Scenario;
+use super::service::{Kind, Prospect, Service};
+use super::value::Value;
 
 /// Makes a policy from a seed; each client of a scenario has its own.
 pub type Maker<'a> = dyn Fn(u64) -> Box<dyn Policy> + Sync + 'a;

@@ -1,8 +1,8 @@
 //! A service, the calls that arrive, and the stretches in which they should not be made.
 
-use crate::chance::Chance;
-use crate::policy::Seconds;
-use crate::service::Description;
+use super::chance::Chance;
+use super::policy::Seconds;
+use super::service::Description;
 
 /// When calls arrive.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Models of services: what becomes of a call that arrives at a moment.
 
-use crate::chance::{Chance, normal_cdf};
-use crate::policy::{Answer, Outcome, Seconds};
+use super::chance::{Chance, normal_cdf};
+use super::policy::{Answer, Outcome, Seconds};
 
 /// How long answers take, and how long the caller cares.
 #[derive(Clone, Copy, Debug)]

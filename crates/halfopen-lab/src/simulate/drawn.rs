@@ -1,9 +1,9 @@
 //! Scenarios that are drawn from a law: any number of them, by seed.
 
-use crate::chance::Chance;
-use crate::policy::Seconds;
-use crate::scenario::{Arrivals, Scenario};
-use crate::service::{Description, Kind, Latency, Phase, Queue, Steps};
+use super::chance::Chance;
+use super::policy::Seconds;
+use super::scenario::{Arrivals, Scenario};
+use super::service::{Description, Kind, Latency, Phase, Queue, Steps};
 
 /// One incident each, of any kind, at any rate: log-uniform rates, lengths and shares.
 pub fn random(count: usize, seed: u64) -> Vec<Scenario> {
