@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod calls;
+mod others;
 mod outages;
+mod sdks;
 mod tools;
 mod world;

@@ -149,7 +149,16 @@ pub fn program(name: &str) -> Option<PathBuf> {
     let folders = std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from))
         .chain(versions.map(|version| version.path().join("bin")));
-    let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
+    installed(name, folders.map(|folder| folder.join(name)))
+}
+
+/// Returns the first of these files that exists, or [`None`] if all are missing and `HALFOPEN_SKIP_SERVERS=1` permits that.
+///
+/// # Panics
+///
+/// If all are missing and that is not permitted, with the command that installs `name`.
+pub fn installed(name: &str, files: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    let found = files.into_iter().find(|file| file.is_file());
     if found.is_none() {
         let skip = std::env::var("HALFOPEN_SKIP_SERVERS").is_ok_and(|value| value == "1");
         assert!(skip, "{name} is not installed: run `.ci/services`, or set HALFOPEN_SKIP_SERVERS=1");

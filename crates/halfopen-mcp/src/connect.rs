@@ -44,6 +44,7 @@ pub use streamable_http::StreamableHttp;
 #[cfg(feature = "child-process")]
 mod child {
     use std::ffi::OsString;
+    use std::path::PathBuf;
 
     use rmcp::service::ClientServiceExt;
     use rmcp::transport::TokioChildProcess;
@@ -53,11 +54,13 @@ mod child {
 
     /// A server that is a program: each connection starts it, and ends it when it is dropped.
     ///
-    /// The standard error of the program is that of this process.
+    /// It inherits the standard error and the environment of this process.
     #[derive(Clone, Debug)]
     pub struct ChildProcess {
         program: OsString,
         arguments: Vec<OsString>,
+        variables: Vec<(OsString, OsString)>,
+        folder: Option<PathBuf>,
         mode: ClientLifecycleMode,
     }
 
@@ -68,7 +71,24 @@ mod child {
             arguments: impl IntoIterator<Item = A>,
         ) -> ChildProcess {
             let arguments = arguments.into_iter().map(Into::into).collect();
-            ChildProcess { program: program.into(), arguments, mode: default_mode() }
+            ChildProcess {
+                program: program.into(),
+                arguments,
+                variables: Vec::new(),
+                folder: None,
+                mode: default_mode(),
+            }
+        }
+
+        /// Sets a variable of its environment, such as a key of an API.
+        pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> ChildProcess {
+            self.variables.push((name.into(), value.into()));
+            self
+        }
+
+        /// Sets its working directory. The default is that of this process.
+        pub fn current_dir(self, folder: impl Into<PathBuf>) -> ChildProcess {
+            ChildProcess { folder: Some(folder.into()), ..self }
         }
 
         /// Sets how a session begins. The default is [`default_mode`].
@@ -81,7 +101,10 @@ mod child {
         fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>> {
             Box::pin(async {
                 let mut command = Command::new(&self.program);
-                command.args(&self.arguments).kill_on_drop(true);
+                command.args(&self.arguments).envs(self.variables.iter().cloned()).kill_on_drop(true);
+                if let Some(folder) = &self.folder {
+                    command.current_dir(folder);
+                }
                 let transport = TokioChildProcess::new(command).map_err(ConnectError::Spawn)?;
                 Ok(().serve_with_lifecycle(transport, self.mode.clone()).await?.into())
             })
