@@ -103,6 +103,7 @@ mod observe;
 mod outcome;
 mod panics;
 mod policy;
+mod random;
 mod reason;
 mod registry;
 mod rejections;

@@ -17,21 +17,37 @@ const MOST_STRIPES: usize = 16;
 impl<T: Default> Stripes<T> {
     /// Creates a stripe for each processor, at least two.
     pub(crate) fn new() -> Stripes<T> {
-        // A power of two, so that a stripe is found with a mask. More stripes than threads would only make the
-        // sum longer.
-        let cpus = std::thread::available_parallelism().map_or(2, usize::from);
-        let count = cpus.next_power_of_two().clamp(2, MOST_STRIPES);
-        Stripes((0..count).map(|_| Stripe::default()).collect())
+        Stripes::with(MOST_STRIPES, T::default)
     }
 }
 
 impl<T> Stripes<T> {
+    /// The same with at most `most` stripes, a power of two, of these values.
+    pub(crate) fn with(most: usize, value: impl Fn() -> T) -> Stripes<T> {
+        // A power of two, so that a stripe is found with a mask. More stripes than threads would only make the
+        // sum longer.
+        let cpus = std::thread::available_parallelism().map_or(2, usize::from);
+        let count = cpus.next_power_of_two().clamp(2, most);
+        Stripes((0..count).map(|_| Stripe(value())).collect())
+    }
+
+    /// Returns the number of this thread's stripe, and the stripe.
+    #[inline]
+    pub(crate) fn local_with_index(&self) -> (usize, &T) {
+        // Threads are numbered in the order of their first call, so that the first ones get a stripe each, which a
+        // hash of their ids would not guarantee.
+        let index = thread_index() & (self.0.len() - 1);
+        (index, &self.0[index].0)
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        self.0.get(index).map(|stripe| &stripe.0)
+    }
+
     /// Returns the stripe of this thread.
     #[inline]
     pub(crate) fn local(&self) -> &T {
-        // Threads are numbered in the order of their first call, so that the first ones get a stripe each, which a
-        // hash of their ids would not guarantee.
-        &self.0[thread_index() & (self.0.len() - 1)].0
+        self.local_with_index().1
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {

@@ -235,6 +235,12 @@ impl Word {
         self.state().is_unlocked()
     }
 
+    /// Closed or only watching, with evidence that has no doubt, and neither durations nor rules that are asked for.
+    #[inline]
+    pub(crate) fn is_healthy(self) -> bool {
+        self.is_by_evidence() && self.is_unlocked() && self.bits() & (TIMED | EVALUATED | DOUBTED) == 0
+    }
+
     /// Whether calls are filed while they are in flight.
     #[inline]
     pub(crate) fn is_filed(self) -> bool {

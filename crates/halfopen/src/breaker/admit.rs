@@ -104,9 +104,18 @@ impl CircuitBreaker {
         Ticket::timed(word, self.inner().clock.now())
     }
 
+    /// Admits a call of an adaptive breaker that is closed.
+    #[inline(always)]
+    fn ticket_unlocked(&self, word: Word) -> Option<Ticket> {
+        if word.is_by_evidence() && word.is_unlocked() { self.admit_unlocked(word) } else { None }
+    }
+
     #[cold]
     #[inline(never)]
     fn acquire_not_closed(&self, word: Word) -> Result<Permit<'_>, Rejected> {
+        if let Some(ticket) = self.ticket_unlocked(word) {
+            return Ok(Permit::new(self, ticket));
+        }
         match self.refused(word) {
             Some(refusal) => Err(self.inner().rejected(refusal)),
             None => self.acquire_slow(word),
@@ -124,6 +133,9 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn acquire_owned_not_closed(&self, word: Word) -> Result<OwnedPermit, Rejected> {
+        if let Some(ticket) = self.ticket_unlocked(word) {
+            return Ok(OwnedPermit::new(self.clone(), ticket));
+        }
         match self.refused(word) {
             Some(refusal) => Err(self.inner().rejected(refusal)),
             None => self.acquire_owned_slow(word),

@@ -1,17 +1,17 @@
 //! The calls of an adaptive breaker. While it is closed they take no lock, except to be learned from, or in doubt.
 
 use crate::breaker::{CircuitBreaker, Inner, Ticket};
-use crate::clock::{Moment, Tick};
+use crate::clock::{LONGEST_LAG, Moment, Tick};
 use crate::counts::Counts;
 use crate::error::Refusal;
-use crate::evidence::{Left, Traffic, Unlocked};
+use crate::evidence::{Left, Reading, Traffic, Unlocked};
 use crate::observe::Signal;
 use crate::outcome::{Ended, Finished};
 use crate::report::Report;
 use crate::state::{Heard, Log, Machine};
 use crate::sync::try_lock;
 use crate::totals::Ledger;
-use crate::window::Recorded;
+use crate::window::{Added, Recorded};
 use crate::word::{Epoch, State, Word};
 
 impl Inner {
@@ -26,12 +26,27 @@ impl CircuitBreaker {
     // ---- admission ------------------------------------------------------------------------------
 
     /// Admits a call of a closed adaptive breaker, or returns [`None`] if its visit has ended.
+    #[inline]
     pub(super) fn admit_unlocked(&self, word: Word) -> Option<Ticket> {
         let inner = self.inner();
+        let Some(traffic) = inner.traffic() else { return self.admit_first(word) };
+        if let Some(now) = traffic.lagging_admission(&inner.clock) {
+            return Some(Ticket::placed(word, traffic.enter(now)));
+        }
         let now = inner.clock.now();
-        let traffic = inner.traffic()?;
         let word = if traffic.is_at_edge(now) { self.tend_slow(now)? } else { word };
-        Some(Ticket::placed(word, traffic.enter(now)))
+        Some(Ticket::placed(word, traffic.enter(Reading::Precise(now))))
+    }
+
+    /// Admits the first call of an adaptive breaker, for which its evidence is allocated.
+    #[cold]
+    #[inline(never)]
+    fn admit_first(&self, word: Word) -> Option<Ticket> {
+        let inner = self.inner();
+        let now = inner.clock.now();
+        self.transition(now, |locked, log, now| locked.machine.tend(&|| self.counts_at(now), now, log));
+        let traffic = inner.traffic().filter(|_| inner.word.load().same_epoch(word))?;
+        Some(Ticket::placed(word, traffic.enter(Reading::Precise(now))))
     }
 
     /// Makes the steps that are due, unless another thread holds the lock; returns the word that follows, if calls are still admitted
@@ -76,12 +91,34 @@ impl CircuitBreaker {
     pub(super) fn ticket_by_evidence(&self, machine: &Machine, now: Tick) -> Ticket {
         let word = Word::new(machine.epoch(), machine.state()).with_evidence();
         match (machine.state(), machine.traffic()) {
-            (State::Closed, Some(traffic)) => Ticket::placed(word, traffic.enter(now)),
+            (State::Closed, Some(traffic)) => Ticket::placed(word, traffic.enter(Reading::Precise(now))),
             _ => Ticket::timed(word, now),
         }
     }
 
     // ---- outcomes -------------------------------------------------------------------------------
+
+    /// Ends a success that is neither evidence nor to be learned from, which takes no precise reading of the clock. Returns
+    /// false if nothing is written.
+    #[inline]
+    pub(super) fn add_unlocked_success(&self, ticket: Ticket) -> bool {
+        let inner = self.inner();
+        let (Some(traffic), Some(now)) = (inner.traffic(), inner.clock.lagging()) else { return false };
+        let (word, place) = (inner.word.load(), ticket.place());
+        if !word.same_epoch(ticket.word) || !word.is_healthy() || !traffic.is_surely_good(place, now) {
+            return false;
+        }
+        // Latest where it could be: a bucket of the window that may be over takes a precise reading.
+        let latest = Moment::at(&inner.clock, now.after(LONGEST_LAG));
+        match inner.window.add_success(inner.word(), word, Some(&latest)) {
+            Added::Quiet => {}
+            // There are no rules: the window finds that it is settled.
+            Added::Due => drop(inner.window.evaluate(&Moment::of(&inner.clock))),
+            Added::Contended | Added::Stale => return false,
+        }
+        traffic.leave(place, true);
+        true
+    }
 
     /// Ends a call that was admitted without the lock.
     pub(super) fn end_unlocked(&self, ticket: Ticket, report: Option<Report>, moment: &Moment<'_>) {
@@ -100,7 +137,7 @@ impl CircuitBreaker {
             epoch: ticket.word.epoch(),
             started: ticket.place().started(),
             call: &call,
-            unlocked: Some(Unlocked { left, late }),
+            unlocked: Some(Unlocked { left, late, precise: ticket.place().is_precise() }),
         };
         let now = moment.get();
         let is_evidence = !call.is_plain() || inner.word.load().doubted();
@@ -293,6 +330,114 @@ mod tests {
         assert!(breaker.try_acquire().is_err(), "no call waits for the lock");
         drop(held);
         assert!(breaker.try_acquire().is_ok(), "a probe is due");
+    }
+
+    #[test]
+    fn nothing_is_allocated_before_the_first_call() {
+        let breaker = CircuitBreaker::new("idle", CircuitBreakerConfig::adaptive());
+        let before = breaker.snapshot();
+        assert!(breaker.inner().traffic().is_none());
+        assert!(before.adaptive.is_some(), "what it begins with is known");
+        breaker.try_acquire().unwrap().success();
+        assert!(breaker.inner().traffic().is_some());
+        assert_eq!(before.adaptive.map(|it| (it.normal, it.down)), Some((0.05, 0.0)));
+    }
+
+    #[test]
+    fn a_control_before_the_first_call_is_obeyed() {
+        for opened in [true, false] {
+            let (clock, hands) = Clock::manual();
+            let config = CircuitBreakerConfig::adaptive();
+            let breaker = CircuitBreaker::builder("idle").config(config).clock(clock).build();
+            if opened {
+                breaker.trip();
+                assert!(breaker.is_open() && breaker.try_acquire().is_err());
+                hands.advance(Duration::from_secs(60));
+                assert!(breaker.try_acquire().is_ok(), "a probe is due");
+            } else {
+                breaker.metrics_only();
+                breaker.try_acquire().unwrap().success();
+                assert!(breaker.inner().traffic().is_some(), "it learns what it watches");
+            }
+        }
+    }
+
+    const LAGS: &[u64] = if cfg!(miri) { &[4] } else { &[1, 4, 49] };
+
+    /// A breaker that has learned, whose clock has readings that lag.
+    fn lagging(lag: u64) -> (CircuitBreaker, ManualClock) {
+        let (breaker, hands) = learned();
+        hands.lag(Duration::from_millis(lag));
+        (breaker, hands)
+    }
+
+    #[test]
+    fn a_lagging_clock_judges_no_good_answer_late() {
+        for &lag in LAGS {
+            let (breaker, hands) = lagging(lag);
+            for _ in 0..200 {
+                let permit = breaker.try_acquire().unwrap();
+                hands.advance(Duration::from_millis(640));
+                permit.success();
+            }
+            let snapshot = breaker.snapshot();
+            assert_eq!(snapshot.counts.slow, 0, "640 ms are not 700 ms, {lag} ms behind");
+            assert!(down(&breaker) < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_lagging_clock_misses_no_late_answer() {
+        for &lag in LAGS {
+            let (breaker, hands) = lagging(lag);
+            let limit = breaker.snapshot().adaptive.unwrap().slow_limit.unwrap();
+            let permit = breaker.try_acquire().unwrap();
+            hands.advance(limit + Duration::from_micros(1));
+            permit.success();
+            assert!(down(&breaker) > 0.0, "it is evidence, {lag} ms behind");
+        }
+    }
+
+    #[test]
+    fn a_lagging_clock_sees_calls_that_hang() {
+        for &lag in LAGS {
+            let (breaker, hands) = lagging(lag);
+            let _hanging: Vec<_> = (0..20).map(|_| breaker.try_acquire_owned().unwrap()).collect();
+            hands.advance(Duration::from_millis(1_000 + lag));
+            assert!(breaker.try_acquire().is_err(), "{lag} ms behind");
+        }
+    }
+
+    #[test]
+    fn a_lagging_clock_learns_precise_latencies() {
+        let p95 = |lag: Option<u64>| {
+            let (breaker, hands) = learned();
+            if let Some(lag) = lag {
+                hands.lag(Duration::from_millis(lag));
+            }
+            for call in 0..if cfg!(miri) { 200 } else { 2_000_u64 } {
+                let permit = breaker.try_acquire().unwrap();
+                hands.advance(Duration::from_micros(3_000 + 700 * (call % 5)));
+                permit.success();
+            }
+            breaker.snapshot().adaptive.unwrap().p95.unwrap().as_secs_f64()
+        };
+        let precise = p95(None);
+        for &lag in LAGS {
+            let ratio = p95(Some(lag)) / precise;
+            assert!((0.9..1.1).contains(&ratio), "{ratio} times the quantile, {lag} ms behind");
+        }
+    }
+
+    #[test]
+    fn a_healthy_call_needs_no_precise_reading() {
+        let (breaker, hands) = lagging(4);
+        let before = breaker.snapshot().totals.successes;
+        let permit = breaker.try_acquire().unwrap();
+        assert!(!permit.ticket_place().is_precise());
+        hands.advance(Duration::from_micros(5));
+        permit.success();
+        assert_eq!(breaker.snapshot().totals.successes, before + 1);
     }
 
     #[test]

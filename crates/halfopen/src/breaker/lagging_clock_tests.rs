@@ -7,6 +7,7 @@ use crate::breaker::{CircuitBreaker, OwnedPermit};
 use crate::clock::{Clock, ManualClock};
 use crate::config::{CircuitBreakerConfig, Trip, Window};
 use crate::counts::Counts;
+use crate::random::SplitMix64;
 use crate::totals::Totals;
 use crate::word::State;
 
@@ -80,18 +81,6 @@ fn configs() -> Vec<CircuitBreakerConfig> {
     windows.into_iter().map(config).collect()
 }
 
-/// A generator of the family "splitmix64".
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
 #[test]
 fn a_lagging_clock_decides_as_a_precise_one() {
     let steps = if cfg!(miri) { 60 } else { 3_000 };
@@ -99,7 +88,7 @@ fn a_lagging_clock_decides_as_a_precise_one() {
     for (seed, config) in (0..).zip(configs()) {
         for lag in LAGS_MS.map(Duration::from_millis) {
             let (mut precise, mut lagging) = (Side::new(&config, None), Side::new(&config, Some(lag)));
-            let mut random = Random(seed);
+            let mut random = SplitMix64::new(seed);
             for step in 0..steps {
                 let choice = random.next();
                 let by = Duration::from_micros(random.next() % 20_000);

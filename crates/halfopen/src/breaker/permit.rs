@@ -148,6 +148,11 @@ impl<'a> Permit<'a> {
 
     permit_methods!();
 
+    #[cfg(all(test, not(loom), feature = "test-util"))]
+    pub(super) fn ticket_place(&self) -> Place {
+        self.ticket.place()
+    }
+
     fn inner(&self) -> &Inner {
         self.breaker.inner()
     }

@@ -42,9 +42,11 @@ impl CircuitBreaker {
         let mut log = Log::new();
         let now = now.max(locked.machine.since());
         let answer = step(&mut locked, &mut log, now);
+        // By the first call of an adaptive breaker.
+        let allocated = locked.machine.traffic().is_some() && self.0.traffic().is_none();
         if !log.is_empty() {
             self.0.commit(&mut locked, &log, now);
-        } else if self.0.word.load().doubted() != is_doubted(&locked.machine) {
+        } else if allocated || self.0.word.load().doubted() != is_doubted(&locked.machine) {
             self.0.publish(&locked);
         }
         answer

@@ -96,7 +96,7 @@ struct Hands {
 /// The kernel advances its coarse clock at each timer interrupt, every 1 to 10 ms. A virtual machine that gets no time for
 /// longer than this while another of its processors runs may count a success in the bucket that has just ended, or reject a
 /// call that much after the end of a wait.
-const LONGEST_LAG: u64 = 50_000_000;
+pub(crate) const LONGEST_LAG: u64 = 50_000_000;
 
 #[cfg(test)]
 impl Hands {
@@ -219,15 +219,20 @@ impl Clock {
     /// If it returns [`None`], the answer takes a precise reading.
     #[inline]
     pub(crate) fn lagging_before(&self, limit: Tick) -> Option<Tick> {
-        let lagging = match &self.0 {
-            Source::System => system::lagging()?,
+        self.lagging().filter(|lagging| lagging.after(LONGEST_LAG) < limit)
+    }
+
+    /// Returns a reading that is behind the clock by up to [`LONGEST_LAG`], if there is one that is faster to get.
+    #[inline]
+    pub(crate) fn lagging(&self) -> Option<Tick> {
+        match &self.0 {
+            Source::System => system::lagging(),
             #[cfg(test)]
-            Source::Manual(hands) => hands.lagging()?,
+            Source::Manual(hands) => hands.lagging(),
             #[cfg(not(test))]
-            Source::Manual(_) => return None,
-            Source::Custom(_) => return None,
-        };
-        (lagging.after(LONGEST_LAG) < limit).then_some(lagging)
+            Source::Manual(_) => None,
+            Source::Custom(_) => None,
+        }
     }
 
     /// Returns the wall time at `tick`, for the timestamps of events; no decision depends on it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::error::{Problems, number};
 use super::{duration, ratio};
 use crate::clock::nanos;
+use crate::random::{GAMMA, mixed};
 use crate::word::Epoch;
 
 /// The growth of the wait while a dependency stays down, and the jitter that keeps breakers from probing at the same
@@ -332,13 +333,7 @@ fn spread(wait: u64, jitter_ppb: u32, limit: u64, random: u64) -> u64 {
 
 /// Returns well-mixed bits for an epoch of a breaker: output number `epoch` of the generator SplitMix64.
 fn mix(seed: u64, epoch: Epoch) -> u64 {
-    finish(finish(seed).wrapping_add(epoch.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-}
-
-fn finish(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
+    mixed(mixed(seed).wrapping_add(epoch.0.wrapping_mul(GAMMA)))
 }
 
 #[cfg(test)]

@@ -10,9 +10,7 @@ mod in_flight;
 mod properties;
 mod traffic;
 
-pub(crate) use adaptive::{
-    Adaptive, Dice, End, Findings, Known, Mode, Numbers, Opening, Step, Unlocked, WhyRamp,
-};
+pub(crate) use adaptive::{Adaptive, End, Findings, Known, Mode, Numbers, Opening, Step, Unlocked, WhyRamp};
 pub(crate) use belief::Seconds;
 pub(crate) use in_flight::InFlight;
-pub(crate) use traffic::{Left, Pending, Place, Traffic};
+pub(crate) use traffic::{Left, Pending, Place, Reading, Traffic};

@@ -2,18 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::adaptive::{Adaptive, Admitted, Dice, End, Mode, Numbers, Step};
+use super::adaptive::{Adaptive, Admitted, End, Mode, Numbers, Step};
 use super::belief::{Belief, Prior, Seconds, TRIP_WORTH};
-
-/// A source of chance that repeats.
-struct Rolls(u64);
-
-impl Dice for Rolls {
-    fn roll(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
+use crate::random::SplitMix64;
 
 fn prior() -> impl Strategy<Value = Prior> {
     (0.0..0.4, 0.1..0.9, -9.0..-2.0_f64).prop_map(|(normal, wanted, onset): (f64, f64, f64)| Prior {
@@ -120,7 +111,7 @@ fn independent_failures_at_the_normal_share_pass() {
             scene.now += 0.02;
             let admitted = scene.admit();
             let call = admitted.unwrap_or_else(|| panic!("rejected at call {call} and a share of {normal}"));
-            let bad = scene.rolls.roll() < normal;
+            let bad = scene.rolls.share() < normal;
             scene.record(call, if bad { End::Failed } else { End::Good }, 0.05);
         }
         assert!(scene.steps.is_empty(), "at {normal}: {:?}", scene.steps);
@@ -163,7 +154,7 @@ fn a_server_that_asks_for_silence_gets_it() {
 /// A breaker, its calls one after the other, and its steps.
 struct Scene {
     breaker: Adaptive,
-    rolls: Rolls,
+    rolls: SplitMix64,
     steps: Vec<Step>,
     now: Seconds,
     out: Option<Admitted>,
@@ -172,7 +163,7 @@ struct Scene {
 
 impl Scene {
     fn new(seed: u64) -> Scene {
-        let mut rolls = Rolls(seed);
+        let mut rolls = SplitMix64::new(seed);
         let breaker = Adaptive::new(Numbers::default(), None, 0.0, &mut rolls);
         Scene { breaker, rolls, steps: Vec::new(), now: 0.0, out: None, admitted: 0 }
     }

@@ -6,10 +6,11 @@ use super::{Admission, Machine, View};
 use crate::clock::Tick;
 use crate::counts::Counts;
 use crate::evidence::{
-    Adaptive, Dice, End, Findings, Known, Mode, Numbers, Opening, Pending, Seconds, Step, Traffic, Unlocked,
+    Adaptive, End, Findings, Known, Mode, Numbers, Opening, Pending, Seconds, Step, Traffic, Unlocked,
     WhyRamp,
 };
 use crate::outcome::{Ended, Finished};
+use crate::random::SplitMix64;
 use crate::reason::{Cause, RampReason, Reasons, RejectReason, TripReason};
 use crate::state::{Entry, Log};
 use crate::word::{Epoch, State};
@@ -22,26 +23,11 @@ pub(super) struct Learned {
     decides: bool,
     /// The calls of the closed state. It stays for the life of the breaker, because calls are in flight in it.
     traffic: Arc<Traffic>,
-    dice: SeededDice,
+    dice: SplitMix64,
     /// Outcomes are evidence from this epoch on: the calls of a ramp go on as those of the closed visit that it led to.
     since_epoch: Epoch,
     /// The outcomes of this visit to half-open.
     counts: Counts,
-}
-
-/// Chance that is a function of the breaker's seed.
-#[derive(Clone, Copy, Debug)]
-struct SeededDice(u64);
-
-impl Dice for SeededDice {
-    fn roll(&mut self) -> f64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
 }
 
 /// A call that has ended, as evidence.
@@ -85,7 +71,7 @@ fn tick(moment: Seconds) -> Tick {
 
 impl Learned {
     pub(super) fn new(numbers: Numbers, traffic: Arc<Traffic>, seed: u64, now: Tick) -> Learned {
-        let mut dice = SeededDice(seed);
+        let mut dice = SplitMix64::new(seed);
         let adaptive = Adaptive::new(numbers, Some(Arc::clone(&traffic)), at(now), &mut dice);
         Learned {
             adaptive,
@@ -116,31 +102,57 @@ impl Learned {
 
 impl Machine {
     /// Creates or suspends the evidence, as the configuration asks for.
+    ///
+    /// In a state that has no outage it is allocated lazily, by the first call: see [`begin_learning`](Self::begin_learning).
     pub(super) fn adapt(&mut self, now: Tick) {
-        let numbers = self.config.adaptive_part().map(|part| Numbers::of(&part, self.config.hint_max()));
-        match (numbers, &mut self.learned) {
+        match (self.numbers(), &mut self.learned) {
             (None, None) => {}
             // Kept: calls are still in flight in its traffic, and what was learned serves if the numbers come back soon.
             (None, Some(learned)) => learned.decides = false,
             (Some(numbers), Some(learned)) if learned.decides => learned.adaptive.set_numbers(numbers),
-            (Some(numbers), learned) => {
-                let traffic =
-                    learned.as_ref().map_or_else(|| Arc::new(Traffic::new()), |old| Arc::clone(&old.traffic));
-                let mut new = Learned::new(numbers, traffic, self.seed, now);
-                // Calls that were admitted under rules are not in the traffic, and so no evidence.
-                new.since_epoch = self.epoch;
-                // An open breaker stays open: the evidence begins with the outage, and has to find its end.
-                if matches!(self.state, State::Open | State::HalfOpen) {
-                    new.adaptive.open_by_hand(None, at(now), &mut new.dice);
-                }
-                new.adaptive.watch(self.state == State::MetricsOnly);
-                *learned = Some(Box::new(new));
-            }
+            (Some(numbers), Some(_)) => self.learn_anew(numbers, now),
+            (Some(numbers), None) => match self.state {
+                State::Open | State::HalfOpen => self.learn_anew(numbers, now),
+                State::Closed | State::MetricsOnly | State::ForcedOpen | State::Disabled => {}
+            },
         }
         // The limits of other numbers, or of what was learned before, are no longer those of calls in flight.
         if let Some(learned) = self.learned.as_ref().filter(|learned| learned.decides) {
             learned.adaptive.publish();
         }
+    }
+
+    fn numbers(&self) -> Option<Numbers> {
+        self.config.adaptive_part().map(|part| Numbers::of(&part, self.config.hint_max()))
+    }
+
+    /// Allocates the evidence of an adaptive breaker, unless that is done.
+    #[inline]
+    pub(crate) fn begin_learning(&mut self, now: Tick) {
+        if self.learned.is_none() {
+            self.begin_learning_slow(now);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_learning_slow(&mut self, now: Tick) {
+        if let Some(numbers) = self.numbers() {
+            self.learn_anew(numbers, now);
+        }
+    }
+
+    fn learn_anew(&mut self, numbers: Numbers, now: Tick) {
+        let old = self.learned.as_ref().map(|old| Arc::clone(&old.traffic));
+        let mut new = Learned::new(numbers, old.unwrap_or_else(|| Arc::new(Traffic::new())), self.seed, now);
+        // Calls that were admitted under rules are not in the traffic, and so no evidence.
+        new.since_epoch = self.epoch;
+        // An open breaker stays open: the evidence begins with the outage, and has to find its end.
+        if matches!(self.state, State::Open | State::HalfOpen) {
+            new.adaptive.open_by_hand(None, at(now), &mut new.dice);
+        }
+        new.adaptive.watch(self.state == State::MetricsOnly);
+        self.learned = Some(Box::new(new));
     }
 
     /// Whether evidence decides in this state.
@@ -154,7 +166,10 @@ impl Machine {
     }
 
     fn has_evidence(&self) -> bool {
-        self.learned.as_ref().is_some_and(|learned| learned.decides)
+        match &self.learned {
+            Some(learned) => learned.decides,
+            None => self.config.adaptive_part().is_some(),
+        }
     }
 
     /// Whether a success in closed is evidence.
@@ -181,6 +196,7 @@ impl Machine {
         if !self.hears() {
             return;
         }
+        self.begin_learning(now);
         let epoch = self.epoch;
         if let Some(learned) = &mut self.learned {
             let mut steps = Vec::new();
@@ -217,6 +233,7 @@ impl Machine {
                 return Admission::Permitted;
             }
         }
+        self.begin_learning(now);
         let Some(learned) = &mut self.learned else { return Admission::Permitted };
         let mut steps = Vec::new();
         learned.adaptive.missed(at(now));
@@ -384,6 +401,7 @@ impl Machine {
         now: Tick,
         log: &mut Log,
     ) {
+        self.begin_learning(now);
         let Some(learned) = &mut self.learned else { return };
         learned.adaptive.open_by_hand(hold.map(at), at(now), &mut learned.dice);
         self.open_learned(cause, counts, now, log);
@@ -413,15 +431,21 @@ impl Machine {
 
     /// Returns the learned numbers and the belief.
     pub(crate) fn known(&self, now: Tick) -> Option<Known> {
-        let now = now.max(self.since);
-        let learned = self.learned.as_ref().filter(|learned| learned.decides)?;
-        Some(learned.adaptive.known(at(now)))
+        let now = at(now.max(self.since));
+        match &self.learned {
+            Some(learned) => learned.decides.then(|| learned.adaptive.known(now)),
+            // Before the first call: what every breaker of these numbers begins with.
+            None => {
+                let mut dice = SplitMix64::new(self.seed);
+                self.numbers().map(|numbers| Adaptive::new(numbers, None, now, &mut dice).known(now))
+            }
+        }
     }
 
     /// Returns the state that an admission at `now` would find.
     pub(super) fn view_by_evidence(&self, now: Tick) -> View {
         let plain = self.plain_view();
-        let Some(learned) = &self.learned else { return plain };
+        let Some(learned) = &self.learned else { return View { wait: 0, ..plain } };
         let adaptive = &learned.adaptive;
         let share_ppb = parts_per_billion(adaptive.share(at(now)));
         let common = View { share_ppb, reopenings: adaptive.relapses(), wait: 0, ..plain };
