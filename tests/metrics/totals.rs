@@ -50,6 +50,29 @@ fn an_adaptive_breaker_shows_its_evidence() {
 }
 
 #[test]
+fn a_shadow_shows_what_it_would_have_rejected() {
+    let (registry, _hands) = registry();
+    let metrics = CircuitBreakerMetrics::new(&registry);
+    let breaker = registry.get_or_create("api");
+    let strict = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).build().unwrap();
+    let shadow = breaker.shadow("strict", strict).unwrap();
+    fail(&breaker, 1);
+    succeed(&breaker, 2);
+    breaker.force_open();
+    breaker.try_acquire().unwrap_err();
+
+    let page = Exporter::new().scrape(&metrics);
+
+    let of =
+        |name, outcome| page.value(name, &[("breaker", "api"), ("shadow", "strict"), ("outcome", outcome)]);
+    assert_eq!(of(names::SHADOW_REJECTED, "success"), Some(2.0));
+    assert_eq!(of(names::SHADOW_REJECTED, "failure"), Some(0.0));
+    assert_eq!(of(names::SHADOW_ADMITTED, "failure"), Some(1.0));
+    assert_eq!(page.value(names::SHADOW_UNSEEN, &[("breaker", "api"), ("shadow", "strict")]), Some(1.0));
+    drop(shadow);
+}
+
+#[test]
 fn a_recorder_that_comes_late_misses_nothing() {
     let (registry, _hands) = registry();
     let metrics = CircuitBreakerMetrics::new(&registry);

@@ -37,6 +37,23 @@ fn every_outcome_is_reported() {
 }
 
 #[test]
+fn a_shadow_is_reported_by_outcome() {
+    let (registry, _hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    let breaker = registry.get_or_create("api");
+    let _shadow = breaker.shadow("same", breaker.config()).unwrap();
+    breaker.try_acquire().unwrap().success();
+    let collected = collector.collect();
+    let of = |name: &str| {
+        let labels = [("breaker", "api"), ("shadow", "same"), ("outcome", "success")];
+        collected.value(&format!("circuit_breaker.{name}"), &labels)
+    };
+    assert_eq!((of("shadow_admitted"), of("shadow_rejected")), (Some(1.0), Some(0.0)));
+    let unseen = collected.value("circuit_breaker.shadow_unseen", &[("breaker", "api"), ("shadow", "same")]);
+    assert_eq!(unseen, Some(0.0));
+}
+
+#[test]
 fn the_state_is_six_series_of_which_one_is_one() {
     let (registry, hands) = registry();
     let collector = Collector::new(&registry, Temporality::Cumulative);

@@ -58,6 +58,16 @@ pub const LEARNED_P95: &str = "circuit_breaker_adaptive_p95_seconds";
 /// Gauge: seconds after which an open adaptive `breaker` sends a probe at the latest; NaN if it is not open.
 pub const NEXT_PROBE: &str = "circuit_breaker_adaptive_next_probe_seconds";
 
+/// Counter: calls by `breaker`, `shadow` and `outcome` that the configuration of a shadow would have rejected. Like the two
+/// below, only for breakers with shadows; a counter does not go back, so a new shadow needs a new name.
+pub const SHADOW_REJECTED: &str = "circuit_breaker_shadow_rejected_total";
+
+/// Counter: calls by `breaker`, `shadow` and `outcome` that the configuration of a shadow admits as well.
+pub const SHADOW_ADMITTED: &str = "circuit_breaker_shadow_admitted_total";
+
+/// Counter: calls by `breaker` and `shadow` that a shadow has not seen, because the breaker rejected them.
+pub const SHADOW_UNSEEN: &str = "circuit_breaker_shadow_unseen_total";
+
 /// Counter: how often the registry was full for a new name, which got a breaker outside the registry.
 pub const REGISTRY_OVERFLOWED: &str = "circuit_breaker_registry_overflowed_total";
 
@@ -106,6 +116,17 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Time until an open adaptive breaker sends a probe at the latest."
     );
+    describe_counter!(
+        SHADOW_REJECTED,
+        Unit::Count,
+        "Calls that the configuration of a shadow would have rejected."
+    );
+    describe_counter!(
+        SHADOW_ADMITTED,
+        Unit::Count,
+        "Calls that the configuration of a shadow admits as well."
+    );
+    describe_counter!(SHADOW_UNSEEN, Unit::Count, "Calls that a shadow has not seen.");
     describe_counter!(REGISTRY_OVERFLOWED, Unit::Count, "New names for which the registry was full.");
     describe_counter!(REGISTRY_EVICTED, Unit::Count, "Idle breakers that the registry has evicted.");
     describe_histogram!(CALL_DURATION, Unit::Seconds, "Durations of calls.");

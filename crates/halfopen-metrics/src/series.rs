@@ -2,7 +2,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfopen::{BreakerSample, Collection, Evidence, Snapshot, State};
+use halfopen::{BreakerSample, Collection, Evidence, ShadowSnapshot, Snapshot, State};
 use metrics::{SharedString, counter, gauge};
 
 use crate::names;
@@ -22,6 +22,7 @@ pub(crate) fn write(collection: &Collection, adaptive: &mut Adaptive) {
     }
     for breaker in &collection.breakers {
         write_counters(breaker);
+        breaker.snapshot.shadows.iter().for_each(|shadow| write_shadow(&breaker.snapshot.name, shadow));
         write_gauges(&breaker.snapshot);
         let name = &breaker.snapshot.name;
         match &breaker.snapshot.adaptive {
@@ -61,6 +62,21 @@ fn write_counters(sample: &BreakerSample) {
         )
         .absolute(seen.count);
     }
+}
+
+fn write_shadow(breaker: &Arc<str>, snapshot: &ShadowSnapshot) {
+    let breaker = SharedString::from(Arc::clone(breaker));
+    let shadow = SharedString::from(Arc::clone(&snapshot.name));
+    for (name, calls) in
+        [(names::SHADOW_REJECTED, &snapshot.rejected), (names::SHADOW_ADMITTED, &snapshot.admitted)]
+    {
+        for (outcome, calls) in calls.by_outcome() {
+            counter!(name, "breaker" => breaker.clone(), "shadow" => shadow.clone(), "outcome" => outcome)
+                .absolute(calls);
+        }
+    }
+    let unseen = snapshot.unseen.saturating_add(snapshot.untracked);
+    counter!(names::SHADOW_UNSEEN, "breaker" => breaker, "shadow" => shadow).absolute(unseen);
 }
 
 fn write_gauges(snapshot: &Snapshot) {

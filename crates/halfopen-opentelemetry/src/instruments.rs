@@ -48,6 +48,24 @@ pub fn observe(registry: &Registry, meter: &Meter) {
         |collection, to| series::total(collection, to, |totals| totals.would_trip),
     );
     making.counter(
+        "circuit_breaker.shadow_rejected",
+        "{call}",
+        "Calls that the configuration of a shadow would have rejected.",
+        |collection, to| series::shadow_calls(collection, to, |shadow| &shadow.rejected),
+    );
+    making.counter(
+        "circuit_breaker.shadow_admitted",
+        "{call}",
+        "Calls that the configuration of a shadow admits as well.",
+        |collection, to| series::shadow_calls(collection, to, |shadow| &shadow.admitted),
+    );
+    making.counter(
+        "circuit_breaker.shadow_unseen",
+        "{call}",
+        "Calls that a shadow has not seen.",
+        series::shadow_unseen,
+    );
+    making.counter(
         "circuit_breaker.panics",
         "{panic}",
         "Panics caught in classifiers, rules and listeners.",

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use halfopen::{Collection, Evidence, Snapshot, State, Totals};
+use halfopen::{Collection, Evidence, ShadowCalls, ShadowSnapshot, Snapshot, State, Totals};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::AsyncInstrument;
 
@@ -9,6 +9,36 @@ pub(crate) fn calls(collection: &Collection, to: &dyn AsyncInstrument<u64>) {
     for sample in &collection.breakers {
         for (outcome, calls) in sample.snapshot.totals.by_outcome() {
             to.observe(calls, &[breaker(&sample.snapshot), KeyValue::new("outcome", outcome)]);
+        }
+    }
+}
+
+/// Reports one series per shadow and outcome.
+pub(crate) fn shadow_calls(
+    collection: &Collection,
+    to: &dyn AsyncInstrument<u64>,
+    of: fn(&ShadowSnapshot) -> &ShadowCalls,
+) {
+    each_shadow(collection, |attributes, shadow| {
+        for (outcome, calls) in of(shadow).by_outcome() {
+            let [breaker, name] = attributes.clone();
+            to.observe(calls, &[breaker, name, KeyValue::new("outcome", outcome)]);
+        }
+    });
+}
+
+/// Reports one series per shadow.
+pub(crate) fn shadow_unseen(collection: &Collection, to: &dyn AsyncInstrument<u64>) {
+    each_shadow(collection, |attributes, shadow| {
+        to.observe(shadow.unseen.saturating_add(shadow.untracked), attributes);
+    });
+}
+
+fn each_shadow(collection: &Collection, each: impl Fn(&[KeyValue; 2], &ShadowSnapshot)) {
+    for sample in &collection.breakers {
+        for shadow in &sample.snapshot.shadows {
+            let name = KeyValue::new("shadow", Arc::clone(&shadow.name));
+            each(&[breaker(&sample.snapshot), name], shadow);
         }
     }
 }

@@ -119,7 +119,7 @@ mod totals;
 mod window;
 mod word;
 
-pub use breaker::{CircuitBreaker, CircuitBreakerBuilder, OwnedPermit, Permit};
+pub use breaker::{CircuitBreaker, CircuitBreakerBuilder, OwnedPermit, Permit, Shadow, ShadowError};
 #[cfg(feature = "stream")]
 pub use call::CircuitBreakerStream;
 #[cfg(feature = "macros")]
@@ -138,7 +138,8 @@ pub use config::{
 pub use counts::Counts;
 pub use error::{BoxError, CircuitBreakerError, Rejected, rejection};
 pub use observe::{
-    Event, Events, Evidence, Interest, Listener, Probes, Snapshot, StateChange, Subscription, TripCause,
+    Event, Events, Evidence, Interest, Listener, Probes, ShadowCalls, ShadowSnapshot, Snapshot, StateChange,
+    Subscription, TripCause,
 };
 pub use outcome::{Ended, Outcome};
 pub use reason::{RampReason, RejectReason, TripReason};

@@ -92,20 +92,21 @@ impl Epoch {
 /// The state as every call reads it: the state, its epoch, and the flags that a call must observe.
 ///
 /// ```text
-///   63                           11 10   8 7   6   5   4   3   2     0
-///  ┌───────────────────────────────┬──────┬───┬───┬───┬───┬───┬───────┐
-///  │ epoch (53 bits)               │ turn │ 1 │ C │ E │ T │ D │ state │
-///  └───────────────────────────────┴──────┴───┴───┴───┴───┴───┴───────┘
+///   63                       12  11 10   8 7   6   5   4   3   2     0
+///  ┌───────────────────────────┬───┬──────┬───┬───┬───┬───┬───┬───────┐
+///  │ epoch (52 bits)           │ S │ turn │ 1 │ C │ E │ T │ D │ state │
+///  └───────────────────────────┴───┴──────┴───┴───┴───┴───┴───┴───────┘
 ///    T: a call must be timed    E: the rules are evaluated for every outcome
 ///    D: evidence doubts that the dependency is up, so that a success is evidence
 ///    C: its window asks for the time of every outcome
 ///    turn: calls are filed while they are in flight, in the ring of this turn; 0: they are not;
 ///          7: evidence decides, and files them
+///    S: shadows see the calls; in a ticket, its time is a place in their table
 /// ```
 ///
 /// In the ticket of a call that evidence files, the bits from D to C are the stripe in which it is counted.
 ///
-/// 53 bits of epoch last 28 years at ten million transitions a second. The bit that is always set
+/// 52 bits of epoch last 14 years at ten million transitions a second. The bit that is always set
 /// leaves zero for the permit that is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(NonZeroU64);
@@ -118,7 +119,8 @@ const CLOCKED: u64 = 1 << 6;
 const ALWAYS: NonZeroU64 = NonZeroU64::new(1 << 7).expect("a set bit is not zero");
 const TURN_SHIFT: u32 = 8;
 const TURN: u64 = 0b111 << TURN_SHIFT;
-const EPOCH_SHIFT: u32 = 11;
+const SHADOWED: u64 = 1 << 11;
+const EPOCH_SHIFT: u32 = 12;
 /// The flags, where a ticket has a stripe.
 const STRIPE: u64 = DOUBTED | TIMED | EVALUATED | CLOCKED;
 const STRIPE_SHIFT: u32 = 3;
@@ -247,16 +249,27 @@ impl Word {
         self.bits() & TURN != 0
     }
 
-    /// Closed, with no time to be read at the end of a call, no rule that is evaluated for every outcome, and no calls filed.
+    pub(crate) fn with_shadowed(self, shadowed: bool) -> Word {
+        self.with(SHADOWED, shadowed)
+    }
+
+    /// Whether shadows see the calls.
+    #[inline]
+    pub(crate) fn is_shadowed(self) -> bool {
+        self.bits() & SHADOWED != 0
+    }
+
+    /// Closed, with no time to be read at the end of a call, no rule that is evaluated for every outcome, no calls filed and no
+    /// shadows.
     #[inline]
     pub(crate) fn is_plain(self) -> bool {
-        self.bits() & (STATE | TIMED | EVALUATED | CLOCKED | TURN) == 0
+        self.bits() & (STATE | TIMED | EVALUATED | CLOCKED | TURN | SHADOWED) == 0
     }
 
     /// Closed, where the permitted path asks nothing more.
     #[inline]
     pub(crate) fn is_closed(self) -> bool {
-        self.bits() & (STATE | TURN) == 0
+        self.bits() & (STATE | TURN | SHADOWED) == 0
     }
 
     /// The bits of an epoch alone, as a window stores them.
@@ -312,7 +325,7 @@ impl StateWord {
 mod tests {
     use super::*;
 
-    const LAST: Epoch = Epoch((1 << 53) - 1);
+    const LAST: Epoch = Epoch((1 << 52) - 1);
 
     #[test]
     fn a_word_gives_back_what_was_put_in() {

@@ -78,8 +78,14 @@ impl CircuitBreaker {
         let moment = Moment::of(&self.inner().clock);
         self.evaluate_overdue(word, &moment);
         let word = self.inner().word.load();
-        let closed = word.state() == State::Closed;
-        closed.then(|| OwnedPermit::new(self.clone(), self.file(word, moment.get())))
+        let ticket = match (word.state(), word.is_filed()) {
+            (State::Closed, true) => self.file(word, moment.get()),
+            (State::Closed, false) => self.ticket(word),
+            (State::Open | State::HalfOpen | State::ForcedOpen | State::Disabled | State::MetricsOnly, _) => {
+                return None;
+            }
+        };
+        Some(OwnedPermit::new(self.clone(), self.pass_shadows(word, ticket)))
     }
 
     /// See [`adapter::acquire_if_permitted`](crate::adapter::acquire_if_permitted).
@@ -90,7 +96,7 @@ impl CircuitBreaker {
             State::Closed | State::Disabled | State::MetricsOnly => self.ticket(word),
             State::Open | State::HalfOpen | State::ForcedOpen => self.admit_locked(|_| ()).ok()?,
         };
-        Some(OwnedPermit::new(self.clone(), ticket))
+        Some(OwnedPermit::new(self.clone(), self.pass_shadows(word, ticket)))
     }
 
     // The flag in the word spares an untimed breaker the clock, which costs more than the rest of an admission.
@@ -169,14 +175,19 @@ impl CircuitBreaker {
     fn admit_slow(&self, word: Word) -> Result<Ticket, Refusal> {
         let answer = match word.state() {
             State::Closed | State::MetricsOnly if word.is_filed() => self.admit_filed(Ledger::reject),
-            State::Closed | State::Disabled | State::MetricsOnly => return Ok(self.ticket(word)),
+            State::Closed | State::Disabled | State::MetricsOnly => Ok(self.ticket(word)),
             State::Open if word.is_by_evidence() => self.probe_by_evidence(word, Ledger::reject),
             State::Open | State::HalfOpen | State::ForcedOpen => self.admit_locked(Ledger::reject),
         };
         if let (Err(refusal), Some(listeners)) = (&answer, self.inner().listeners()) {
             self.notify_refusal(listeners, *refusal);
         }
-        answer
+        answer.map(|ticket| self.pass_shadows(word, ticket))
+    }
+
+    /// Lets the shadows decide about a call that is admitted with this word, if there are any.
+    fn pass_shadows(&self, word: Word, ticket: Ticket) -> Ticket {
+        if word.is_shadowed() || ticket.word.is_shadowed() { self.shadowed_slow(ticket) } else { ticket }
     }
 
     /// Admits a call and counts it while it is in flight, unless the overdue calls open the breaker.

@@ -1,6 +1,7 @@
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use super::shadow::Shadows;
 use crate::clock::Tick;
 use crate::evidence::{InFlight, Traffic};
 use crate::observe::Listeners;
@@ -32,6 +33,8 @@ pub(crate) struct Cold {
     pub(super) traffic: OnceLock<Arc<Traffic>>,
     /// Allocated for the first text that a classifier returns; most classifiers never return one.
     last_error: OnceLock<RwLock<LastError>>,
+    /// Allocated for the first shadow.
+    pub(super) shadows: OnceLock<Box<Shadows>>,
 }
 
 /// The text of a failure that opened the breaker.
@@ -55,6 +58,7 @@ impl Cold {
             in_flight: OnceLock::new(),
             traffic: OnceLock::new(),
             last_error: OnceLock::new(),
+            shadows: OnceLock::new(),
         }
     }
 
@@ -83,6 +87,11 @@ impl Cold {
     /// Returns the list of listeners, allocated on first use.
     pub(crate) fn listeners(&self) -> &Listeners {
         self.listeners.get_or_init(|| Box::new(Listeners::new()))
+    }
+
+    /// Returns the shadows, allocated on first use.
+    pub(super) fn shadows(&self) -> &Shadows {
+        self.shadows.get_or_init(Box::default)
     }
 
     /// Stores the deadline, the wait and the cause of an opening, for readers that do not take the lock.

@@ -31,9 +31,11 @@ mod permitting;
 mod plan;
 mod publish;
 mod record;
+mod shadow;
 
 pub use builder::CircuitBreakerBuilder;
 pub use permit::{OwnedPermit, Permit};
+pub use shadow::{Shadow, ShadowError};
 
 pub(crate) use permit::{Ticket, caught};
 

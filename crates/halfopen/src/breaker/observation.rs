@@ -99,7 +99,7 @@ impl CircuitBreaker {
         let counters = locked.counters();
         let totals = self.0.totals(&locked);
         let rejected_before = counters.map_or(0, |counters| counters.rejected_before);
-        Snapshot {
+        let snapshot = Snapshot {
             name: Arc::clone(&self.0.name),
             state: view.state,
             counts: view.counts.unwrap_or_else(|| self.0.counts(&Moment::at(&self.0.clock, now))),
@@ -119,8 +119,12 @@ impl CircuitBreaker {
             in_state_for: Duration::from_nanos(now.since(view.since)),
             adaptive: locked.machine.known(now).map(|known| evidence(&known, now)),
             last_trip: counters.and_then(|counters| counters.last_trip.clone()),
+            shadows: Vec::new(),
             totals,
-        }
+        };
+        // Without the lock, as the clock of the shadows is that of the user.
+        drop(locked);
+        Snapshot { shadows: self.shadow_snapshots(snapshot.totals.rejected), ..snapshot }
     }
 }
 
@@ -137,6 +141,11 @@ impl Inner {
             return 0;
         }
         self.cold().in_flight(word).map_or(0, |ring| ring.overdue(moment.get()))
+    }
+
+    /// Returns the number of all calls that were not admitted.
+    pub(super) fn rejected_in_total(&self) -> u64 {
+        self.totals(&self.locked()).rejected
     }
 
     fn totals(&self, locked: &Locked) -> Totals {

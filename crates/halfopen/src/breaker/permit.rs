@@ -56,7 +56,7 @@ pub(crate) struct Ticket {
     /// The state word that admitted the call.
     pub(crate) word: Word,
     /// The time of the admission, or [`Tick::NEVER`] if the call is not timed.
-    started: Tick,
+    pub(super) started: Tick,
 }
 
 /// The methods of both permits.
@@ -199,7 +199,7 @@ impl OwnedPermit {
 
     /// Returns the time since the call was admitted, or [`None`] if the call is not timed.
     pub fn elapsed(&self) -> Option<Duration> {
-        let started = self.ticket.started()?;
+        let started = self.breaker().started(self.ticket)?;
         Some(Duration::from_nanos(self.inner().clock.now().since(started)))
     }
 

@@ -182,7 +182,8 @@ impl Inner {
             .with_evaluated(!self.custom().is_empty() || watches)
             .with_clocked(config.needs_clock())
             .with_doubted(is_doubted(machine))
-            .with_turn(turn);
+            .with_turn(turn)
+            .with_shadowed(self.is_shadowed());
         let word = if by_evidence { word.with_evidence() } else { word };
         self.word.publish(word);
     }

@@ -113,6 +113,10 @@ impl CircuitBreaker {
     /// Records the end of any call, in any state.
     #[inline(never)]
     fn record_slow(&self, ticket: Ticket, report: Option<Report>, moment: &Moment<'_>) {
+        if ticket.word.is_shadowed() {
+            let ticket = self.end_shadows_slow(ticket, report, moment);
+            return self.record_slow(ticket, report, moment);
+        }
         if ticket.word.is_by_evidence() && ticket.word.is_unlocked() {
             return self.end_unlocked(ticket, report, moment);
         }

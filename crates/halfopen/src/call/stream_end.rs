@@ -51,7 +51,7 @@ impl OwnedPermit {
     /// ```
     pub fn success_at_first_data(self) -> StreamEnd {
         let (breaker, ticket) = self.into_parts();
-        let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
+        let started = breaker.started(ticket).unwrap_or_else(|| breaker.inner().clock.now());
         let visit = breaker.end_at_first_data(ticket);
         StreamEnd { breaker, visit, started }
     }
@@ -70,7 +70,7 @@ impl OwnedPermit {
             Outcome::Success => self.success_at_first_data(),
             Outcome::Failure | Outcome::Throttled | Outcome::Ignored => {
                 let (breaker, ticket) = self.into_parts();
-                let started = ticket.started().unwrap_or_else(|| breaker.inner().clock.now());
+                let started = breaker.started(ticket).unwrap_or_else(|| breaker.inner().clock.now());
                 breaker.end_failure(ticket, report, || classify.describe(item));
                 let is_probe = ticket.word.state() == State::HalfOpen;
                 StreamEnd { breaker, visit: (!is_probe).then(|| ticket.word.epoch()), started }
@@ -119,6 +119,11 @@ impl CircuitBreaker {
             return Some(ticket.word.epoch());
         }
         let moment = Moment::of(&self.inner().clock);
+        let ticket = if ticket.word.is_shadowed() {
+            self.end_shadows_slow(ticket, Some(Report::success()), &moment)
+        } else {
+            ticket
+        };
         let call = self.finished(ticket, Some(Report::success()), &moment);
         let (on_time, began) = self.record_probe(ticket, &call, &moment);
         self.count(&if on_time { call } else { call.late() }, &moment);
@@ -130,7 +135,7 @@ impl CircuitBreaker {
         if visit == Some(word.epoch()) {
             // As a call of this visit. If the visit ends in between, the window counts the outcome as late.
             // Not counted as in flight, which ended with the first data.
-            return self.end(Ticket::timed(word.with_turn(0), started), Some(report));
+            return self.end(Ticket::timed(word.with_turn(0).with_shadowed(false), started), Some(report));
         }
         let call = Finished { took: report.took, ..Finished::untimed(Ended::Late) };
         self.count(&call, &Moment::of(&self.inner().clock));

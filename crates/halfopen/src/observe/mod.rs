@@ -8,12 +8,14 @@ mod display;
 mod event;
 mod explain;
 mod listeners;
+mod shadow;
 mod signal;
 mod snapshot;
 
 pub use channel::Events;
 pub use event::{Event, Interest, Listener, StateChange};
 pub use listeners::Subscription;
+pub use shadow::{ShadowCalls, ShadowSnapshot};
 pub use signal::Signal;
 pub use snapshot::{Evidence, Probes, Snapshot, TripCause};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Recovery;
-use crate::observe::StateChange;
+use crate::observe::{ShadowSnapshot, StateChange};
 use crate::reason::TripReason;
 use crate::state;
 use crate::word::State;
@@ -164,6 +164,10 @@ pub struct Snapshot {
     pub in_state_for: Duration,
     /// What the breaker has learned and believes; [`None`] if it is not adaptive.
     pub adaptive: Option<Evidence>,
+    /// The shadows of the breaker ([`CircuitBreaker::shadow`](crate::CircuitBreaker::shadow)); absent in serialized
+    /// form if there are none.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Vec::is_empty"))]
+    pub shadows: Vec<ShadowSnapshot>,
     /// The lifetime totals.
     pub totals: Totals,
     /// The last change that opened the breaker.
@@ -189,6 +193,7 @@ impl Default for Snapshot {
             disabled_by_config: false,
             in_state_for: Duration::ZERO,
             adaptive: None,
+            shadows: Vec::new(),
             totals: Totals::default(),
             last_trip: None,
         }

@@ -79,7 +79,8 @@ impl fmt::Display for Explanation<'_> {
             State::Disabled => self.disabled(f),
             State::MetricsOnly => self.metrics_only(f),
         }?;
-        self.uncounted(f)
+        self.uncounted(f)?;
+        self.snapshot.shadows.iter().try_for_each(|shadow| write!(f, " Shadow {shadow}."))
     }
 }
 
