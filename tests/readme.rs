@@ -7,6 +7,12 @@ pub mod error_types {}
 #[doc = include_str!("../crates/halfopen/src/guide/attributes.md")]
 pub mod attributes {}
 
+#[doc = include_str!("../crates/halfopen/src/guide/mcp.md")]
+pub mod mcp {}
+
+#[doc = include_str!("../crates/halfopen/src/guide/services.md")]
+pub mod services {}
+
 #[doc = include_str!("../crates/halfopen/src/guide/http_answer.md")]
 pub mod http_answer {}
 

@@ -4,6 +4,7 @@
 
 mod adapters;
 mod limits;
+mod names;
 mod operations;
 mod stores;
 

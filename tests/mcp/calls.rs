@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use halfopen::Outcome;
+use halfopen::{CircuitBreakerConfig, Outcome, Registry, Trip};
 use halfopen_mcp::{McpCallError, failover};
 use rmcp::model::JsonObject;
 
@@ -90,6 +90,25 @@ async fn a_probe_has_a_new_connection() {
     assert!(text(&server, "id").await.is_ok());
     assert_eq!(connections.load(Ordering::Relaxed), 2);
     assert!(server.breaker().is_closed());
+}
+
+#[tokio::test]
+async fn three_calls_without_an_answer_end_a_connection() {
+    let (server, connections) = in_process("docker", Tools::default());
+    let patient = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(10)).build().unwrap();
+    let registry = Registry::builder().default_config(patient).build();
+    let server = server.registry(registry).tool_timeout(Duration::from_millis(30));
+    for _ in 0..2 {
+        text(&server, "hangs").await.unwrap_err();
+    }
+    text(&server, "id").await.unwrap();
+    for _ in 0..3 {
+        text(&server, "hangs").await.unwrap_err();
+    }
+    assert_eq!(connections.load(Ordering::Relaxed), 1, "an answer ends the run of two");
+    assert!(server.breaker().is_closed());
+    text(&server, "id").await.unwrap();
+    assert_eq!(connections.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! Servers with the SDKs of other languages: their faults as a client sees them, and how calls recover.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use rmcp::model::JsonObject;
 use tokio::time::timeout;
 
 use crate::sdks::{Sdk, with_session};
-use crate::world::text;
+use crate::world::{ended, text};
 
 const SHORT: Duration = Duration::from_millis(150);
 /// Ends a test that would hang.
@@ -155,14 +154,6 @@ async fn frozen_and_restarted(sdk: &Sdk, overload: u16) {
         panic!("it is down")
     };
     assert_eq!(connect_outcome(&error), expected);
-}
-
-/// Waits until the process has ended and is reaped: one that is not has its folder still.
-async fn ended(process: &str) {
-    let mut polls = tokio::time::interval(Duration::from_millis(5));
-    while Path::new("/proc").join(process).exists() {
-        polls.tick().await;
-    }
 }
 
 /// The text of an answer, or the code of an error.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use halfopen_mcp::{ChildProcess, ConnectError, McpCallError, McpServer, StreamableHttp};
 
-use crate::world::{child, http_server, http_server_at, short, text};
+use crate::world::{child, ended, http_server, http_server_at, short, text};
 
 #[tokio::test]
 async fn a_child_that_exits_is_started_again() {
@@ -71,4 +71,18 @@ async fn a_frozen_server_over_http_ends_in_timeouts() {
     process.thaw();
     server.breaker().end_wait();
     assert!(text(&server.tool_timeout(Duration::from_secs(5)), "id").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_child_that_never_answers_is_ended() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("id");
+    let script = r#"echo $$ >"$0.new"; mv "$0.new" "$0"; exec sleep 1000"#;
+    let arguments = ["-c".into(), script.into(), file.clone().into_os_string()];
+    let server = short(McpServer::new("silent", ChildProcess::new("sh", arguments)));
+    let server = server.connect_timeout(Duration::from_millis(300));
+    let error = text(&server, "id").await.unwrap_err();
+    assert!(matches!(error, McpCallError::Connect(ConnectError::Timeout(_))), "{error:?}");
+    let id = std::fs::read_to_string(file).unwrap();
+    ended(id.trim()).await;
 }

@@ -2,6 +2,7 @@
 
 use std::future::pending;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -139,6 +140,14 @@ pub(crate) fn http_server_at(address: SocketAddr) -> Option<ServerProcess> {
 pub(crate) async fn text(server: &McpServer, tool: &str) -> Result<String, McpCallError> {
     let result = server.call_tool(tool, JsonObject::new()).await?;
     Ok(result.content[0].as_text().expect("a text").text.clone())
+}
+
+/// Waits until the process has ended and is reaped: one that is not has its folder still.
+pub(crate) async fn ended(process: &str) {
+    let mut polls = tokio::time::interval(Duration::from_millis(5));
+    while Path::new("/proc").join(process).exists() {
+        polls.tick().await;
+    }
 }
 
 pub(crate) fn one_a_minute() -> KeyedRateLimiter {

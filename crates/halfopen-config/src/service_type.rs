@@ -152,8 +152,8 @@ impl StandardBreaker {
     /// Returns the breaker of this name, and creates it with these values if the registry and its document have no
     /// such name.
     ///
-    /// A name of the document keeps the values of the document, so that an operator can replace what a program
-    /// has chosen.
+    /// A name of the document keeps the values of the document, so that an operator can override the choice of a
+    /// program.
     ///
     /// # Errors
     ///

@@ -141,7 +141,7 @@ impl Streak {
         Streak { status, passes, failures, outage }
     }
 
-    /// Forgets what is known of an opening that is not the last one.
+    /// Discards the evidence of an opening that is not the last one.
     pub(crate) fn seen(self, view: View) -> Streak {
         if self.outage.opening == view.opening {
             return self;

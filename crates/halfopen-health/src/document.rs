@@ -12,7 +12,7 @@ use crate::monitor::{HealthMonitor, Running, Shared};
 use crate::target::Target;
 
 group! {
-    /// The section `health_check_config` of a breaker: what is checked, and how often.
+    /// The section `health_check_config` of a breaker: the target of the check and its interval.
     ///
     /// A loader that has it ([`Loader::section`](halfopen_config::Loader::section)) reads, explains and overlays it as the
     /// keys of its own, and [`HealthMonitor::from_document`] acts on it.

@@ -28,7 +28,7 @@ pub(crate) struct Tracked {
     ended: AtomicBool,
 }
 
-/// What is known from the checks so far.
+/// The results of the checks so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
     pub(crate) streak: Streak,

@@ -1,4 +1,4 @@
-//! The errors of rmcp as outcomes.
+//! rmcp's errors mapped to outcomes.
 
 use std::io;
 
@@ -119,7 +119,7 @@ mod http_errors {
             | HttpError::InsufficientScope(_)
             | HttpError::ReservedHeaderConflict(_) => Report::ignored(),
             HttpError::ResponseBodyTooLarge { .. } => Report::success(),
-            // With them login pages, pages of proxies and every 4xx, which cannot be told apart.
+            // Login pages, pages of proxies and every 4xx are among them, and are indistinguishable.
             _ => Report::failure(),
         }
     }

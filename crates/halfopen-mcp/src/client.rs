@@ -29,9 +29,10 @@ type ToolRule = dyn Fn(&CallToolResult) -> Outcome + Send + Sync;
 
 /// An MCP server behind a circuit breaker, with a timeout for each call and a limit of calls in flight.
 ///
-/// The first call connects, and so does the first one after the transport has closed. A probe of the half-open breaker
-/// gets a new connection if the last call on the old one failed: after the restart of some servers a client that
-/// stays connected never gets an answer. Connecting is a part of the call: its failure counts.
+/// The first call connects, and so does the first one after the transport has closed. After three calls in a row without an
+/// answer the next one gets a new connection, and a probe of the half-open breaker after a single one: after the
+/// restart of some servers a client that stays connected never gets an answer. Connecting is a part of the call: its
+/// failure counts.
 ///
 /// Breakers of its [`tools`](Self::tools) have the names `server/tool` in the same registry. A tool whose breaker is
 /// open rejects its own calls only. A timeout is a failure of the tool, and of the server too unless the
@@ -63,7 +64,7 @@ impl McpServer {
     /// Creates a server of this name, which is also that of its breaker. It connects with its first call.
     pub fn new(name: impl Into<Arc<str>>, connect: impl Connect) -> McpServer {
         let name = name.into();
-        let config = BulkheadConfig::builder().max_concurrent_calls(CALLS).max_waiting_calls(100).build();
+        let config = calls_in_flight(CALLS);
         McpServer {
             connect: Box::new(connect),
             current: Mutex::new(None),
@@ -122,15 +123,14 @@ impl McpServer {
         self
     }
 
-    /// Sets how many calls are in flight; others wait. The default is 10, and over HTTP it should stay below the 16
+    /// Sets how many calls are in flight; others wait for up to 60 seconds. The default is 10, and over HTTP it should stay below the 16
     /// of rmcp's `max_concurrent_requests`.
     ///
     /// # Errors
     ///
     /// Returns an error if `calls` is 0.
     pub fn max_concurrent_tools(mut self, calls: u32) -> Result<McpServer, ConfigError> {
-        let config = BulkheadConfig::builder().max_concurrent_calls(calls).max_waiting_calls(100).build()?;
-        self.bulkhead = Bulkhead::new(Arc::clone(&self.name), config);
+        self.bulkhead = Bulkhead::new(Arc::clone(&self.name), calls_in_flight(calls)?);
         Ok(self)
     }
 
@@ -261,9 +261,7 @@ impl McpServer {
     async fn connection(&self, is_probe: bool) -> Result<Arc<Connection>, ConnectError> {
         let connect = async {
             let mut current = self.current.lock().await;
-            let usable = current.take().filter(|connection| {
-                !(connection.peer().is_transport_closed() || is_probe && connection.is_suspect())
-            });
+            let usable = current.take().filter(|connection| !connection.is_lost(is_probe));
             let connection = match usable {
                 Some(connection) => connection,
                 None => Arc::new(self.connect.connect().await?),
@@ -276,6 +274,15 @@ impl McpServer {
             Err(_) => Err(ConnectError::Timeout(self.connect_timeout)),
         }
     }
+}
+
+/// Calls that wait are bounded in number and in time, as those in flight are.
+fn calls_in_flight(calls: u32) -> Result<BulkheadConfig, ConfigError> {
+    BulkheadConfig::builder()
+        .max_concurrent_calls(calls)
+        .max_waiting_calls(100)
+        .max_wait(CALL_TIMEOUT)
+        .build()
 }
 
 impl<'a> Admitted<'a> {

@@ -22,6 +22,8 @@
 //! - [With other clients](with_other_clients): kube, octocrab, OTLP, etcd, OpenAI, AWS, ureq, ..
 //! - [In your own error type](error_types): thiserror, anyhow, eyre, boxed errors
 //! - [Functions with an attribute](attributes): `#[circuit_breaker]`, its error, its registry, its expansion
+//! - [MCP servers](mcp): tools behind breakers, failover, limits of a server
+//! - [Services by name](services): base URLs, breakers and timeouts in a document
 //! - [As an HTTP answer](http_answer)
 //! - [Health checks](health)
 //! - [Coming from](coming_from) resilience4j, Polly, failsafe-go, gobreaker, recloser, tower-resilience, Hystrix
@@ -595,6 +597,14 @@ pub mod error_types {}
 #[cfg_attr(not(doctest), doc = include_str!("guide/attributes.md"))]
 #[cfg_attr(doctest, doc = "Its examples need the feature `macros` and other crates: `tests` runs them.")]
 pub mod attributes {}
+
+#[cfg_attr(not(doctest), doc = include_str!("guide/mcp.md"))]
+#[cfg_attr(doctest, doc = "Its examples need other crates: `tests` runs them.")]
+pub mod mcp {}
+
+#[cfg_attr(not(doctest), doc = include_str!("guide/services.md"))]
+#[cfg_attr(doctest, doc = "Its examples need other crates: `tests` runs them.")]
+pub mod services {}
 
 #[cfg_attr(not(doctest), doc = include_str!("guide/http_answer.md"))]
 #[cfg_attr(doctest, doc = "Its examples need other crates: `tests` runs them.")]

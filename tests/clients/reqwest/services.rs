@@ -159,3 +159,30 @@ fn a_variable_moves_a_service() {
     let services = Services::with_client(live, http().timeout(Duration::from_secs(1))).unwrap();
     assert_eq!(services.get("shop").unwrap().url("/x"), "https://b.example/x");
 }
+
+#[test]
+fn an_empty_path_is_the_base_url_itself() {
+    let of = |base: &str, path: &str| services(&document(base)).get("shop").unwrap().url(path);
+    assert_eq!(of("https://a.example/graphql", ""), "https://a.example/graphql");
+    assert_eq!(of("https://a.example/graphql/", ""), "https://a.example/graphql/");
+    assert_eq!(of("https://a.example/v1", "?page=2"), "https://a.example/v1?page=2");
+    assert_eq!(of("https://a.example/v1/", "/x?page=2"), "https://a.example/v1/x?page=2");
+}
+
+#[test]
+fn a_path_never_leads_to_another_host() {
+    let shop = services(&document("https://k\u{e4}se.example:8443/v1")).get("shop").unwrap();
+    for path in
+        ["https://evil.example/", "//evil.example", "@evil.example", "\\\\evil.example", "?@evil", "../../.."]
+    {
+        let url = reqwest::Url::parse(&shop.url(path)).unwrap();
+        assert_eq!((url.host_str(), url.port()), (Some("xn--kse-qla.example"), Some(8443)), "{path}");
+    }
+}
+
+#[test]
+fn a_password_is_not_shown() {
+    let services = services(&document("https://user:secret@a.example"));
+    let shown = format!("{services:?} {:?}", services.get("shop").unwrap());
+    assert!(shown.contains("user") && !shown.contains("secret"), "{shown}");
+}

@@ -263,7 +263,7 @@ pub(crate) fn is_name(name: &str, place: &Span, is_pattern: bool, reader: &mut R
     false
 }
 
-/// Returns what a name must be that is not valid, with the reason if it is not seen from the name.
+/// Returns the requirement that a name does not meet, with the reason if the name does not show it.
 fn fault(name: &str, is_pattern: bool) -> Option<(Cow<'static, str>, Option<String>)> {
     let stem = if is_pattern { name.strip_suffix('*').unwrap_or(name) } else { name };
     if name.is_empty() {

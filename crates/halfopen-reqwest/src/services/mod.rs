@@ -4,6 +4,7 @@ mod error;
 mod section;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -71,7 +72,7 @@ struct Inner {
 }
 
 /// The server of a service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Target {
     base: Url,
     breaker: BreakerName,
@@ -263,7 +264,11 @@ impl Service {
         request.timeout(self.target.timeout).with_extension(self.target.breaker.clone())
     }
 
-    /// Returns the URL of a path: the base URL with the path appended, whether or not either has a slash.
+    /// Returns the URL of a path: the base URL with the path appended, whether or not either has a slash. Without a path it
+    /// is the base URL itself, also with a query.
+    ///
+    /// A path never leads to another host. Nothing of it is escaped, and `..` in it is resolved when the request is sent: escape
+    /// input of users.
     pub fn url(&self, path: &str) -> String {
         self.target.url(path)
     }
@@ -309,15 +314,36 @@ impl ServiceClient {
         self.client.request(method, self.url(path)).timeout(self.target.timeout)
     }
 
-    /// Returns the URL of a path: the base URL with the path appended, whether or not either has a slash.
+    /// Returns the URL of a path: the base URL with the path appended, whether or not either has a slash. Without a path it
+    /// is the base URL itself, also with a query.
+    ///
+    /// A path never leads to another host. Nothing of it is escaped, and `..` in it is resolved when the request is sent: escape
+    /// input of users.
     pub fn url(&self, path: &str) -> String {
         self.target.url(path)
     }
 }
 
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut base = self.base.clone();
+        // Fails for a URL without a host alone, which no base URL is.
+        let is_hidden = base.password().is_none() || base.set_password(Some("***")).is_ok();
+        f.debug_struct("Target")
+            .field("base", &is_hidden.then_some(base.as_str()))
+            .field("breaker", &self.breaker)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
 impl Target {
     fn url(&self, path: &str) -> String {
-        let (base, path) = (self.base.as_str().trim_end_matches('/'), path.trim_start_matches('/'));
-        format!("{base}/{path}")
+        let base = self.base.as_str();
+        // The base URL itself: with a slash at its end it is another resource for many servers.
+        if path.is_empty() || path.starts_with(['?', '#']) {
+            return format!("{base}{path}");
+        }
+        format!("{}/{}", base.trim_end_matches('/'), path.trim_start_matches('/'))
     }
 }
