@@ -58,10 +58,9 @@ pub use section::{ServiceKeys, ServicesSection};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Services(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     live: LiveRegistry,
     plain: reqwest::Client,
@@ -178,6 +177,12 @@ impl Services {
     }
 }
 
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Inner {
     fn targets(&self) -> Arc<BTreeMap<String, Target>> {
         // No code of a user's runs under this lock, so its value is whole even if a thread panicked.
@@ -200,6 +205,13 @@ impl Inner {
             target.timeout = timeout.as_ref().map_or(TIMEOUT, |timeout| timeout.value.0);
         }
         *self.targets.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(all);
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the document, which has the passwords of URLs.
+        f.debug_struct("Services").field("targets", &self.targets()).finish_non_exhaustive()
     }
 }
 
