@@ -14,7 +14,7 @@ async fn health_checks() -> Result<(), Box<dyn std::error::Error>> {
     let every = || HealthCheck::every(Duration::from_secs(15)).timeout(Duration::from_secs(3));
     let registry = Registry::new();
     registry.get_or_create("db");
-    let monitor = HealthMonitor::new(registry.clone())
+    let monitor = HealthMonitor::new(registry)
         .check("db", every().failure_threshold(3).gate_probes(true).run(|| async { Ok::<_, BoxError>(()) }))?
         .check("page", every().url("http://127.0.0.1:1/health"))?
         .check("cache", every().tcp("127.0.0.1:1"))?
