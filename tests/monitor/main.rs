@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod alertmanager;
+mod browser;
+mod chromium;
 mod document;
 mod page;
+mod proxy;
 mod rules;
 mod sinks;
 mod smtp;

@@ -94,7 +94,17 @@ pub struct DashboardAlerts {
 }
 
 impl Overview {
-    pub(crate) fn count(&mut self, state: State) {
+    /// Returns the counts of these states, and the percentage.
+    pub(crate) fn of(states: impl Iterator<Item = State>) -> Overview {
+        let mut overview = Overview::default();
+        states.for_each(|state| overview.count(state));
+        let healthy = overview.closed + overview.disabled + overview.metrics_only;
+        let total = overview.total;
+        overview.health_percentage = if total == 0 { 100.0 } else { 100.0 * healthy as f64 / total as f64 };
+        overview
+    }
+
+    fn count(&mut self, state: State) {
         self.total += 1;
         match state {
             State::Closed => self.closed += 1,
@@ -107,30 +117,9 @@ impl Overview {
             _ => {}
         }
     }
-
-    /// Sets the percentage from the counts.
-    pub(crate) fn weighed(mut self) -> Overview {
-        let healthy = self.closed + self.disabled + self.metrics_only;
-        self.health_percentage =
-            if self.total == 0 { 100.0 } else { 100.0 * healthy as f64 / self.total as f64 };
-        self
-    }
 }
 
 impl ServiceData {
-    /// Returns whether both look the same, but for what passes with time.
-    #[cfg(feature = "page")]
-    pub(crate) fn is_like(&self, other: &ServiceData) -> bool {
-        let numbers = |one: &ServiceData| (one.state, one.calls, one.failure_rate, one.slow_call_rate);
-        let others = |one: &ServiceData| (one.rejections_per_second, one.share);
-        // A new visit to the same state has a new wait.
-        let same_visit = other.in_state_for >= self.in_state_for;
-        numbers(self) == numbers(other)
-            && others(self) == others(other)
-            && self.category == other.category
-            && same_visit
-    }
-
     pub(crate) fn of(breaker: &CircuitBreaker, category: String, rejections_per_second: f64) -> ServiceData {
         let snapshot: Snapshot = breaker.snapshot();
         ServiceData {

@@ -41,6 +41,7 @@
 struct Readme;
 
 mod alert;
+mod board;
 mod dashboard;
 #[cfg(feature = "config")]
 mod document;

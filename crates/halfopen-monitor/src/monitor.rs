@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+#[cfg(feature = "page")]
+use halfopen::Snapshot;
 use halfopen::adapter::catch_panic;
 use halfopen::{CircuitBreaker, Event, Interest, Listener, Registry, StateChange, Subscription};
 use tokio::runtime::Handle;
@@ -10,11 +11,16 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::alert::{Alert, AlertStatus, Severity};
-use crate::dashboard::{DashboardAlerts, DashboardData, Overview, ServiceData};
+use crate::alert::{Alert, Severity};
+use crate::board::Board;
+#[cfg(feature = "page")]
+use crate::board::MOST_LINES;
+use crate::dashboard::{DashboardData, Overview, ServiceData};
 use crate::error::MonitorError;
 use crate::evaluator::{Evaluator, Gone, Moment};
 use crate::notify::{Notifier, Sink, deliver};
+#[cfg(feature = "page")]
+use crate::page::{Frames, Row, View};
 use crate::rule::AlertRule;
 use crate::{lock, wall_time};
 
@@ -62,7 +68,7 @@ pub(crate) struct Shared {
     board: Mutex<Board>,
     most_history: usize,
     #[cfg(feature = "page")]
-    page: crate::page::PageState,
+    frames: Frames,
 }
 
 /// What is evaluated, and how often. A document changes it.
@@ -73,20 +79,6 @@ pub(crate) struct Plan {
     /// The time between evaluations.
     pub(crate) interval: Duration,
 }
-
-/// What the dashboard shows and no breaker has.
-#[derive(Default)]
-struct Board {
-    rates: HashMap<Arc<str>, f64>,
-    firing: BTreeMap<(Arc<str>, Arc<str>), Alert>,
-    recent: VecDeque<Alert>,
-    history: VecDeque<StateChange>,
-    history_dropped: u64,
-    audit: VecDeque<String>,
-}
-
-/// The alerts that the dashboard has had.
-const RECENT: usize = 200;
 
 /// Changes of state are evaluated together if they are closer than this.
 const GATHER: Duration = Duration::from_millis(100);
@@ -116,7 +108,7 @@ impl Monitor {
 
     /// Returns the alerts that are firing, sorted by rule and breaker.
     pub fn firing(&self) -> Vec<Alert> {
-        lock(&self.0.shared.board).firing.values().cloned().collect()
+        lock(&self.0.shared.board).firing()
     }
 
     #[cfg(feature = "page")]
@@ -243,7 +235,7 @@ impl MonitorBuilder {
             board: Mutex::default(),
             most_history: self.history,
             #[cfg(feature = "page")]
-            page: crate::page::PageState::default(),
+            frames: Frames::default(),
         });
         #[cfg(feature = "config")]
         if let Some(live) = &self.live {
@@ -252,6 +244,8 @@ impl MonitorBuilder {
         let subscription = self.registry.subscribe(Changes(Arc::downgrade(&shared)));
         let mut tasks = vec![runtime.spawn(watch(Arc::clone(&shared)))];
         tasks.extend(shared.sinks.iter().map(|sink| runtime.spawn(deliver(Arc::clone(sink)))));
+        #[cfg(feature = "page")]
+        tasks.push(runtime.spawn(crate::page::publish(Arc::clone(&shared))));
         Ok(Monitor(Arc::new(Running { shared, tasks, _subscription: subscription })))
     }
 
@@ -346,83 +340,85 @@ impl Shared {
 
     pub(crate) fn dashboard(&self) -> DashboardData {
         let breakers = self.registry.breakers();
-        let (rates, alerts, history, history_dropped, audit) = {
+        let (rates, alerts, history, history_dropped) = {
             let board = lock(&self.board);
-            let alerts = DashboardAlerts {
-                firing: board.firing.values().cloned().collect(),
-                recent: board.recent.iter().cloned().collect(),
-            };
-            let history: Vec<StateChange> = board.history.iter().cloned().collect();
-            (
-                board.rates.clone(),
-                alerts,
-                history,
-                board.history_dropped,
-                board.audit.iter().cloned().collect(),
-            )
+            let history = board.history.iter().cloned().collect();
+            (board.rates.clone(), board.alerts(), history, board.history_dropped)
         };
         let services = breakers.iter().map(|breaker| {
             let rate = rates.get(breaker.name()).copied().unwrap_or_default();
             ServiceData::of(breaker, self.category_of(breaker.name()), rate)
         });
         let services: Vec<ServiceData> = services.collect();
-        let mut overview = Overview {
+        let overview = Overview {
             alerts_firing: alerts.firing.len() as u64,
             rejections_per_second: rates.values().sum(),
             history_dropped,
-            ..Overview::default()
+            ..Overview::of(services.iter().map(|service| service.state))
         };
-        services.iter().for_each(|service| overview.count(service.state));
-        let overview = overview.weighed();
         let notifiers = self.sinks.iter().map(|sink| sink.status()).collect();
-        DashboardData { overview, services, alerts, history, notifiers, audit }
+        DashboardData { overview, services, alerts, history, notifiers, audit: self.audit_lines() }
     }
 
     #[cfg(feature = "page")]
-    pub(crate) fn breaker(&self, name: &str) -> Option<CircuitBreaker> {
-        self.registry.get(name)
+    fn audit_lines(&self) -> Vec<String> {
+        lock(&self.board).audit().to_vec()
     }
 
-    /// Notes what an operator has done.
-    #[cfg(feature = "page")]
-    pub(crate) fn audit(&self, line: &str) {
-        #[cfg(feature = "tracing")]
-        tracing::warn!("action on the page of circuit breakers: {line}");
-        let mut board = lock(&self.board);
-        if board.audit.len() >= RECENT {
-            board.audit.pop_front();
-        }
-        let at = crate::alert::since_1970(wall_time()).as_secs();
-        board.audit.push_back(format!("{at} {line}"));
-    }
-
-    #[cfg(feature = "page")]
-    pub(crate) fn page(&self) -> &crate::page::PageState {
-        &self.page
+    #[cfg(not(feature = "page"))]
+    #[expect(clippy::unused_self, reason = "only the page has actions")]
+    fn audit_lines(&self) -> Vec<String> {
+        Vec::new()
     }
 
     fn state_changed(&self, change: &StateChange) {
-        let mut board = lock(&self.board);
-        board.history.push_back(change.clone());
-        while board.history.len() > self.most_history {
-            board.history.pop_front();
-            board.history_dropped = board.history_dropped.saturating_add(1);
-        }
-        drop(board);
+        lock(&self.board).state_changed(change.clone(), self.most_history);
         self.changed.notify_one();
     }
 }
 
-impl Board {
-    fn note(&mut self, alert: &Alert) {
-        match alert.status {
-            AlertStatus::Firing => drop(self.firing.insert(alert.key(), alert.clone())),
-            AlertStatus::Resolved => drop(self.firing.remove(&alert.key())),
-        }
-        if self.recent.len() >= RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(alert.clone());
+/// What the page needs.
+#[cfg(feature = "page")]
+impl Shared {
+    pub(crate) fn frames(&self) -> &Frames {
+        &self.frames
+    }
+
+    pub(crate) fn breaker(&self, name: &str) -> Option<CircuitBreaker> {
+        self.registry.get(name)
+    }
+
+    /// Returns the data of this moment.
+    pub(crate) fn view(&self) -> View {
+        let snapshots: Vec<Snapshot> =
+            self.registry.breakers().iter().map(CircuitBreaker::snapshot).collect();
+        let mut board = lock(&self.board);
+        let rate = |name: &Arc<str>| board.rates.get(name).copied().unwrap_or_default();
+        let rows: Vec<Row> = snapshots.iter().map(|one| Row::of(one, rate(&one.name))).collect();
+        let overview = Overview {
+            alerts_firing: board.alerts_firing(),
+            rejections_per_second: board.rates.values().sum(),
+            history_dropped: board.history_dropped,
+            ..Overview::of(rows.iter().map(|row| row.state))
+        };
+        let history =
+            board.history.range(board.history.len().saturating_sub(MOST_LINES)..).cloned().collect();
+        let (firing, audit, changes) = (board.most_severe(), board.audit(), board.changes());
+        View { overview, rows, firing, audit, history, changes }
+    }
+
+    /// Notes what an operator has done.
+    pub(crate) fn acted(&self, action: &str) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!("action on the page of circuit breakers: {action}");
+        lock(&self.board).acted(action, wall_time());
+    }
+
+    /// Notes a request for an action that was refused.
+    pub(crate) fn refused(&self, why: &'static str) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!("refused action on the page of circuit breakers: {why}");
+        lock(&self.board).refused(why, wall_time());
     }
 }
 
@@ -458,7 +454,7 @@ impl Listener for Changes {
 impl Drop for Running {
     fn drop(&mut self) {
         #[cfg(feature = "page")]
-        self.shared.end_streams();
+        self.shared.frames().end_streams();
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }

@@ -46,6 +46,12 @@ impl Token {
                 "actions: the token has {length} bytes, but must have at least 16"
             )));
         }
+        if !token.bytes().all(|byte| matches!(byte, b' '..=b'~')) || token.trim() != token {
+            return Err(MonitorError(
+                "actions: the token must have printable ASCII characters and no space at its ends, as a header does"
+                    .to_owned(),
+            ));
+        }
         Ok(Token(token.into()))
     }
 
@@ -85,7 +91,7 @@ impl Action {
 
 pub(super) async fn act(State(routes): State<Arc<PageRoutes>>, headers: HeaderMap, body: Bytes) -> Response {
     let refuse = |status: StatusCode, why: &'static str| {
-        routes.shared.audit(&format!("refused: {why}"));
+        routes.shared.refused(why);
         (status, why).into_response()
     };
     let Some(token) = &routes.token else { return refuse(StatusCode::NOT_FOUND, "actions are not enabled") };
@@ -104,7 +110,7 @@ pub(super) async fn act(State(routes): State<Arc<PageRoutes>>, headers: HeaderMa
     };
     request.action.apply(&breaker);
     let name = request.breaker.escape_debug();
-    routes.shared.audit(&format!("{} of `{name}`: now {}", request.action.as_str(), breaker.state()));
+    routes.shared.acted(&format!("{} of `{name}`: now {}", request.action.as_str(), breaker.state()));
     StatusCode::NO_CONTENT.into_response()
 }
 

@@ -1,28 +1,26 @@
 //! The live page: a shell, a script, a stream of updates, and actions behind a token.
 
 mod actions;
+mod frames;
+mod row;
 mod stream;
 
 use std::fmt::Write as _;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{OriginalUri, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use tokio::sync::watch;
-use tokio::time::Instant;
-
-use crate::dashboard::DashboardData;
-use crate::error::MonitorError;
-use crate::lock;
-use crate::monitor::{Monitor, Shared};
 pub use actions::Action;
 use actions::Token;
+pub(crate) use frames::{Frames, View, publish};
+pub(crate) use row::Row;
+
+use crate::error::MonitorError;
+use crate::monitor::{Monitor, Shared};
 
 /// The routes of [`Monitor::routes`], for [`Router::merge`] and [`Router::nest`].
 #[derive(Clone)]
@@ -37,7 +35,7 @@ impl Monitor {
     ///
     /// - `GET /`: the page. It needs no other server, and works in dark and light, with a keyboard and a screen reader.
     /// - `GET /data`: [`dashboard_data`](Self::dashboard_data) as JSON.
-    /// - `GET /events`: a stream of updates (server-sent events), two a second at most.
+    /// - `GET /events`: a stream of changes (server-sent events), four a second at most.
     /// - `GET /explain?NAME`: the explanation of a breaker, as text.
     /// - `POST /actions`: an [`Action`], if [`actions`](PageRoutes::actions) has a token.
     ///
@@ -65,19 +63,20 @@ impl Monitor {
     /// Ends the streams of all open pages, which then connect again. Intended for a graceful shutdown, which waits for
     /// them otherwise.
     pub fn end_streams(&self) {
-        self.shared().end_streams();
+        self.shared().frames().end_streams();
     }
 }
 
 impl PageRoutes {
-    /// Permits actions to those who have this token, of 16 bytes or more: force open, close, reset and trip.
+    /// Permits actions to those who have this token, of 16 printable ASCII characters or more: force open, close, reset
+    /// and trip.
     ///
     /// A request needs the token and an `Origin` of the same host. Each is in the audit log of the page and, with the feature
     /// `tracing`, in the log.
     ///
     /// # Errors
     ///
-    /// If the token is shorter.
+    /// If the token is shorter, or has other characters.
     pub fn actions(mut self, token: &str) -> Result<Self, MonitorError> {
         self.token = Some(Token::new(token)?);
         Ok(self)
@@ -103,48 +102,6 @@ impl PageRoutes {
 impl<S: Clone + Send + Sync + 'static> From<PageRoutes> for Router<S> {
     fn from(routes: PageRoutes) -> Router<S> {
         routes.into_router()
-    }
-}
-
-/// What all pages of a monitor share.
-pub(crate) struct PageState {
-    /// The part of an event's id that names this process.
-    process: String,
-    /// The number of times that the streams were ended.
-    ended: watch::Sender<u64>,
-    frame: Mutex<Option<(Instant, Frame)>>,
-}
-
-/// The data of a moment, and the number of changes of state until then.
-type Frame = Arc<(DashboardData, u64)>;
-
-impl Default for PageState {
-    fn default() -> PageState {
-        let process = format!("{:016x}", RandomState::new().hash_one(()));
-        PageState { process, ended: watch::Sender::new(0), frame: Mutex::default() }
-    }
-}
-
-impl Shared {
-    pub(crate) fn end_streams(&self) {
-        self.page().ended.send_modify(|times| *times += 1);
-    }
-
-    fn process(&self) -> &str {
-        &self.page().process
-    }
-
-    /// Returns the data of now, or of less than `age` ago.
-    fn frame(&self, age: Duration) -> Frame {
-        let mut frame = lock(&self.page().frame);
-        if let Some((_, data)) = frame.as_ref().filter(|(at, _)| at.elapsed() < age / 2) {
-            return Arc::clone(data);
-        }
-        let data = self.dashboard();
-        let changes = data.overview.history_dropped + data.history.len() as u64;
-        let data = Arc::new((data, changes));
-        *frame = Some((Instant::now(), Arc::clone(&data)));
-        data
     }
 }
 
@@ -186,28 +143,30 @@ async fn explain(State(routes): State<Arc<PageRoutes>>, RawQuery(query): RawQuer
     }
 }
 
-/// The shell, with the numbers of now: it shows them without the script, too.
-async fn page(
-    State(routes): State<Arc<PageRoutes>>,
-    OriginalUri(uri): OriginalUri,
-    _headers: HeaderMap,
-) -> Response {
-    let data = routes.shared.dashboard();
+/// The shell, with the numbers of this moment, and its rows for a browser without scripts.
+async fn page(State(routes): State<Arc<PageRoutes>>, OriginalUri(uri): OriginalUri) -> Response {
+    let view = routes.shared.view();
     let mut rows = String::new();
-    for service in &data.services {
-        let (name, state) = (escaped(&service.name), service.state);
-        let _ = write!(rows, "<tr><th scope=row>{name}<td>{state}<td>{}", service.calls);
+    for row in view.rows.iter().take(MOST_ROWS) {
+        let _ = write!(rows, "<tr><th scope=row>{}<td>{}<td>{}", escaped(row.name()), row.state, row.calls);
     }
     // Relative addresses must work wherever the routes are nested.
     let base = if uri.path().ends_with('/') { uri.path().to_owned() } else { format!("{}/", uri.path()) };
+    let total = match view.overview.total {
+        1 => "1 breaker".to_owned(),
+        total => format!("{total} breakers"),
+    };
     let html = include_str!("page.html")
         .replace("{base}", &escaped(&base))
-        .replace("{health}", &format!("{:.1}", data.overview.health_percentage))
-        .replace("{total}", &data.overview.total.to_string())
+        .replace("{health}", &format!("{:.1}", view.overview.health_percentage))
+        .replace("{total}", &total)
         .replace("{actions}", if routes.token.is_some() { "yes" } else { "no" })
         .replace("{rows}", &rows);
     secured("text/html; charset=utf-8", html)
 }
+
+/// The rows for a browser without scripts.
+const MOST_ROWS: usize = 1_000;
 
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

@@ -1,17 +1,31 @@
 "use strict";
+// The whole state is in `services`; the document has one page of it, and is changed once per frame at most.
+const PAGE = 50, LINES = 100, QUIET = 10000, STALE = 15000;
 const at = (id) => document.getElementById(id);
-const rows = new Map();
-const services = new Map();
 const columns = ["State", "Calls", "Failures", "Slow", "Rejected/s", "Share", "Wait"];
-let last = "", source = null, heard = 0, delay = 1000, retry = 0, queued = null, drawing = false, shown = "";
+const fields = ["name", "state", "calls", "failures", "slow", "rejected", "share", "wait"];
+const services = new Map(), rows = new Map();
+let names = [], sorted = true, first = 0, overview = null;
+let last = "", source = null, heard = 0, drawn = 0, delay = 1000, retry = 0, shown = "", asking = false;
+let queued = [], scheduled = false, unspoken = [], spoken = 0;
 
-const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
+// The text of a node is changed in place: no node is made for a number.
+function text(node, value) {
+  const child = node.firstChild;
+  if (child === null) { if (value !== "") node.textContent = value; }
+  else if (child.data !== value) child.data = value;
+}
 const percent = (share) => share === null ? "-" : (100 * share).toFixed(1) + " %";
 const times = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const clock = (seconds) => times.format(1000 * seconds);
+const words = (state) => state.replace("_", "-");
+const number = new Intl.NumberFormat("en");
+const counted = (count, noun) => `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 
 function row(name) {
   const line = document.createElement("tr"), head = document.createElement("th"), button = document.createElement("button");
+  line.setAttribute("role", "row");
+  head.setAttribute("role", "rowheader");
   head.scope = "row";
   button.type = "button";
   button.textContent = name;
@@ -19,116 +33,166 @@ function row(name) {
   head.append(button);
   line.append(head, ...columns.map((label) => {
     const cell = document.createElement("td");
+    cell.setAttribute("role", "cell");
     cell.dataset.label = label;
     return cell;
   }));
-  return line;
+  return { line, drawn: null };
 }
 
 // The rest of a wait, counted here: an update has it only when something else changes.
 function wait(service) {
   if (service.state === "forced_open") return "until reset";
-  if (service.state !== "open" || service.retry_after === null) return "-";
-  return Math.max(0, service.retry_after - (performance.now() - service.at) / 1000).toFixed(0) + " s";
+  if (service.state !== "open" || service.wait === null) return "-";
+  return Math.max(0, service.wait - (Date.now() - service.at) / 1000).toFixed(0) + " s";
 }
 
-function draw(service) {
-  const cells = rows.get(service.name).cells;
-  const state = service.state.replace("_", "-");
-  text(cells[1], state);
-  if (cells[1].className !== service.state) cells[1].className = service.state;
-  text(cells[2], String(service.calls));
-  text(cells[3], percent(service.failure_rate));
-  text(cells[4], percent(service.slow_call_rate));
-  text(cells[5], service.rejections_per_second.toFixed(1));
-  text(cells[6], percent(service.share));
+function draw(name) {
+  const service = services.get(name), entry = rows.get(name), cells = entry.line.cells;
+  if (entry.drawn !== service) {
+    entry.drawn = service;
+    text(cells[1], words(service.state));
+    if (cells[1].className !== service.state) cells[1].className = service.state;
+    text(cells[2], String(service.calls));
+    text(cells[3], percent(service.failures));
+    text(cells[4], percent(service.slow));
+    text(cells[5], service.rejected.toFixed(1));
+    text(cells[6], percent(service.share));
+  }
   text(cells[7], wait(service));
 }
 
-function filter() {
-  const wanted = at("filter").value.toLowerCase();
-  for (const [name, line] of rows) {
-    line.hidden = !(name.toLowerCase().includes(wanted) || services.get(name).state.includes(wanted.replace("-", "_")));
-  }
+function matching() {
+  if (!sorted) { names = [...services.keys()].sort(); sorted = true; }
+  const wanted = at("filter").value.trim().toLowerCase(), ill = at("ill").checked;
+  if (!wanted && !ill) return names;
+  return names.filter((name) => {
+    const state = services.get(name).state;
+    return (!ill || state !== "closed") && (!wanted || name.toLowerCase().includes(wanted) || words(state).startsWith(wanted));
+  });
 }
 
-function entries(list, items, of, newest) {
-  const lines = items.map((item) => {
-    const line = document.createElement("li"), [when, what, kind] = of(item), time = document.createElement("time"), rest = document.createElement("span");
-    time.textContent = when + " ";
-    rest.textContent = what;
-    if (kind) rest.className = kind;
-    line.append(time, rest);
-    return line;
-  });
-  if (newest) list.prepend(...lines.reverse()); else list.replaceChildren(...lines);
-  while (list.childElementCount > 200) list.lastElementChild.remove();
+// Makes and removes only the rows that enter and leave the page, so that the focus stays where it is.
+function table() {
+  const all = matching(), body = at("breakers");
+  first = Math.max(0, Math.min(first, Math.floor((all.length - 1) / PAGE) * PAGE));
+  const page = all.slice(first, first + PAGE), kept = new Set(page);
+  for (const [name, entry] of rows) if (!kept.has(name)) { entry.line.remove(); rows.delete(name); }
+  let next = body.firstChild;
+  for (const name of page) {
+    if (!rows.has(name)) rows.set(name, row(name));
+    const line = rows.get(name).line;
+    if (line === next) next = next.nextSibling; else body.insertBefore(line, next);
+    draw(name);
+  }
+  at("empty").hidden = page.length > 0;
+  at("pages").hidden = all.length <= PAGE;
+  text(at("range"), `${number.format(first + 1)} to ${number.format(first + page.length)} of ${number.format(all.length)}`);
+  at("previous").disabled = first === 0;
+  at("next").disabled = first + PAGE >= all.length;
+}
+
+function line(when, what, kind) {
+  const item = document.createElement("li"), time = document.createElement("time"), rest = document.createElement("span");
+  time.textContent = when;
+  rest.textContent = " " + what;
+  if (kind) rest.className = kind;
+  item.append(time, rest);
+  return item;
 }
 
 function change(one) {
   const why = one.reasons.length ? " (" + one.reasons.join(", ") + ")" : "";
-  return [clock(one.at), `${one.name}: ${one.from.replace("_", "-")} to ${one.to.replace("_", "-")}${why}`, one.to];
+  return `${one.name}: ${words(one.from)} to ${words(one.to)}${why}`;
 }
 
-let spoken = 0;
-function speak(history) {
-  if (!history.length || performance.now() - spoken < 3000) return;
-  spoken = performance.now();
-  at("news").textContent = history.length > 3 ? `${history.length} changes of state` : history.map((one) => change(one)[1]).join("; ");
+function history(changes, skipped) {
+  const list = at("history"), items = changes.slice(-LINES).reverse().map((one) => line(clock(one.at), change(one), one.to));
+  if (skipped) items.push(line("", counted(skipped, "more change"), "faint"));
+  list.prepend(...items);
+  for (let surplus = list.children.length - LINES; surplus > 0; surplus--) list.lastChild.remove();
 }
 
-function show(update) {
-  const overview = update.overview, body = at("breakers");
-  text(at("health"), overview.health_percentage.toFixed(1) + " %");
-  text(at("total"), String(overview.total));
-  text(at("counts"), `${overview.open + overview.forced_open} open, ${overview.half_open} half-open, ${overview.rejections_per_second.toFixed(1)} rejected a second`);
-  document.title = `${overview.health_percentage.toFixed(0)} % healthy - circuit breakers`;
-  let fresh = false;
+// At most one sentence in ten seconds: a screen reader is to be read, and not to be flooded.
+function speak() {
+  if (!unspoken.length || Date.now() - spoken < QUIET) return;
+  spoken = Date.now();
+  const ill = overview.total - overview.closed;
+  text(at("news"), unspoken.length > 2 ? `${number.format(unspoken.length)} changes of state; not closed: ${counted(ill, "breaker")}` : unspoken.join("; "));
+  unspoken = [];
+}
+
+function model(update) {
+  overview = update.overview;
   if (update.whole) {
-    const kept = new Set(update.services.map((service) => service.name));
-    for (const name of [...rows.keys()]) if (!kept.has(name)) remove(name);
-    if (!rows.size) body.replaceChildren();
+    services.clear();
+    sorted = false;
+    at("history").replaceChildren();
+    unspoken = [];
   }
-  update.gone.forEach(remove);
-  for (const service of update.services) {
-    service.at = performance.now();
+  for (const name of update.gone ?? []) { services.delete(name); sorted = false; }
+  const now = Date.now();
+  for (const values of update.rows) {
+    const service = { at: now };
+    fields.forEach((field, index) => { service[field] = values[index]; });
+    if (!services.has(service.name)) sorted = false;
     services.set(service.name, service);
-    if (!rows.has(service.name)) {
-      rows.set(service.name, row(service.name));
-      fresh = true;
-    }
-    draw(service);
   }
-  if (fresh) body.append(...[...rows.keys()].sort().map((name) => rows.get(name)));
-  if (at("filter").value) filter();
-  text(at("alert-count"), `(${update.firing.length})`);
-  entries(at("alerts"), update.firing, (alert) => [clock(alert.started_at), `${alert.severity}: ${alert.rule}: ${alert.message}`, "open"]);
-  if (update.whole_history) at("history").replaceChildren();
-  if (update.history.length) entries(at("history"), update.history.slice(-200), change, true);
-  entries(at("audit"), [...update.audit].reverse(), (line) => { const [when, ...what] = line.split(" "); return [clock(+when), what.join(" ")]; });
-  if (!update.whole_history) speak(update.history);
+  if (!update.whole) {
+    for (const one of update.history) if (unspoken.length < 1000) unspoken.push(change(one));
+    for (let more = update.skipped; more > 0 && unspoken.length < 1000; more--) unspoken.push("");
+  }
 }
 
-function remove(name) {
-  rows.get(name)?.remove();
-  rows.delete(name);
-  services.delete(name);
+function lists(update) {
+  if (update.history.length || update.skipped) history(update.history, update.skipped);
+  if (update.firing) at("alerts").replaceChildren(...update.firing.map((alert) =>
+    line(clock(alert.started_at), `${alert.severity}: ${alert.rule}: ${alert.message}`, alert.severity)));
+  if (update.audit) {
+    at("audits").hidden = !update.audit.length;
+    at("audit").replaceChildren(...[...update.audit].reverse().map((entry) => {
+      const [when, ...what] = entry.split(" ");
+      return line(clock(+when), what.join(" "));
+    }));
+  }
+}
+
+function summary() {
+  text(at("health"), overview.health_percentage.toFixed(1) + " %");
+  text(at("total"), counted(overview.total, "breaker"));
+  text(at("counts"), `: ${number.format(overview.open + overview.forced_open)} open, ${number.format(overview.half_open)} half-open, ${overview.rejections_per_second.toFixed(1)} calls rejected a second`);
+  text(at("alert-count"), overview.alerts_firing > LINES ? `(the ${LINES} most severe of ${number.format(overview.alerts_firing)})` : `(${overview.alerts_firing})`);
+  const title = `${overview.health_percentage.toFixed(0)} % healthy - circuit breakers`;
+  if (document.title !== title) document.title = title;
 }
 
 // Updates that arrive while the page is not drawn are drawn together.
 function receive(event) {
-  heard = performance.now();
+  heard = Date.now();
   delay = 1000;
   last = event.lastEventId;
-  (queued ??= []).push(JSON.parse(event.data));
-  if (drawing) return;
-  drawing = true;
+  const update = JSON.parse(event.data);
+  if (update.whole) queued = [];
+  queued.push(update);
+  // Not drawn for ten seconds: everything is less than all that was missed.
+  if (queued.length > 40) { queued = []; last = ""; connect(); return; }
+  schedule();
+}
+
+function schedule() {
+  if (scheduled) return;
+  scheduled = true;
   requestAnimationFrame(() => {
-    drawing = false;
-    const updates = queued ?? [];
-    queued = null;
-    updates.forEach(show);
-    tell();
+    scheduled = false;
+    const updates = queued;
+    queued = [];
+    for (const update of updates) { model(update); lists(update); }
+    if (overview === null) return;
+    drawn = heard;
+    summary();
+    table();
+    speak();
+    report();
   });
 }
 
@@ -138,7 +202,7 @@ function connect() {
   source?.close();
   source = null;
   if (document.hidden) return;
-  heard = performance.now();
+  heard = Date.now();
   source = new EventSource("events" + (last ? "?after=" + encodeURIComponent(last) : ""));
   source.onmessage = receive;
   source.onerror = again;
@@ -148,52 +212,63 @@ function connect() {
 function again() {
   source?.close();
   source = null;
-  tell();
+  report();
   clearTimeout(retry);
   retry = setTimeout(connect, delay * (0.75 + Math.random() / 2));
   delay = Math.min(2 * delay, 30000);
 }
 
-function tell() {
-  const age = (performance.now() - heard) / 1000, line = at("connection");
-  const live = source !== null && source.readyState === 1 && age < 15;
-  line.className = live ? "" : "lost";
-  text(line, live ? "live" : last ? `no connection; the data is ${Math.round((performance.now() - (drawn || heard)) / 1000)} s old` : "connecting");
-  if (live) drawn = heard;
+// The status is announced when it changes, and the age, which always does, is not.
+function report() {
+  const live = source !== null && source.readyState === 1 && Date.now() - heard < STALE;
+  const status = at("connection");
+  if (status.className !== (live ? "live" : "lost")) status.className = live ? "live" : "lost";
+  text(status, live ? "live" : last ? "no connection" : "connecting");
+  text(at("age"), live || !last ? "" : `; the data is ${number.format(Math.round((Date.now() - drawn) / 1000))} s old`);
 }
-let drawn = 0;
 
 setInterval(() => {
+  const now = Date.now();
+  // A clock that was set back is no sleep.
+  if (now < heard) heard = now;
   // A laptop that slept, or a proxy that keeps a dead connection: nothing arrives, not even the heartbeat.
-  if (source !== null && performance.now() - heard > 15000) again();
-  tell();
-  for (const service of services.values()) if (service.state === "open") draw(service);
+  if (source !== null && now - heard > STALE) again();
+  report();
+  if (overview !== null) speak();
+  for (const name of rows.keys()) if (services.get(name)?.state === "open") draw(name);
   if (at("details").open) explain();
 }, 1000);
 
 async function explain() {
+  if (asking) return;
+  asking = true;
+  const name = shown;
   try {
-    const answer = await fetch("explain?" + encodeURIComponent(shown));
-    text(at("explanation"), await answer.text());
+    const answer = await fetch("explain?" + encodeURIComponent(name)), words = await answer.text();
+    if (name === shown) text(at("explanation"), words);
   } catch { text(at("explanation"), "no connection"); }
+  asking = false;
 }
 
 function details(name) {
   shown = name;
-  at("details-title").textContent = name;
+  text(at("details-title"), name);
   at("explanation").textContent = "";
   at("result").textContent = "";
-  at("controls").className = document.body.dataset.actions === "yes" ? "" : "hidden";
+  at("controls").hidden = document.body.dataset.actions !== "yes";
   at("details").showModal();
   explain();
 }
 
 async function act(action) {
-  const result = at("result");
+  const result = at("result"), token = at("token").value;
+  result.textContent = "";
+  // A header has no other characters, and neither has a token.
+  if (!/^[ -~]+$/.test(token)) { result.textContent = "refused: the token is wrong"; return; }
   try {
     const answer = await fetch("actions", {
       method: "POST",
-      headers: { "content-type": "application/json", authorization: "Bearer " + at("token").value },
+      headers: { "content-type": "application/json", authorization: "Bearer " + token },
       body: JSON.stringify({ breaker: shown, action }),
     });
     result.textContent = answer.ok ? "done" : "refused: " + await answer.text();
@@ -203,7 +278,10 @@ async function act(action) {
 
 document.querySelectorAll("[data-action]").forEach((button) => button.addEventListener("click", () => act(button.dataset.action)));
 at("done").addEventListener("click", () => at("details").close());
-at("filter").addEventListener("input", filter);
+at("filter").addEventListener("input", () => { first = 0; schedule(); });
+at("ill").addEventListener("change", () => { first = 0; schedule(); });
+at("previous").addEventListener("click", () => { first -= PAGE; schedule(); });
+at("next").addEventListener("click", () => { first += PAGE; schedule(); });
 document.addEventListener("visibilitychange", connect);
 addEventListener("online", connect);
 connect();
