@@ -66,7 +66,9 @@ fn every_number_has_the_unit_that_its_metric_is_in() {
             let query = text(target, "expr");
             let expected = match query {
                 _ if query.contains("_seconds") => "s",
-                _ if query.contains("_ratio") || query.contains(" / ") => "percentunit",
+                _ if query.contains("_ratio") || query.contains("_probability") || query.contains(" / ") => {
+                    "percentunit"
+                }
                 _ if query.contains("rate(") && query.contains("calls") => "reqps",
                 _ => "",
             };

@@ -70,6 +70,11 @@ fn everything_happens() -> CircuitBreakerMetrics {
     fail(&open, 1);
 
     registry.get_or_create("closed");
+    registry.configure("learns", CircuitBreakerConfig::adaptive());
+    let learns = registry.get_or_create("learns");
+    while learns.is_closed() {
+        learns.try_acquire().unwrap().failure();
+    }
     overrides(&registry);
     metrics
 }

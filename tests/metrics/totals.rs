@@ -46,7 +46,20 @@ fn an_adaptive_breaker_shows_its_evidence() {
     assert!(value(names::CALL_WORTH).is_some_and(|worth| worth > 0.9));
     assert!(value(names::LEARNED_P95).is_some_and(|p95| p95 < 0.01));
     assert!(value(names::NEXT_PROBE).is_some_and(f64::is_nan), "it is closed");
+    assert!(value(names::SLOW_LIMIT).is_some_and(f64::is_nan), "none in the first minute");
+    assert!(value(names::LIKELIEST_RATIO).is_some_and(|share| share < 0.05));
     assert_eq!(page.value(names::CALL_WORTH, &[("breaker", "fixed")]), None);
+
+    hands.advance(40 * SECOND);
+    while breaker.is_closed() {
+        breaker.try_acquire().unwrap().failure();
+    }
+    let page = Exporter::new().scrape(&metrics);
+    let value = |name| page.value(name, &[("breaker", "learns")]);
+    assert_eq!(value(names::SLOW_LIMIT), Some(0.7));
+    assert!(value(names::LIKELIEST_RATIO).is_some_and(|share| share > 0.5));
+    assert!(value(names::NEXT_PROBE).is_some_and(|gap| gap > 1.0), "it is open");
+    assert_eq!(value(names::ADMITTED_RATIO), Some(0.0));
 }
 
 #[test]

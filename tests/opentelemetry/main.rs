@@ -4,7 +4,7 @@
 mod collected;
 mod limits;
 
-use halfopen::State;
+use halfopen::{CircuitBreakerConfig, State};
 use opentelemetry_sdk::metrics::Temporality;
 
 use collected::Collector;
@@ -51,6 +51,46 @@ fn a_shadow_is_reported_by_outcome() {
     assert_eq!((of("shadow_admitted"), of("shadow_rejected")), (Some(1.0), Some(0.0)));
     let unseen = collected.value("circuit_breaker.shadow_unseen", &[("breaker", "api"), ("shadow", "same")]);
     assert_eq!(unseen, Some(0.0));
+}
+
+#[test]
+fn an_adaptive_breaker_reports_its_evidence() {
+    let (registry, hands) = registry();
+    let collector = Collector::new(&registry, Temporality::Cumulative);
+    registry.get_or_create("fixed").try_acquire().unwrap().success();
+    registry.configure("learns", CircuitBreakerConfig::adaptive());
+    let breaker = registry.get_or_create("learns");
+    for _ in 0..70 {
+        breaker.try_acquire().unwrap().success();
+        hands.advance(SECOND);
+    }
+    let of = |name: &'static str| {
+        move |gauge: &str| (format!("circuit_breaker.adaptive.{gauge}"), [("breaker", name)])
+    };
+    let closed = collector.collect();
+    let value = |gauge: &str| {
+        let (gauge, breaker) = of("learns")(gauge);
+        closed.value(&gauge, &breaker)
+    };
+    assert!(value("normal_ratio").is_some_and(|share| share < 0.05));
+    assert_eq!((value("down_probability"), value("slow_limit")), (Some(0.0), Some(0.7)));
+    assert_eq!(value("likeliest_ratio"), value("normal_ratio"));
+    assert!(value("p95").is_some_and(|p95| p95 < 0.01) && value("next_probe").is_none());
+
+    while breaker.is_closed() {
+        breaker.try_acquire().unwrap().failure();
+    }
+    let open = collector.collect();
+    let value = |gauge: &str| {
+        let (gauge, breaker) = of("learns")(gauge);
+        open.value(&gauge, &breaker)
+    };
+    assert!(value("down_probability").is_some_and(|down| down > 0.5));
+    assert!(value("call_worth").is_some_and(|worth| worth < -0.15));
+    assert!(value("likeliest_ratio").is_some_and(|share| share > 0.5));
+    assert!(value("next_probe").is_some_and(|gap| gap > 1.0));
+    let (worth, fixed) = of("fixed")("call_worth");
+    assert_eq!(open.value(&worth, &fixed), None);
 }
 
 #[test]

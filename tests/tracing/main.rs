@@ -53,6 +53,34 @@ fn an_opening_is_one_warning_with_its_details() {
 }
 
 #[test]
+fn an_opening_by_evidence_has_its_numbers() {
+    let (clock, hands) = Clock::manual();
+    let breaker = CircuitBreaker::builder("learns")
+        .config(CircuitBreakerConfig::adaptive())
+        .clock(clock)
+        .listener(TracingListener::new())
+        .build();
+    for _ in 0..700 {
+        breaker.try_acquire().unwrap().success();
+        hands.advance(SECOND / 10);
+    }
+    let heard = listen(Level::TRACE, || {
+        while breaker.is_closed() {
+            breaker.try_acquire().unwrap().failure();
+        }
+    });
+
+    let opening = heard.iter().find(|heard| heard.message == "circuit breaker opened").unwrap();
+    assert_eq!((opening.level, opening.field("reasons")), (Level::WARN, Some("evidence")));
+    let number = |field| opening.field(field).unwrap().parse::<f64>().unwrap();
+    assert!(number("down") > 0.5 && number("worth") < -0.15 && number("normal") < 0.01, "{opening:#?}");
+    assert_eq!((number("bad_in_doubt"), number("slow_in_doubt")), (number("calls_in_doubt"), 0.0));
+    assert!(number("likeliest") > 0.5 && number("next_probe_seconds") > 1.0, "{opening:#?}");
+    assert_eq!((number("slow_limit_seconds"), number("relapses")), (0.7, 0.0));
+    assert_eq!(opening.field("wait_seconds"), None, "an adaptive breaker has none");
+}
+
+#[test]
 fn a_window_roll_is_logged_at_debug() {
     let (clock, hands) = Clock::manual();
     let window = Window::last(10 * SECOND).buckets(10);

@@ -42,7 +42,7 @@ pub const OPEN_REMAINING: &str = "circuit_breaker_open_remaining_seconds";
 /// Gauge: the share of the calls that `breaker` admits, 0 to 1: it grows in a ramp, and a probe is no share.
 pub const ADMITTED_RATIO: &str = "circuit_breaker_admitted_ratio";
 
-/// Gauge: the share of bad calls that an adaptive `breaker` has learned as normal, 0 to 1. Like the four below, only for adaptive
+/// Gauge: the share of bad calls that an adaptive `breaker` has learned as normal, 0 to 1. Like the six below, only for adaptive
 /// breakers.
 pub const NORMAL_RATIO: &str = "circuit_breaker_adaptive_normal_ratio";
 
@@ -54,6 +54,12 @@ pub const CALL_WORTH: &str = "circuit_breaker_adaptive_call_worth";
 
 /// Gauge: seconds within which 95 % of the successes end, as an adaptive `breaker` has learned; NaN before 20 of them.
 pub const LEARNED_P95: &str = "circuit_breaker_adaptive_p95_seconds";
+
+/// Gauge: seconds after which an answer to an adaptive `breaker` is too late; NaN where none is.
+pub const SLOW_LIMIT: &str = "circuit_breaker_adaptive_slow_limit_seconds";
+
+/// Gauge: the most likely share of bad calls at this moment, as an adaptive `breaker` believes, 0 to 1.
+pub const LIKELIEST_RATIO: &str = "circuit_breaker_adaptive_likeliest_ratio";
 
 /// Gauge: seconds after which an open adaptive `breaker` sends a probe at the latest; NaN if it is not open.
 pub const NEXT_PROBE: &str = "circuit_breaker_adaptive_next_probe_seconds";
@@ -111,6 +117,12 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Learned 95 % quantile of the successes of an adaptive breaker."
     );
+    describe_gauge!(
+        SLOW_LIMIT,
+        Unit::Seconds,
+        "Time from which an answer to an adaptive breaker is too late; NaN where none is."
+    );
+    describe_gauge!(LIKELIEST_RATIO, "Most likely share of bad calls of an adaptive breaker at this moment.");
     describe_gauge!(
         NEXT_PROBE,
         Unit::Seconds,

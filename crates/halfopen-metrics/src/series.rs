@@ -107,6 +107,8 @@ fn write_evidence(name: &Arc<str>, evidence: Option<&Evidence>) {
         (names::DOWN_PROBABILITY, evidence.map(|evidence| evidence.down)),
         (names::CALL_WORTH, evidence.map(|evidence| evidence.worth)),
         (names::LEARNED_P95, evidence.and_then(|evidence| seconds(evidence.p95))),
+        (names::SLOW_LIMIT, evidence.and_then(|evidence| seconds(evidence.slow_limit))),
+        (names::LIKELIEST_RATIO, evidence.map(|evidence| evidence.likeliest)),
         (names::NEXT_PROBE, evidence.and_then(|evidence| seconds(evidence.next_probe))),
     ] {
         gauge!(metric, "breaker" => SharedString::from(Arc::clone(name))).set(value.unwrap_or(f64::NAN));

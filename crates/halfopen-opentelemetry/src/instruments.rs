@@ -179,6 +179,20 @@ impl Making<'_> {
             },
         );
         self.gauge(
+            "circuit_breaker.adaptive.slow_limit",
+            "s",
+            "Time from which an answer to an adaptive breaker is too late.",
+            |collection, to| {
+                series::evidence(collection, to, |evidence| evidence.slow_limit.map(|it| it.as_secs_f64()));
+            },
+        );
+        self.gauge(
+            "circuit_breaker.adaptive.likeliest_ratio",
+            "1",
+            "Most likely share of bad calls of an adaptive breaker at this moment.",
+            |collection, to| series::evidence(collection, to, |evidence| Some(evidence.likeliest)),
+        );
+        self.gauge(
             "circuit_breaker.adaptive.next_probe",
             "s",
             "Time until an open adaptive breaker sends a probe at the latest.",

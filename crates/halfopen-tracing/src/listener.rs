@@ -1,6 +1,7 @@
 use halfopen::adapter::Signal;
 use halfopen::{
-    CircuitBreaker, Counts, Event, Interest, Listener, Rejected, Snapshot, State, StateChange, TripReason,
+    CircuitBreaker, Counts, Event, Evidence, Interest, Listener, Rejected, Snapshot, State, StateChange,
+    TripReason,
 };
 use tracing::{Level, debug, enabled, info, warn};
 
@@ -132,6 +133,9 @@ fn log_window_roll(name: &str, counts: &Counts) {
 }
 
 fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {
+    if let Some(evidence) = &change.adaptive {
+        return tell_opening_by_evidence(change, evidence);
+    }
     let StateChange { name, from, to, counts, sequence, .. } = change;
     // The event does not have the wait. The snapshot does, if the breaker has not moved on since.
     let now = Some(breaker.snapshot()).filter(|now| is_of(change, now));
@@ -142,6 +146,31 @@ fn tell_opening(breaker: &CircuitBreaker, change: &StateChange) {
         [
             wait_seconds = now.as_ref().map(|now| now.open_duration.as_secs_f64()),
             hint_seconds = now.as_ref().and_then(|now| now.hint).map(|hint| hint.as_secs_f64()),
+            sequence = sequence
+        ],
+        "circuit breaker opened"
+    );
+}
+
+/// An adaptive breaker has no wait, but the evidence that led to the opening.
+fn tell_opening_by_evidence(change: &StateChange, evidence: &Evidence) {
+    let StateChange { name, from, to, counts, sequence, .. } = change;
+    tell!(
+        warn,
+        [name = &**name, from = from.as_str(), to = to.as_str(), reasons = &*change.why()],
+        counts,
+        [
+            normal = evidence.normal,
+            down = evidence.down,
+            likeliest = evidence.likeliest,
+            worth = evidence.worth,
+            bad_in_doubt = evidence.bad,
+            slow_in_doubt = evidence.slow,
+            calls_in_doubt = evidence.calls,
+            p95_seconds = evidence.p95.map(|p95| p95.as_secs_f64()),
+            slow_limit_seconds = evidence.slow_limit.map(|limit| limit.as_secs_f64()),
+            next_probe_seconds = evidence.next_probe.map(|gap| gap.as_secs_f64()),
+            relapses = evidence.relapses,
             sequence = sequence
         ],
         "circuit breaker opened"

@@ -137,6 +137,39 @@ fn a_snapshot_shows_what_was_learned() {
 }
 
 #[test]
+fn a_change_has_the_evidence_that_led_to_it() {
+    let (breaker, hands) = breaker();
+    let changes = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&changes);
+    breaker
+        .on_event(move |_, event| {
+            if let Event::StateChanged(change) = event {
+                kept.lock().unwrap().push(change.clone());
+            }
+        })
+        .forget();
+    calls(&breaker, &hands, 700, Outcome::Success);
+    while breaker.is_closed() {
+        calls(&breaker, &hands, 1, Outcome::Failure);
+    }
+    let opening = changes.lock().unwrap()[0].clone();
+    let evidence = opening.adaptive.clone().expect("it is adaptive");
+    assert!(evidence.down > 0.5 && evidence.worth < -0.15 && evidence.normal < 0.01, "{evidence:?}");
+    assert!(evidence.bad > 2.0 && evidence.bad <= evidence.calls && evidence.slow == 0.0, "{evidence:?}");
+    assert!(evidence.next_probe.is_some() && evidence.p95.is_some(), "{evidence:?}");
+    let snapshot = breaker.snapshot();
+    let now = snapshot.adaptive.unwrap();
+    assert_eq!((now.bad, now.calls), (evidence.bad, evidence.calls), "as of the opening while open");
+    assert_eq!(snapshot.last_trip.as_ref(), Some(&opening));
+    let told = breaker.explain();
+    assert!(told.contains("Of the last 3.8 calls 3.8 were bad, 0% of these slow; normally 0.5% are."), "{told}");
+
+    let fixed = CircuitBreaker::builder("fixed").build();
+    fixed.trip();
+    assert_eq!(fixed.snapshot().last_trip.unwrap().adaptive, None);
+}
+
+#[test]
 fn an_explanation_has_the_learned_numbers() {
     let (breaker, hands) = breaker();
     calls(&breaker, &hands, 700, Outcome::Success);

@@ -164,7 +164,7 @@ impl Inner {
 }
 
 /// The evidence of an adaptive breaker, in the types of a snapshot.
-fn evidence(known: &Known, now: Tick) -> Evidence {
+pub(super) fn evidence(known: &Known, now: Tick) -> Evidence {
     let seconds = |time: f64| Duration::try_from_secs_f64(time.max(0.0)).unwrap_or(Duration::MAX);
     let now = now.0 as f64 / 1e9;
     Evidence {
@@ -178,5 +178,8 @@ fn evidence(known: &Known, now: Tick) -> Evidence {
         bad_calls_to_trip: known.bad_calls_to_trip,
         next_probe: known.probe_by.map(|probe_by| seconds(probe_by - now)),
         relapses: known.relapses,
+        bad: known.bad,
+        slow: known.slow,
+        calls: known.calls,
     }
 }

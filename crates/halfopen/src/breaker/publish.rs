@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::observation::evidence;
 use super::{CircuitBreaker, Inner, Locked};
 use crate::clock::Tick;
 use crate::counts::share;
@@ -134,6 +135,7 @@ impl Inner {
         if !opened && !heard {
             return;
         }
+        let known = locked.machine.known(change.at).map(|known| evidence(&known, change.at));
         let reported = StateChange {
             name: Arc::clone(&self.name),
             from: change.from,
@@ -142,6 +144,7 @@ impl Inner {
             counts: change.counts,
             at: self.clock.wall(change.at),
             sequence,
+            adaptive: known.map(Arc::new),
         };
         if heard {
             self.enqueue(Event::StateChanged(reported.clone()));

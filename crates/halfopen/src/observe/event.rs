@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::breaker::CircuitBreaker;
 use crate::counts::Counts;
 use crate::error::Rejected;
-use crate::observe::Signal;
+use crate::observe::{Evidence, Signal};
 use crate::word::State;
 
 /// A change of state with its reasons.
@@ -31,6 +31,8 @@ pub struct StateChange {
     pub at: SystemTime,
     /// The sequence number of the change, incremented by one with every change that this breaker reports.
     pub sequence: u64,
+    /// The learned numbers and the belief of an adaptive breaker at the change; [`None`] for one of fixed rules.
+    pub adaptive: Option<Arc<Evidence>>,
 }
 
 impl Default for StateChange {
@@ -43,6 +45,7 @@ impl Default for StateChange {
             counts: Counts::default(),
             at: SystemTime::UNIX_EPOCH,
             sequence: 0,
+            adaptive: None,
         }
     }
 }

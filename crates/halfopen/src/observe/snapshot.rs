@@ -98,6 +98,13 @@ pub struct Evidence {
     pub next_probe: Option<Duration>,
     /// How often the incident has come back.
     pub relapses: u32,
+    /// The number of bad calls of the current doubt, in which older ones weigh less; while open, of the one that opened
+    /// the breaker. Zero without a doubt.
+    pub bad: f64,
+    /// The number of `bad` calls that were slow, not failed.
+    pub slow: f64,
+    /// The number of all calls of the doubt, weighed alike.
+    pub calls: f64,
 }
 
 /// The state of a breaker at one moment.

@@ -29,6 +29,10 @@ impl Adaptive {
     /// Returns the learned numbers and the belief, as of `now`.
     pub(crate) fn known(&self, now: Seconds) -> Known {
         let prior = self.prior(now);
+        let tally = match self.mode {
+            Mode::Open => &self.opened_by,
+            Mode::Closed | Mode::Ramp => &self.tally,
+        };
         let mut belief = self.belief.clone();
         belief.advance(now);
         Known {
@@ -43,6 +47,9 @@ impl Adaptive {
                 .then(|| belief.bad_calls_to_trip(&prior, self.age_of_a_new_doubt(now), now)),
             probe_by: (self.mode == Mode::Open).then_some(self.waiting.latest),
             relapses: self.relapses(),
+            bad: tally.bad,
+            slow: tally.slow,
+            calls: tally.bad + tally.good,
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Adaptive {
     begun: bool,
     belief: Belief,
     tally: Tally,
+    /// The tally at the last opening.
+    opened_by: Tally,
     flight: Flight,
     incident: Incident,
     waiting: Waiting,
@@ -91,6 +93,7 @@ impl Adaptive {
             begun: false,
             belief: Belief::healthy(),
             tally: Tally { at: now, ..Tally::default() },
+            opened_by: Tally::default(),
             flight: Flight::new(now),
             incident: Incident { tripped_at: 0.0, closed_at: None, age: 0.0, relapses: 0 },
             waiting: Waiting { lost: 0.0, jitter: 1.0, next: 0.0, latest: 0.0, hold: None },

@@ -65,6 +65,7 @@ impl Adaptive {
             self.belief = Belief::unknown(now, self.age_of_a_new_doubt(now));
         }
         self.belief.begin_at(now);
+        self.opened_by = self.tally;
         self.tally.clear();
         self.waiting.hold = None;
         self.begin_gap(now, dice);

@@ -103,6 +103,10 @@ pub(crate) struct Known {
     /// The moment by which a probe is sent at the latest.
     pub(crate) probe_by: Option<Seconds>,
     pub(crate) relapses: u32,
+    /// The bad calls of the doubt, those of them that were slow, and all its calls, fading; as of the opening while open.
+    pub(crate) bad: f64,
+    pub(crate) slow: f64,
+    pub(crate) calls: f64,
 }
 
 /// A source of chance: the jitter of probes and of holds, and the first call of a ramp.

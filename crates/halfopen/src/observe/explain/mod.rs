@@ -128,6 +128,7 @@ impl Explanation<'_> {
                     write!(f, "The server asked for silence; calls pass in {}.", HumanDuration(*left))
                 }
                 None => {
+                    self.doubt(f)?;
                     f.write_str("The next probe passes when not knowing costs more than a probe")?;
                     if let Some(gap) = self.snapshot.adaptive.and_then(|evidence| evidence.next_probe) {
                         write!(f, ", in {} at the latest", HumanDuration(gap))?;
@@ -337,6 +338,20 @@ impl Explanation<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// Writes the calls on which the evidence opened the breaker, if it did.
+    fn doubt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(evidence) = self.snapshot.adaptive.filter(|evidence| evidence.bad > 0.0) else {
+            return Ok(());
+        };
+        let slow = percent(parts_per_billion(evidence.slow / evidence.bad));
+        let (bad, calls, normal) =
+            (evidence.bad, evidence.calls, percent(parts_per_billion(evidence.normal)));
+        write!(
+            f,
+            "Of the last {calls:.1} calls {bad:.1} were bad, {slow} of these slow; normally {normal} are. "
+        )
     }
 
     fn why(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
