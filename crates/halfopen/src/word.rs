@@ -237,6 +237,12 @@ impl Word {
         self.state().is_unlocked()
     }
 
+    /// Whether a call of an adaptive breaker is admitted without the lock, and no shadow asks for it.
+    #[inline]
+    pub(crate) fn is_unlocked_by_evidence(self) -> bool {
+        self.is_by_evidence() && self.is_unlocked() && !self.is_shadowed()
+    }
+
     /// Closed or only watching, with evidence that has no doubt, and neither durations nor rules that are asked for.
     #[inline]
     pub(crate) fn is_healthy(self) -> bool {

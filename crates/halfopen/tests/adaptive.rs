@@ -162,7 +162,10 @@ fn a_change_has_the_evidence_that_led_to_it() {
     assert_eq!((now.bad, now.calls), (evidence.bad, evidence.calls), "as of the opening while open");
     assert_eq!(snapshot.last_trip.as_ref(), Some(&opening));
     let told = breaker.explain();
-    assert!(told.contains("Of the last 3.8 calls 3.8 were bad, 0% of these slow; normally 0.5% are."), "{told}");
+    assert!(
+        told.contains("Of the last 3.8 calls 3.8 were bad, 0% of these slow; normally 0.5% are."),
+        "{told}"
+    );
 
     let fixed = CircuitBreaker::builder("fixed").build();
     fixed.trip();

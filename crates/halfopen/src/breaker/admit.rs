@@ -113,7 +113,7 @@ impl CircuitBreaker {
     /// Admits a call of an adaptive breaker that is closed.
     #[inline(always)]
     fn ticket_unlocked(&self, word: Word) -> Option<Ticket> {
-        if word.is_by_evidence() && word.is_unlocked() { self.admit_unlocked(word) } else { None }
+        if word.is_unlocked_by_evidence() { self.admit_unlocked(word) } else { None }
     }
 
     #[cold]

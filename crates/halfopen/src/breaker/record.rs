@@ -64,7 +64,7 @@ impl CircuitBreaker {
     // Without the report, which is known: to pass it would cost the default configuration a write of its five words.
     #[inline(never)]
     fn end_success_slow(&self, ticket: Ticket) {
-        if ticket.word.is_by_evidence() && ticket.word.is_unlocked() && self.add_unlocked_success(ticket) {
+        if ticket.word.is_unlocked_by_evidence() && self.add_unlocked_success(ticket) {
             return;
         }
         let moment = Moment::of(&self.inner().clock);
