@@ -12,7 +12,7 @@ const CONFIG: &str =
     "global: { resolve_timeout: 10s }\nroute: { receiver: none }\nreceivers: [{ name: none }]\n";
 
 /// A running Alertmanager and its URL; [`None`] if it is not installed and that is permitted.
-fn alertmanager() -> Option<(ServerProcess, String, tempfile::TempDir)> {
+pub(crate) fn alertmanager() -> Option<(ServerProcess, String, tempfile::TempDir)> {
     let program = program("prometheus-alertmanager")?;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alertmanager.yml");
@@ -27,7 +27,7 @@ fn alertmanager() -> Option<(ServerProcess, String, tempfile::TempDir)> {
     Some((server, format!("http://{address}"), folder))
 }
 
-async fn alerts(url: &str) -> Vec<Value> {
+pub(crate) async fn alerts(url: &str) -> Vec<Value> {
     let text = reqwest::get(format!("{url}/api/v2/alerts")).await.unwrap().text().await.unwrap();
     serde_json::from_str(&text).unwrap()
 }

@@ -6,6 +6,7 @@ mod browser;
 mod chromium;
 mod document;
 mod page;
+mod prometheus;
 mod proxy;
 mod rules;
 mod sinks;
