@@ -59,7 +59,8 @@ impl CircuitBreaker {
         });
         let word = self.inner().word.load();
         let unlocked = word.is_unlocked() && word.is_by_evidence();
-        unlocked.then_some(word)
+        // A shadow that was added meanwhile sees the next call: this one was not admitted for it.
+        unlocked.then_some(word.with_shadowed(false))
     }
 
     /// Asks an open breaker for a probe. A call that finds the evidence locked is rejected.
