@@ -186,3 +186,73 @@ async fn methods_of_traits_are_accepted() {
     assert_eq!(client.count().await, Err(Error::Rejected("trait".into())));
     assert_eq!(users.name(7).await, Err(Error::Rejected("trait".into())));
 }
+
+macro_rules! generated {
+    ($name:ident, $breaker:literal, $result:ty) => {
+        #[circuit_breaker($breaker)]
+        async fn $name(number: &str) -> $result {
+            number.parse()
+        }
+    };
+    (future $name:ident, $breaker:expr, $result:ty, $error:ty) => {
+        #[circuit_breaker($breaker)]
+        fn $name() -> impl Future<Output = Result<$result, $error>> {
+            async { Err(std::io::Error::other("no")) }
+        }
+    };
+}
+
+generated!(parsed, "fragments", Result<u32, CircuitBreakerError<std::num::ParseIntError>>);
+generated!(future later, "fragments", u32, CircuitBreakerError<std::io::Error>);
+
+#[tokio::test]
+async fn fragments_of_macro_rules_are_accepted() {
+    assert_eq!(parsed("7").await.unwrap(), 7);
+    assert!(matches!(parsed("x").await, Err(CircuitBreakerError::Inner(_))));
+    assert!(matches!(later().await, Err(CircuitBreakerError::Inner(_))));
+    let totals = global("fragments").snapshot().totals;
+    assert_eq!((totals.successes, totals.failures), (1, 2));
+}
+
+mod strict {
+    //! With no name in scope that the expansion could use by accident.
+    #![no_implicit_prelude]
+    #![deny(missing_docs, unsafe_code, unreachable_code, unused)]
+
+    use ::halfopen::{CircuitBreakerError, circuit_breaker};
+    use ::std::io;
+    use ::std::marker::Copy;
+    use ::std::result::Result::{self, Ok};
+    use ::std::sync::Arc;
+
+    pub(super) struct Client;
+
+    impl Client {
+        const NAME: &'static str = "strict";
+
+        #[must_use = "kept"]
+        #[circuit_breaker(Self::NAME)]
+        pub(super) async fn shared(
+            self: Arc<Self>,
+            mut add: u32,
+        ) -> Result<u32, CircuitBreakerError<io::Error>> {
+            add += 1;
+            Ok(add)
+        }
+    }
+
+    #[circuit_breaker("strict", error = io::Error::other)]
+    pub(super) fn array<const N: usize, T>(values: [T; N], (first, _): (u32, u32)) -> io::Result<(usize, u32)>
+    where
+        T: Copy,
+    {
+        let _ = values;
+        Ok((N, first))
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_the_prelude_is_used() {
+    assert_eq!(std::sync::Arc::new(strict::Client).shared(1).await.unwrap(), 2);
+    assert_eq!(strict::array([0_u8; 3], (7, 8)).unwrap(), (3, 7));
+}

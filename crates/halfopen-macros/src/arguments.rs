@@ -70,6 +70,14 @@ impl Parse for Argument {
     }
 }
 
+/// Returns the expression without the invisible group around a fragment of `macro_rules`.
+fn bare(mut expression: Expr) -> Expr {
+    while let Expr::Group(group) = expression {
+        expression = *group.expr;
+    }
+    expression
+}
+
 fn name(input: ParseStream<'_>) -> Result<Expr> {
     const MISSING: &str =
         "the name of the breaker comes first, as in `#[circuit_breaker(\"payment_service\")]`";
@@ -80,7 +88,7 @@ fn name(input: ParseStream<'_>) -> Result<Expr> {
     if input.peek(Ident) && input.peek2(Token![=]) {
         return Err(input.error(MISSING));
     }
-    let name: Expr = input.parse()?;
+    let name = bare(input.parse()?);
     match &name {
         Expr::Path(_) => Ok(name),
         Expr::Lit(literal) => match &literal.lit {

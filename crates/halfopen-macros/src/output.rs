@@ -4,8 +4,8 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{
-    Error, GenericArgument, Path, PathArguments, PathSegment, Result, ReturnType, Type, TypeParamBound,
-    parse_quote,
+    Error, GenericArgument, Path, PathArguments, PathSegment, Result, ReturnType, Type, TypeGroup,
+    TypeParamBound, TypeParen, parse_quote,
 };
 
 /// How the body of a function makes its call.
@@ -34,13 +34,13 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn of(signature: &syn::Signature) -> Result<Output> {
         let written = match &signature.output {
-            ReturnType::Type(_, written) => written,
+            ReturnType::Type(_, written) => bare(written),
             ReturnType::Default => return Err(Error::new_spanned(&signature.ident, NO_RESULT)),
         };
         let (body, result) = match (signature.asyncness.is_some(), future(written)) {
-            (true, _) => (Body::Async, &**written),
-            (false, Some((body, output))) => (body, output),
-            (false, None) => (Body::Blocking, &**written),
+            (true, _) => (Body::Async, written),
+            (false, Some((body, output))) => (body, bare(output)),
+            (false, None) => (Body::Blocking, written),
         };
         if is_no_result(result) {
             return Err(Error::new_spanned(result, NO_RESULT));
@@ -83,11 +83,19 @@ fn named<'a>(path: &'a Path, name: &str) -> Option<&'a PathSegment> {
     path.segments.last().filter(|segment| segment.ident == name)
 }
 
+/// Returns the type without the invisible groups around fragments of `macro_rules`, and without parentheses.
+fn bare(mut written: &Type) -> &Type {
+    while let Type::Group(TypeGroup { elem, .. }) | Type::Paren(TypeParen { elem, .. }) = written {
+        written = elem;
+    }
+    written
+}
+
 /// Returns the first type between the angle brackets.
 fn argument(segment: &PathSegment) -> Option<&Type> {
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Type(argument) => Some(argument),
+        GenericArgument::Type(argument) => Some(bare(argument)),
         _ => None,
     })
 }
@@ -137,7 +145,7 @@ fn of_the_body(written: &Type) -> (Type, bool) {
 
 /// Returns the `E` of `CircuitBreakerError<E>`.
 fn inner_error(written: &Type) -> Option<&Type> {
-    let Type::Path(path) = written else { return None };
+    let Type::Path(path) = bare(written) else { return None };
     argument(named(&path.path, "CircuitBreakerError")?)
 }
 
