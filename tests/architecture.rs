@@ -18,7 +18,9 @@ const FLOORS: [(i8, &[&str]); 8] = [
         &[
             "halfopen-axum",
             "halfopen-health",
+            "halfopen-lapin",
             "halfopen-mcp",
+            "halfopen-nats",
             "halfopen-redis",
             "halfopen-reqwest",
             "halfopen-sqlx",
@@ -83,7 +85,7 @@ const ROOMS: [(u8, &[&str]); 8] = [
     (3, &["state"]),
     (4, &["observe"]),
     (5, &["breaker"]),
-    (6, &["call", "registry", "collect"]),
+    (6, &["call", "registry", "collect", "gate"]),
     (7, &["adapter", "guide"]),
 ];
 

@@ -29,6 +29,7 @@
 use std::time::Duration;
 
 use crate::breaker::{CircuitBreaker, OwnedPermit};
+use crate::classify::Classify;
 use crate::clock::nanos;
 use crate::error::Rejected;
 use crate::reason::TripReason;
@@ -138,6 +139,57 @@ pub fn acquire_if_closed(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
 /// ```
 pub fn acquire_if_permitted(breaker: &CircuitBreaker) -> Option<OwnedPermit> {
     breaker.acquire_if_permitted()
+}
+
+/// The permit of a call that may be dropped between two polls, until the call has ended.
+///
+/// A dropped one is abandoned. The drop of an [`OwnedPermit`] is too, except while the thread panics: that a panic
+/// elsewhere drops a future is no failure of its call.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen::adapter::HeldPermit;
+/// use halfopen::{CircuitBreaker, ErrorsFail};
+///
+/// let breaker = CircuitBreaker::builder("orders").build();
+/// let held = HeldPermit::new(breaker.try_acquire_owned()?);
+/// held.settle(&Err::<(), _>("no confirm"), &ErrorsFail);
+/// drop(HeldPermit::new(breaker.try_acquire_owned()?));
+///
+/// let totals = breaker.snapshot().totals;
+/// assert_eq!((totals.failures, totals.abandoned), (1, 1));
+/// # Ok::<(), halfopen::Rejected>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a dropped permit is an abandoned call"]
+pub struct HeldPermit(Option<OwnedPermit>);
+
+impl HeldPermit {
+    /// Holds a permit.
+    pub fn new(permit: OwnedPermit) -> HeldPermit {
+        HeldPermit(Some(permit))
+    }
+
+    /// Returns whether the call is a probe.
+    pub fn is_probe(&self) -> bool {
+        self.0.as_ref().is_some_and(OwnedPermit::is_probe)
+    }
+
+    /// Ends the call with the outcome that the classifier determines from this result.
+    pub fn settle<T, E, C: Classify<T, E> + ?Sized>(mut self, result: &Result<T, E>, classify: &C) {
+        if let Some(permit) = self.0.take() {
+            permit.settle(result, classify);
+        }
+    }
+}
+
+impl Drop for HeldPermit {
+    fn drop(&mut self) {
+        if let Some(permit) = self.0.take() {
+            permit.abandon();
+        }
+    }
 }
 
 /// Like [`CircuitBreaker::try_acquire_owned`], but moves the handle into the permit instead of cloning it.

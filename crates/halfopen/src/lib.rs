@@ -83,7 +83,7 @@
 //!
 //! - `macros`: the attribute `#[circuit_breaker]`.
 //! - `serde`: snapshots, events and rejections can be serialized, configurations deserialized.
-//! - `stream`: `CircuitBreaker::protect_stream`, and `Events` as a `Stream`.
+//! - `stream`: `CircuitBreaker::protect_stream`, `Gate::messages`, and `Events` as a `Stream`.
 //! - `test-util`: `Clock::manual`, a clock that a test moves by hand.
 
 pub mod adapter;
@@ -96,6 +96,7 @@ mod config;
 mod counts;
 mod error;
 mod evidence;
+mod gate;
 pub mod guide;
 #[cfg(all(test, loom))]
 mod loom_tests;
@@ -137,6 +138,9 @@ pub use config::{
 };
 pub use counts::Counts;
 pub use error::{BoxError, CircuitBreakerError, Rejected, rejection};
+pub use gate::{Gate, Place};
+#[cfg(feature = "stream")]
+pub use gate::{Gated, GatedMessages};
 pub use observe::{
     Event, Events, Evidence, Interest, Listener, Probes, ShadowCalls, ShadowSnapshot, Snapshot, StateChange,
     Subscription, TripCause,

@@ -38,6 +38,7 @@ pub use permit::{OwnedPermit, Permit};
 pub use shadow::{Shadow, ShadowError};
 
 pub(crate) use permit::{Ticket, caught};
+pub(crate) use permitting::{Waiting, WakeOnEvent};
 
 use cold::Cold;
 use locked::Locked;

@@ -47,29 +47,34 @@ impl CircuitBreaker {
         if self.is_permitting() {
             return Poll::Ready(());
         }
+        self.wake_on_change(waiting, context);
+        // Checked again after both are registered: an event between the first check and the registration woke no
+        // task.
+        if self.is_permitting() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Registers the task for every event that can lead to a permit, and for the end of a wait.
+    pub(crate) fn wake_on_change(&self, waiting: &mut Option<Waiting>, context: &Context<'_>) {
         // Subscribed only when the task has to wait, and once for all its polls: a future that is ready at first
         // costs nothing.
         let waiting = waiting.get_or_insert_with(|| Waiting::for_events_of(self));
         // Each poll may come from another task, so the waker is replaced each time.
         waiting.wake(context.waker());
-        let Some((_, ends_in)) = self.refusal_for() else { return Poll::Ready(()) };
+        let ends_in = self.refusal_for().and_then(|(_, ends_in)| ends_in);
         // The old alarm is dropped by this: a wait that became longer must not wake the task at its former end.
         waiting.alarm = ends_in.map(|time| self.inner().clock.wake_in(time, context.waker()));
-        // Checked again after both are registered: an event between the first check and the registration woke no
-        // task.
-        if self.is_permitting() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
 /// The registrations that wake a waiting task.
-struct Waiting {
-    waker: Arc<WakeOnEvent>,
+pub(crate) struct Waiting {
+    pub(crate) waker: Arc<WakeOnEvent>,
     _subscription: Subscription,
     alarm: Option<Alarm>,
 }
 
 #[derive(Default)]
-struct WakeOnEvent(Mutex<Option<Waker>>);
+pub(crate) struct WakeOnEvent(Mutex<Option<Waker>>);
 
 impl Waiting {
     fn for_events_of(breaker: &CircuitBreaker) -> Waiting {
@@ -91,7 +96,7 @@ impl WakeOnEvent {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), waker)
     }
 
-    fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(waker) = self.swap(None) {
             waker.wake();
         }
