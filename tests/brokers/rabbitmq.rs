@@ -213,6 +213,37 @@ async fn dropped_publishes_free_their_probe() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_too_long_is_ignored() {
+    let breaker = closed();
+    let publisher = ProtectedPublisher::new("amqp://127.0.0.1:1/%2f", breaker.clone());
+    let error = publish(&publisher, &"x".repeat(256)).await.unwrap_err();
+    assert_eq!(error.to_string(), "`routing_key` has 256 bytes, but must have at most 255");
+    assert_eq!(ended(&breaker), "ignored");
+}
+
+#[tokio::test]
+async fn calls_that_wait_together_connect_once() {
+    let broken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("amqp://{}/%2f", broken.local_addr().unwrap());
+    let breaker = closed();
+    let publisher = ProtectedPublisher::new(&uri, breaker.clone()).connect_timeout(LONG);
+    let calls = futures_util::future::join_all((0..50).map(|_| publish(&publisher, "orders")));
+    let accepted = async {
+        let mut connections = 0;
+        loop {
+            drop(broken.accept().await.unwrap());
+            connections += 1;
+            assert!(connections <= 1, "one for all");
+        }
+    };
+    tokio::select! {
+        results = calls => assert!(results.iter().all(Result::is_err)),
+        never = accepted => never,
+    }
+    assert_eq!(breaker.snapshot().totals.failures, 50);
+}
+
+#[tokio::test]
 async fn a_broker_that_is_missing_or_silent_ends_in_time() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("amqp://{}/%2f", silent.local_addr().unwrap());

@@ -57,9 +57,10 @@ impl LapinClassify {
     /// Returns the outcome of a publish that failed with this error.
     pub fn outcome_of(&self, error: &PublishError) -> Outcome {
         match error {
-            PublishError::Rejected(_) | PublishError::Returned(_) | PublishError::NotConfirmed => {
-                Outcome::Ignored
-            }
+            PublishError::Rejected(_)
+            | PublishError::Returned(_)
+            | PublishError::NotConfirmed
+            | PublishError::TooLong { .. } => Outcome::Ignored,
             PublishError::TimedOut(_) => Outcome::Failure,
             PublishError::Nacked => self.nacked,
             PublishError::Client(error) => outcome(error),

@@ -19,6 +19,13 @@ pub enum PublishError {
     Returned(Box<BasicReturnMessage>),
     /// The channel is not in confirm mode: nothing is known about the message.
     NotConfirmed,
+    /// The name of an exchange or a routing key that AMQP cannot carry: nothing was sent.
+    TooLong {
+        /// `exchange` or `routing_key`.
+        field: &'static str,
+        /// Its length in bytes, of at most 255.
+        bytes: usize,
+    },
     /// An error of the client. The message may have been stored if it was sent before.
     Client(lapin::Error),
 }
@@ -65,6 +72,9 @@ impl fmt::Display for PublishError {
                 )
             }
             PublishError::NotConfirmed => f.write_str("the channel is not in confirm mode"),
+            PublishError::TooLong { field, bytes } => {
+                write!(f, "`{field}` has {bytes} bytes, but must have at most 255")
+            }
             PublishError::Client(error) => error.fmt(f),
         }
     }
@@ -76,7 +86,10 @@ impl Error for PublishError {
             PublishError::Rejected(rejected) => Some(rejected),
             PublishError::TimedOut(limit) => Some(limit),
             PublishError::Client(error) => Some(error),
-            PublishError::Nacked | PublishError::Returned(_) | PublishError::NotConfirmed => None,
+            PublishError::Nacked
+            | PublishError::Returned(_)
+            | PublishError::NotConfirmed
+            | PublishError::TooLong { .. } => None,
         }
     }
 }

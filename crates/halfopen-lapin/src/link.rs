@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -23,8 +23,10 @@ type Connecting = Pin<Box<dyn Future<Output = lapin::Result<Connection>> + Send>
 pub(crate) struct Link {
     connect: Box<dyn Fn() -> Connecting + Send + Sync>,
     current: ArcSwapOption<Opened>,
-    /// Held by the call that opens a connection or channel, while others wait.
-    opening: Mutex<()>,
+    /// The number of tries to open that have ended.
+    tries: AtomicU64,
+    /// Held by the call that opens a connection or channel, while others wait. Has the error of the last try.
+    opening: Mutex<Option<lapin::Error>>,
 }
 
 /// A channel in confirm mode.
@@ -42,8 +44,8 @@ impl Link {
         F: Future<Output = lapin::Result<Connection>> + Send + 'static,
     {
         let connect = Box::new(move || -> Connecting { Box::pin(connect()) });
-        let (current, opening) = (ArcSwapOption::empty(), Mutex::new(()));
-        Link { connect, current, opening }
+        let (current, tries, opening) = (ArcSwapOption::empty(), AtomicU64::new(0), Mutex::new(None));
+        Link { connect, current, tries, opening }
     }
 
     /// Returns the open channel, or opens one. If `renew` is true, a connection on which a confirm has not come is replaced.
@@ -70,11 +72,23 @@ impl Link {
 
     #[cold]
     async fn open_slow(&self, renew: bool) -> Result<Arc<Opened>, PublishError> {
-        let _one = self.opening.lock().await;
+        let tries = self.tries.load(Ordering::Acquire);
+        let mut last = self.opening.lock().await;
         // Opened by another call while this one has waited.
         if let Some(opened) = self.usable(renew) {
             return Ok(opened);
         }
+        // Or tried: calls that wait together connect once, and fail together.
+        if let Some(error) = last.as_ref().filter(|_| self.tries.load(Ordering::Acquire) != tries) {
+            return Err(PublishError::Client(error.clone()));
+        }
+        let result = self.open_once(renew).await;
+        *last = result.as_ref().err().cloned();
+        self.tries.fetch_add(1, Ordering::Release);
+        Ok(result?)
+    }
+
+    async fn open_once(&self, renew: bool) -> lapin::Result<Arc<Opened>> {
         let connected = self
             .current
             .load_full()

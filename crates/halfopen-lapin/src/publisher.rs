@@ -6,6 +6,7 @@ use std::time::Duration;
 use halfopen::adapter::HeldPermit;
 use halfopen::{CircuitBreaker, CircuitBreakerError};
 use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -56,10 +57,12 @@ impl Publisher {
 
     /// Sends a message, on a new connection if it must.
     pub(crate) async fn send(&self, renew: bool, message: Message<'_>) -> Result<Confirming, PublishError> {
+        let Message { exchange, routing_key, options, payload, properties } = message;
+        let exchange = short("exchange", exchange)?;
+        let routing_key = short("routing_key", routing_key)?;
         let opened = self.link.open(renew, self.connect_timeout).await?;
         let limit = self.confirm_timeout;
         let deadline = Instant::now() + limit;
-        let Message { exchange, routing_key, options, payload, properties } = message;
         let sent =
             opened.channel.basic_publish(exchange.into(), routing_key.into(), options, payload, properties);
         // A connection that the broker has blocked waits here.
@@ -70,6 +73,11 @@ impl Publisher {
         let (confirm, sleep) = (sent?, sleep_until(deadline));
         Ok(Confirming { confirm, sleep, limit, waiting: Waiting(Some(opened)) })
     }
+}
+
+/// The conversion of the client panics where this is an error.
+fn short(field: &'static str, name: &str) -> Result<ShortString, PublishError> {
+    ShortString::try_new(name).map_err(|_| PublishError::TooLong { field, bytes: name.len() })
 }
 
 /// A publisher of RabbitMQ whose messages pass through a circuit breaker, and end with the broker's confirm.

@@ -56,9 +56,41 @@ impl<F: Fn(&Item) -> String + Send + Sync + 'static> Sender for JetStreamSender<
 
     async fn send(&self, item: Item) -> Result<(), PublishError> {
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, item.idempotency_key());
+        headers.insert(NATS_MESSAGE_ID, identifier(item.idempotency_key()));
         let subject = (self.subject)(&item);
         let publish = self.context.publish_with_headers(subject, headers, item.payload().clone());
         within(self.call_timeout, async { publish.await?.await }).await.map(drop)
+    }
+}
+
+/// The key as the value of a header, which has no line breaks and no spaces at its ends. Different keys have different
+/// values: the stream would drop an item whose value is that of another.
+fn identifier(key: &str) -> String {
+    let mut value = String::with_capacity(key.len());
+    for character in key.chars() {
+        if character.is_ascii_graphic() && character != '\\' {
+            value.push(character);
+        } else {
+            value.extend(character.escape_unicode());
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use async_nats::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn every_key_is_a_header_of_its_own() {
+        let keys = ["receipt-7", "a\nb", "a\\u{a}b", "a\r\nb", "a", "a ", " a", "ä", "\\"];
+        let values: HashSet<String> = keys.iter().map(|key| identifier(key)).collect();
+        assert_eq!(values.len(), keys.len(), "{values:?}");
+        assert!(values.iter().all(|value| value.parse::<HeaderValue>().is_ok()), "{values:?}");
+        assert!(values.contains("receipt-7"));
     }
 }
