@@ -79,7 +79,21 @@ fn metadata() -> Value {
 
 /// The modules of the core by floor, from the bottom. Within a floor a module may use those before it.
 const ROOMS: [(u8, &[&str]); 8] = [
-    (0, &["sync", "panics", "text", "serde_seconds", "outcome", "word", "counts", "reason", "stripes", "random"]),
+    (
+        0,
+        &[
+            "sync",
+            "panics",
+            "text",
+            "serde_seconds",
+            "outcome",
+            "word",
+            "counts",
+            "reason",
+            "stripes",
+            "random",
+        ],
+    ),
     (1, &["clock", "report", "rejections", "totals", "error", "classify", "config"]),
     (2, &["policy", "window", "evidence"]),
     (3, &["state"]),

@@ -63,8 +63,7 @@ impl Publisher {
         let opened = self.link.open(renew, self.connect_timeout).await?;
         let limit = self.confirm_timeout;
         let deadline = Instant::now() + limit;
-        let sent =
-            opened.channel.basic_publish(exchange.into(), routing_key.into(), options, payload, properties);
+        let sent = opened.channel.basic_publish(exchange, routing_key, options, payload, properties);
         // A connection that the broker has blocked waits here.
         let Ok(sent) = timeout_at(deadline, sent).await else {
             opened.timed_out();
