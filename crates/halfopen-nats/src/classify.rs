@@ -13,7 +13,7 @@ use halfopen::{Classify, Outcome, Rejected};
 
 use crate::error::NoReply;
 
-/// What an error shows about the server and the services behind it.
+/// The evidence of an error about the server and the services behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// Neither reached nor answered, or refused for lack of resources.

@@ -9,7 +9,7 @@ use crate::classify::NatsError;
 /// The cause of an error: a call had no reply within the
 /// [`call_timeout`](crate::ProtectedClient::call_timeout).
 ///
-/// The message may still be sent: the client keeps what it could not write, and sends it after it has connected again.
+/// The message may still be sent: the client keeps a message that it could not write, and sends it after it has connected again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoReply {
     limit: Duration,

@@ -17,7 +17,7 @@ use crate::word::State;
 pub use messages::{Gated, GatedMessages};
 pub use place::Place;
 
-/// Pauses the consumer of a queue while the breaker of what it feeds rejects calls.
+/// Pauses the consumer of a queue while the breaker of its dependency rejects calls.
 ///
 /// A consumer that goes on in an outage takes messages from the queue, fails each, and rejects or requeues it: the
 /// outage of a database becomes a queue of dead letters. Behind a gate it stops taking messages instead, and the broker
