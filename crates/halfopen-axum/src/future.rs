@@ -56,7 +56,7 @@ impl<F> RouteFuture<F> {
         Self { step: Step::Unprotected { inner } }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn permitted(inner: F, permitted: Permitted) -> Self {
         Self { step: Step::Permitted { inner, permitted: Some(permitted) } }
     }
@@ -99,11 +99,15 @@ impl Permitted {
     {
         let Permitted { call, slot, route } = self;
         call.finish_with(route.rules(), result, |body| {
-            // Decided by its head, and there is no slot, or nothing to stream while it is held: no wrapper is needed.
-            if !body.is_watched() && (slot.is_none() || body.is_end_stream()) {
-                return AxumBody::new(body.into_inner());
+            // Only as much around the body as it needs: each wrapper moves it once more and is polled for each frame.
+            match (slot, body.is_watched()) {
+                (None, true) => AxumBody::new(body),
+                // Decided by its head: there is nothing to watch.
+                (None, false) => AxumBody::new(body.into_inner()),
+                // The slot is free already: there is nothing to stream while it is held.
+                (Some(_), false) if body.is_end_stream() => AxumBody::new(body.into_inner()),
+                (slot @ Some(_), _) => AxumBody::new(HeldBody::new(body, slot)),
             }
-            AxumBody::new(HeldBody::new(body, slot))
         })
     }
 }

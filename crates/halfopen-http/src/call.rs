@@ -193,39 +193,50 @@ impl WatchedCall {
         B: Body,
         C: ClassifyHead + Classify<Response<B>, E>,
     {
-        let head = self.judge_head(rules, &result);
-        let response = result?;
-        let Some(head) = head else { return Ok(response.map(|body| wrap(WatchedBody::unwatched(body)))) };
-        let expected = self.expected_of(head, &response);
-        Ok(response.map(|body| wrap(WatchedBody::watched(body, expected, self))))
-    }
-
-    /// Records the call if the result decides it; otherwise returns its head.
-    fn judge_head<B, E, C>(&mut self, rules: &C, result: &Result<Response<B>, E>) -> Option<Head>
-    where
-        B: Body,
-        C: ClassifyHead + Classify<Response<B>, E>,
-    {
         // An error has no body to watch, so it ends the call here.
-        let Ok(response) = result else {
-            self.judge(result, rules);
-            return None;
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => {
+                let result = self.finish_slow(rules, None, Err(error));
+                return result.map(|response| response.map(|body| wrap(WatchedBody::unwatched(body))));
+            }
         };
         let timed_out = self.timed_out();
         // A panic in the rules of a user must not lose the response.
-        match catch_panic(|| rules.classify_head(response, timed_out)) {
-            Some(Head::Decided(outcome)) => {
-                let hint = if outcome.is_failure() { hint_of(rules, result) } else { None };
-                self.conclude(outcome, hint);
-                None
+        match catch_panic(|| rules.classify_head(&response, timed_out)) {
+            Some(head @ (Head::IfBodyEnds | Head::InTrailers(_))) => {
+                let expected = self.expected_of(head, &response);
+                Ok(response.map(|body| wrap(WatchedBody::watched(body, expected, self))))
             }
-            Some(head @ (Head::IfBodyEnds | Head::InTrailers(_))) => Some(head),
-            // The breaker runs the rules again, counts the panic and falls back to its default.
-            None => {
-                self.judge(result, rules);
-                None
+            Some(Head::Decided(outcome)) if !outcome.is_failure() => {
+                self.conclude(outcome, None);
+                Ok(response.map(|body| wrap(WatchedBody::unwatched(body))))
+            }
+            decided => {
+                let result = self.finish_slow(rules, decided, Ok(response));
+                result.map(|response| response.map(|body| wrap(WatchedBody::unwatched(body))))
             }
         }
+    }
+
+    /// Records an error, a response whose head is that of a failure, or one at which the rules have panicked.
+    #[cold]
+    #[inline(never)]
+    fn finish_slow<B, E, C>(
+        mut self,
+        rules: &C,
+        decided: Option<Head>,
+        result: Result<Response<B>, E>,
+    ) -> Result<Response<B>, E>
+    where
+        C: Classify<Response<B>, E>,
+    {
+        match decided {
+            Some(Head::Decided(outcome)) => self.conclude(outcome, hint_of(rules, &result)),
+            // The breaker runs the rules again, counts the panic and falls back to its default.
+            Some(Head::IfBodyEnds | Head::InTrailers(_)) | None => self.judge(&result, rules),
+        }
+        result
     }
 
     /// Awaits `send` and finishes the call: [`poll_with`](Self::poll_with) and [`finish`](Self::finish)

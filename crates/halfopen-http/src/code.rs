@@ -1,5 +1,7 @@
 use http::{HeaderMap, HeaderName, StatusCode};
 
+use crate::lookup::first_value;
+
 /// A parsed name: a look-up by text parses the text each time.
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
@@ -90,10 +92,7 @@ impl GrpcCode {
     /// Returns the code in the `grpc-status` of headers or trailers, or [`None`] without that header.
     #[inline]
     pub fn from_headers(headers: &HeaderMap) -> Option<GrpcCode> {
-        if headers.is_empty() {
-            return None;
-        }
-        headers.get(&GRPC_STATUS).map(|value| GrpcCode::from_bytes(value.as_bytes()))
+        first_value(headers, &GRPC_STATUS).map(|value| GrpcCode::from_bytes(value.as_bytes()))
     }
 
     /// Returns the code that gRPC clients derive from the HTTP status of a response that is not gRPC, such

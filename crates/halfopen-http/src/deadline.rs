@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
 
+use crate::lookup::first_value;
+
 /// A parsed name: a look-up by text parses the text each time.
 static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -21,7 +23,7 @@ static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 /// # Ok::<(), http::header::InvalidHeaderValue>(())
 /// ```
 pub fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let (unit, digits) = headers.get(&GRPC_TIMEOUT)?.as_bytes().split_last()?;
+    let (unit, digits) = first_value(headers, &GRPC_TIMEOUT)?.as_bytes().split_last()?;
     let amount = number(digits)?;
     match unit {
         b'H' => Some(Duration::from_secs(amount * 3600)),

@@ -9,6 +9,7 @@ use std::io::IoSlice;
 use bytes::Buf;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
+use crate::lookup::first_value;
 use crate::retry_info::sextet;
 
 const TRAILERS: u8 = 0x80;
@@ -57,7 +58,7 @@ impl WebTrailers {
     /// Creates a parser for the body of a response with these headers. Returns [`None`] if the content type
     /// is not gRPC-web.
     pub(crate) fn of(headers: &HeaderMap) -> Option<WebTrailers> {
-        let kind = headers.get(CONTENT_TYPE)?.as_bytes();
+        let kind = first_value(headers, &CONTENT_TYPE)?.as_bytes();
         let begins =
             |prefix: &[u8]| kind.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
         if !begins(b"application/grpc-web") {

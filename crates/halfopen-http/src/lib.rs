@@ -11,6 +11,7 @@ mod grpc;
 mod grpc_web;
 mod head;
 mod host;
+mod lookup;
 mod rejected;
 mod retry_after;
 mod retry_info;

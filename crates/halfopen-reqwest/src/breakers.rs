@@ -79,9 +79,9 @@ impl Breakers {
             (None, None) => {
                 // Only here can a redirect lead to another breaker: a name or a key is the caller's choice for the
                 // whole request.
-                let host = host_of(request.url());
-                let permit = registry.get_or_create(&host).try_acquire_owned()?;
-                return Ok((permit, Some(Hops::new(registry.clone(), host))));
+                let breaker = registry.get_or_create(&host_of(request.url()));
+                let permit = breaker.try_acquire_owned()?;
+                return Ok((permit, Some(Hops::new(registry.clone(), breaker))));
             }
         };
         Ok((registry.get_or_create(&name).try_acquire_owned()?, None))

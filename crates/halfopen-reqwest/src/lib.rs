@@ -5,6 +5,7 @@ mod body;
 mod breakers;
 mod classify;
 mod error;
+mod future;
 mod host;
 mod middleware;
 mod redirect;

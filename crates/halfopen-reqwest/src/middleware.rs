@@ -2,16 +2,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use halfopen::{CircuitBreaker, Classify, Outcome, Registry};
-use halfopen_http::WatchedCall;
 use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
+use crate::ReqwestClassify;
 use crate::breakers::Breakers;
+use crate::future::{BoxFuture, RequestFuture, Start, Step};
 use crate::rules::Rules;
-use crate::{ReqwestClassify, body, error};
 
 /// Protects the requests of a reqwest client with a circuit breaker.
 ///
@@ -186,37 +185,26 @@ impl CircuitBreakerMiddleware {
     }
 }
 
-#[async_trait]
+// As `async_trait` would expand it, around a future that is written by hand.
 impl Middleware for CircuitBreakerMiddleware {
-    async fn handle(
-        &self,
+    fn handle<'this, 'extensions, 'next, 'all>(
+        &'this self,
         request: Request,
-        extensions: &mut Extensions,
-        next: Next<'_>,
-    ) -> Result<Response> {
-        // Before anything else of the request runs: a rejected one costs neither a connection nor the middlewares
-        // behind this one.
-        let (permit, hops) = self.breakers.acquire(&request, extensions).map_err(error::rejected)?;
-        // Cloned before the request is given away; an answer to HEAD has no body to wait for.
-        let method = request.method().clone();
-        let watch = |permit| WatchedCall::new(permit).method(&method).body_errors(body::outcome_of_error);
-        let mut call = watch(permit);
-        let work = next.run(request, extensions);
-        let (call, result) = match hops {
-            Some(hops) => hops.run(call, &*self.rules, watch, work).await,
-            None => {
-                let result = call.run(work).await;
-                (Some(call), result)
-            }
-        };
-        match call {
-            Some(call) if self.until_body_end => body::finish(call, &*self.rules, result),
-            Some(call) => {
-                call.settle(&result, &*self.rules);
-                result
-            }
-            None => result,
-        }
+        extensions: &'extensions mut Extensions,
+        next: Next<'next>,
+    ) -> BoxFuture<'all>
+    where
+        Self: 'all,
+        'this: 'all,
+        'extensions: 'all,
+        'next: 'all,
+    {
+        Box::pin(RequestFuture {
+            breakers: &self.breakers,
+            rules: &*self.rules,
+            until_body_end: self.until_body_end,
+            step: Step::Start(Some(Start { request, extensions, next })),
+        })
     }
 }
 

@@ -1,9 +1,7 @@
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::mem;
-use std::pin::pin;
 
-use halfopen::{OwnedPermit, Registry, Rejected};
+use halfopen::{CircuitBreaker, OwnedPermit, Registry, Rejected};
 use halfopen_http::WatchedCall;
 use http::StatusCode;
 use reqwest::Response;
@@ -90,10 +88,10 @@ pub fn follow_if_permitted(attempt: Attempt<'_>) -> Action {
 /// The breakers of a request that may be redirected to other hosts.
 pub(crate) struct Hops {
     registry: Registry,
-    /// The breaker name of the host that is called now.
-    host: String,
-    /// The redirect of this poll, if there was one.
-    hop: Option<Hop>,
+    /// The breaker of the host that is called now, whose name is that of the host.
+    breaker: CircuitBreaker,
+    /// The redirect of this poll, if there was one. In a box, because few requests have one and each poll moves it.
+    hop: Option<Box<Hop>>,
 }
 
 /// A redirect to another host.
@@ -105,52 +103,46 @@ struct Hop {
 }
 
 impl Hops {
-    pub(crate) fn new(registry: Registry, host: String) -> Hops {
-        Hops { registry, host, hop: None }
+    pub(crate) fn new(registry: Registry, breaker: CircuitBreaker) -> Hops {
+        Hops { registry, breaker, hop: None }
     }
 
     fn follow(&mut self, attempt: &Attempt<'_>) -> std::result::Result<(), Rejected> {
         let (from, to) = (attempt.previous().last().map(host_of), host_of(attempt.url()));
         // Another client's request can be polled within this one.
         // To the same host nothing changes: the call goes on with its permit.
-        if to == self.host || from.as_ref() != Some(&self.host) {
+        if *to == *self.breaker.name() || from.as_deref() != Some(self.breaker.name()) {
             return Ok(());
         }
-        let permit = self.registry.get_or_create(&to).try_acquire_owned();
+        self.breaker = self.registry.get_or_create(&to);
+        let permit = self.breaker.try_acquire_owned();
         let rejected = permit.as_ref().err().cloned();
-        self.host = to;
         // Also if it is rejected: the call to the host before has ended with a redirect, and that is a success.
-        self.hop = Some(Hop { status: attempt.status(), permit: permit.ok() });
+        self.hop = Some(Box::new(Hop { status: attempt.status(), permit: permit.ok() }));
         rejected.map_or(Ok(()), Err)
     }
 
-    /// Awaits the response, and records each response that redirects to another host. Returns the call of
-    /// the last host, or [`None`] if its breaker has rejected the call.
-    pub(crate) async fn run<F: Future>(
-        self,
-        call: WatchedCall,
+    /// Polls a request, and records each response that redirects to another host. `call` becomes the call of the last
+    /// host, or [`None`] if its breaker has rejected the call.
+    pub(crate) fn poll<T>(
+        hops: &mut Option<Hops>,
+        call: &mut Option<WatchedCall>,
         rules: &Rules,
         next_call: impl Fn(OwnedPermit) -> WatchedCall,
-        work: F,
-    ) -> (Option<WatchedCall>, F::Output) {
-        let (mut hops, mut call) = (Some(self), Some(call));
-        let mut work = pin!(work);
-        let result = poll_fn(|context| {
-            let polled = with_polled(&mut hops, || match &mut call {
-                Some(call) => call.poll_with(|| work.as_mut().poll(context)),
-                None => work.as_mut().poll(context),
-            });
-            // After the poll in which the redirect was followed: from here on the permit of the next host watches
-            // the request.
-            if let Some(hop) = hops.as_mut().and_then(|hops| hops.hop.take())
-                && let Some(call) = mem::replace(&mut call, hop.permit.map(&next_call))
-            {
-                call.settle::<Response, Error, _>(&redirecting(hop.status), rules);
-            }
-            polled
-        })
-        .await;
-        (call, result)
+        poll: impl FnOnce() -> T,
+    ) -> T {
+        let polled = with_polled(hops, || match &mut *call {
+            Some(call) => call.poll_with(poll),
+            None => poll(),
+        });
+        // After the poll in which the redirect was followed: from here on the permit of the next host watches
+        // the request.
+        if let Some(hop) = hops.as_mut().and_then(|hops| hops.hop.take())
+            && let Some(call) = mem::replace(call, hop.permit.map(next_call))
+        {
+            call.settle::<Response, Error, _>(&redirecting(hop.status), rules);
+        }
+        polled
     }
 }
 

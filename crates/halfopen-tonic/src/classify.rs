@@ -147,11 +147,12 @@ impl<B: Body, E: 'static> Classify<Response<B>, E> for Rules {
 
 impl ClassifyHead for Rules {
     fn classify_head<B: Body>(&self, response: &Response<B>, timed_out: bool) -> Head {
-        // The rejection of an inner layer that answers with trailers: the callee was not called.
-        if is_rejection(response) {
-            return Head::Decided(Outcome::Ignored);
+        match self.0.classify_head(response, timed_out) {
+            // The rejection of an inner layer that answers with trailers: the callee was not called. Its head has a
+            // status, so it is decided by its head.
+            Head::Decided(_) if is_rejection(response) => Head::Decided(Outcome::Ignored),
+            head => head,
         }
-        self.0.classify_head(response, timed_out)
     }
 
     fn watch(&self, permit: OwnedPermit, headers: &HeaderMap) -> WatchedCall {

@@ -17,6 +17,10 @@ impl<B> Key<Request<B>> for PerMethod {
     fn key<'a>(&self, request: &'a Request<B>) -> Cow<'a, str> {
         Cow::Borrowed(method_of(request.uri().path()))
     }
+
+    fn is_key(&self, request: &Request<B>, name: &str) -> bool {
+        is_method_of(request.uri().path(), name)
+    }
 }
 
 impl<B> Key<Request<B>> for PerService {
@@ -37,6 +41,12 @@ fn method_of(path: &str) -> &str {
     second_last.map_or(path.trim_start_matches('/'), |at| &path[at + 1..])
 }
 
+/// Returns whether [`method_of`] returns `name`, which it has returned before, for this path.
+fn is_method_of(path: &str, name: &str) -> bool {
+    // Almost always the whole path: a name has at most one slash, so nothing is in front of what follows the first one.
+    path.strip_prefix('/') == Some(name) || method_of(path) == name
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,6 +62,8 @@ mod tests {
         ] {
             let request = Request::get(path).body(()).unwrap();
             assert_eq!(PerMethod.key(&request), method);
+            assert!(PerMethod.is_key(&request, method), "{path}");
+            assert!(!PerMethod.is_key(&request, "shop.v1.Inventory/Put"), "{path}");
             assert_eq!(PerService.key(&request), service);
         }
     }

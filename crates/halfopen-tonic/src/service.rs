@@ -53,10 +53,12 @@ where
     type Error = <Http<S, A, M> as Service<Request<B>>>::Error;
     type Future = <Http<S, A, M> as Service<Request<B>>>::Future;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.0.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<B>) -> Self::Future {
         self.0.call(request)
     }

@@ -16,6 +16,13 @@ use crate::sealed::Sealed;
 pub trait Key<Request> {
     /// Returns the name of the breaker. A name that is borrowed from the request does not allocate.
     fn key<'a>(&self, request: &'a Request) -> Cow<'a, str>;
+
+    /// Returns whether `name`, which [`key`](Self::key) has returned before, is the name for this request too.
+    ///
+    /// Consecutive calls often have the same name, and to compare it can be cheaper than to find it.
+    fn is_key(&self, request: &Request, name: &str) -> bool {
+        *self.key(request) == *name
+    }
 }
 
 impl<Request, K> Key<Request> for K
@@ -43,6 +50,7 @@ impl<K> Keyed<K> {
     }
 
     /// Looks the breaker of a name up and keeps it, unless the registry has to see each use.
+    #[inline(never)]
     fn acquire_anew(&mut self, name: &str) -> Result<OwnedPermit, Rejected> {
         self.last = Lookup::new(&self.registry, name);
         match &self.last {
@@ -73,12 +81,13 @@ impl<Request, K: Key<Request>> Admission<Request> for Keyed<K> {
     }
 
     fn acquire(&mut self, request: &Request) -> Result<OwnedPermit, Rejected> {
-        let key = self.key.key(request);
         match &self.last {
-            Some(last) if last.is_current(&self.registry) && *last.breaker().name() == *key => {
+            Some(last)
+                if last.is_current(&self.registry) && self.key.is_key(request, last.breaker().name()) =>
+            {
                 last.breaker().try_acquire_owned()
             }
-            Some(_) | None => self.acquire_anew(&key),
+            Some(_) | None => self.acquire_anew(&self.key.key(request)),
         }
     }
 

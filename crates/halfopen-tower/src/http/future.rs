@@ -48,8 +48,12 @@ pin_project! {
 }
 
 impl<F, C, M, Request, T, E> HttpResponseFuture<F, C, M, Request, T, E> {
-    #[inline]
-    pub(crate) fn permitted(inner: F, watched: WatchedCall, rules: C) -> Self {
+    /// Creates the future of a permitted call. `call` calls the inner service.
+    // The inner future is created where it stays: it holds a whole response if the inner service answers immediately.
+    #[inline(always)]
+    pub(crate) fn permitted(mut watched: WatchedCall, rules: C, call: impl FnOnce() -> F) -> Self {
+        // Inside the watch, so that a panic of the inner `call` is recorded as a failure.
+        let inner = watched.poll_with(call);
         Self { call: Call::Permitted { inner, watched: Some(watched), rules }, mode: PhantomData }
     }
 

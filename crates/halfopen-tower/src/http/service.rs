@@ -66,14 +66,13 @@ where
         }
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.admission.acquire(&request) {
             Ok(permit) => {
                 let rules = self.rules.clone();
-                let mut call = rules.watch(permit, request.headers());
-                // Inside the watch, so that a panic of the inner `call` is recorded as a failure.
-                let inner = call.poll_with(|| self.inner.call(request));
-                HttpResponseFuture::permitted(inner, call, rules)
+                let watched = rules.watch(permit, request.headers());
+                HttpResponseFuture::permitted(watched, rules, || self.inner.call(request))
             }
             Err(rejected) => {
                 // The call will not be made, so what the inner service has reserved for it is given back.
