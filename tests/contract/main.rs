@@ -13,7 +13,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use halfopen::adapter::{self, Refusal, Signal};
+use halfopen::adapter::{self, Handle, HandlePermit, Refusal, Signal};
 use halfopen::{
     Abandoned, Backoff, BackoffKind, BoxError, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig,
     CircuitBreakerConfigBuilder, CircuitBreakerError, Classified, Classify, Clock, ConfigError, Counts,
@@ -164,6 +164,11 @@ fn a_breaker() -> Result<(), Box<dyn Error>> {
     let closed: Option<OwnedPermit> = adapter::acquire_if_closed(&breaker);
     let refused: Result<OwnedPermit, Rejected> = adapter::into_permit(breaker.clone());
     assert!(closed.is_none() && refused.is_err());
+    let mut handle = Handle::new(breaker.clone());
+    let alone: Option<OwnedPermit> = handle.acquire_if_alone();
+    let contended: Option<HandlePermit> = handle.acquire_if_closed();
+    assert!(alone.is_none() && contended.is_none() && handle.breaker().name() == breaker.name());
+    let _: CircuitBreaker = handle.into_breaker();
     let found: Option<&Rejected> = halfopen::rejection(&rejected);
     assert!(found.is_some());
     let found: Option<&Rejected> = adapter::rejection_in(&rejected);

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::task::{Context, Poll};
 
-use halfopen::adapter::{self, Refusal};
+use halfopen::adapter::{self, Handle, HandlePermit, Refusal};
 use halfopen::{CircuitBreaker, OwnedPermit, Rejected};
 
 use crate::sealed::Sealed;
@@ -17,10 +17,16 @@ pub trait Admission<Request>: Sealed {
     #[inline]
     fn set_ready(&mut self) {}
 
-    /// Fast path of [`acquire`](Self::acquire): returns a permit if the breaker is known without the request and
-    /// closed, otherwise [`None`].
+    /// Fast path of [`acquire`](Self::acquire): returns a permit if the breaker is known without the request, is
+    /// closed, and threads do not contend for it, otherwise [`None`].
     #[inline]
     fn acquire_if_closed(&mut self) -> Option<OwnedPermit> {
+        None
+    }
+
+    /// The same while threads contend for the breaker: the permit does not share their reference count.
+    #[inline]
+    fn acquire_if_contended(&mut self) -> Option<HandlePermit> {
         None
     }
 
@@ -53,7 +59,7 @@ pub enum Readiness {
 
 /// Admits every call with one breaker: [`CircuitBreakerLayer::new`](crate::CircuitBreakerLayer::new).
 pub struct Single {
-    pub(crate) breaker: CircuitBreaker,
+    handle: Handle,
     // The refusal for which `poll_ready` returned `Ready` without polling the inner service. The next call is
     // rejected with it even if the breaker has closed since: calling a service that is not ready breaks the
     // contract of `Service`.
@@ -63,13 +69,22 @@ pub struct Single {
 impl Single {
     /// Creates an admission by `breaker`.
     pub fn new(breaker: CircuitBreaker) -> Self {
-        Self { breaker, kept: None }
+        Self { handle: Handle::new(breaker), kept: None }
+    }
+
+    fn breaker(&self) -> &CircuitBreaker {
+        self.handle.breaker()
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn into_breaker(self) -> CircuitBreaker {
+        self.handle.into_breaker()
     }
 
     #[cold]
     #[inline(never)]
     fn readiness_slow(&mut self) -> Readiness {
-        match (adapter::refusal(&self.breaker), self.kept) {
+        match (adapter::refusal(self.breaker()), self.kept) {
             // The newest refusal replaces the kept one: its wait is the one that the caller has to observe.
             (Some(refusal), _) => {
                 self.kept = Some(refusal);
@@ -86,13 +101,13 @@ impl Single {
 // The kept refusal stays with the original: readiness is not cloned, so the clone is polled by itself.
 impl Clone for Single {
     fn clone(&self) -> Self {
-        Self::new(self.breaker.clone())
+        Self { handle: self.handle.clone(), kept: None }
     }
 }
 
 impl fmt::Debug for Single {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Single").field("breaker", &self.breaker.name()).field("kept", &self.kept).finish()
+        f.debug_struct("Single").field("breaker", &self.breaker().name()).field("kept", &self.kept).finish()
     }
 }
 
@@ -103,7 +118,7 @@ impl<Request> Admission<Request> for Single {
     fn poll_readiness(&mut self, _: &mut Context<'_>) -> Poll<Readiness> {
         // Checked before the inner service is polled: an inner service that is ready but never called would hold
         // its reservation (a concurrency permit, a slot of a buffer) without using it.
-        if self.kept.is_none() && self.breaker.is_closed() {
+        if self.kept.is_none() && self.breaker().is_closed() {
             return Poll::Ready(Readiness::Ready);
         }
         Poll::Ready(self.readiness_slow())
@@ -119,21 +134,26 @@ impl<Request> Admission<Request> for Single {
 
     #[inline(always)]
     fn acquire_if_closed(&mut self) -> Option<OwnedPermit> {
-        if self.kept.is_none() { adapter::acquire_if_closed(&self.breaker) } else { None }
+        if self.kept.is_none() { self.handle.acquire_if_alone() } else { None }
+    }
+
+    #[inline(always)]
+    fn acquire_if_contended(&mut self) -> Option<HandlePermit> {
+        if self.kept.is_none() { self.handle.acquire_if_closed() } else { None }
     }
 
     #[inline]
     fn acquire(&mut self, _: &Request) -> Result<OwnedPermit, Rejected> {
         match self.kept.take() {
             // Counted only now, because readiness can be polled any number of times for one call.
-            Some(refusal) => Err(adapter::reject(&self.breaker, refusal)),
-            None => self.breaker.try_acquire_owned(),
+            Some(refusal) => Err(adapter::reject(self.breaker(), refusal)),
+            None => self.breaker().try_acquire_owned(),
         }
     }
 
     fn acquire_unready(&mut self) -> Option<OwnedPermit> {
         // No call follows a service that has failed, so there is none that the kept refusal could reject.
         self.kept = None;
-        adapter::acquire_if_permitted(&self.breaker)
+        adapter::acquire_if_permitted(self.breaker())
     }
 }

@@ -1,6 +1,7 @@
 use std::convert::Infallible;
 
-use halfopen::{Classify, Outcome, OwnedPermit};
+use halfopen::adapter::AnyPermit;
+use halfopen::{Classify, Outcome};
 
 use crate::on_reject::{FindLocal, OnReject};
 use crate::sealed::Sealed;
@@ -14,7 +15,7 @@ pub trait RecordOutcome<Request, T, E, M: OnReject<Request, T, E>>: Sealed {
     /// # Errors
     ///
     /// Returns the error of `result`, mapped by [`OnReject::map_error`].
-    fn record(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error>;
+    fn record<P: AnyPermit>(&self, permit: P, result: Result<T, E>) -> Result<T, M::Error>;
 }
 
 /// The default classifier: every `Err` is a failure, except a local error, which is ignored.
@@ -37,13 +38,13 @@ impl<C> Sealed for Custom<C> {}
 
 impl<Request, T, E, M: FindLocal<Request, T, E>> RecordOutcome<Request, T, E, M> for DefaultClassify {
     #[inline(always)]
-    fn record(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+    fn record<P: AnyPermit>(&self, permit: P, result: Result<T, E>) -> Result<T, M::Error> {
         match result {
             Ok(response) => {
                 permit.success();
                 Ok(response)
             }
-            Err(error) => Err(record_error::<Request, T, E, M>(permit, error)),
+            Err(error) => Err(record_error::<Request, T, E, M, P>(permit, error)),
         }
     }
 }
@@ -54,7 +55,7 @@ where
     C: Classify<T, E>,
 {
     #[inline]
-    fn record(&self, permit: OwnedPermit, result: Result<T, E>) -> Result<T, M::Error> {
+    fn record<P: AnyPermit>(&self, permit: P, result: Result<T, E>) -> Result<T, M::Error> {
         permit.settle(&result, &self.0);
         result.map_err(M::map_error)
     }
@@ -62,7 +63,11 @@ where
 
 // Not inlined, so that the code of a success stays small.
 #[inline(never)]
-fn record_error<Request, T, E, M: FindLocal<Request, T, E>>(permit: OwnedPermit, error: E) -> M::Error {
+fn record_error<Request, T, E, M, P>(permit: P, error: E) -> M::Error
+where
+    M: FindLocal<Request, T, E>,
+    P: AnyPermit,
+{
     // Mapped before it is classified: a boxed error can be searched whatever its original type is.
     let result = Err::<Infallible, _>(M::map_error(error));
     permit.settle(&result, &|result: &Result<Infallible, M::Error>| match result {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use halfopen::OwnedPermit;
+use halfopen::adapter::{AnyPermit, HandlePermit};
 use pin_project_lite::pin_project;
 
 use crate::classify::RecordOutcome;
@@ -40,7 +41,15 @@ pin_project! {
         Permitted {
             #[pin]
             inner: F,
-            permit: PermitGuard,
+            permit: PermitGuard<OwnedPermit>,
+            classify: C,
+        },
+        // A variant of its own: a permit that could be of two types would be kept in memory, which takes a call four
+        // times as long.
+        Contended {
+            #[pin]
+            inner: F,
+            permit: PermitGuard<HandlePermit>,
             classify: C,
         },
         Rejected {
@@ -53,13 +62,19 @@ pin_project! {
 ///
 /// During a poll the permit is on the stack instead, so that a panic of the inner future unwinds through it and is
 /// recorded as a failure.
-struct PermitGuard(Option<OwnedPermit>);
+struct PermitGuard<P: AnyPermit>(Option<P>);
 
 impl<F, C, M, Request, T, E> ResponseFuture<F, C, M, Request, T, E> {
     #[inline]
     pub(crate) fn permitted(inner: F, permit: OwnedPermit, classify: C) -> Self {
         let permit = PermitGuard(Some(permit));
         Self { call: Call::Permitted { inner, permit, classify }, mode: PhantomData }
+    }
+
+    #[inline]
+    pub(crate) fn contended(inner: F, permit: HandlePermit, classify: C) -> Self {
+        let permit = PermitGuard(Some(permit));
+        Self { call: Call::Contended { inner, permit, classify }, mode: PhantomData }
     }
 
     pub(crate) fn rejected(answer: Result<T, E>) -> Self {
@@ -81,16 +96,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
             CallProjection::Permitted { inner, permit, classify } => {
-                // On the stack while the inner future is polled: if that panics, the unwinding drops the permit
-                // itself, which is a failure. The guard, which would abandon it, is empty then.
-                let on_stack = permit.0.take().expect("`ResponseFuture` polled after completion");
-                match inner.poll(cx) {
-                    Poll::Ready(result) => Poll::Ready(classify.record(on_stack, result)),
-                    Poll::Pending => {
-                        permit.0 = Some(on_stack);
-                        Poll::Pending
-                    }
-                }
+                permit.poll(|| inner.poll(cx), |permit, result| classify.record(permit, result))
+            }
+            CallProjection::Contended { inner, permit, classify } => {
+                permit.poll(|| inner.poll(cx), |permit, result| classify.record(permit, result))
             }
             CallProjection::Rejected { answer } => {
                 Poll::Ready(answer.take().expect("`ResponseFuture` polled after completion"))
@@ -99,7 +108,24 @@ where
     }
 }
 
-impl Drop for PermitGuard {
+impl<P: AnyPermit> PermitGuard<P> {
+    /// Polls the inner future, and records its result.
+    #[inline(always)]
+    fn poll<R, S>(&mut self, poll: impl FnOnce() -> Poll<R>, record: impl FnOnce(P, R) -> S) -> Poll<S> {
+        // On the stack while the inner future is polled: if that panics, the unwinding drops the permit
+        // itself, which is a failure. The guard, which would abandon it, is empty then.
+        let on_stack = self.0.take().expect("`ResponseFuture` polled after completion");
+        match poll() {
+            Poll::Ready(result) => Poll::Ready(record(on_stack, result)),
+            Poll::Pending => {
+                self.0 = Some(on_stack);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<P: AnyPermit> Drop for PermitGuard<P> {
     #[inline]
     fn drop(&mut self) {
         if let Some(permit) = self.0.take() {
@@ -113,7 +139,7 @@ impl Drop for PermitGuard {
 // callee did nothing wrong.
 #[cold]
 #[inline(never)]
-fn abandon(permit: OwnedPermit) {
+fn abandon<P: AnyPermit>(permit: P) {
     permit.abandon();
 }
 

@@ -244,7 +244,7 @@ impl<C, M> CircuitBreakerLayer<Single, C, M> {
     /// # }
     /// ```
     pub fn wait_while_open(self) -> CircuitBreakerLayer<Waiting, C, M> {
-        let admission = Waiting::new(self.admission.breaker);
+        let admission = Waiting::new(self.admission.into_breaker());
         CircuitBreakerLayer { admission, classify: self.classify, mode: self.mode }
     }
 }

@@ -84,14 +84,21 @@ where
             // The shortest way first: a closed breaker gives its permit without a `Result` that could hold a
             // rejection.
             Some(permit) => permit,
-            None => match self.admission.acquire(&request) {
-                Ok(permit) => permit,
-                Err(rejected) => {
-                    // The call will not be made, so what the inner service has reserved for it is given back.
-                    self.inner.release();
-                    return ResponseFuture::rejected(self.mode.reject(rejected, request));
+            None => {
+                if let Some(permit) = self.admission.acquire_if_contended() {
+                    let classify = self.classify.clone();
+                    let inner = self.inner.call(request);
+                    return ResponseFuture::contended(inner, permit, classify);
                 }
-            },
+                match self.admission.acquire(&request) {
+                    Ok(permit) => permit,
+                    Err(rejected) => {
+                        // The call will not be made, so what the inner service has reserved for it is given back.
+                        self.inner.release();
+                        return ResponseFuture::rejected(self.mode.reject(rejected, request));
+                    }
+                }
+            }
         };
         let classify = self.classify.clone();
         // The permit is on the stack meanwhile: if the inner `call` panics, unwinding drops it and records a failure.

@@ -34,7 +34,7 @@ use crate::clock::nanos;
 use crate::error::Rejected;
 use crate::reason::TripReason;
 
-pub use crate::breaker::WeakCircuitBreaker;
+pub use crate::breaker::{AnyPermit, Handle, HandlePermit, WeakCircuitBreaker};
 pub use crate::call::StreamEnd;
 pub use crate::error::Refusal;
 pub use crate::error::search::{error_as, error_chain, error_in, rejection_in, with_causes};

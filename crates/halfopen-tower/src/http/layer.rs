@@ -176,7 +176,7 @@ impl<C, M> HttpCircuitBreakerLayer<Single, C, M> {
     ///
     /// `poll_ready` panics while the breaker is open if it is called outside a tokio runtime with a timer.
     pub fn wait_while_open(self) -> HttpCircuitBreakerLayer<Waiting, C, M> {
-        let admission = Waiting::new(self.admission.breaker);
+        let admission = Waiting::new(self.admission.into_breaker());
         HttpCircuitBreakerLayer::from_parts(admission, self.rules, self.mode)
     }
 }

@@ -101,7 +101,7 @@ impl CircuitBreaker {
 
     // The flag in the word spares an untimed breaker the clock, which costs more than the rest of an admission.
     #[inline]
-    fn ticket(&self, word: Word) -> Ticket {
+    pub(super) fn ticket(&self, word: Word) -> Ticket {
         if word.timed() { self.timed_ticket(word) } else { Ticket::untimed(word) }
     }
 

@@ -21,6 +21,7 @@ mod check;
 mod cold;
 mod control;
 mod evidence;
+mod handle;
 #[cfg(all(test, not(loom), feature = "test-util"))]
 mod lagging_clock_tests;
 mod listening;
@@ -34,7 +35,8 @@ mod record;
 mod shadow;
 
 pub use builder::CircuitBreakerBuilder;
-pub use permit::{OwnedPermit, Permit};
+pub use handle::Handle;
+pub use permit::{AnyPermit, HandlePermit, OwnedPermit, Permit};
 pub use shadow::{Shadow, ShadowError};
 
 pub(crate) use permit::{Ticket, caught};

@@ -2,6 +2,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::breaker::handle::{Keeper, OwnCount};
+use crate::breaker::record::end_owned;
 use crate::breaker::{CircuitBreaker, Inner};
 use crate::classify::Classify;
 use crate::clock::{Tick, nanos};
@@ -50,6 +52,59 @@ pub struct OwnedPermit {
     ticket: Ticket,
 }
 
+/// A permit of a [`Handle`](crate::adapter::Handle), which counts its permits apart from the breaker.
+///
+/// It behaves like a [`Permit`] in every other respect.
+#[must_use = "a dropped permit is an abandoned call"]
+pub struct HandlePermit {
+    /// As in an [`OwnedPermit`].
+    own: Option<OwnCount>,
+    ticket: Ticket,
+}
+
+/// An [`OwnedPermit`] or a [`HandlePermit`].
+///
+/// This trait is sealed. An adapter that holds either in its futures is generic over it, so that each stays in registers.
+pub trait AnyPermit: sealed::Sealed + Sized {
+    /// Reports a success: the dependency did its work.
+    fn success(self);
+
+    /// Reports the outcome that the classifier determines from this result.
+    fn settle<T, E, C: Classify<T, E> + ?Sized>(self, result: &Result<T, E>, classify: &C);
+
+    /// Abandons the call, even while the thread panics for another reason.
+    fn abandon(self);
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! any_permit {
+    ($permit:ty) => {
+        impl sealed::Sealed for $permit {}
+
+        impl AnyPermit for $permit {
+            #[inline(always)]
+            fn success(self) {
+                self.report(Report::success());
+            }
+
+            #[inline]
+            fn settle<T, E, C: Classify<T, E> + ?Sized>(self, result: &Result<T, E>, classify: &C) {
+                <$permit>::settle(self, result, classify);
+            }
+
+            fn abandon(self) {
+                <$permit>::abandon(self);
+            }
+        }
+    };
+}
+
+any_permit!(OwnedPermit);
+any_permit!(HandlePermit);
+
 /// The data of an admission.
 #[derive(Clone, Copy)]
 pub(crate) struct Ticket {
@@ -59,7 +114,7 @@ pub(crate) struct Ticket {
     pub(super) started: Tick,
 }
 
-/// The methods of both permits.
+/// The methods of all permits.
 macro_rules! permit_methods {
     () => {
         /// Reports how the call ended and releases the permit. The methods below are shorthands for it.
@@ -228,7 +283,7 @@ impl OwnedPermit {
     #[inline(always)]
     fn end(mut self, report: Option<Report>) {
         if let Some(breaker) = self.breaker.take() {
-            breaker.end_owned(self.ticket, report);
+            end_owned(breaker, self.ticket, report);
         }
     }
 }
@@ -242,11 +297,50 @@ impl Drop for OwnedPermit {
     }
 }
 
+impl HandlePermit {
+    #[inline(always)]
+    pub(super) fn new(own: OwnCount, ticket: Ticket) -> HandlePermit {
+        HandlePermit { own: Some(own), ticket }
+    }
+
+    permit_methods!();
+
+    fn breaker(&self) -> &CircuitBreaker {
+        self.own.as_ref().expect("a permit is consumed when it ends").breaker()
+    }
+
+    fn inner(&self) -> &Inner {
+        self.breaker().inner()
+    }
+
+    fn end_failure(mut self, failure: Report, describe: impl FnOnce() -> Option<String>) {
+        if let Some(own) = self.own.take() {
+            own.breaker().end_failure(self.ticket, failure, describe);
+        }
+    }
+
+    #[inline(always)]
+    fn end(mut self, report: Option<Report>) {
+        if let Some(own) = self.own.take() {
+            end_owned(own, self.ticket, report);
+        }
+    }
+}
+
+impl Drop for HandlePermit {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(own) = self.own.take() {
+            end_unreported_slow(own, self.ticket);
+        }
+    }
+}
+
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
-fn end_unreported_slow(breaker: CircuitBreaker, ticket: Ticket) {
-    breaker.end(ticket, unreported());
+fn end_unreported_slow<K: Keeper>(keeper: K, ticket: Ticket) {
+    keeper.breaker().end(ticket, unreported());
 }
 
 impl Ticket {
@@ -331,10 +425,17 @@ impl fmt::Debug for OwnedPermit {
     }
 }
 
-/// Both permits are `Send` and `Sync`.
+impl fmt::Debug for HandlePermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlePermit").field("breaker", &self.breaker().name()).finish_non_exhaustive()
+    }
+}
+
+/// All permits are `Send` and `Sync`.
 const _: () = {
     const fn crosses_threads<T: Send + Sync>() {}
     crosses_threads::<Permit<'_>>();
     crosses_threads::<OwnedPermit>();
     crosses_threads::<Arc<OwnedPermit>>();
+    crosses_threads::<HandlePermit>();
 };

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::breaker::handle::Keeper;
 use crate::breaker::{CircuitBreaker, Ticket, caught};
 use crate::clock::{Moment, nanos};
 use crate::config::Abandoned;
@@ -31,19 +32,6 @@ impl CircuitBreaker {
             Some(Added::Quiet) => {}
             Some(Added::Due) => self.evaluate_success(ticket),
             Some(Added::Contended | Added::Stale) | None => self.end_success_slow(ticket),
-        }
-    }
-
-    /// Ends a permit that owns its breaker, which the slow paths take by value.
-    #[inline(always)]
-    pub(crate) fn end_owned(self, ticket: Ticket, report: Option<Report>) {
-        if !is_untimed_success(report) {
-            return end_owned_slow(self, ticket, report);
-        }
-        match self.add_untimed_success(ticket) {
-            Some(Added::Quiet) => {}
-            Some(Added::Due) => evaluate_owned_success(self, ticket),
-            Some(Added::Contended | Added::Stale) | None => end_owned_success_slow(self, ticket),
         }
     }
 
@@ -440,30 +428,43 @@ impl CircuitBreaker {
     }
 }
 
+/// Ends a permit that keeps its breaker alive. The slow paths take the keeper by value.
+#[inline(always)]
+pub(super) fn end_owned<K: Keeper>(keeper: K, ticket: Ticket, report: Option<Report>) {
+    if !is_untimed_success(report) {
+        return end_owned_slow(keeper, ticket, report);
+    }
+    match keeper.breaker().add_untimed_success(ticket) {
+        Some(Added::Quiet) => {}
+        Some(Added::Due) => evaluate_owned_success(keeper, ticket),
+        Some(Added::Contended | Added::Stale) | None => end_owned_success_slow(keeper, ticket),
+    }
+}
+
 /// Returns whether the report is that of a success whose duration the caller has not measured.
 #[inline(always)]
 fn is_untimed_success(report: Option<Report>) -> bool {
     matches!(report, Some(Report { outcome: Outcome::Success, took: None, .. }))
 }
 
-// Take the breaker by value, so that the permit can stay in registers on the fast path.
+// Take the keeper by value, so that the permit can stay in registers on the fast path.
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
-fn end_owned_success_slow(breaker: CircuitBreaker, ticket: Ticket) {
-    breaker.end_success_slow(ticket);
+fn end_owned_success_slow<K: Keeper>(keeper: K, ticket: Ticket) {
+    keeper.breaker().end_success_slow(ticket);
 }
 
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
-fn evaluate_owned_success(breaker: CircuitBreaker, ticket: Ticket) {
-    breaker.evaluate_success(ticket);
+fn evaluate_owned_success<K: Keeper>(keeper: K, ticket: Ticket) {
+    keeper.breaker().evaluate_success(ticket);
 }
 
 #[cold]
 #[inline(never)]
 #[expect(clippy::needless_pass_by_value, reason = "a reference would force the permit into memory")]
-fn end_owned_slow(breaker: CircuitBreaker, ticket: Ticket, report: Option<Report>) {
-    breaker.end_slow(ticket, report);
+fn end_owned_slow<K: Keeper>(keeper: K, ticket: Ticket, report: Option<Report>) {
+    keeper.breaker().end_slow(ticket, report);
 }

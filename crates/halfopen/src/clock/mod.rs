@@ -373,6 +373,15 @@ impl<'a> Moment<'a> {
         }
     }
 
+    /// Returns the instant or, if both are before `limit`, perhaps one a little earlier.
+    #[inline]
+    pub(crate) fn before_or_now(&self, limit: Tick) -> Tick {
+        match self.tick.get() {
+            Some(tick) => tick,
+            None => self.clock.lagging_before(limit).unwrap_or_else(|| self.get()),
+        }
+    }
+
     /// Notes that a window has rolled to this instant.
     pub(crate) fn note_roll(&self) {
         self.rolled.set(true);

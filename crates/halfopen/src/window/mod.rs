@@ -109,6 +109,17 @@ impl Window {
         self.successes.timing()
     }
 
+    /// Returns whether threads have contended for the counter of successes.
+    #[inline]
+    pub(crate) fn is_contended(&self) -> bool {
+        self.successes.is_split()
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn split(&self) {
+        self.successes.split();
+    }
+
     /// Adds the durations of all stripes to the totals.
     pub(crate) fn add_timing_to(&self, totals: &mut Totals) {
         self.successes.add_timing_to(totals);
@@ -171,18 +182,18 @@ impl Window {
         self.edge.store(edge.0, Ordering::Release);
     }
 
-    /// The lock, and the time where the window needs it.
+    /// The lock, and the time where the window needs it: a moment of the same bucket as the present one.
     ///
     /// The clock is read before the lock is taken, because it may be the user's own code.
     fn lock_at(&self, moment: &Moment<'_>) -> (MutexGuard<'_, Contents>, Tick) {
         loop {
-            // Relaxed: only whether there are buckets at all is asked here, and that is checked again under the
-            // lock.
-            let asked = self.edge.load(Ordering::Relaxed) != Tick::NEVER.0;
-            let now = if asked { moment.get() } else { Tick::default() };
+            // Relaxed: checked again under the lock.
+            let edge = Tick(self.edge.load(Ordering::Relaxed));
+            // All moments before the edge are one moment to a window, so a reading that lags will do.
+            let now = if edge == Tick::NEVER { Tick::default() } else { moment.before_or_now(edge) };
             let contents = lock(&self.contents);
-            // A change of the configuration may have come in between.
-            if asked || self.edge.load(Ordering::Relaxed) == Tick::NEVER.0 {
+            // Another configuration may have brought the edge nearer, and a reading that lags might not suffice then.
+            if Tick(self.edge.load(Ordering::Relaxed)) >= edge {
                 return (contents, now);
             }
         }
