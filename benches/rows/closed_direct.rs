@@ -1,6 +1,7 @@
 use std::hint::black_box;
 
 use failsafe::CircuitBreaker as _;
+use halfopen::{CircuitBreakerConfig, Outcome};
 
 use crate::configs;
 use crate::harness::{Case, measure};
@@ -22,6 +23,14 @@ pub(crate) fn cases() -> Vec<Case> {
         let breaker = configs::warm(&config);
         cases.push(case(name, move |n| breaker.call_blocking(|| answer(n)).is_ok()));
     }
+    let breaker = configs::warm(&CircuitBreakerConfig::adaptive());
+    cases.push(case("halfopen, adaptive", move |n| breaker.call_blocking(|| answer(n)).is_ok()));
+    // One in four is below break-even: the breaker doubts, weighs every call, and stays closed.
+    let breaker = configs::warm(&CircuitBreakerConfig::adaptive());
+    cases.push(case("halfopen, adaptive, in doubt", move |n| {
+        let outcome = if n % 4 == 0 { Outcome::Failure } else { Outcome::Success };
+        breaker.try_acquire().map(|permit| permit.record(outcome)).is_ok()
+    }));
     let breaker = configs::warm(&configs::count());
     cases.push(case("halfopen, count 100, permit", move |n| {
         breaker

@@ -27,6 +27,9 @@ pub(crate) fn group() -> Group {
         group.push(after("  after 1 opening", &config, |breaker| openings(breaker, 1)));
         group.push(after("  after 10,000 openings", &config, |breaker| openings(breaker, 10_000)));
     }
+    let adaptive = CircuitBreakerConfig::adaptive();
+    group.push(made("halfopen, adaptive", || configs::breaker(&adaptive)));
+    group.push(after(SOME_TRAFFIC, &adaptive, |breaker| traffic(breaker, 1_000)));
     group.push(made("recloser 1.4, count 100", peers::recloser));
     group.push(made("failsafe 1.3, consecutive 5", peers::failsafe_consecutive));
     group.push(made("failsafe 1.3, time", peers::failsafe_time));

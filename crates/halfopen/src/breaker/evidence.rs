@@ -344,6 +344,27 @@ mod tests {
         assert_eq!(before.adaptive.map(|it| (it.normal, it.down)), Some((0.05, 0.0)));
     }
 
+    /// Not a model: the cell of the traffic is one of the standard library, whose order loom does not know.
+    #[test]
+    fn two_first_calls_share_the_evidence() {
+        for _ in 0..if cfg!(miri) { 3 } else { 300 } {
+            let breaker = CircuitBreaker::new("idle", CircuitBreakerConfig::adaptive());
+            let together = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        together.wait();
+                        breaker.try_acquire().unwrap().success();
+                    });
+                }
+            });
+            let traffic = breaker.inner().traffic().unwrap();
+            let read = std::sync::Arc::as_ptr(breaker.inner().locked().machine.traffic().unwrap());
+            assert!(std::ptr::eq(read, traffic), "calls leave where they are read");
+            assert_eq!((traffic.in_flight(), breaker.snapshot().totals.successes), (0, 2));
+        }
+    }
+
     #[test]
     fn a_control_before_the_first_call_is_obeyed() {
         for opened in [true, false] {

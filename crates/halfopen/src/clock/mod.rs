@@ -329,7 +329,7 @@ impl ManualClock {
     }
 
     /// Lets the clock have lagging readings, `by` behind the precise ones.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(test)]
     pub(crate) fn lag(&self, by: Duration) {
         self.0.lag.set(nanos(by)).expect("the lag is set once");
     }

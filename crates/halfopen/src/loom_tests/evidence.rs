@@ -1,9 +1,13 @@
-//! Calls of an adaptive breaker that end while another thread holds the evidence.
+//! Calls of an adaptive breaker that begin or end while another thread holds the evidence.
+
+use std::time::Duration;
 
 use loom::sync::Arc;
+use loom::sync::atomic::{AtomicBool, Ordering};
 
+use super::race::race;
 use crate::breaker::CircuitBreaker;
-use crate::clock::Clock;
+use crate::clock::{Clock, ManualClock};
 use crate::config::CircuitBreakerConfig;
 use crate::word::State;
 
@@ -42,5 +46,69 @@ fn no_failure_is_left_behind() {
         // or less changes the evidence by a factor.
         let ratio = down / expected;
         assert!((0.5..2.0).contains(&ratio), "{down} where two failures make {expected}");
+    });
+}
+
+/// An adaptive breaker that knows a latency, and whose clock has readings that lag.
+fn lagging() -> (CircuitBreaker, ManualClock) {
+    let (clock, hands) = Clock::manual();
+    let config = CircuitBreakerConfig::adaptive();
+    let breaker = CircuitBreaker::builder("race").config(config).clock(clock).seed(1).build();
+    for _ in 0..20 {
+        breaker.try_acquire().unwrap().success();
+    }
+    hands.lag(Duration::from_millis(1));
+    hands.advance(Duration::from_millis(30));
+    (breaker, hands)
+}
+
+/// A success that passes without the lock while another thread resets the breaker is counted once, and leaves in no
+/// place of the new visit.
+///
+/// Fails if `add_unlocked_success` compares no epochs and `leave` no versions.
+#[test]
+fn a_success_that_meets_a_reset_is_counted_once() {
+    race(|start| {
+        let (breaker, hands) = lagging();
+        let permit = breaker.try_acquire_owned().unwrap();
+        hands.advance(Duration::from_millis(1));
+        let breaker = Arc::new(breaker);
+        let resetting = Arc::clone(&breaker);
+        start.two(move || permit.success(), move || resetting.reset());
+        let totals = breaker.snapshot().totals;
+        assert_eq!((totals.successes + totals.late, totals.trips), (21, 0));
+        let stays = breaker.try_acquire_owned().unwrap();
+        assert_eq!(breaker.inner().traffic().unwrap().in_flight(), 1, "the call of the new visit");
+        drop(stays);
+    });
+}
+
+/// A success that begins after the end of a failure finds the doubt, and is evidence.
+///
+/// Fails if `step` does not publish the word when the doubt begins, or if `is_healthy` does not ask for it.
+#[test]
+fn a_success_after_a_failure_is_weighed() {
+    race(|start| {
+        let (breaker, _hands) = lagging();
+        let [bad, good] = [breaker.try_acquire_owned().unwrap(), breaker.try_acquire_owned().unwrap()];
+        let breaker = Arc::new(breaker);
+        let failed = Arc::new(AtomicBool::new(false));
+        let (told, seen) = (Arc::clone(&failed), Arc::clone(&failed));
+        let asked = Arc::clone(&breaker);
+        let (_, before) = start.two(
+            move || {
+                bad.failure();
+                told.store(true, Ordering::Release);
+            },
+            move || {
+                let before = seen.load(Ordering::Acquire).then(|| down(&asked));
+                good.success();
+                before
+            },
+        );
+        if let Some(before) = before {
+            let after = down(&breaker);
+            assert!(after < before, "{after} after a good call, {before} before");
+        }
     });
 }

@@ -96,3 +96,71 @@ fn a_pending_outcome_is_taken_once() {
         assert_eq!((first.bad + rest.bad, first.slow + rest.slow), (2, 1));
     });
 }
+
+/// Rejections that are counted while another thread takes them are neither lost nor taken twice.
+///
+/// Fails if `take_missed` loads and stores the number separately.
+#[test]
+fn a_missed_call_is_taken_once() {
+    loom::model(|| {
+        let traffic = Arc::new(Traffic::new());
+        let other = Arc::clone(&traffic);
+        let missing = loom::thread::spawn(move || {
+            other.miss();
+            other.miss();
+        });
+        let first = traffic.take_missed();
+        missing.join().unwrap();
+        assert_eq!(first + traffic.take_missed(), 2);
+    });
+}
+
+/// Whatever edge is published while a call is counted, an admission that comes when the call is overdue takes the lock,
+/// and finds it.
+///
+/// Fails if `set_edge` ignores the end of the current bucket where no call of the oldest is in flight.
+#[test]
+fn an_edge_that_is_out_of_date_hides_no_call() {
+    loom::model(|| {
+        let (traffic, mut schedule) = traffic();
+        schedule.set_edge(&traffic, Some(1e-6));
+        let other = Arc::clone(&traffic);
+        let entering = loom::thread::spawn(move || other.enter(Reading::Precise(Tick(100))));
+        schedule.advance(&traffic, 2e-6, WIDTH);
+        schedule.set_edge(&traffic, Some(1e-6));
+        let place = entering.join().unwrap();
+        if place.stripe == Place::NOWHERE {
+            return;
+        }
+        let mut found = 0;
+        for now in [4e-6, 6e-6] {
+            if traffic.is_at_edge(Tick(nanos(now))) {
+                while let Some(overdue) = schedule.take_overdue(&traffic, now, 1e-6) {
+                    found += overdue.calls;
+                }
+                schedule.advance(&traffic, now, WIDTH);
+                schedule.set_edge(&traffic, Some(1e-6));
+            }
+        }
+        assert_eq!(found, 1);
+    });
+}
+
+/// An answer that ends while the limits change is judged by the old ones or by the new ones.
+///
+/// Fails if `set_limits` publishes one before it has computed it from the other, as from a stored limit of its own.
+#[test]
+fn limits_that_change_judge_by_old_or_new() {
+    loom::model(|| {
+        let (traffic, _) = traffic();
+        traffic.set_limits(Some(1.0), Some(1.0));
+        let other = Arc::clone(&traffic);
+        let changing = loom::thread::spawn(move || other.set_limits(Some(2.0), Some(2.0)));
+        let place = Place { stripe: 0, entered: Tick(LAGGING) };
+        traffic.edge.store(u64::MAX, Ordering::Relaxed);
+        assert!(traffic.is_surely_good(place, Tick(nanos(0.9))), "by both limits");
+        assert!(!traffic.is_surely_good(place, Tick(nanos(1.98))), "by neither");
+        assert!(!traffic.is_late(nanos(0.99)) && traffic.is_late(nanos(2.01)));
+        changing.join().unwrap();
+    });
+}
