@@ -148,7 +148,7 @@ fn an_edge_that_is_out_of_date_hides_no_call() {
 
 /// An answer that ends while the limits change is judged by the old ones or by the new ones.
 ///
-/// Fails if `set_limits` publishes one before it has computed it from the other, as from a stored limit of its own.
+/// Fails if `set_limits` does not take the lag off the limit below which an answer is surely good.
 #[test]
 fn limits_that_change_judge_by_old_or_new() {
     loom::model(|| {
