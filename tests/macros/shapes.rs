@@ -187,6 +187,32 @@ async fn methods_of_traits_are_accepted() {
     assert_eq!(users.name(7).await, Err(Error::Rejected("trait".into())));
 }
 
+#[async_trait::async_trait]
+trait Accounts {
+    async fn balance(&mut self, text: &str) -> Result<u32, CircuitBreakerError<std::num::ParseIntError>>;
+}
+
+#[async_trait::async_trait]
+impl Accounts for Client {
+    #[circuit_breaker("accounts", registry = self.registry)]
+    async fn balance(&mut self, text: &str) -> Result<u32, CircuitBreakerError<std::num::ParseIntError>> {
+        if text.is_empty() {
+            return "0".parse();
+        }
+        self.calls += text.parse::<u32>()?;
+        Ok(self.calls)
+    }
+}
+
+#[tokio::test]
+async fn async_trait_methods_keep_the_rejection() {
+    let mut client = Client { registry: Registry::new(), calls: 0 };
+    assert_eq!((client.balance("7").await.unwrap(), client.balance("").await.unwrap()), (7, 0));
+    assert!(matches!(client.balance("x").await, Err(CircuitBreakerError::Inner(_))));
+    client.registry.get("accounts").unwrap().force_open();
+    assert!(matches!(client.balance("7").await, Err(CircuitBreakerError::Rejected(_))));
+}
+
 macro_rules! generated {
     ($name:ident, $breaker:literal, $result:ty) => {
         #[circuit_breaker($breaker)]

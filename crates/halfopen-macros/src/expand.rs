@@ -4,7 +4,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::Parser;
 use syn::spanned::Spanned;
-use syn::{Block, Error, Expr, Ident, Result, Stmt, parse2};
+use syn::{
+    Block, Error, Expr, ExprLet, GenericArgument, Ident, Local, Pat, PathArguments, Result, Stmt,
+    parse_quote, parse2,
+};
 
 use crate::arguments::{Argument, Arguments};
 use crate::function::Function;
@@ -124,7 +127,46 @@ fn boxed(body: TokenStream, result: &impl ToTokens) -> Result<(Vec<Stmt>, TokenS
         ));
     };
     match (pin.args.pop(), pin.args.is_empty()) {
-        (Some(future), true) => Ok((statements, pin.func.into_token_stream(), future.into_token_stream())),
+        (Some(mut future), true) => {
+            of_async_trait(&mut future, result);
+            Ok((statements, pin.func.into_token_stream(), future.into_token_stream()))
+        }
         _ => Err(Error::new_spanned(pin, "`Box::pin` has one argument, the future")),
+    }
+}
+
+/// Writes the result of the body in place of that of the function, where `async_trait` has written the latter.
+///
+/// It has the type twice, at a variable of one name: `if let Some(__ret) = None::<Type> { return __ret; }` and
+/// `let __ret: Type = { body };`.
+fn of_async_trait(future: &mut Expr, result: &impl ToTokens) {
+    let Expr::Async(future) = future else { return };
+    for statement in &mut future.block.stmts {
+        match statement {
+            Stmt::Local(Local { pat: Pat::Type(typed), .. }) if is_ret(&typed.pat) => {
+                typed.ty = parse_quote!(#result);
+            }
+            Stmt::Expr(Expr::If(condition), _) => {
+                if let Some(typed) = decides_ret(&mut condition.cond) {
+                    *typed = parse_quote!(#result);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_ret(pattern: &Pat) -> bool {
+    matches!(pattern, Pat::Ident(variable) if variable.ident == "__ret")
+}
+
+/// Returns the type in `let Some(__ret) = None::<Type>`.
+fn decides_ret(condition: &mut Expr) -> Option<&mut GenericArgument> {
+    let Expr::Let(ExprLet { pat, expr, .. }) = condition else { return None };
+    let Pat::TupleStruct(some) = &**pat else { return None };
+    let (true, Expr::Path(none)) = (some.elems.iter().any(is_ret), &mut **expr) else { return None };
+    match &mut none.path.segments.last_mut()?.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.first_mut(),
+        PathArguments::None | PathArguments::Parenthesized(_) => None,
     }
 }
