@@ -1,7 +1,7 @@
 //! The `health_check_config` of a document.
 
 use halfopen_config::{Format, LiveRegistry, Loader};
-use halfopen_health::{HealthCheckConfig, HealthMonitor};
+use halfopen_health::{HealthCheckConfig, HealthMonitor, ValidationResult};
 use tokio::time::sleep;
 
 use crate::world::{Dependency, SECOND, every_ten_seconds};
@@ -68,6 +68,25 @@ async fn a_document_does_not_keep_its_monitor() {
     live.apply(Format::Yaml, &text(2)).unwrap();
     let again = HealthMonitor::from_document(&live).unwrap();
     assert_eq!(names(&again), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_document_makes_no_circle() {
+    let of = |other: &str| format!("{{ health_check_config: {{ health_check_breaker: {other} }} }}");
+    let text = format!("breakers: {{ a: {}, b: {}, c: {} }}", of("b"), of("a"), of("a"));
+    let live = live(&text);
+    let monitor = HealthMonitor::from_document(&live).unwrap();
+    let summary = monitor.summary();
+    assert_eq!(
+        (names(&monitor), &summary.circular),
+        (vec!["c".to_owned()], &vec!["a".to_owned(), "b".to_owned()])
+    );
+    assert_eq!(ValidationResult::from(&summary).errors.len(), 2);
+    live.apply(Format::Yaml, &format!("breakers: {{ a: {}, b: {{}}, c: {} }}", of("b"), of("a"))).unwrap();
+    assert_eq!(
+        (names(&monitor), monitor.summary().circular.len()),
+        (vec!["a".to_owned(), "c".to_owned()], 0)
+    );
 }
 
 #[test]

@@ -150,6 +150,21 @@ async fn a_service_is_down_while_its_database_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn breakers_do_not_wait_for_each_other() {
+    let on = |name: &str| every_ten_seconds().from_breaker(name);
+    let monitor =
+        HealthMonitor::new(registry(SECOND)).check("a", on("b")).unwrap().check("b", on("c")).unwrap();
+    let error = monitor.set("c", on("a")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "health check `c`: from_breaker makes a circle of which no breaker would recover: c -> a -> b -> c"
+    );
+    assert_eq!(monitor.summary().total, 2);
+    monitor.set("c", on("d")).unwrap();
+    assert!(monitor.set("d", on("b")).is_err(), "in a circle that begins elsewhere");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_removed_breaker_is_created_when_it_opens() {
     let registry = registry(SECOND);
     let (monitor, db) = monitored(&registry, every_ten_seconds()).await;

@@ -98,6 +98,28 @@ async fn an_action_needs_the_token_and_the_origin() {
     }
 }
 
+#[tokio::test]
+async fn a_name_of_a_stranger_does_not_reach_the_page() {
+    let monitor = started(&Registry::new());
+    let page = monitor.routes().hosts(["ops.shop.test"]).actions(TOKEN).unwrap().into_router::<()>();
+    let app: Router = Router::new().nest("/breakers", page);
+    for path in ["", "/page.js", "/data", "/events", "/explain?db"] {
+        for (host, status) in
+            [("ops.shop.test:8443", 200), ("evil.test", 421), ("ops.shop.test.evil.test", 421)]
+        {
+            let status = if path == "/explain?db" && status == 200 { 404 } else { status };
+            let request = http::Request::get(format!("/breakers{path}")).header("host", host);
+            let answer = app.clone().oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answer.status(), status, "{path:?} of {host}");
+        }
+    }
+    // Over HTTP/2, whose requests have no header `host`.
+    let request = http::Request::post("https://ops.shop.test/breakers/actions")
+        .header("origin", "https://ops.shop.test");
+    let answer = app.oneshot(request.body(axum::body::Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 401, "the origin is that of the page, and only the token is missing");
+}
+
 /// The first update of a stream, and its id.
 async fn first_update(address: SocketAddr, last: Option<&str>) -> (String, Value) {
     let request = reqwest::Client::new().get(format!("http://{address}/breakers/events"));

@@ -170,7 +170,8 @@ impl HealthCheckBuilder {
 
     /// Checks that another breaker of the registry is not open: a service is down while its database is.
     ///
-    /// A breaker that does not exist counts as closed. It cannot be the breaker of the check itself.
+    /// A breaker that does not exist counts as closed. It cannot be the breaker of the check itself, nor one that waits for
+    /// it in turn: neither would recover.
     pub fn from_breaker(self, name: impl Into<String>) -> HealthCheck {
         self.on(Target::Breaker(name.into()))
     }

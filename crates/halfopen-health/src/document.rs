@@ -1,5 +1,6 @@
 //! The `health_check_config` of a document.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use halfopen_config::{Configuration, LiveRegistry, Period, Settings};
@@ -8,7 +9,7 @@ use halfopen_document::{Lint, Node, Reader, Section, group, scalar};
 use crate::check::{HealthCheck, Plan};
 use crate::error::HealthCheckError;
 use crate::lock;
-use crate::monitor::{HealthMonitor, Running, Shared};
+use crate::monitor::{HealthMonitor, Running, Shared, circle};
 use crate::target::Target;
 
 group! {
@@ -88,6 +89,9 @@ impl HealthMonitor {
     /// check, is in [`without_target`](crate::HealthSummary::without_target) of the summary. A change restarts the checks
     /// that it concerns and keeps their results.
     ///
+    /// Checks of breakers that wait for each other in a circle do not run, and are in
+    /// [`circular`](crate::HealthSummary::circular).
+    ///
     /// Only breakers that the document names are checked, not those that a pattern such as `db-*` matches.
     ///
     /// # Errors
@@ -160,6 +164,13 @@ fn follow(shared: &Arc<Shared>, configuration: &Configuration) {
         let check = section(configuration, name).map_or_else(|| check.clone(), |one| overlaid(one, check));
         wanted.push((name.clone(), check));
     }
+    let targets: BTreeMap<&str, &HealthCheck> = wanted.iter().map(|(name, check)| (&**name, check)).collect();
+    let circular = wanted
+        .iter()
+        .filter(|(name, check)| circle(name, check, |other| targets.get(other).copied()).is_some());
+    let circular: Vec<String> = circular.map(|(name, _)| name.clone()).collect();
+    wanted.retain(|(name, _)| !circular.contains(name));
+    checks.circular = circular;
     checks.without_target = without_target;
     let ended = Shared::retain(&mut checks, |name| wanted.iter().any(|(wanted, _)| wanted == name));
     let started = wanted.into_iter().map(|(name, check)| shared.start(&mut checks, &name, check));

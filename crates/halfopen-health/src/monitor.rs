@@ -10,6 +10,7 @@ use tokio::sync::Mutex as Turn;
 use crate::check::HealthCheck;
 use crate::error::HealthCheckError;
 use crate::summary::{CheckSummary, HealthSummary};
+use crate::target::Target;
 use crate::task::{Task, Tracked, watch};
 use crate::{lock, schedule};
 
@@ -79,6 +80,8 @@ pub(crate) struct Checks {
     /// The checks of the program, as they were added. Those that run also have the values of the document.
     pub(crate) added: BTreeMap<String, HealthCheck>,
     pub(crate) without_target: Vec<String>,
+    /// The checks of the document that would wait for themselves.
+    pub(crate) circular: Vec<String>,
     /// One per name, held by the question that runs: no check runs beside a former one of its name.
     turns: BTreeMap<String, Weak<Turn<()>>>,
     ended: bool,
@@ -131,7 +134,8 @@ impl HealthMonitor {
     ///
     /// # Errors
     ///
-    /// A number out of its range, an invalid address, or no tokio runtime.
+    /// A number out of its range, an invalid address, a breaker that waits for itself through the checks of others, or no
+    /// tokio runtime.
     pub fn check(self, name: &str, check: HealthCheck) -> Result<Self, HealthCheckError> {
         self.set(name, check)?;
         Ok(self)
@@ -157,6 +161,14 @@ impl HealthMonitor {
         loop {
             let former = {
                 let mut checks = lock(&shared.checks);
+                let others = |name: &str| checks.running.get(name).map(|running| &running.check);
+                if let Some(chain) = circle(name, &wanted, others) {
+                    checks.added.remove(name);
+                    return Err(HealthCheckError::new(
+                        name,
+                        format!("from_breaker makes a circle of which no breaker would recover: {chain}"),
+                    ));
+                }
                 checks.without_target.retain(|without| without != name);
                 shared.start(&mut checks, name, wanted.clone())
             };
@@ -180,13 +192,14 @@ impl HealthMonitor {
 
     /// Returns the results of all checks.
     pub fn summary(&self) -> HealthSummary {
-        let (tracked, without_target) = {
+        let (tracked, without_target, circular) = {
             let checks = lock(&self.shared().checks);
             let tracked: Vec<_> =
                 checks.running.values().map(|running| Arc::clone(&running.tracked)).collect();
-            (tracked, checks.without_target.clone())
+            (tracked, checks.without_target.clone(), checks.circular.clone())
         };
-        HealthSummary::of(tracked.iter().map(|tracked| CheckSummary::of(tracked)).collect(), without_target)
+        let checks = tracked.iter().map(|tracked| CheckSummary::of(tracked)).collect();
+        HealthSummary { circular, ..HealthSummary::of(checks, without_target) }
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -254,6 +267,26 @@ impl Shared {
     fn tracked(&self, name: &str) -> Option<Arc<Tracked>> {
         lock(&self.checks).running.get(name).map(|running| Arc::clone(&running.tracked))
     }
+}
+
+/// Returns the breakers, joined by arrows, through which a check would wait for its own. `check_of` returns the check of
+/// another breaker.
+pub(crate) fn circle<'a>(
+    name: &'a str,
+    check: &'a HealthCheck,
+    check_of: impl Fn(&str) -> Option<&'a HealthCheck>,
+) -> Option<String> {
+    let mut chain = vec![name];
+    let mut at = check;
+    while let Target::Breaker(next) = &at.target {
+        let seen = chain.contains(&next.as_str());
+        chain.push(next);
+        if seen {
+            return (next == name).then(|| chain.join(" -> "));
+        }
+        at = check_of(next)?;
+    }
+    None
 }
 
 impl Checks {

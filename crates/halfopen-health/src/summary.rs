@@ -25,6 +25,9 @@ pub struct HealthSummary {
     pub checks: Vec<CheckSummary>,
     /// The breakers of the document that have a `health_check_config` without a target, and no check in the program.
     pub without_target: Vec<String>,
+    /// The breakers whose `health_check_breaker` in the document would wait for itself through others: their checks do not
+    /// run, as none of them would recover.
+    pub circular: Vec<String>,
 }
 
 /// The results of one check.
@@ -66,6 +69,7 @@ impl HealthSummary {
             unknown: count(HealthStatus::Unknown),
             checks,
             without_target,
+            circular: Vec::new(),
         }
     }
 

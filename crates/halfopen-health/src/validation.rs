@@ -100,6 +100,11 @@ impl From<&HealthSummary> for ValidationResult {
                 HealthStatus::Unknown => result.warnings.push(check.to_string()),
             }
         }
+        for name in &summary.circular {
+            result.error(format!(
+                "`{name}` has a `health_check_breaker` that would wait for itself through others"
+            ));
+        }
         let without = summary.without_target.iter();
         result
             .warnings

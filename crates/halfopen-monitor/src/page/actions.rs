@@ -2,13 +2,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use halfopen::CircuitBreaker;
 use serde::{Deserialize, Serialize};
 
 use super::PageRoutes;
+use super::host::host_of;
 use crate::error::MonitorError;
 
 /// What an operator can do on the page.
@@ -89,13 +90,18 @@ impl Action {
     }
 }
 
-pub(super) async fn act(State(routes): State<Arc<PageRoutes>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn act(
+    State(routes): State<Arc<PageRoutes>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let refuse = |status: StatusCode, why: &'static str| {
         routes.shared.refused(why);
         (status, why).into_response()
     };
     let Some(token) = &routes.token else { return refuse(StatusCode::NOT_FOUND, "actions are not enabled") };
-    if !is_same_origin(&headers) {
+    if !is_same_origin(&uri, &headers) {
         return refuse(StatusCode::FORBIDDEN, "the origin is not that of the page");
     }
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
@@ -115,10 +121,11 @@ pub(super) async fn act(State(routes): State<Arc<PageRoutes>>, headers: HeaderMa
 }
 
 /// Returns whether the request comes from a page of this host. Browsers send `Origin` with each POST.
-fn is_same_origin(headers: &HeaderMap) -> bool {
+fn is_same_origin(uri: &Uri, headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let site = text(header::HeaderName::from_static("sec-fetch-site"));
     let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-    let same = origin.zip(text(header::HOST)).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host));
+    let same =
+        origin.zip(host_of(uri, headers)).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host));
     same && site.is_none_or(|site| site == "same-origin")
 }

@@ -2,6 +2,7 @@
 
 mod actions;
 mod frames;
+mod host;
 mod row;
 mod stream;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{OriginalUri, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
@@ -28,6 +30,8 @@ use crate::monitor::{Monitor, Shared};
 pub struct PageRoutes {
     shared: Arc<Shared>,
     token: Option<Token>,
+    /// Empty for any.
+    hosts: Vec<String>,
 }
 
 impl Monitor {
@@ -57,7 +61,7 @@ impl Monitor {
     /// # drop(app); Ok(()) }
     /// ```
     pub fn routes(&self) -> PageRoutes {
-        PageRoutes { shared: self.shared(), token: None }
+        PageRoutes { shared: self.shared(), token: None, hosts: Vec::new() }
     }
 
     /// Ends the streams of all open pages, which then connect again. Intended for a graceful shutdown, which waits for
@@ -82,8 +86,19 @@ impl PageRoutes {
         Ok(self)
     }
 
+    /// Restricts the routes to requests for these hosts, such as `ops.example.com` or `localhost:9000`; without a port, to any
+    /// port of the host. The default is any host.
+    ///
+    /// Intended for a page that only the network protects: a stranger's site cannot read it through a name of its own that
+    /// resolves to this address. Other requests have the status 421.
+    pub fn hosts<N: Into<String>>(mut self, hosts: impl IntoIterator<Item = N>) -> Self {
+        self.hosts.extend(hosts.into_iter().map(Into::into));
+        self
+    }
+
     /// Returns the routes as a router, for [`Router::nest`] and layers of their own.
     pub fn into_router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        let routes = Arc::new(self);
         Router::new()
             .route("/", get(page))
             .route("/page.css", get(|| async { fixed("text/css; charset=utf-8", include_str!("page.css")) }))
@@ -95,7 +110,8 @@ impl PageRoutes {
             .route("/explain", get(explain))
             .route("/events", get(stream::events))
             .route("/actions", post(actions::act))
-            .with_state(Arc::new(self))
+            .layer(from_fn_with_state(Arc::clone(&routes), host::check))
+            .with_state(routes)
     }
 }
 
