@@ -91,6 +91,8 @@ impl Lines {
             return Ok(Some(Line::TooLong));
         }
         let line = self.buffer.trim_ascii_end();
+        // The mark of the encoding, which editors of other systems write.
+        let line = line.strip_prefix("\u{feff}".as_bytes()).filter(|_| self.number == 1).unwrap_or(line);
         Ok(Some(str::from_utf8(line).map_or(Line::NotUnicode, Line::Text)))
     }
 }
@@ -156,6 +158,11 @@ mod tests {
     fn gzip_is_detected_by_reads_of_one_byte() {
         let mut lines = Lines::of(Dripping(io::Cursor::new(packed("a\n")))).expect("valid");
         assert_eq!(lines.next().expect("valid"), Some(Line::Text("a")));
+    }
+
+    #[test]
+    fn a_mark_of_the_encoding_is_no_part_of_a_line() {
+        assert_eq!(all("\u{feff}{}\nb".into()).expect("valid"), ["{}", "b"]);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The calls of several logs in the order of their starts.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -100,7 +99,7 @@ pub struct SourceOptions {
     pub format: Option<Format>,
     /// The settings of the parsers.
     pub parser: Options,
-    /// The calls of each file that are held back to be put in order.
+    /// The calls of each file that are held back at least to be put in order; up to twice as many are.
     pub reorder: usize,
 }
 
@@ -223,12 +222,13 @@ impl Log {
 
     /// Reads on until the buffer is full or the file is over.
     fn fill(&mut self, keys: &mut Keys, counts: &mut LineCounts) -> Result<(), ReadError> {
-        while !self.is_over && !self.order.is_full() {
+        while !self.is_over && self.order.needs_more() {
             self.read(keys, counts).map_err(|error| ReadError {
                 file: self.file.clone(),
                 problem: Problem::Io(error, self.lines.number() + 1),
             })?;
         }
+        self.order.sort(self.is_over);
         Ok(())
     }
 
@@ -271,75 +271,57 @@ impl Log {
 }
 
 /// A bounded buffer that puts calls in the order of their starts: access logs are in the order of the ends.
+///
+/// It is sorted when it has twice as many calls as are held back, and then half of them leave. Logs are nearly in order
+/// already, which a sort uses and a heap does not.
 #[derive(Debug)]
 struct Order {
-    heap: BinaryHeap<Reverse<Queued>>,
+    waiting: Vec<Call>,
+    /// In order, and before all that wait.
+    ready: VecDeque<Call>,
     most: usize,
     /// The start of the last call that left.
     left: Nanos,
-    next: u64,
-}
-
-#[derive(Debug)]
-struct Queued {
-    call: Call,
-    /// Keeps the order of the log among equal starts.
-    number: u64,
 }
 
 impl Order {
     fn new(most: usize) -> Order {
-        Order { heap: BinaryHeap::new(), most: most.max(1), left: 0, next: 0 }
+        Order { waiting: Vec::new(), ready: VecDeque::new(), most: most.max(1), left: 0 }
     }
 
-    fn is_full(&self) -> bool {
-        self.heap.len() >= self.most
+    /// Returns whether more calls are needed before the next one can leave.
+    fn needs_more(&self) -> bool {
+        self.ready.is_empty() && self.waiting.len() < 2 * self.most
     }
 
     /// Returns whether the call is in time for its place.
     fn push(&mut self, call: Call) -> bool {
         let is_in_time = call.start >= self.left;
         if is_in_time {
-            self.next += 1;
-            self.heap.push(Reverse(Queued { call, number: self.next }));
+            self.waiting.push(call);
         }
         is_in_time
     }
 
+    /// Sorts the calls, and lets those leave that are not held back; all of them at the end of the file.
+    fn sort(&mut self, is_over: bool) {
+        if !self.ready.is_empty() {
+            return;
+        }
+        // Stable: calls that start at the same time stay in the order of the log.
+        self.waiting.sort_by_key(|call| call.start);
+        let leaving = if is_over { self.waiting.len() } else { self.waiting.len().saturating_sub(self.most) };
+        self.ready.extend(self.waiting.drain(..leaving));
+        // Calls that are read from now on are behind those.
+        self.left = self.ready.back().map_or(self.left, |call| call.start);
+    }
+
     /// The start of the next call.
     fn peek(&self) -> Option<Nanos> {
-        self.heap.peek().map(|Reverse(queued)| queued.call.start)
+        self.ready.front().map(|call| call.start)
     }
 
     fn pop(&mut self) -> Option<Call> {
-        let Reverse(queued) = self.heap.pop()?;
-        self.left = queued.call.start;
-        Some(queued.call)
-    }
-}
-
-impl Queued {
-    fn place(&self) -> (Nanos, u64) {
-        (self.call.start, self.number)
-    }
-}
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Queued) -> bool {
-        self.place() == other.place()
-    }
-}
-
-impl Eq for Queued {}
-
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Queued) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Queued {
-    fn cmp(&self, other: &Queued) -> std::cmp::Ordering {
-        self.place().cmp(&other.place())
+        self.ready.pop_front()
     }
 }

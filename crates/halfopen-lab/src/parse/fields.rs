@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use halfopen::{Outcome, parse_duration};
 use halfopen_http::GrpcCode;
 use http::StatusCode;
+use memchr::memchr;
 
 use super::{LineError, Options, time};
 use crate::call::{LoggedCall, LoggedEnd, Nanos};
@@ -200,6 +201,9 @@ fn by_word(text: &str) -> Result<LoggedEnd, LineError> {
 /// Parses `0.123`, of several attempts the sum (nginx writes `0.1, 0.2`), or a text with a unit such as `80ms`.
 fn duration(text: &str, unit: Unit) -> Result<Nanos, LineError> {
     let invalid = || LineError::invalid("duration", text, "a number, or a text such as `80ms`, up to a day");
+    if let Some(nanos) = decimal(text, unit) {
+        return Ok(nanos);
+    }
     if let Ok(number) = text.trim().parse::<f64>() {
         return nanos(number * unit.nanos()).ok_or_else(invalid);
     }
@@ -211,6 +215,30 @@ fn duration(text: &str, unit: Unit) -> Result<Nanos, LineError> {
         sum += part.parse::<f64>().map_err(|_| invalid())? * unit.nanos();
     }
     nanos(sum).ok_or_else(invalid)
+}
+
+/// The nanoseconds of a plain decimal number, which almost all durations are; [`None`] for any other.
+fn decimal(text: &str, unit: Unit) -> Option<Nanos> {
+    let (whole, fraction) = match memchr(b'.', text.as_bytes()) {
+        Some(point) => (&text.as_bytes()[..point], &text.as_bytes()[point + 1..]),
+        None => (text.as_bytes(), &[][..]),
+    };
+    // As many digits as cannot overflow.
+    if whole.is_empty() || whole.len() > 9 || fraction.len() > 9 {
+        return None;
+    }
+    let nanos = match unit {
+        Unit::Seconds => 1_000_000_000,
+        Unit::Milliseconds => 1_000_000,
+        Unit::Microseconds => 1_000,
+        Unit::Nanoseconds => 1,
+    };
+    let scale = 10_u64.pow(fraction.len() as u32);
+    if nanos % scale != 0 {
+        return None;
+    }
+    let sum = time::digits(whole)? * nanos + time::digits(fraction)? * (nanos / scale);
+    (sum as f64 <= LONGEST).then_some(sum)
 }
 
 fn nanos(nanos: f64) -> Option<Nanos> {

@@ -6,6 +6,7 @@ use halfopen::Outcome;
 use halfopen_http::GrpcCode;
 use http::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::LineError;
 use crate::call::{LoggedCall, LoggedEnd, Nanos};
@@ -51,8 +52,10 @@ struct Span<'a> {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Number<'a> {
-    Number(u64),
+    Whole(u64),
     Text(#[serde(borrow)] Cow<'a, str>),
+    /// Negative, a fraction, or no number: attributes may have any.
+    Other(IgnoredAny),
 }
 
 /// A value of an enumeration, which is a number in OTLP, and a name by other writers.
@@ -129,8 +132,9 @@ fn call<'a>(span: &'a Span<'_>) -> Result<LoggedCall<'a>, LineError> {
     let number = |names: &[&str]| {
         let attribute = |name: &&str| span.attributes.iter().find(|it| it.key == **name);
         match names.iter().find_map(attribute)?.value.int_value.as_ref()? {
-            Number::Number(number) => u16::try_from(*number).ok(),
+            Number::Whole(number) => u16::try_from(*number).ok(),
             Number::Text(text) => text.parse().ok(),
+            Number::Other(IgnoredAny) => None,
         }
     };
     let code = number(&["rpc.grpc.status_code"]).and_then(|code| GrpcCode::ALL.get(usize::from(code)));
@@ -156,8 +160,9 @@ fn nanos(field: &'static str, number: &Number<'_>) -> Result<Nanos, LineError> {
     // Nanoseconds of the year 2200; the sum with a duration does not overflow.
     const LATEST: Nanos = 7_258_118_400_000_000_000;
     let found = match number {
-        Number::Number(number) => Ok(*number),
+        Number::Whole(number) => Ok(*number),
         Number::Text(text) => text.parse::<u64>().map_err(|_| text.to_string()),
+        Number::Other(IgnoredAny) => Err("no whole number".to_owned()),
     };
     match found {
         Ok(number) if number <= LATEST => Ok(number),

@@ -154,3 +154,26 @@ fn an_error_names_field_value_and_form() {
     assert!(error(Format::Json, r#"{"time":1"#).starts_with("line EOF while parsing"));
     assert_eq!(error(Format::Csv, "a,b"), "line names no column with a time");
 }
+
+#[test]
+fn json_values_are_read_as_they_are_written() {
+    let line = r#"{"time_local":"10\/Oct\/2000:20:55:36 +0000","status":"502","uri":"\/a\u0062","request_time":0.250,"n":1e999,"o":[{"status":1}]}"#;
+    assert_eq!(parse(&[line]), (Format::Json, vec![call(-250, Some(250), http(502), ["", "", "/ab"])]));
+    let invalid = |value: &str| {
+        let line = format!("{{\"start\":1,\"status\":200,\"duration\":{value}}}");
+        parse_as(Format::Json, &Options::default(), &[&line]).map_err(|error| error.field().to_owned())
+    };
+    for value in ["-1", "1e999", "86401", "\"NaN\"", "\"inf\"", "true"] {
+        assert_eq!(invalid(value), Err("duration".to_owned()), "{value}");
+    }
+    assert!(invalid("1e-3").is_ok() && invalid("0").is_ok() && invalid("null").is_ok());
+}
+
+#[test]
+fn attributes_of_spans_may_have_any_value() {
+    let line = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":3,"startTimeUnixNano":971211336000000000,"endTimeUnixNano":"971211336250000000","events":[{"name":"e"}],"attributes":[{"key":"a","value":{"intValue":-1}},{"key":"b","value":{"arrayValue":{"values":[]}}},{"key":"http.response.status_code","value":{"intValue":"503"}}]}]}]}]}"#;
+    assert_eq!(parse(&[line]), (Format::Otlp, vec![call(0, Some(250), http(503), ["", "", ""])]));
+    let negative = line.replace("971211336000000000", "-1");
+    let error = parse_as(Format::Otlp, &Options::default(), &[&negative]).expect_err("no time");
+    assert_eq!(error.field(), "startTimeUnixNano");
+}

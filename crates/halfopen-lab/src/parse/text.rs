@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2};
+
 use super::fields::{Fields, Unit};
 use super::{LineError, Options};
 use crate::call::LoggedCall;
@@ -23,7 +25,7 @@ pub(crate) fn nginx<'a>(line: &'a str, options: &Options) -> Result<LoggedCall<'
         rest.next();
     }
     for word in rest {
-        match word.split_once('=') {
+        match memchr(b'=', word.as_bytes()).map(|at| (&word[..at], &word[at + 1..])) {
             Some((name, value)) => fields.add(name, Cow::Borrowed(value.trim_matches('"')), options),
             None if fields.took.is_none() && word.parse::<f64>().is_ok() => {
                 fields.took = Some((Cow::Borrowed(word), Unit::Seconds));
@@ -72,10 +74,10 @@ impl<'a> Iterator for Words<'a> {
         let text = self.0.trim_ascii_start();
         let (word, rest) = match text.as_bytes().first()? {
             b'"' => until(&text[1..], closing_quote),
-            b'[' => until(&text[1..], |text| text.find(']')),
+            b'[' => until(&text[1..], |text| memchr(b']', text.as_bytes())),
             _ => match value_in_quotes(text) {
                 Some(end) => text.split_at(end),
-                None => text.split_at(text.find(' ').unwrap_or(text.len())),
+                None => text.split_at(memchr(b' ', text.as_bytes()).unwrap_or(text.len())),
             },
         };
         self.0 = rest;
@@ -92,12 +94,14 @@ fn until(text: &str, end: impl Fn(&str) -> Option<usize>) -> (&str, &str) {
 
 /// The place of the first quote that no backslash escapes.
 fn closing_quote(text: &str) -> Option<usize> {
-    let mut is_escaped = false;
-    text.bytes().position(|byte| {
-        let closes = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        closes
-    })
+    let mut from = 0;
+    loop {
+        let found = from + memchr2(b'"', b'\\', text.as_bytes().get(from..)?)?;
+        if text.as_bytes()[found] == b'"' {
+            return Some(found);
+        }
+        from = found + 2;
+    }
 }
 
 /// The end of `name="a value"`, if the text has this form.

@@ -168,7 +168,7 @@ fn fraction_of(digits: &[u8], unit: Nanos) -> Nanos {
     sum
 }
 
-fn digits(bytes: &[u8]) -> Option<u64> {
+pub(super) fn digits(bytes: &[u8]) -> Option<u64> {
     bytes.iter().try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
