@@ -261,8 +261,10 @@ impl Traffic {
             let held = Slot::of(word);
             let is_own = held.is_of(begin) && begin & !VERSION_MASK <= started.0;
             let Some(next) = held.left(good).filter(|_| is_own) else {
-                // Relaxed: stored before the write by which the slot was found without this call.
-                let judged = started.0 < self.judged_until.load(Ordering::Relaxed);
+                // A bucket without its own call has been judged, even if the call was admitted after its end, because
+                // another thread held the lock. Relaxed: stored before the write by which the slot was found without
+                // this call.
+                let judged = is_own || started.0 < self.judged_until.load(Ordering::Relaxed);
                 return if judged { Left::Judged } else { Left::Gone };
             };
             let exchanged =

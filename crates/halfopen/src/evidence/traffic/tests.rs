@@ -32,6 +32,17 @@ fn a_call_is_overdue_when_its_bucket_is() {
 }
 
 #[test]
+fn a_call_after_the_end_of_its_bucket_is_judged_once() {
+    let (traffic, mut schedule) = traffic();
+    // Another thread holds the lock, so that no bucket has begun.
+    let call = enter(&traffic, 0.15);
+    schedule.advance(&traffic, 0.2, WIDTH);
+    let overdue = schedule.take_overdue(&traffic, 0.96, LIMIT).map(|overdue| overdue.calls);
+    assert_eq!(overdue, Some(1));
+    assert_eq!(traffic.leave(call, true), Left::Judged, "not once more at its end");
+}
+
+#[test]
 fn calls_of_a_reused_slot_are_gone() {
     let (traffic, mut schedule) = traffic();
     let old = enter(&traffic, 0.01);
