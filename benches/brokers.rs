@@ -69,7 +69,7 @@ fn nats(
     table: &mut Table,
 ) -> Result<[String; 2], Box<dyn Error>> {
     let client = runtime.block_on(async_nats::connect(server.address().to_string()))?;
-    let context = jetstream::new(client.clone());
+    let context = runtime.block_on(async { jetstream::new(client.clone()) });
     // In memory and bounded: a benchmark of the disk is none of the client.
     let config = Config {
         name: "BENCH".into(),
