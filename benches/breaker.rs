@@ -17,10 +17,10 @@ mod rates;
 mod rows;
 mod services;
 mod table;
-
-use std::path::PathBuf;
+mod wanted;
 
 use table::{Group, Table};
+use wanted::Wanted;
 
 #[global_allocator]
 static ALLOCATOR: alloc::Watched = alloc::Watched;
@@ -38,9 +38,9 @@ fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     // Some peers cannot be built, or cannot reject, without a runtime.
     let _entered = runtime.enter();
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let wanted = Wanted::from_arguments();
     let mut questions = questions(runtime.handle());
-    questions.retain(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| word == name));
+    questions.retain(|(name, _)| wanted.has(name));
     let mut table = Table { machine: machine::line(), ..Table::default() };
     for (place, (name, measure)) in questions.iter().enumerate() {
         eprint!("measuring {} of {}: {name} ...", place + 1, questions.len());
@@ -50,7 +50,7 @@ fn main() -> std::io::Result<()> {
     let verdicts = rows::verdict::group(&table);
     table.push(verdicts);
     println!("{}", table.markdown());
-    for path in table.write(&target().join("bench"), "breaker")? {
+    for path in table.write(&machine::target().join("bench"), "breaker")? {
         println!("written to {}", path.display());
     }
     Ok(())
@@ -82,10 +82,4 @@ fn questions(runtime: &tokio::runtime::Handle) -> Vec<Measure<'_>> {
         ("ninelives", Box::new(ninelives::groups)),
         ("instructions", Box::new(rows::instructions::groups)),
     ]
-}
-
-/// The target directory of the build: the running program is in `<target>/release/deps`.
-fn target() -> PathBuf {
-    let program = std::env::current_exe().unwrap_or_default();
-    program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }

@@ -50,20 +50,25 @@ impl Case {
 /// Times all cases in interleaved rounds.
 pub(crate) fn measure(mut cases: Vec<Case>) -> Vec<Timing> {
     let calls: Vec<u64> = cases.iter_mut().map(Case::calibrate).collect();
-    interleave(cases, &calls)
+    interleave(ROUNDS, cases, &calls)
 }
 
 /// The same for calls that are long and wait: exactly this number of them in each round.
-pub(crate) fn measure_bounded(mut cases: Vec<Case>) -> Vec<Timing> {
+pub(crate) fn measure_bounded(cases: Vec<Case>) -> Vec<Timing> {
+    measure_rounds(ROUNDS, cases)
+}
+
+/// The same in this number of rounds, for calls that wait for threads or a disk, which vary.
+pub(crate) fn measure_rounds(count: usize, mut cases: Vec<Case>) -> Vec<Timing> {
     const CALLS: u64 = 40;
     cases.iter_mut().for_each(|case| case.run(10 * CALLS));
     let calls = vec![CALLS; cases.len()];
-    interleave(cases, &calls)
+    interleave(count, cases, &calls)
 }
 
-fn interleave(mut cases: Vec<Case>, calls: &[u64]) -> Vec<Timing> {
-    let mut rounds = vec![Vec::with_capacity(ROUNDS); cases.len()];
-    for round in 0..ROUNDS {
+fn interleave(count: usize, mut cases: Vec<Case>, calls: &[u64]) -> Vec<Timing> {
+    let mut rounds = vec![Vec::with_capacity(count); cases.len()];
+    for round in 0..count {
         for place in 0..cases.len() {
             // A different case starts each round, so that no case always follows the same neighbour.
             let place = (place + round) % cases.len();
@@ -94,6 +99,12 @@ impl Timing {
     /// The upper bound of the least disturbed quarter of the rounds.
     pub(crate) fn quarter(&self) -> f64 {
         quantile(self.rounds.clone(), 0.25)
+    }
+
+    /// The median of the ratios of this to `base` in each round, where the two are neighbours: load that lasts longer than
+    /// a round concerns both.
+    pub(crate) fn paired_ratio(&self, base: &Timing) -> f64 {
+        median(self.rounds.iter().zip(&base.rounds).map(|(mine, its)| mine / its).collect())
     }
 
     /// The ratio of this to `base`, by their quartiles.

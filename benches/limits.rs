@@ -20,10 +20,12 @@ mod rated;
 mod rates;
 mod services;
 mod table;
+mod wanted;
 
 use callgrind::Callgrind;
 use harness::{Case, measure};
 use table::{Group, Row, Table};
+use wanted::Wanted;
 
 #[global_allocator]
 static ALLOCATOR: alloc::Watched = alloc::Watched;
@@ -58,14 +60,13 @@ fn main() -> std::io::Result<()> {
         cases[case % PLACES].run(calls);
         return Ok(());
     }
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let is_wanted = |kind: &Kind| wanted.is_empty() || wanted.iter().any(|word| word == kind.title);
+    let wanted = Wanted::from_arguments();
     let mut table = Table { machine: machine::line(), ..Table::default() };
-    for kind in KINDS.iter().filter(|kind| is_wanted(kind)) {
+    for kind in KINDS.iter().filter(|kind| wanted.has(kind.title)) {
         table.push(Group::of_timings(kind.title, &measure((kind.cases)()), kind.base, ""));
     }
     match Callgrind::new() {
-        Ok(callgrind) => count(&callgrind, &mut table, is_wanted)?,
+        Ok(callgrind) => count(&callgrind, &mut table, &wanted)?,
         Err(error) => eprintln!("instructions are not counted: {error}"),
     }
     println!("{}", table.markdown());
@@ -73,8 +74,8 @@ fn main() -> std::io::Result<()> {
 }
 
 /// Adds the instructions per call; the note is the difference from the base.
-fn count(callgrind: &Callgrind, table: &mut Table, is_wanted: impl Fn(&Kind) -> bool) -> std::io::Result<()> {
-    for (place, kind) in KINDS.iter().enumerate().filter(|(_, kind)| is_wanted(kind)) {
+fn count(callgrind: &Callgrind, table: &mut Table, wanted: &Wanted) -> std::io::Result<()> {
+    for (place, kind) in KINDS.iter().enumerate().filter(|(_, kind)| wanted.has(kind.title)) {
         let names: Vec<_> = (kind.cases)().iter().map(|case| case.name.clone()).collect();
         let places = PLACES * place..PLACES * place + names.len();
         let counted = places.map(|place| callgrind.per_call(place)).collect::<Result<Vec<_>, _>>()?;

@@ -13,9 +13,12 @@ mod harness;
 mod machine;
 mod print;
 mod table;
+mod verdict;
+mod wanted;
 
 use table::Table;
 use test_support::redis::RedisServer;
+use wanted::Wanted;
 
 #[global_allocator]
 static ALLOCATOR: alloc::Watched = alloc::Watched;
@@ -25,20 +28,19 @@ fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let runtime = std::rc::Rc::new(runtime);
     let Some(server) = RedisServer::start() else { return Ok(()) };
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| word == name);
+    let wanted = Wanted::from_arguments();
     let mut table = Table { machine: machine::line(), ..Table::default() };
     let mut claims = Vec::new();
-    if is_wanted("get") {
+    if wanted.has("get") {
         claims.push(calls::get(&runtime, &server, &mut table));
     }
-    if is_wanted("limit") {
+    if wanted.has("limit") {
         claims.extend(calls::limit(&runtime, &server, &mut table));
     }
-    if is_wanted("bytes") {
+    if wanted.has("bytes") {
         table.push(fleet::bytes(&runtime, &server));
     }
-    if is_wanted("fleet") {
+    if wanted.has("fleet") {
         claims.push(fleet::thousand_nodes(&runtime, &server, &mut table));
     }
     println!("{}", table.markdown());

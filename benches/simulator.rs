@@ -16,11 +16,11 @@ mod report;
 mod sets;
 #[path = "simulation/targets.rs"]
 mod targets;
-
-use std::path::PathBuf;
+mod wanted;
 
 use report::Report;
 use simulator::Set;
+use wanted::Wanted;
 
 /// The size of a run.
 struct Size {
@@ -51,33 +51,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => return Err(format!("{word}: not a set or an option").into()),
         }
     }
-    let is_wanted = |set: &str| wanted.is_empty() || wanted.iter().any(|word| word == set);
+    let wanted = Wanted(wanted);
     let policies = policies::all();
     let drawn = (size.scenarios, size.seed);
     let mut report = Report::new(machine::line(), &policies);
-    if is_wanted("catalogue") {
+    if wanted.has("catalogue") {
         sets::add(&mut report, &policies, Set::Catalogue, size.seeds, drawn);
     }
-    if is_wanted("random") {
+    if wanted.has("random") {
         sets::add(&mut report, &policies, Set::Random, 1, drawn);
     }
-    if is_wanted("shaped") {
+    if wanted.has("shaped") {
         sets::add(&mut report, &policies, Set::Shaped, 1, drawn);
     }
-    if is_wanted("noise") {
+    if wanted.has("noise") {
         noise::trips(&mut report, &policies, size.calls);
         noise::calls_to_trip(&mut report, &policies);
     }
     report.targets = targets::of(&report, size.scenarios);
     println!("{}", report.markdown());
-    for path in report.write(&target().join("bench"))? {
+    for path in report.write(&machine::target().join("bench"))? {
         println!("written to {}", path.display());
     }
     Ok(())
-}
-
-/// The target directory of the build: the running program is in `<target>/release/deps`.
-fn target() -> PathBuf {
-    let program = std::env::current_exe().unwrap_or_default();
-    program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }

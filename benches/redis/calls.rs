@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::harness::{Case, Timing, measure_bounded};
 use crate::table::{Group, Table};
+use crate::verdict::verdict;
 
 const BARE: &str = "bare connection";
 const PROTECTED: &str = "ProtectedConnection";
@@ -40,7 +41,7 @@ pub(crate) fn get(runtime: &Rc<Runtime>, server: &RedisServer, table: &mut Table
     ]);
     table.push(Group::of_timings("GET over loopback", &timings, BARE, ""));
     let ratio = timings[1].ratio(&timings[0]);
-    claim(ratio <= 1.03, &format!("a protected GET takes at most 1.03 times a bare one ({ratio:.3})"))
+    verdict(ratio <= 1.03, &format!("a protected GET takes at most 1.03 times a bare one ({ratio:.3})"))
 }
 
 pub(crate) fn limit(runtime: &Rc<Runtime>, server: &RedisServer, table: &mut Table) -> [String; 2] {
@@ -64,7 +65,7 @@ pub(crate) fn limit(runtime: &Rc<Runtime>, server: &RedisServer, table: &mut Tab
 
 fn rate_claim(title: &str, timings: &[Timing]) -> String {
     let share = 1.0 / timings[1].ratio(&timings[0]);
-    claim(share >= 0.8, &format!("{title}: at least 0.8 of the rate of EVALSHA ({share:.3})"))
+    verdict(share >= 0.8, &format!("{title}: at least 0.8 of the rate of EVALSHA ({share:.3})"))
 }
 
 fn evalsha(connection: &MultiplexedConnection) -> impl Fn() -> CallFuture + use<> {
@@ -118,8 +119,4 @@ fn together<F: Future<Output = bool>>(
         let answered = runtime.block_on(join_all((0..calls).map(|_| call())));
         assert!(answered.into_iter().all(|answered| answered), "the server answers");
     })
-}
-
-pub(crate) fn claim(holds: bool, text: &str) -> String {
-    format!("{}: {text}", if holds { "reached" } else { "MISSED" })
 }

@@ -10,8 +10,8 @@ use redis::aio::MultiplexedConnection;
 use test_support::redis::RedisServer;
 use tokio::runtime::Runtime;
 
-use super::calls::claim;
 use crate::table::{Group, Row, Table};
+use crate::verdict::verdict;
 
 const NODES: usize = 1_000;
 const BREAKERS: usize = 10;
@@ -95,7 +95,7 @@ pub(crate) fn thousand_nodes(runtime: &Rc<Runtime>, server: &RedisServer, table:
     table.push(Group::new("time of the server", "% of a core").with(std::iter::once(row)));
     let row = Row::new(format!("{BREAKERS} breakers"), per_sync, "");
     table.push(Group::new("time of the server for a sync", "microseconds").with(std::iter::once(row)));
-    claim(
+    verdict(
         share <= 0.1,
         &format!("a thousand nodes cost the server at most 10 % of a core ({:.1} %)", 100.0 * share),
     )

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be built fails its test")]
 
 mod behaviour;
+mod claims;
 mod crash;
 mod limits;
 mod model;

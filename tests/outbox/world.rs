@@ -1,9 +1,9 @@
 //! Fixtures of these tests.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use halfopen::CircuitBreaker;
 use halfopen_outbox::{
@@ -16,6 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use test_support::postgres::PostgresServer;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// A receiver that records what it gets, and fails as it is set to.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +77,11 @@ impl Receiver {
     pub(crate) fn lane(&self, lane: &str) -> Vec<String> {
         let received = self.0.lock().unwrap();
         received.items.iter().filter(|(of, _)| of == lane).map(|(_, payload)| payload.clone()).collect()
+    }
+
+    /// Records an item.
+    pub(crate) fn take(&self, item: &Item) {
+        self.receive(item);
     }
 
     fn receive(&self, item: &Item) -> Option<Trouble> {
@@ -153,6 +159,32 @@ pub(crate) fn outbox(store: impl Store, receiver: &Receiver) -> OutboxBuilder<Re
         .retry_delay(Duration::from_millis(10))
 }
 
+/// A wall clock that is set by hand, and goes with the time of the runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct WallClock(Arc<AtomicU64>);
+
+impl WallClock {
+    pub(crate) fn new() -> WallClock {
+        WallClock(Arc::new(AtomicU64::new(1_000_000)))
+    }
+
+    pub(crate) fn forward(&self, seconds: u64) {
+        self.0.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) fn back(&self, seconds: u64) {
+        self.0.fetch_sub(seconds, Ordering::SeqCst);
+    }
+
+    pub(crate) fn reading(&self) -> impl Fn() -> SystemTime + use<> {
+        let (clock, start) = (self.clone(), Instant::now());
+        move || {
+            let set = Duration::from_secs(clock.0.load(Ordering::SeqCst));
+            SystemTime::UNIX_EPOCH + set + start.elapsed()
+        }
+    }
+}
+
 pub(crate) fn item(lane: &str, payload: &str) -> Item {
     Item::new(payload.to_owned()).lane(lane)
 }
@@ -198,6 +230,8 @@ pub(crate) struct Controlled {
 #[derive(Clone, Debug)]
 pub(crate) struct Control {
     away: Arc<AtomicBool>,
+    /// Whether results are refused.
+    settles_no: Arc<AtomicBool>,
     /// The operations that may begin to append.
     gate: Arc<Semaphore>,
     appending: Arc<AtomicUsize>,
@@ -207,6 +241,7 @@ impl Controlled {
     pub(crate) fn new() -> (Controlled, Control) {
         let control = Control {
             away: Arc::default(),
+            settles_no: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             appending: Arc::default(),
         };
@@ -225,6 +260,11 @@ impl Controlled {
 impl Control {
     pub(crate) fn away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Whether results cannot be recorded, while all else works.
+    pub(crate) fn settles_nothing(&self, nothing: bool) {
+        self.settles_no.store(nothing, Ordering::SeqCst);
     }
 
     /// Holds every append from now on.
@@ -257,6 +297,10 @@ impl Store for Controlled {
     }
 
     fn settle(&self, settlements: Vec<Settlement>, now: Timestamp) -> StoreFuture<'_, Settled> {
+        if self.control.settles_no.load(Ordering::SeqCst) {
+            let error = StoreError::new(StoreErrorKind::Unavailable, "the store is full");
+            return Box::pin(async { Err(error) });
+        }
         self.answer(self.store.settle(settlements, now))
     }
 

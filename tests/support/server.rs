@@ -54,7 +54,12 @@ impl ServerProcess {
     pub fn freeze(&self) {
         // The parent first: after that it has no further children.
         signal("-STOP", &[self.id()]);
-        signal("-STOP", &self.children());
+        let children = self.children();
+        signal("-STOP", &children);
+        // The signal has only been sent: a thread on another core may still answer a call.
+        while !children.iter().chain([&self.id()]).all(|id| is_stopped(*id)) {
+            std::thread::yield_now();
+        }
     }
 
     /// Continues a frozen process and its children.
@@ -108,6 +113,15 @@ fn signal(name: &str, ids: &[u32]) {
         let status = Command::new("kill").args([name, &id.to_string()]).stderr(Stdio::null()).status();
         assert!(status.is_ok(), "`kill` can be run");
     }
+}
+
+/// Whether no thread of a process runs any more.
+fn is_stopped(id: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+    // A thread that has ended meanwhile has no state.
+    let mut states = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    // The state follows the name, which may contain anything in its parentheses.
+    states.all(|state| state.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['T', 't', 'Z', 'X'])))
 }
 
 impl Drop for ServerProcess {

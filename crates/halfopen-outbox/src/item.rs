@@ -69,6 +69,11 @@ impl Item {
         (self.payload.len() + self.lane.len() + self.key.len()) as u64
     }
 
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn shared_key(&self) -> &Arc<str> {
+        &self.key
+    }
+
     pub(crate) fn shared_lane(&self) -> &Arc<str> {
         &self.lane
     }

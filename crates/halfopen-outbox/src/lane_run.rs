@@ -1,6 +1,6 @@
 //! The delivery of the first items of one lane, in order.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +20,9 @@ use crate::store::{ClaimedLane, Entry, EntryResult, Then};
 use crate::timestamp::Timestamp;
 use crate::writer::{WallClock, WriterHandle};
 
+/// The most items whose last failures are known. Others may deliver, drop or remove an item after its failure here.
+const FAILURES: usize = 4_096;
+
 /// The longest description of a failure that is stored, in characters.
 const LONGEST_ERROR: usize = 512;
 
@@ -33,7 +36,7 @@ pub(crate) struct Run<S: Sender> {
     pub(crate) policy: Policy,
     pub(crate) pace: Pace,
     /// The deliveries of all items at the last failure of an item, by its identifier.
-    pub(crate) failed_at: Mutex<HashMap<u64, u64>>,
+    pub(crate) failed_at: Mutex<BTreeMap<u64, u64>>,
 }
 
 pub(crate) struct LaneRun<S: Sender> {
@@ -41,6 +44,8 @@ pub(crate) struct LaneRun<S: Sender> {
     pub(crate) lane: ClaimedLane,
     pub(crate) phase: watch::Receiver<Phase>,
     pub(crate) lease: Duration,
+    /// When another worker may have the lane, if the claim is not renewed.
+    pub(crate) expires: Timestamp,
 }
 
 type Results = Vec<(u64, EntryResult)>;
@@ -51,13 +56,15 @@ impl<S: Sender> LaneRun<S> {
         let mut wait = Duration::ZERO;
         for entry in std::mem::take(&mut self.lane.entries) {
             self.run.pace.turn().await;
-            if *self.phase.borrow() == Phase::Stopped {
+            // After the expiry the rest is another worker's. A process that was frozen comes to know of it here.
+            if *self.phase.borrow() == Phase::Stopped || self.run.now() >= self.expires {
                 break;
             }
             // The record of one delivery is written while the next is under way, so at most two items of a lane are
             // delivered again after a crash.
             let record = self.record(std::mem::take(&mut results));
-            let ((), (attempt, error)) = tokio::join!(record, self.run.attempt(&entry));
+            let (expires, (attempt, error)) = tokio::join!(record, self.run.attempt(&entry));
+            self.expires = expires;
             let next = self.run.decide(&entry, attempt);
             results.extend(self.run.result(&entry, next, attempt, error));
             match next {
@@ -68,23 +75,28 @@ impl<S: Sender> LaneRun<S> {
                 }
             }
         }
-        let free = Then::Free(self.run.now().after(wait));
-        self.settle(results, free).await;
+        self.settle(results, |now| Then::Free(now.after(wait))).await;
     }
 
-    /// Writes results, and keeps the lane.
-    async fn record(&self, results: Results) {
-        if !results.is_empty() {
-            self.settle(results, Then::Keep(self.run.now().after(self.lease))).await;
+    /// Writes results and renews the claim. Returns when the claim expires.
+    async fn record(&self, results: Results) -> Timestamp {
+        if results.is_empty() {
+            return self.expires;
         }
+        let renewed = self.settle(results, |now| Then::Keep(now.after(self.lease))).await;
+        // A claim that had expired before may have become another worker's.
+        if renewed < self.expires { renewed.after(self.lease) } else { self.expires }
     }
 
-    /// Writes results, and does not give up while the store is away: what is not recorded is delivered again.
-    async fn settle(&self, results: Results, then: Then) {
-        let settlement = self.run.settlement(Arc::clone(&self.lane.lane), results, then);
-        while self.run.writer.settle(settlement.clone()).await.is_err() {
-            if self.run.writer.is_closed() {
-                return;
+    /// Writes results, and does not give up while the store is away: what is not recorded is delivered again. Returns the
+    /// time of the write.
+    async fn settle(&self, results: Results, then: impl Fn(Timestamp) -> Then) -> Timestamp {
+        loop {
+            let now = self.run.now();
+            let lane = Arc::clone(&self.lane.lane);
+            let settlement = self.run.settlement(lane, results.clone(), then(now));
+            if self.run.writer.settle(settlement).await.is_ok() || self.run.writer.is_closed() {
+                return now;
             }
             tokio::time::sleep(STORE_RETRY).await;
         }
@@ -122,6 +134,9 @@ impl<S: Sender> Run<S> {
             Next::Wait(_) if attempt == Attempt::Rejected => None,
             Next::Wait(_) => failed_at.insert(entry.id, delivered),
         };
+        if failed_at.len() > FAILURES {
+            failed_at.pop_first();
+        }
         next
     }
 

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::lane_run::{LaneRun, Run};
 use crate::lanes::Lanes;
 use crate::sender::Sender;
-use crate::store::{Claim, Claimed, ClaimedLane, Settlement, Then};
+use crate::store::{Claim, Claimed, Settlement, Then};
 use crate::timestamp::Timestamp;
 
 /// The time before the store is asked again after an error.
@@ -113,14 +113,20 @@ impl<S: Sender> Worker<S> {
         // A breaker that is not closed permits a few probes: lanes that it rejects would be claimed in vain.
         let (lanes, items) = if self.run.shared.breaker.is_closed() { (room, ITEMS) } else { (1, 1) };
         let now = self.run.now();
+        let expires = now.after(self.lease);
         let worker = Arc::clone(&self.run.worker);
-        let claim = Claim { worker, lanes, items, now, until: now.after(self.lease) };
+        let claim = Claim { worker, lanes, items, now, until: expires };
         let Ok(Claimed { lanes: claimed, next }) = self.run.writer.claim(claim).await else {
             return Some(Instant::now() + STORE_RETRY);
         };
         let more = claimed.len() == lanes;
         for lane in claimed {
-            running.start(&self.run, lane, self.phase.clone(), self.lease);
+            // One that is being delivered is claimed again if its claim has expired: the clock was set, or the store was
+            // away for longer than a claim lasts.
+            if !running.has(&lane.lane) {
+                let (run, phase) = (Arc::clone(&self.run), self.phase.clone());
+                running.start(LaneRun { run, lane, phase, lease: self.lease, expires });
+            }
         }
         if more { Some(Instant::now()) } else { next.map(|next| Instant::now() + until(next, now)) }
     }
@@ -132,17 +138,14 @@ impl<S: Sender> Worker<S> {
 }
 
 impl Running {
-    fn start<S: Sender>(
-        &mut self,
-        run: &Arc<Run<S>>,
-        lane: ClaimedLane,
-        phase: watch::Receiver<Phase>,
-        lease: Duration,
-    ) {
-        let name = Arc::clone(&lane.lane);
-        let lane_run = LaneRun { run: Arc::clone(run), lane, phase, lease };
+    fn start<S: Sender>(&mut self, lane_run: LaneRun<S>) {
+        let name = Arc::clone(&lane_run.lane.lane);
         let task = self.tasks.spawn(lane_run.run().boxed());
         self.lanes.insert(task.id(), name);
+    }
+
+    fn has(&self, lane: &Arc<str>) -> bool {
+        self.lanes.values().any(|running| running == lane)
     }
 
     fn ended(&mut self, ended: &Result<(Id, ()), JoinError>) {

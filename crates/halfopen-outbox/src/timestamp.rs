@@ -27,6 +27,11 @@ impl Timestamp {
         let millis = time.as_nanos().div_ceil(1_000_000);
         Timestamp(self.0.saturating_add(u64::try_from(millis).unwrap_or(u64::MAX)))
     }
+
+    /// Returns the timestamp that is earlier by this time, or the epoch if there is none.
+    pub(crate) fn before(self, time: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
+    }
 }
 
 impl From<SystemTime> for Timestamp {

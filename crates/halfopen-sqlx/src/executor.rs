@@ -9,7 +9,8 @@ use sqlx::{Acquire, Database, Describe, Either, Execute, Executor, SqlStr, Trans
 use crate::pool::{ProtectedPool, not_made};
 use crate::stream::Within;
 
-/// Each method calls the pool's own, not the default of the trait, which would be a stream of several boxes.
+/// A future does what the pool's own does: it acquires a connection and calls the method of that. The box of the pool around
+/// it is left out, so that a protected call allocates no more than a bare one.
 impl<'p, DB: Database> Executor<'p> for &'_ ProtectedPool<DB>
 where
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
@@ -22,7 +23,9 @@ where
         E: 'q + Execute<'q, DB>,
     {
         let this = self.clone();
-        Box::pin(async move { this.protect(|| this.inner().execute(query)).await })
+        Box::pin(async move {
+            this.protect(|| async { this.inner().acquire().await?.execute(query).await }).await
+        })
     }
 
     fn execute_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, sqlx::Result<DB::QueryResult>>
@@ -58,7 +61,9 @@ where
         E: 'q + Execute<'q, DB>,
     {
         let this = self.clone();
-        Box::pin(async move { this.protect(|| this.inner().fetch_all(query)).await })
+        Box::pin(async move {
+            this.protect(|| async { this.inner().acquire().await?.fetch_all(query).await }).await
+        })
     }
 
     fn fetch_one<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<DB::Row>>
@@ -67,7 +72,13 @@ where
         E: 'q + Execute<'q, DB>,
     {
         let this = self.clone();
-        Box::pin(async move { this.protect(|| this.inner().fetch_one(query)).await })
+        Box::pin(async move {
+            this.protect(|| async {
+                let row = this.inner().acquire().await?.fetch_optional(query).await?;
+                row.ok_or(sqlx::Error::RowNotFound)
+            })
+            .await
+        })
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<DB::Row>>>
@@ -76,7 +87,9 @@ where
         E: 'q + Execute<'q, DB>,
     {
         let this = self.clone();
-        Box::pin(async move { this.protect(|| this.inner().fetch_optional(query)).await })
+        Box::pin(async move {
+            this.protect(|| async { this.inner().acquire().await?.fetch_optional(query).await }).await
+        })
     }
 
     fn prepare_with<'e>(
@@ -88,7 +101,9 @@ where
         'p: 'e,
     {
         let this = self.clone();
-        Box::pin(async move { this.protect(|| this.inner().prepare_with(sql, parameters)).await })
+        Box::pin(async move {
+            this.protect(|| async { this.inner().acquire().await?.prepare_with(sql, parameters).await }).await
+        })
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, sqlx::Result<Describe<DB>>>
@@ -96,7 +111,9 @@ where
         'p: 'e,
     {
         let this = self.clone();
-        Box::pin(async move { this.protect(|| this.inner().describe(sql)).await })
+        Box::pin(
+            async move { this.protect(|| async { this.inner().acquire().await?.describe(sql).await }).await },
+        )
     }
 }
 

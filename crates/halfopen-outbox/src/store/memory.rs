@@ -166,6 +166,7 @@ impl State {
     }
 
     fn claim(&mut self, claim: &Claim) -> Claimed {
+        self.leases.search(claim.now);
         let free: Vec<Arc<str>> = self
             .after_the_last()
             .filter(|lane| self.leases.is_free(lane, claim.now))

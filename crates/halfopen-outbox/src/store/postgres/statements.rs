@@ -32,14 +32,13 @@ impl Statements for Transaction<'_, Postgres> {
         sqlx::query(sql).fetch_optional(&mut **self).await?.map(|row| row.time("stored_at")).transpose()
     }
 
-    async fn is_any_stored(&mut self, items: &[Item]) -> Outcome<bool> {
-        let keys: Vec<&str> = items.iter().map(Item::idempotency_key).collect();
-        let sql = "SELECT EXISTS (SELECT 1 FROM halfopen_outbox_items WHERE key = ANY ($1))";
-        sqlx::query_scalar(sql).bind(keys).fetch_one(&mut **self).await
+    async fn is_stored(&mut self, item: &Item) -> Outcome<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM halfopen_outbox_items WHERE key = $1)";
+        sqlx::query_scalar(sql).bind(item.idempotency_key()).fetch_one(&mut **self).await
     }
 
     // With a row for each of their lanes.
-    async fn insert(&mut self, first: u64, items: &[Item], now: Timestamp) -> Outcome<()> {
+    async fn insert(&mut self, first: u64, items: &[Item], now: Timestamp) -> Outcome<u64> {
         let ids: Vec<i64> = (first..).map(signed).take(items.len()).collect();
         let lanes: Vec<&str> = items.iter().map(Item::lane_name).collect();
         let keys: Vec<&str> = items.iter().map(Item::idempotency_key).collect();
@@ -48,12 +47,19 @@ impl Statements for Transaction<'_, Postgres> {
         let sql = "INSERT INTO halfopen_outbox_items (id, lane, key, payload, size, stored_at)
             SELECT id, lane, key, payload, size, $6
             FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[], $5::bigint[])
-                AS new (id, lane, key, payload, size)";
+                AS new (id, lane, key, payload, size)
+            ON CONFLICT (key) DO NOTHING";
         let query = sqlx::query(sql).bind(ids).bind(&lanes).bind(keys).bind(payloads).bind(sizes);
-        query.bind(millis(now)).execute(&mut **self).await?;
+        let inserted = query.bind(millis(now)).execute(&mut **self).await?.rows_affected();
         let sql = "INSERT INTO halfopen_outbox_lanes (lane) SELECT DISTINCT unnest($1::text[])
             ON CONFLICT DO NOTHING";
-        sqlx::query(sql).bind(lanes).execute(&mut **self).await.map(drop)
+        sqlx::query(sql).bind(lanes).execute(&mut **self).await?;
+        Ok(inserted)
+    }
+
+    async fn take_back(&mut self, first: u64) -> Outcome<()> {
+        let sql = "DELETE FROM halfopen_outbox_items WHERE id >= $1";
+        sqlx::query(sql).bind(signed(first)).execute(&mut **self).await.map(drop)
     }
 
     async fn take_oldest_item(&mut self) -> Outcome<Option<Taken>> {

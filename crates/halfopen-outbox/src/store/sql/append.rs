@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Outcome, Statements, Tally};
@@ -16,39 +16,38 @@ pub(in crate::store) async fn append(
 ) -> Outcome<Appended> {
     let tally = statements.lock_tally().await?;
     let size = items.iter().map(Item::size).sum();
-    let fits = tally.has_room(&limits, items.len() as u64, size);
-    if fits && are_different(&items) && !statements.is_any_stored(&items).await? {
-        append_all(statements, tally, &items, now).await
-    } else {
-        append_slow(statements, tally, items, limits, now).await
+    if tally.has_room(&limits, items.len() as u64, size)
+        && let Some(appended) = append_all(statements, tally, &items, now).await?
+    {
+        return Ok(appended);
     }
-}
-
-fn are_different(items: &[Item]) -> bool {
-    let keys: HashSet<&str> = items.iter().map(Item::idempotency_key).collect();
-    keys.len() == items.len()
+    append_slow(statements, tally, items, limits, now).await
 }
 
 fn lanes_of(items: &[Item]) -> BTreeSet<Arc<str>> {
     items.iter().map(|item| Arc::clone(item.shared_lane())).collect()
 }
 
-/// Appends items for which there is room, and whose keys are new.
+/// Appends items for which there is room, or none of them if a key occurs twice or is stored.
 async fn append_all(
     statements: &mut impl Statements,
     mut tally: Tally,
     items: &[Item],
     now: Timestamp,
-) -> Outcome<Appended> {
-    statements.insert(tally.add(items), items, now).await?;
+) -> Outcome<Option<Appended>> {
+    let first = tally.add(items);
+    if statements.insert(first, items, now).await? != items.len() as u64 {
+        statements.take_back(first).await?;
+        return Ok(None);
+    }
     statements.write_tally(tally).await?;
     let lanes = lanes_of(items).into_iter().map(|lane| LaneState { lane, has_items: true });
-    Ok(Appended {
+    Ok(Some(Appended {
         outcomes: vec![AppendOutcome::Stored; items.len()],
         dropped: Vec::new(),
         lanes: lanes.collect(),
         totals: tally.totals(statements).await?,
-    })
+    }))
 }
 
 /// Appends items one after the other, where keys occur twice or there may be no room.
@@ -82,7 +81,7 @@ async fn append_one(
     dropped: &mut Vec<Dropped>,
 ) -> Outcome<AppendOutcome> {
     let (size, item) = (item.size(), [item]);
-    if statements.is_any_stored(&item).await? {
+    if statements.is_stored(&item[0]).await? {
         return Ok(AppendOutcome::Duplicate);
     }
     if !limits.permit(1, size) {

@@ -19,7 +19,7 @@ pub(in crate::store) async fn requeue(
             let item = [tally.take_dead_letter(letter)];
             letters += 1;
             lanes.insert(Arc::clone(item[0].shared_lane()));
-            if !statements.is_any_stored(&item).await? {
+            if !statements.is_stored(&item[0]).await? {
                 statements.insert(tally.add(&item), &item, now).await?;
             }
         }

@@ -42,16 +42,19 @@ pub(super) trait Statements: Send {
     /// When the oldest item was appended.
     fn oldest(&mut self) -> impl Future<Output = Outcome<Option<Timestamp>>> + Send;
 
-    /// Whether the key of one of these items is stored.
-    fn is_any_stored(&mut self, items: &[Item]) -> impl Future<Output = Outcome<bool>> + Send;
+    /// Whether an item with the key of this one is stored.
+    fn is_stored(&mut self, item: &Item) -> impl Future<Output = Outcome<bool>> + Send;
 
-    /// Inserts items whose keys are new; the identifiers count on from `first`.
+    /// Inserts items, those excepted whose keys are stored, and returns how many; the identifiers count on from `first`.
     fn insert(
         &mut self,
         first: u64,
         items: &[Item],
         now: Timestamp,
-    ) -> impl Future<Output = Outcome<()>> + Send;
+    ) -> impl Future<Output = Outcome<u64>> + Send;
+
+    /// Removes the items with identifiers from `first` on, which this transaction has inserted.
+    fn take_back(&mut self, first: u64) -> impl Future<Output = Outcome<()>> + Send;
 
     fn take_oldest_item(&mut self) -> impl Future<Output = Outcome<Option<Taken>>> + Send;
 

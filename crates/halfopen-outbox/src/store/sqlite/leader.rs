@@ -39,7 +39,7 @@ impl Leader {
     }
 
     /// Returns where to search for this many free lanes, or [`None`] if another process delivers.
-    pub(super) fn search(&mut self, lanes: usize) -> Result<Option<Search>, StoreError> {
+    pub(super) fn search(&mut self, lanes: usize, now: Timestamp) -> Result<Option<Search>, StoreError> {
         if !self.held {
             match self.lock.try_lock() {
                 Ok(()) => self.held = true,
@@ -47,6 +47,7 @@ impl Leader {
                 Err(TryLockError::Error(error)) => return Err(cannot_lock(&self.path, error)),
             }
         }
+        self.leases.search(now);
         Ok(Some(Search { after: self.last.clone(), limit: lanes.saturating_add(self.leases.len()) }))
     }
 

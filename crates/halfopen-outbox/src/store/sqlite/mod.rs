@@ -90,7 +90,7 @@ impl SqliteStore {
 
     async fn claim_lanes(&self, claim: Claim) -> Result<Claimed, StoreError> {
         let sweep = Some(claim.now.after(SWEEP));
-        let Some(search) = self.leader().search(claim.lanes)? else {
+        let Some(search) = self.leader().search(claim.lanes, claim.now)? else {
             return Ok(Claimed { lanes: Vec::new(), next: sweep });
         };
         let found = self.lanes_after(search.after.as_deref().unwrap_or(""), search.limit).await?;

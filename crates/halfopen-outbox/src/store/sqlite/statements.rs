@@ -1,17 +1,31 @@
 //! The statements of a transaction.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::SqliteConnection;
 
 use crate::item::Item;
 use crate::store::sql::{Columns, Outcome, Statements, Taken, Tally, lane_status, rows_limit, signed, taken};
 use crate::store::{LaneState, LaneStatus};
 use crate::timestamp::Timestamp;
 
-/// The numbers of rows of a statement: a few, so that all are prepared once.
-const CHUNKS: [usize; 4] = [64, 16, 4, 1];
+/// The numbers of rows of an insert: a few, so that each is prepared once, and no list needs many.
+const CHUNKS: [usize; 7] = [64, 32, 16, 8, 4, 2, 1];
+
+/// The inserts with these numbers of rows.
+///
+/// `OR ROLLBACK`, because a statement of many rows that can fail on its own copies every page that it changes to a
+/// temporary file first. A failure ends the transaction here anyway.
+static INSERTS: LazyLock<[String; CHUNKS.len()]> = LazyLock::new(|| {
+    CHUNKS.map(|rows| {
+        let rows = vec!["(?, ?, ?, ?, ?, ?)"; rows].join(", ");
+        format!(
+            "INSERT OR ROLLBACK INTO items (id, lane, key, payload, size, stored_at) VALUES {rows}
+                ON CONFLICT (key) DO NOTHING"
+        )
+    })
+});
 
 impl Statements for SqliteConnection {
     async fn read_tally(&mut self) -> Outcome<Tally> {
@@ -35,38 +49,31 @@ impl Statements for SqliteConnection {
         sqlx::query(sql).fetch_optional(self).await?.map(|row| row.time("stored_at")).transpose()
     }
 
-    async fn is_any_stored(&mut self, items: &[Item]) -> Outcome<bool> {
-        for chunk in chunks(items) {
-            let mut query = QueryBuilder::<Sqlite>::new("SELECT EXISTS (SELECT 1 FROM items WHERE key IN (");
-            let mut keys = query.separated(", ");
-            for item in chunk {
-                keys.push_bind(item.idempotency_key().to_owned());
-            }
-            query.push("))");
-            if query.build_query_scalar().fetch_one(&mut *self).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    async fn is_stored(&mut self, item: &Item) -> Outcome<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM items WHERE key = ?)";
+        sqlx::query_scalar(sql).bind(Arc::clone(item.shared_key())).fetch_one(self).await
     }
 
-    async fn insert(&mut self, first: u64, items: &[Item], now: Timestamp) -> Outcome<()> {
-        let mut ids = first..;
-        for chunk in chunks(items) {
-            let mut query =
-                QueryBuilder::<Sqlite>::new("INSERT INTO items (id, lane, key, payload, size, stored_at) ");
+    async fn insert(&mut self, first: u64, items: &[Item], now: Timestamp) -> Outcome<u64> {
+        let (mut ids, mut inserted) = (first.., 0);
+        for (sql, chunk) in inserts(items) {
             // The items first: at the end of a chunk, no identifier is taken for none.
-            query.push_values(chunk.iter().zip(ids.by_ref()), |mut row, (item, id)| {
-                row.push_bind(signed(id))
-                    .push_bind(item.lane_name().to_owned())
-                    .push_bind(item.idempotency_key().to_owned())
-                    .push_bind(item.payload().to_vec())
-                    .push_bind(signed(item.size()))
-                    .push_bind(signed(now.as_millis()));
+            let query = chunk.iter().zip(ids.by_ref()).fold(sqlx::query(sql), |query, (item, id)| {
+                query
+                    .bind(signed(id))
+                    .bind(Arc::clone(item.shared_lane()))
+                    .bind(Arc::clone(item.shared_key()))
+                    .bind(item.payload().to_vec())
+                    .bind(signed(item.size()))
+                    .bind(signed(now.as_millis()))
             });
-            query.build().execute(&mut *self).await?;
+            inserted += query.execute(&mut *self).await?.rows_affected();
         }
-        Ok(())
+        Ok(inserted)
+    }
+
+    async fn take_back(&mut self, first: u64) -> Outcome<()> {
+        sqlx::query("DELETE FROM items WHERE id >= ?").bind(signed(first)).execute(self).await.map(drop)
     }
 
     async fn take_oldest_item(&mut self) -> Outcome<Option<Taken>> {
@@ -128,13 +135,13 @@ impl Statements for SqliteConnection {
     }
 }
 
-/// Cuts a list into pieces of few lengths.
-fn chunks<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+/// Cuts items into pieces for which there is an insert.
+fn inserts(mut rest: &[Item]) -> impl Iterator<Item = (&'static str, &[Item])> {
     std::iter::from_fn(move || {
-        let length = CHUNKS.into_iter().find(|length| *length <= rest.len())?;
-        let (chunk, others) = rest.split_at(length);
+        let place = CHUNKS.iter().position(|rows| *rows <= rest.len())?;
+        let (chunk, others) = rest.split_at(CHUNKS[place]);
         rest = others;
-        Some(chunk)
+        Some((&*INSERTS[place], chunk))
     })
 }
 
