@@ -16,7 +16,7 @@ pub(crate) struct Case {
 /// The results of the rounds: nanoseconds per call in each.
 pub(crate) struct Timing {
     pub(crate) name: String,
-    rounds: Vec<f64>,
+    pub(crate) rounds: Vec<f64>,
     pub(crate) allocations: f64,
 }
 
@@ -99,12 +99,6 @@ impl Timing {
     /// The upper bound of the least disturbed quarter of the rounds.
     pub(crate) fn quarter(&self) -> f64 {
         quantile(self.rounds.clone(), 0.25)
-    }
-
-    /// The median of the ratios of this to `base` in each round, where the two are neighbours: load that lasts longer than
-    /// a round concerns both.
-    pub(crate) fn paired_ratio(&self, base: &Timing) -> f64 {
-        median(self.rounds.iter().zip(&base.rounds).map(|(mine, its)| mine / its).collect())
     }
 
     /// The ratio of this to `base`, by their quartiles.

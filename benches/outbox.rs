@@ -27,7 +27,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use table::{Group, Table};
 use tokio::runtime::Runtime;
-use verdict::verdict;
+use verdict::{paired_ratio, verdict};
 use wanted::Wanted;
 
 const INSERTS: &str = "bare inserts, one transaction";
@@ -85,7 +85,7 @@ fn stored(runtime: &Rc<Runtime>, folder: &Path, table: &mut Table) -> String {
         ],
     );
     table.push(Group::of_timings("an item of 256 bytes on disk, 40 in one commit", &timings, INSERTS, ""));
-    let share = 1.0 / timings[1].paired_ratio(&timings[0]);
+    let share = 1.0 / paired_ratio(&timings[1], &timings[0]);
     verdict(
         share >= 0.8,
         &format!("stored sends at least 0.8 of the rate of bare committed inserts ({share:.3})"),
