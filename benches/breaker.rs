@@ -38,7 +38,7 @@ fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build()?;
     // Some peers cannot be built, or cannot reject, without a runtime.
     let _entered = runtime.enter();
-    let wanted = Wanted::from_arguments();
+    let wanted = Wanted::of(std::env::args().skip(1));
     let mut questions = questions(runtime.handle());
     questions.retain(|(name, _)| wanted.has(name));
     let mut table = Table { machine: machine::line(), ..Table::default() };

@@ -60,7 +60,7 @@ fn main() -> std::io::Result<()> {
         cases[case % PLACES].run(calls);
         return Ok(());
     }
-    let wanted = Wanted::from_arguments();
+    let wanted = Wanted::of(std::env::args().skip(1));
     let mut table = Table { machine: machine::line(), ..Table::default() };
     for kind in KINDS.iter().filter(|kind| wanted.has(kind.title)) {
         table.push(Group::of_timings(kind.title, &measure((kind.cases)()), kind.base, ""));

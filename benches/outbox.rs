@@ -49,7 +49,7 @@ static ALLOCATOR: alloc::Watched = alloc::Watched;
 fn main() -> std::io::Result<()> {
     let runtime = Rc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?);
     let folder = tempfile::tempdir()?;
-    let wanted = Wanted::from_arguments();
+    let wanted = Wanted::of(std::env::args().skip(1));
     let mut table = Table { machine: machine::line(), ..Table::default() };
     let mut claims = Vec::new();
     if wanted.has("stored") {

@@ -28,7 +28,7 @@ fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let runtime = std::rc::Rc::new(runtime);
     let Some(server) = RedisServer::start() else { return Ok(()) };
-    let wanted = Wanted::from_arguments();
+    let wanted = Wanted::of(std::env::args().skip(1));
     let mut table = Table { machine: machine::line(), ..Table::default() };
     let mut claims = Vec::new();
     if wanted.has("get") {

@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             _ => return Err(format!("{word}: not a set or an option").into()),
         }
     }
-    let wanted = Wanted(wanted);
+    let wanted = Wanted::of(wanted.into_iter());
     let policies = policies::all();
     let drawn = (size.scenarios, size.seed);
     let mut report = Report::new(machine::line(), &policies);

@@ -1,12 +1,12 @@
 //! The groups that the command line selects.
 
 /// The words of the command line that name groups. Without one, every group is selected.
-pub(crate) struct Wanted(pub(crate) Vec<String>);
+pub(crate) struct Wanted(Vec<String>);
 
 impl Wanted {
-    /// The arguments that are no option.
-    pub(crate) fn from_arguments() -> Wanted {
-        Wanted(std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect())
+    /// Selects by the arguments that are no option.
+    pub(crate) fn of(arguments: impl Iterator<Item = String>) -> Wanted {
+        Wanted(arguments.filter(|word| !word.starts_with('-')).collect())
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
