@@ -86,3 +86,15 @@ async fn a_child_that_never_answers_is_ended() {
     let id = std::fs::read_to_string(file).unwrap();
     ended(id.trim()).await;
 }
+
+#[test]
+fn a_call_is_dropped_outside_of_its_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = short(McpServer::new("silent", ChildProcess::new("sleep", ["1000"])));
+    let mut call = Box::pin(text(&server, "id"));
+    let some_polls = async { tokio::time::timeout(Duration::from_millis(20), &mut call).await.is_err() };
+    assert!(runtime.block_on(some_polls), "it connects");
+    // The transport of rmcp spawns a task in its drop, which panics without a runtime.
+    drop(call);
+    assert_eq!(server.breaker().snapshot().totals.abandoned, 1);
+}

@@ -45,10 +45,12 @@ pub use streamable_http::StreamableHttp;
 mod child {
     use std::ffi::OsString;
     use std::path::PathBuf;
+    use std::task::{Context, Poll};
 
     use rmcp::service::ClientServiceExt;
     use rmcp::transport::TokioChildProcess;
     use tokio::process::Command;
+    use tokio::runtime::Handle;
 
     use super::{ClientLifecycleMode, Connect, ConnectError, Connection, Future, Pin, default_mode};
 
@@ -99,7 +101,7 @@ mod child {
 
     impl Connect for ChildProcess {
         fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>> {
-            Box::pin(async {
+            let connect = async {
                 let mut command = Command::new(&self.program);
                 command.args(&self.arguments).envs(self.variables.iter().cloned()).kill_on_drop(true);
                 if let Some(folder) = &self.folder {
@@ -107,7 +109,32 @@ mod child {
                 }
                 let transport = TokioChildProcess::new(command).map_err(ConnectError::Spawn)?;
                 Ok(().serve_with_lifecycle(transport, self.mode.clone()).await?.into())
-            })
+            };
+            Box::pin(InRuntime { future: Some(Box::pin(connect)), runtime: None })
+        }
+    }
+
+    /// Drops its future in the runtime that has polled it: the transport spawns a task when it is dropped, which panics
+    /// elsewhere.
+    struct InRuntime<F> {
+        future: Option<Pin<Box<F>>>,
+        runtime: Option<Handle>,
+    }
+
+    impl<F: Future> Future for InRuntime<F> {
+        type Output = F::Output;
+
+        fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+            self.runtime = Handle::try_current().ok();
+            let future = self.future.as_mut().expect("it is taken by the drop alone");
+            future.as_mut().poll(context)
+        }
+    }
+
+    impl<F> Drop for InRuntime<F> {
+        fn drop(&mut self) {
+            let _entered = self.runtime.as_ref().map(Handle::enter);
+            drop(self.future.take());
         }
     }
 }
