@@ -6,6 +6,7 @@
 mod alloc;
 mod callgrind;
 mod configs;
+mod folder;
 mod harness;
 mod limit;
 mod listing;
@@ -50,7 +51,7 @@ fn main() -> std::io::Result<()> {
     let verdicts = rows::verdict::group(&table);
     table.push(verdicts);
     println!("{}", table.markdown());
-    for path in table.write(&machine::target().join("bench"), "breaker")? {
+    for path in table.write(&folder::target().join("bench"), "breaker")? {
         println!("written to {}", path.display());
     }
     Ok(())

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 
@@ -11,12 +10,6 @@ pub(crate) fn line() -> String {
     let cores = thread::available_parallelism().map_or_else(|_| "?".into(), |cores| cores.to_string());
     let form = if cfg!(debug_assertions) { "debug, NOT to be compared" } else { "optimised, lto" };
     format!("{}, {cores} cores, {}, {form}", processor(), compiler())
-}
-
-/// The target directory of the build: the running program is in `<target>/release/deps`.
-pub(crate) fn target() -> PathBuf {
-    let program = env::current_exe().unwrap_or_default();
-    program.ancestors().nth(3).map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 fn processor() -> String {

@@ -29,7 +29,7 @@ fn measured() -> io::Result<Vec<Group>> {
         .args(["run", "--quiet", "--release", "--locked", "--manifest-path"])
         .arg(manifest)
         .arg("--target-dir")
-        .arg(crate::machine::target().join("ninelives"))
+        .arg(crate::folder::target().join("ninelives"))
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {

@@ -5,6 +5,7 @@
 //! of a service in which nothing happens (`noise`), and the targets; set names select some. `--seeds 10`,
 //! `--scenarios 1000` and `--calls 2000000` are the size of a full run, and `--seed` draws other scenarios.
 
+mod folder;
 mod machine;
 #[path = "simulation/noise.rs"]
 mod noise;
@@ -70,7 +71,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     report.targets = targets::of(&report, size.scenarios);
     println!("{}", report.markdown());
-    for path in report.write(&machine::target().join("bench"))? {
+    for path in report.write(&folder::target().join("bench"))? {
         println!("written to {}", path.display());
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::world::{LONG, breaker, closed};
 
 #[tokio::test]
 async fn a_gate_keeps_the_messages_of_rabbitmq() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let publisher =
         ProtectedPublisher::new(&server.uri(), closed()).confirm_timeout(LONG).connect_timeout(LONG);
     declare(&publisher, "jobs", FieldTable::default()).await;

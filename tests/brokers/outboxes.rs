@@ -49,7 +49,7 @@ async fn an_outbox_delivers_to_a_stream_that_was_away() {
 
 #[tokio::test]
 async fn an_outbox_delivers_to_a_queue_that_was_away() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let publisher =
         ProtectedPublisher::new(&server.uri(), closed()).confirm_timeout(LONG).connect_timeout(LONG);
     declare(&publisher, "receipts", FieldTable::default()).await;

@@ -1,7 +1,7 @@
 //! Publishes to RabbitMQ and their confirms. One server for all tests of this file, which fail it one after another.
 
 use std::pin::pin;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 
 use futures_util::FutureExt;
 use halfopen::{CircuitBreaker, State};
@@ -11,6 +11,7 @@ use lapin::options::{BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use test_support::breaker::{about_to_probe, ended};
 use test_support::rabbitmq::RabbitMqServer;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::world::{LONG, SHORT, breaker, closed, until};
 
@@ -18,8 +19,8 @@ static SERVER: LazyLock<Option<Mutex<RabbitMqServer>>> =
     LazyLock::new(|| Some(Mutex::new(RabbitMqServer::start()?)));
 
 /// The server, for one test at a time.
-pub(crate) fn server() -> Option<MutexGuard<'static, RabbitMqServer>> {
-    Some(SERVER.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+pub(crate) async fn server() -> Option<MutexGuard<'static, RabbitMqServer>> {
+    Some(SERVER.as_ref()?.lock().await)
 }
 
 fn publisher(server: &RabbitMqServer, breaker: CircuitBreaker) -> ProtectedPublisher {
@@ -45,7 +46,7 @@ async fn publish(publisher: &ProtectedPublisher, queue: &str) -> Result<(), Publ
 
 #[tokio::test]
 async fn a_confirm_is_the_success_and_a_nack_a_failure() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let breaker = closed();
     let publisher = publisher(&server, breaker.clone());
     let mut full = FieldTable::default();
@@ -66,7 +67,7 @@ async fn a_confirm_is_the_success_and_a_nack_a_failure() {
 
 #[tokio::test]
 async fn many_in_flight_are_confirmed_on_one_channel() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let breaker = closed();
     let publisher = publisher(&server, breaker.clone());
     declare(&publisher, "many", FieldTable::default()).await;
@@ -91,7 +92,7 @@ async fn many_in_flight_are_confirmed_on_one_channel() {
 
 #[tokio::test]
 async fn the_mistake_of_one_caller_is_ignored_for_all() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let breaker = closed();
     let publisher = publisher(&server, breaker.clone());
     let options = BasicPublishOptions::default();
@@ -116,7 +117,7 @@ async fn the_mistake_of_one_caller_is_ignored_for_all() {
 
 #[tokio::test]
 async fn a_frozen_broker_opens_and_a_probe_connects_again() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let (breaker, hands) = breaker();
     let publisher = publisher(&server, breaker.clone());
     declare(&publisher, "orders", FieldTable::default()).await;
@@ -142,7 +143,7 @@ async fn a_frozen_broker_opens_and_a_probe_connects_again() {
 
 #[tokio::test]
 async fn a_killed_broker_opens_until_it_is_back() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let (breaker, hands) = breaker();
     let publisher = publisher(&server, breaker.clone());
     declare(&publisher, "orders", FieldTable::default()).await;
@@ -164,7 +165,7 @@ async fn a_killed_broker_opens_until_it_is_back() {
 
 #[tokio::test]
 async fn a_blocked_connection_is_a_failure() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let (breaker, hands) = breaker();
     let publisher = publisher(&server, breaker.clone());
     declare(&publisher, "orders", FieldTable::default()).await;
@@ -187,7 +188,7 @@ async fn a_blocked_connection_is_a_failure() {
 
 #[tokio::test]
 async fn dropped_publishes_free_their_probe() {
-    let Some(server) = server() else { return };
+    let Some(server) = server().await else { return };
     let (breaker, hands) = breaker();
     let publisher = publisher(&server, breaker.clone());
     declare(&publisher, "orders", FieldTable::default()).await;

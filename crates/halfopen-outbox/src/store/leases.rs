@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_takes_leases_along() {
         const HOUR: Duration = Duration::from_secs(3_600);
-        let at = |seconds| Timestamp::from_millis(seconds * 1_000).after(HOUR);
+        let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000).after(HOUR);
         let mut leases = Leases::default();
         leases.search(at(100));
         leases.claim("a".into(), "worker".into(), at(125));

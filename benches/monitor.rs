@@ -1,9 +1,8 @@
 //! The cost of an attached monitor: on a permitted call, at rest, and with viewers of the page.
 //!
-//! `cargo bench -p halfopen-monitor --features page` prints nanoseconds per call with and without a monitor, the processor time
+//! `cargo bench -p benches --bench monitor` prints nanoseconds per call with and without a monitor, the processor time
 //! per second on tokio's paused clock, and the resident memory. Linux only: it reads `/proc`.
 
-#[path = "../../../benches/machine.rs"]
 mod machine;
 
 use std::error::Error;
