@@ -8,7 +8,9 @@ mod alloc;
 mod harness;
 mod machine;
 mod print;
+mod sequence;
 mod table;
+mod verdict;
 
 use std::error::Error;
 use std::rc::Rc;
@@ -19,14 +21,16 @@ use bytes::Bytes;
 use halfopen::CircuitBreaker;
 use halfopen_lapin::ProtectedPublisher;
 use halfopen_nats::{ProtectedClient, ProtectedContext};
-use harness::{Case, Timing, measure_bounded};
+use harness::{Timing, measure_bounded};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use sequence::case;
 use table::{Group, Table};
 use test_support::nats::NatsServer;
 use test_support::rabbitmq::RabbitMqServer;
 use tokio::runtime::Runtime;
+use verdict::verdict;
 
 #[global_allocator]
 static ALLOCATOR: alloc::Watched = alloc::Watched;
@@ -153,25 +157,7 @@ fn rabbitmq(
     Ok(claim("a confirmed publish", &confirmed))
 }
 
-/// Calls in sequence.
-fn case<P: 'static>(
-    name: &str,
-    runtime: &Rc<Runtime>,
-    client: P,
-    call: impl AsyncFn(&P) -> bool + 'static,
-) -> Case {
-    let runtime = Rc::clone(runtime);
-    Case::new(name, move |calls| {
-        runtime.block_on(async {
-            for _ in 0..calls {
-                assert!(call(&client).await, "the broker has it");
-            }
-        });
-    })
-}
-
 fn claim(name: &str, timings: &[Timing]) -> String {
     let ratio = timings[1].ratio(&timings[0]);
-    let holds = if ratio <= 1.05 { "reached" } else { "MISSED" };
-    format!("{holds}: {name} takes at most 1.05 times a bare one ({ratio:.3})")
+    verdict(ratio <= 1.05, &format!("{name} takes at most 1.05 times a bare one ({ratio:.3})"))
 }

@@ -8,6 +8,7 @@ mod alloc;
 mod harness;
 mod machine;
 mod print;
+mod sequence;
 mod table;
 mod verdict;
 
@@ -17,7 +18,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use halfopen_sqlx::ProtectedPool;
-use harness::{Case, Timing, measure_rounds};
+use harness::{Timing, measure_rounds};
+use sequence::case;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::{Executor, Sqlite, SqlitePool};
 use table::{Group, Row, Table};
@@ -137,23 +139,6 @@ async fn stream<'e, E: Executor<'e, Database = Sqlite>>(pool: E) -> bool {
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100) SELECT i FROM n";
     let rows = sqlx::query(ROWS).fetch(pool);
     rows.try_fold(0, async |count, _| Ok(count + 1)).await.is_ok_and(|count: u32| count == 100)
-}
-
-/// Calls in sequence.
-fn case<P: 'static>(
-    name: &str,
-    runtime: &Rc<Runtime>,
-    pool: P,
-    call: impl AsyncFn(&P) -> bool + 'static,
-) -> Case {
-    let runtime = Rc::clone(runtime);
-    Case::new(name, move |calls| {
-        runtime.block_on(async {
-            for _ in 0..calls {
-                assert!(call(&pool).await, "the database answers");
-            }
-        });
-    })
 }
 
 fn ratio(name: &str, timings: &[Timing]) -> String {

@@ -71,7 +71,7 @@ pub(crate) struct Shared {
     frames: Frames,
 }
 
-/// What is evaluated, and how often. A document changes it.
+/// The rules and the interval of their evaluation. A document changes them.
 #[derive(Clone)]
 pub(crate) struct Plan {
     /// The rules of the program, and after them those of the document.

@@ -88,7 +88,7 @@ impl<S: Sender> LaneRun<S> {
         if renewed < self.expires { renewed.after(self.lease) } else { self.expires }
     }
 
-    /// Writes results, and does not give up while the store is away: what is not recorded is delivered again. Returns the
+    /// Writes results, and retries while the store is away: an item without a result is delivered again. Returns the
     /// time of the write.
     async fn settle(&self, results: Results, then: impl Fn(Timestamp) -> Then) -> Timestamp {
         loop {

@@ -25,7 +25,7 @@ const HEARTBEAT: u32 = 20;
 /// The frames that are kept for viewers that are slow or connect again. One that needs more gets everything.
 const KEPT: usize = 20;
 
-/// The changes of state in a frame. The others are a number: nobody reads a thousand a second.
+/// The changes of state in a frame. The others are a number: a reader cannot follow a thousand a second.
 const MOST_CHANGES: usize = 25;
 
 /// What the viewers of a monitor share.
@@ -72,7 +72,7 @@ pub(crate) struct View {
     pub(crate) changes: u64,
 }
 
-/// A message to the page. What is absent has not changed.
+/// A message to the page. A field that is absent has not changed.
 #[derive(Serialize)]
 struct Frame<'a> {
     /// Whether it replaces all that the page has.

@@ -10,7 +10,7 @@ pub(crate) struct Row {
     name: Arc<str>,
     pub(crate) state: State,
     pub(crate) calls: u64,
-    /// Rounded, as the page shows them: what is not seen does not differ.
+    /// Rounded, as the page shows them: a difference that the page does not show is no change.
     failure_rate: Option<f64>,
     slow_call_rate: Option<f64>,
     rejections_per_second: f64,

@@ -33,7 +33,7 @@ pub(super) enum Role {
     Prober { opening: u64 },
 }
 
-/// What a node reports of a breaker in a sync: one byte.
+/// The report of a node about a breaker in a sync: one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
     Nothing = 0,

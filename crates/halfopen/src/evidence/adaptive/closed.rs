@@ -1,4 +1,4 @@
-//! Closed, and what a ramp shares with it: learning what is normal, and weighing what is not.
+//! The closed breaker, and the parts that a ramp shares with it: the normal share is learned, and bad calls are weighed.
 
 use super::steps::{Admitted, Dice, End, Findings, Mode, Opening, Step, WhyRamp};
 use super::tally::Results;
