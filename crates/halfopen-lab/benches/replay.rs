@@ -64,7 +64,15 @@ fn keys() -> Keys {
     for service in 0..SERVICES {
         let upstream = Some(format!("10.0.0.{service}:80").into());
         let end = LoggedEnd::Abandoned;
-        keys.call(&LoggedCall { start: 0, took: None, end, upstream, service: None, route: None });
+        keys.call(&LoggedCall {
+            start: 0,
+            took: None,
+            end,
+            has_zone: true,
+            upstream,
+            service: None,
+            route: None,
+        });
     }
     keys
 }

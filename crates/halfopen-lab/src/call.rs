@@ -44,6 +44,8 @@ pub struct LoggedCall<'a> {
     pub took: Option<Nanos>,
     /// The end.
     pub end: LoggedEnd,
+    /// Whether the time is written with its zone; otherwise it is read in that of the options.
+    pub has_zone: bool,
     /// The server or cluster that was called.
     pub upstream: Option<Cow<'a, str>>,
     /// The service or virtual host.
@@ -198,6 +200,7 @@ mod tests {
             start: 1,
             took: None,
             end: LoggedEnd::Abandoned,
+            has_zone: true,
             upstream: upstream.map(Cow::Borrowed),
             service: None,
             route: Some(Cow::Borrowed(route)),

@@ -14,14 +14,14 @@ use crate::parse::{Format, LineError, Options, Parser};
 /// The number of broken lines that are kept to be shown.
 const SHOWN: usize = 5;
 /// The number of lines in which the format is looked for.
-const DETECTED_IN: u64 = 20;
+const DETECTED_IN: usize = 20;
 
 /// A line that is no call.
 #[derive(Clone, Debug, Serialize)]
 pub struct BrokenLine {
     /// The file.
     pub file: String,
-    /// The number of the line, from 1.
+    /// The number of the line, from 1; of a record of CSV that of its first.
     pub line: u64,
     /// The field, its value and the form that it must have.
     pub problem: String,
@@ -36,7 +36,7 @@ impl fmt::Display for BrokenLine {
 /// The account of all lines: each is a call, or is counted here.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LineCounts {
-    /// Lines that are not empty.
+    /// Lines that are not empty. The lines of a record of CSV count as one.
     pub lines: u64,
     /// Calls.
     pub calls: u64,
@@ -48,6 +48,8 @@ pub struct LineCounts {
     pub other_spans: u64,
     /// Calls that began before one that had left the buffer for the order already; they are not replayed.
     pub out_of_order: u64,
+    /// Calls whose time is written without a zone.
+    pub without_zone: u64,
     /// Calls without a duration, which end when they start.
     pub without_duration: u64,
 }
@@ -180,8 +182,6 @@ struct Log {
     file: PathBuf,
     lines: Lines,
     parser: Parser,
-    /// Lines that were read to detect the format.
-    first: std::vec::IntoIter<(u64, String)>,
     order: Order,
     is_over: bool,
 }
@@ -191,30 +191,14 @@ impl Log {
         let failed = |problem| ReadError { file: file.to_owned(), problem };
         let io = |error, line| failed(Problem::Io(error, line));
         let mut lines = Lines::open(file, read).map_err(|error| io(error, 0))?;
-        let mut first = Vec::new();
-        let mut format = options.format;
-        while format.is_none() && lines.number() < DETECTED_IN {
-            let line = match lines.next().map_err(|error| io(error, 0))? {
-                None => break,
-                Some(Line::Text(text)) => text.to_owned(),
-                // Counted as broken when it is its turn: no format has this line.
-                Some(Line::NotUnicode | Line::TooLong) => "\u{fffd}".to_owned(),
-            };
-            format = Format::detect(&line, &options.parser);
-            first.push((lines.number(), line));
-        }
-        let Some(format) = format else {
-            let shown = first.iter().find(|(_, line)| !line.is_empty());
-            let invalid = |(number, line): &(u64, String)| {
-                LineError::invalid("line", line, "in one of the formats").at(*number)
-            };
-            return Err(failed(Problem::UnknownFormat(shown.map(invalid))));
+        let format = match options.format {
+            Some(format) => format,
+            None => detect(&mut lines, &options.parser).map_err(|error| io(error, 0))?.map_err(failed)?,
         };
         Ok(Log {
             file: file.to_owned(),
             lines,
             parser: Parser::new(format, options.parser.clone()),
-            first: first.into_iter(),
             order: Order::new(options.reorder),
             is_over: false,
         })
@@ -233,41 +217,62 @@ impl Log {
     }
 
     fn read(&mut self, keys: &mut Keys, counts: &mut LineCounts) -> io::Result<()> {
-        let (parser, order) = (&mut self.parser, &mut self.order);
-        let mut parse = |line: &str, counts: &mut LineCounts| {
+        let order = &mut self.order;
+        let mut parse = |parser: &mut Parser, line: &str, counts: &mut LineCounts| {
             let skipped = parser.line(line, &mut |logged| {
+                counts.without_zone += u64::from(!logged.has_zone);
                 counts.out_of_order += u64::from(!order.push(keys.call(&logged)));
             })?;
             counts.other_spans += skipped.spans;
             Ok(())
         };
-        let (number, result) = match self.first.next() {
-            Some((_, line)) if line.is_empty() => return Ok(()),
-            Some((number, line)) => (number, parse(&line, counts)),
-            None => match self.lines.next()? {
-                None => {
-                    self.is_over = true;
-                    return Ok(());
-                }
-                Some(Line::Text("")) => return Ok(()),
-                Some(Line::Text(line)) => (0, parse(line, counts)),
-                Some(Line::NotUnicode) => (0, Err(LineError::line("is not UTF-8"))),
-                Some(Line::TooLong) => {
-                    (0, Err(LineError::line(format!("is longer than {} bytes", crate::lines::LONGEST))))
-                }
-            },
+        let line = match self.parser.records() {
+            None => self.lines.next()?,
+            Some(records) => self.lines.next_record(records)?,
+        };
+        let result = match line {
+            None => {
+                self.is_over = true;
+                return Ok(());
+            }
+            Some(Line::Text(line)) if line.trim_ascii().is_empty() => return Ok(()),
+            Some(Line::Text(line)) => parse(&mut self.parser, line, counts),
+            Some(Line::NotUnicode) => Err(LineError::line("is not UTF-8")),
+            Some(Line::TooLong) => {
+                Err(LineError::line(format_args!("is longer than {} bytes", crate::lines::LONGEST)))
+            }
         };
         counts.lines += 1;
         if let Err(error) = result {
             counts.broken += 1;
             if counts.broken_lines.len() < SHOWN {
-                let line = if number > 0 { number } else { self.lines.number() };
-                let file = self.file.display().to_string();
+                let (file, line) = (self.file.display().to_string(), self.lines.number());
                 counts.broken_lines.push(BrokenLine { file, line, problem: error.to_string() });
             }
         }
         Ok(())
     }
+}
+
+/// Returns the format of the first line that has a known one, or the first line if none has.
+fn detect(lines: &mut Lines, options: &Options) -> io::Result<Result<Format, Problem>> {
+    let mut shown = None;
+    for place in 0..DETECTED_IN {
+        let error = match lines.look(place)? {
+            None => break,
+            Some(Line::NotUnicode) => LineError::line("is not UTF-8"),
+            Some(Line::TooLong) => {
+                LineError::line(format_args!("is longer than {} bytes", crate::lines::LONGEST))
+            }
+            Some(Line::Text(line)) => match Format::detect(line, options) {
+                Some(format) => return Ok(Ok(format)),
+                None if line.trim_ascii().is_empty() => continue,
+                None => LineError::invalid("line", line, "in one of the formats"),
+            },
+        };
+        shown.get_or_insert_with(|| error.at(place as u64 + 1));
+    }
+    Ok(Err(Problem::UnknownFormat(shown)))
 }
 
 /// A bounded buffer that puts calls in the order of their starts: access logs are in the order of the ends.

@@ -72,3 +72,70 @@ fn logs_of_several_servers_are_merged() {
     assert_eq!(starts(&calls), [1, 2, 3, 4]);
     assert_eq!(source.counts().without_duration, 2);
 }
+
+fn csv(lines: &[&str]) -> (Vec<Call>, LineCounts) {
+    let lines = [&["start,status,path"], lines].concat();
+    read(&lines, &SourceOptions::default())
+}
+
+/// The line and the reason of each broken line.
+fn broken(counts: &LineCounts) -> Vec<(u64, &str)> {
+    counts.broken_lines.iter().map(|line| (line.line, line.problem.as_str())).collect()
+}
+
+const OPEN: &str = "line has a quote that is not closed";
+
+#[test]
+fn a_quoted_value_may_have_line_breaks() {
+    let lines = ["1,200,\"/a", "", "2,500,/b\"\"\"", "3,200,/c", "x,200,\"\r\n\"", "4,200,/d"];
+    let (calls, counts) = csv(&lines);
+    assert_eq!(starts(&calls), [1, 3, 4]);
+    assert_eq!((counts.lines, counts.calls, counts.broken), (5, 3, 1), "a record counts as one line");
+    assert_eq!(counts.broken_lines[0].line, 6, "a broken record has the number of its first line");
+}
+
+#[test]
+fn a_header_may_have_line_breaks() {
+    let (calls, counts) =
+        read(&["start,\"of the", "service\",status", "1,x,200", "2"], &SourceOptions::default());
+    assert_eq!(starts(&calls), [1]);
+    assert_eq!(broken(&counts), [(4, "line has 1 values, must have 3 as the header")]);
+}
+
+#[test]
+fn an_open_quote_loses_its_own_line_only() {
+    for after in
+        [vec!["2,500,/b", "3,200,/c"], vec!["2,500,\"/b\"", "3,200,\"/c\""], vec!["2,500,/b", "3,200,\"\""]]
+    {
+        let (calls, counts) = csv(&[&["1,200,\"/a"], &after[..]].concat());
+        assert_eq!(starts(&calls), [2, 3], "before {after:?}");
+        assert_eq!(broken(&counts), [(2, OPEN)], "before {after:?}");
+    }
+    let (calls, counts) = csv(&["1,200,/a", "2,200,\"/b"]);
+    assert_eq!((starts(&calls), broken(&counts)), (vec![1], vec![(3, OPEN)]), "at the end");
+}
+
+#[test]
+fn an_open_quote_reads_a_bounded_part_of_the_log() {
+    let many: Vec<_> = (0..5_000).map(|start| format!("{start},200,/")).collect();
+    let mut lines: Vec<_> = many.iter().map(String::as_str).collect();
+    let (first, last) = ("6000,200,\"", "\"");
+    lines.insert(10, first);
+    lines.push(last);
+    let (calls, counts) = csv(&lines);
+    assert_eq!((calls.len(), counts.broken), (5_000, 2));
+    assert_eq!(broken(&counts)[0], (12, OPEN), "the quote that could close it is 5,000 lines away");
+}
+
+#[test]
+fn trailing_values_that_are_empty_are_values() {
+    let (calls, counts) = read(&["start\tstatus\tpath", "1\t200\t\r", "2\t500\t"], &SourceOptions::default());
+    assert_eq!((starts(&calls), counts.broken), (vec![1, 2], 0), "{counts:?}");
+}
+
+#[test]
+fn a_column_that_is_named_twice_is_an_error() {
+    let (calls, counts) = read(&["start,status,note,note,status", "1,200,,,500"], &SourceOptions::default());
+    assert_eq!(calls, []);
+    assert_eq!(broken(&counts)[0], (1, "line names the column \"status\" twice"));
+}

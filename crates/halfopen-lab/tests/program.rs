@@ -86,6 +86,24 @@ fn errors_name_the_file_and_the_reason() {
     assert!(unknown.starts_with("error: LICENSE-MIT: no known format in its first lines"), "{unknown}");
     let forced = error(&["replay", "LICENSE-MIT", "--format", "json"]);
     assert!(forced.starts_with("error: the logs have no calls; LICENSE-MIT:1: line expected"), "{forced}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("a folder of the test");
+        path.display().to_string()
+    };
+    let config = file("bad.yaml", "breakers:\n  x:\n    open_duration: -5s\n");
+    let refused = error(&["replay", "examples/lab/incident.log", "--config", &config]);
+    assert!(refused.starts_with("error: `breakers.x.open_duration` is \"-5s\""), "{refused}");
+    let line = "::1 - - [10/Oct/2000:20:55:36 +0000] \"GET / HTTP/1.1\" 200 0 \"-\" \"-\"\r";
+    let returns = error(&["replay", &file("returns.log", &line.repeat(3)), "--format", "nginx"]);
+    assert!(
+        returns.ends_with("returns.log:1: line has a carriage return, must end with a line feed\n"),
+        "{returns}"
+    );
+    assert!(error(&["simulate", "--breaker", "x"]).contains("--config"));
+    assert!(error(&["replay", "x", "--late", "-1s"]).contains("--late"));
+    assert!(error(&["replay", "x", "--field", "a=b"]).contains("must be one of: time, start"));
     assert!(error(&["replay", "x", "--late", "soon"]).contains("--late"));
     assert!(error(&["replay", "LICENSE-MIT", "--format", "apache"]).contains("must be one of: nginx"));
 }

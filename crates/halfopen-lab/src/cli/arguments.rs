@@ -25,7 +25,7 @@ pub(super) struct Logs {
     #[arg(long, value_enum, default_value = "upstream")]
     by: ByName,
     /// Answers that took longer are late; `off` if no answer is.
-    #[arg(long, default_value = "1s", value_parser = late)]
+    #[arg(long, default_value = "1s", value_parser = late, allow_hyphen_values = true)]
     pub(super) late: Late,
     /// The zone of times that are written without one, such as +02:00.
     #[arg(long, default_value = "Z", value_parser = zone, allow_hyphen_values = true)]
@@ -36,8 +36,8 @@ pub(super) struct Logs {
     /// Times are those of the starts of calls where their names do not state it.
     #[arg(long)]
     time_is_start: bool,
-    /// The field that a name of a JSON or CSV log has: time, start, end, duration, status, grpc-status, outcome,
-    /// upstream, service or route.
+    /// The field that a name of a JSON or CSV log has: time, start, end, duration, upstream-duration, status,
+    /// upstream-status, grpc-status, outcome, upstream, service or route.
     #[arg(long = "field", value_name = "NAME=FIELD", value_parser = field)]
     fields: Vec<(String, Field)>,
     /// The calls of each file that are held back to be put in the order of their starts.
@@ -124,6 +124,9 @@ fn preset(name: &str) -> Result<Setting, String> {
     Setting::preset(name).ok_or_else(|| format!("must be one of: {}", Setting::PRESETS.join(", ")))
 }
 
+const FIELDS: &str = "time, start, end, duration, upstream-duration, status, upstream-status, grpc-status, outcome, \
+                      upstream, service, route";
+
 fn field(text: &str) -> Result<(String, Field), String> {
     let (name, field) = text.split_once('=').ok_or("must be NAME=FIELD")?;
     let field = match field {
@@ -131,13 +134,15 @@ fn field(text: &str) -> Result<(String, Field), String> {
         "start" => Field::Start,
         "end" => Field::End,
         "duration" => Field::Duration,
+        "upstream-duration" => Field::UpstreamDuration,
         "status" => Field::Status,
+        "upstream-status" => Field::UpstreamStatus,
         "grpc-status" => Field::GrpcStatus,
         "outcome" => Field::Outcome,
         "upstream" => Field::Upstream,
         "service" => Field::Service,
         "route" => Field::Route,
-        _ => return Err(format!("`{field}` is no field, see --help")),
+        _ => return Err(format!("`{field}` is no field, must be one of: {FIELDS}")),
     };
     Ok((name.to_owned(), field))
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use halfopen_config::DocumentError;
 
 mod advise;
 mod arguments;
@@ -41,6 +42,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         // The reader of the output has seen enough, as `head` has.
         Err(error) if is_closed_pipe(&*error) => ExitCode::SUCCESS,
+        // With a heading for each of its problems.
+        Err(error) if error.is::<DocumentError>() => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
         Err(error) => {
             // A closed standard error leaves nothing to write to.
             let _ = writeln!(io::stderr(), "error: {error}");

@@ -129,6 +129,13 @@ fn write_lines(out: &mut impl Write, counts: &LineCounts) -> io::Result<()> {
             out,
             "{calls} calls are too far out of order and not replayed; --reorder holds more calls back"
         )?;
+        if counts.without_zone > 0 {
+            writeln!(out, "times without a zone go back an hour when daylight saving time ends")?;
+        }
+    }
+    if counts.without_zone > 0 {
+        let calls = counts.without_zone;
+        writeln!(out, "{calls} times have no zone, and are read in that of --zone, which is UTC if absent")?;
     }
     if counts.other_spans > 0 {
         writeln!(out, "{} spans are not of a client, and no calls", counts.other_spans)?;

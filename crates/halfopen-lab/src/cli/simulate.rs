@@ -27,9 +27,9 @@ pub(super) struct Simulate {
     seed: u64,
     #[command(flatten)]
     settings: Settings,
-    /// The breaker of a document.
-    #[arg(long, value_name = "NAME", default_value = "simulated")]
-    breaker: String,
+    /// The breaker of a document; `simulated` if absent.
+    #[arg(long, value_name = "NAME", requires = "configs")]
+    breaker: Option<String>,
     /// Lists the scenarios instead.
     #[arg(long)]
     list: bool,
@@ -82,7 +82,8 @@ impl Simulate {
         let settings = self.settings.load()?;
         let names: Vec<_> = settings.iter().map(|setting| setting.name().to_owned()).collect();
         let seeds: Vec<u64> = (1..=self.seeds).collect();
-        let tables = set.scores_of(&scenarios, &seeds, &settings, &self.breaker);
+        let tables =
+            set.scores_of(&scenarios, &seeds, &settings, self.breaker.as_deref().unwrap_or("simulated"));
         if self.json {
             let json = Json {
                 settings: &names,

@@ -56,8 +56,12 @@ pub enum Field {
     End,
     /// Its duration.
     Duration,
+    /// The duration of the call to the upstream, or of each that the proxy tried.
+    UpstreamDuration,
     /// Its HTTP status.
     Status,
+    /// The HTTP status of the upstream, or of each that the proxy tried.
+    UpstreamStatus,
     /// Its gRPC code, as a number.
     GrpcStatus,
     /// The response flags of Envoy.
@@ -72,8 +76,22 @@ pub enum Field {
     Route,
 }
 
+impl Field {
+    /// Returns whether a name that was given for this field takes the place of the known names of another.
+    pub(crate) fn replaces(self, other: Field) -> bool {
+        self == other
+            || matches!(
+                (self, other),
+                (Field::Duration, Field::UpstreamDuration) | (Field::Status, Field::UpstreamStatus)
+            )
+    }
+}
+
 /// The longest duration: a day.
 const LONGEST: f64 = 86_400e9;
+
+/// A duration as it is written, and its unit.
+type Written<'a> = (Cow<'a, str>, Unit);
 
 /// The fields of one line, as far as they have been met.
 #[derive(Debug, Default)]
@@ -81,8 +99,10 @@ pub(crate) struct Fields<'a> {
     pub(crate) time: Option<Cow<'a, str>>,
     /// The time is that of the start.
     pub(crate) is_start: bool,
-    pub(crate) took: Option<(Cow<'a, str>, Unit)>,
+    pub(crate) took: Option<Written<'a>>,
+    pub(crate) upstream_took: Option<Written<'a>>,
     pub(crate) status: Option<Cow<'a, str>>,
+    pub(crate) upstream_status: Option<Cow<'a, str>>,
     pub(crate) grpc: Option<Cow<'a, str>>,
     pub(crate) flags: Option<Cow<'a, str>>,
     pub(crate) outcome: Option<Cow<'a, str>>,
@@ -112,7 +132,12 @@ impl<'a> Fields<'a> {
                 self.took.get_or_insert((value, unit));
                 return;
             }
+            Field::UpstreamDuration => {
+                self.upstream_took.get_or_insert((value, unit));
+                return;
+            }
             Field::Status => &mut self.status,
+            Field::UpstreamStatus => &mut self.upstream_status,
             Field::GrpcStatus => &mut self.grpc,
             Field::Flags => &mut self.flags,
             Field::Outcome => &mut self.outcome,
@@ -129,8 +154,63 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(crate) fn into_call(self, options: &Options) -> Result<LoggedCall<'a>, LineError> {
-        let took = self.took.as_ref().map(|(text, unit)| duration(text, *unit)).transpose()?;
+    /// Calls the function with the call, or with each attempt if a proxy tried several upstreams.
+    pub(crate) fn each_call(
+        &self,
+        options: &Options,
+        each: &mut dyn FnMut(LoggedCall<'_>),
+    ) -> Result<(), LineError> {
+        let call = self.call(options)?;
+        if let Some(upstreams) = self.upstream.as_deref().filter(|upstreams| is_list(upstreams)) {
+            for attempt in self.attempts(upstreams, &call)? {
+                each(attempt);
+            }
+            return Ok(());
+        }
+        each(call);
+        Ok(())
+    }
+
+    /// Returns the attempts of a request that a proxy made to several upstreams, one after the other. Without a status
+    /// of each only the last one is known, which has the answer.
+    fn attempts<'s>(
+        &'s self,
+        upstreams: &'s str,
+        call: &LoggedCall<'s>,
+    ) -> Result<Vec<LoggedCall<'s>>, LineError> {
+        let upstreams: Vec<_> = list(upstreams).collect();
+        let last = upstreams.len() - 1;
+        let of_each = |text: Option<&'s str>| {
+            let values: Vec<_> = list(text.unwrap_or_default()).collect();
+            (values.len() == upstreams.len()).then_some(values)
+        };
+        let Some(statuses) = of_each(self.upstream_status.as_deref()) else {
+            let upstream = Some(Cow::Borrowed(upstreams[last]));
+            return Ok(vec![LoggedCall { upstream, ..call.clone() }]);
+        };
+        let times = self.upstream_took.as_ref().and_then(|(text, unit)| Some((of_each(Some(text))?, *unit)));
+        let mut start = call.start;
+        let attempt = |(place, (upstream, status)): (usize, (&&'s str, &&'s str))| {
+            let took = match &times {
+                Some((times, unit)) => duration(times[place], *unit)?,
+                None => None,
+            };
+            let end = if place == last { call.end } else { by_status(status)? };
+            let upstream = Some(Cow::Borrowed(*upstream));
+            let attempt = LoggedCall { start, took, end, upstream, ..call.clone() };
+            start += took.unwrap_or(0);
+            Ok(attempt)
+        };
+        upstreams.iter().zip(&statuses).enumerate().map(attempt).collect()
+    }
+
+    /// Returns the call.
+    pub(crate) fn call(&self, options: &Options) -> Result<LoggedCall<'_>, LineError> {
+        let read = |took: &Option<Written<'_>>| match took {
+            Some((text, unit)) => duration(text, *unit),
+            None => Ok(None),
+        };
+        let (of_request, of_upstream) = (read(&self.took)?, read(&self.upstream_took)?);
         let written = self.time.as_deref().ok_or(LineError::missing("time"))?;
         let at = time::parse(written, options.zone).ok_or_else(|| {
             LineError::invalid(
@@ -139,13 +219,17 @@ impl<'a> Fields<'a> {
                 "`10/Oct/2000:13:55:36 -0700`, `2000-10-10T20:55:36Z` or seconds since 1970",
             )
         })?;
-        let start = if self.is_start { at.at } else { at.at.saturating_sub(took.unwrap_or(0)) };
-        let end = self.end()?;
-        Ok(LoggedCall { start, took, end, upstream: self.upstream, service: self.service, route: self.route })
+        // A proxy writes its line when the caller has the answer, which may be long after the upstream's.
+        let since_start = of_request.or(of_upstream).unwrap_or(0);
+        let start = if self.is_start { at.at } else { at.at.saturating_sub(since_start) };
+        let took = of_upstream.or(of_request);
+        let [upstream, service, route] =
+            [&self.upstream, &self.service, &self.route].map(|part| part.as_deref().map(Cow::Borrowed));
+        Ok(LoggedCall { start, took, end: self.end()?, has_zone: at.has_zone, upstream, service, route })
     }
 
     fn end(&self) -> Result<LoggedEnd, LineError> {
-        if let Some(end) = self.flags.as_deref().and_then(by_flags) {
+        if let Some(end) = self.flags.as_deref().and_then(|flags| by_flags(flags, self.status.as_deref())) {
             return Ok(end);
         }
         if let Some(text) = self.outcome.as_deref() {
@@ -157,11 +241,17 @@ impl<'a> Fields<'a> {
                 .map(|code| LoggedEnd::Grpc(*code))
                 .ok_or_else(|| LineError::invalid("grpc_status", text, "0 to 16"));
         }
-        let text = self.status.as_deref().ok_or(LineError::missing("status"))?;
-        by_status(text)
+        let of_upstream = self.upstream_status.as_deref().and_then(|all| list(all).last());
+        match (self.status.as_deref().map(by_status).transpose()?, of_upstream) {
+            // The caller went away, whatever the upstream answered.
+            (Some(LoggedEnd::Abandoned), _) => Ok(LoggedEnd::Abandoned),
+            // A page of the proxy for an error is no answer of the upstream.
+            (_, Some(status)) if status != "-" => by_status(status),
+            (Some(end), _) => Ok(end),
+            (None, _) => Err(LineError::missing("status")),
+        }
     }
 }
-
 fn by_status(text: &str) -> Result<LoggedEnd, LineError> {
     let invalid = || LineError::invalid("status", text, "an HTTP status, 100 to 599");
     match text.trim().parse::<u16>().map_err(|_| invalid())? {
@@ -173,12 +263,19 @@ fn by_status(text: &str) -> Result<LoggedEnd, LineError> {
 }
 
 /// The end that response flags of Envoy mean, if they mean another than the status does.
-fn by_flags(flags: &str) -> Option<LoggedEnd> {
+fn by_flags(flags: &str, status: Option<&str>) -> Option<LoggedEnd> {
     flags.split(',').find_map(|flag| match flag {
-        // The call ended before its answer was complete, by the caller.
-        "DC" => Some(LoggedEnd::Abandoned),
-        // Rejected by this proxy: the call did not reach the service.
-        "UO" | "RL" | "RLSE" | "UAEX" => Some(LoggedEnd::Outcome(Outcome::Ignored)),
+        // The caller ended the call before its answer was complete.
+        "DC" | "DR" => Some(LoggedEnd::Abandoned),
+        // Answered by this proxy, or refused for a fault of the request: the call did not reach the service.
+        "UO" | "RL" | "RLSE" | "UAEX" | "NR" | "NC" | "NFCF" | "RFCF" | "FI" | "LH" | "OM" | "DO" | "UDO"
+        | "DPE" | "IH" => Some(LoggedEnd::Outcome(Outcome::Ignored)),
+        // A connection without HTTP has no status.
+        "UF" | "UH" | "UC" | "UT" | "UR" | "UPE" | "UMSDR" | "URX" | "DF" | "SI"
+            if status.is_none_or(|status| status == "0") =>
+        {
+            Some(LoggedEnd::Outcome(Outcome::Failure))
+        }
         _ => None,
     })
 }
@@ -198,23 +295,36 @@ fn by_word(text: &str) -> Result<LoggedEnd, LineError> {
     Ok(LoggedEnd::Outcome(outcome))
 }
 
-/// Parses `0.123`, of several attempts the sum (nginx writes `0.1, 0.2`), or a text with a unit such as `80ms`.
-fn duration(text: &str, unit: Unit) -> Result<Nanos, LineError> {
+/// Parses `0.123`, of several attempts the sum (nginx writes `0.1, 0.2 : 0.3`), or a text with a unit such as `80ms`.
+/// Returns [`None`] if no attempt has a duration.
+fn duration(text: &str, unit: Unit) -> Result<Option<Nanos>, LineError> {
     let invalid = || LineError::invalid("duration", text, "a number, or a text such as `80ms`, up to a day");
     if let Some(nanos) = decimal(text, unit) {
-        return Ok(nanos);
-    }
-    if let Ok(number) = text.trim().parse::<f64>() {
-        return nanos(number * unit.nanos()).ok_or_else(invalid);
+        return Ok(Some(nanos));
     }
     if let Ok(duration) = parse_duration(text.trim()) {
-        return nanos(duration.as_nanos() as f64).ok_or_else(invalid);
+        return nanos(duration.as_nanos() as f64).ok_or_else(invalid).map(Some);
     }
-    let mut sum = 0.0;
-    for part in text.split([',', ':']).map(str::trim).filter(|part| *part != "-") {
-        sum += part.parse::<f64>().map_err(|_| invalid())? * unit.nanos();
+    let mut sum = None;
+    for part in list(text).map(str::trim).filter(|part| *part != "-") {
+        let number = part.parse::<f64>().ok().and_then(|number| nanos(number * unit.nanos()));
+        sum = Some(sum.unwrap_or(0) + number.ok_or_else(invalid)?);
     }
-    nanos(sum).ok_or_else(invalid)
+    match sum {
+        Some(sum) if sum as f64 > LONGEST => Err(invalid()),
+        sum => Ok(sum),
+    }
+}
+
+/// Returns whether a variable of nginx has the values of several upstreams.
+fn is_list(text: &str) -> bool {
+    memchr(b' ', text.as_bytes()).is_some() && list(text).nth(1).is_some()
+}
+
+/// The values of several upstreams, as nginx writes them: a comma is between servers of a group, and a colon between
+/// groups.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(", ").flat_map(|group| group.split(" : "))
 }
 
 /// The nanoseconds of a plain decimal number, which almost all durations are; [`None`] for any other.
@@ -262,15 +372,11 @@ pub(crate) fn by_name(name: &str) -> Option<Field> {
             Some(Field::End)
         }
         "time" | "timestamp" | "@timestamp" | "ts" | "date" => Some(Field::Time),
-        "duration"
-        | "latency"
-        | "elapsed"
-        | "took"
-        | "response_time"
-        | "request_time"
-        | "rt"
-        | "upstream_response_time"
-        | "urt" => Some(Field::Duration),
+        "duration" | "latency" | "elapsed" | "took" | "response_time" | "request_time" | "rt" => {
+            Some(Field::Duration)
+        }
+        "upstream_response_time" | "urt" => Some(Field::UpstreamDuration),
+        "upstream_status" => Some(Field::UpstreamStatus),
         "status" | "status_code" | "response_code" | "code" | "http_status" => Some(Field::Status),
         "grpc_status" | "grpc_status_number" | "grpc_code" => Some(Field::GrpcStatus),
         "response_flags" => Some(Field::Flags),

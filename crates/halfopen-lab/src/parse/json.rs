@@ -9,14 +9,13 @@ use serde_json::value::RawValue;
 
 use super::fields::Fields;
 use super::{LineError, Options};
-use crate::call::LoggedCall;
 
 /// Parses an object with named fields; objects in it are ignored.
-pub(crate) fn line<'a>(line: &'a str, options: &Options) -> Result<LoggedCall<'a>, LineError> {
+pub(crate) fn line<'a>(line: &'a str, options: &Options) -> Result<Fields<'a>, LineError> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
     let fields = deserializer.deserialize_map(Object(options)).map_err(LineError::line)?;
     deserializer.end().map_err(LineError::line)?;
-    fields.into_call(options)
+    Ok(fields)
 }
 
 struct Object<'o>(&'o Options);

@@ -14,6 +14,8 @@ mod otlp;
 mod text;
 mod time;
 
+use fields::Fields;
+
 pub use fault::LineError;
 pub use fields::{Field, Unit};
 pub use time::parse_offset;
@@ -21,6 +23,7 @@ pub use time::parse_offset;
 pub(crate) use time::utc;
 
 use csv::Columns;
+pub(crate) use csv::{Quotes, Records};
 
 /// The format of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +62,12 @@ impl Format {
     /// Detects the format by a line. Returns [`None`] if the line has no known form.
     pub fn detect(line: &str, options: &Options) -> Option<Format> {
         let line = line.trim();
+        let is_call = |fields: Result<Fields<'_>, LineError>| fields.is_ok_and(|it| it.call(options).is_ok());
         if line.starts_with('{') {
             return Some(match line {
-                _ if line.contains("\"resourceSpans\"") => Format::Otlp,
+                _ if line.contains("\"resourceSpans\"") || line.contains("\"resource_spans\"") => {
+                    Format::Otlp
+                }
                 _ if line.contains("\"response_code\"") || line.contains("\"response_flags\"") => {
                     Format::EnvoyJson
                 }
@@ -69,9 +75,9 @@ impl Format {
             });
         }
         if line.starts_with('[') {
-            return text::envoy(line, options).is_ok().then_some(Format::Envoy);
+            return is_call(text::envoy(line)).then_some(Format::Envoy);
         }
-        if text::nginx(line, options).is_ok() {
+        if is_call(text::nginx(line, options)) {
             return Some(Format::Nginx);
         }
         Columns::of(line, options).map(|_| Format::Csv)
@@ -122,7 +128,9 @@ impl Options {
             return fields::by_name(name);
         }
         let named = self.names.get(name).copied();
-        named.or_else(|| fields::by_name(name).filter(|field| !self.names.values().any(|it| it == field)))
+        named.or_else(|| {
+            fields::by_name(name).filter(|field| !self.names.values().any(|it| it.replaces(*field)))
+        })
     }
 
     /// Returns the field of a name and the unit of its durations, or [`None`] for a name of no field.
@@ -162,29 +170,34 @@ impl Parser {
         self.format
     }
 
-    /// Parses a line and calls the function with each of its calls.
+    /// Returns the rules by which lines are joined; [`None`] if each line is by itself.
+    pub(crate) fn records(&self) -> Option<Records<'_>> {
+        (self.format == Format::Csv).then_some(Records { columns: self.columns.as_ref() })
+    }
+
+    /// Parses a line, of CSV a record, and calls the function with each of its calls.
     ///
     /// # Errors
     ///
     /// Returns the first field that has another form; none of the calls of such a line is used.
     pub fn line(&mut self, line: &str, each: &mut dyn FnMut(LoggedCall<'_>)) -> Result<Skipped, LineError> {
         let options = &self.options;
-        let call = match self.format {
+        let fields = match self.format {
             Format::Nginx => text::nginx(line, options)?,
-            Format::Envoy => text::envoy(line, options)?,
+            Format::Envoy => text::envoy(line)?,
             Format::EnvoyJson | Format::Json => json::line(line, options)?,
             Format::Otlp => return Ok(Skipped { spans: otlp::line(line, each)? }),
             Format::Csv => match &self.columns {
                 Some(columns) => columns.line(line, options)?,
                 None => {
                     let columns = Columns::of(line, options);
-                    self.columns =
-                        Some(columns.ok_or_else(|| LineError::line("names no column with a time"))?);
+                    let columns = columns.ok_or_else(|| LineError::line("names no column with a time"))?;
+                    self.columns = Some(columns.check()?);
                     return Ok(Skipped::default());
                 }
             },
         };
-        each(call);
+        fields.each_call(options, each)?;
         Ok(Skipped::default())
     }
 }

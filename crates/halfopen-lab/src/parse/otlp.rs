@@ -14,14 +14,14 @@ use crate::call::{LoggedCall, LoggedEnd, Nanos};
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "resource_spans")]
     resource_spans: Vec<ResourceSpans<'a>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ResourceSpans<'a> {
-    #[serde(default, borrow)]
+    #[serde(default, borrow, alias = "scope_spans")]
     scope_spans: Vec<ScopeSpans<'a>>,
 }
 
@@ -38,9 +38,9 @@ struct Span<'a> {
     name: Cow<'a, str>,
     #[serde(default)]
     kind: Kind,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "start_time_unix_nano")]
     start_time_unix_nano: Number<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "end_time_unix_nano")]
     end_time_unix_nano: Number<'a>,
     #[serde(default, borrow)]
     attributes: Vec<Attribute<'a>>,
@@ -85,9 +85,9 @@ struct Attribute<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Value<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, alias = "string_value")]
     string_value: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, alias = "int_value")]
     int_value: Option<Number<'a>>,
 }
 
@@ -140,16 +140,20 @@ fn call<'a>(span: &'a Span<'_>) -> Result<LoggedCall<'a>, LineError> {
     let code = number(&["rpc.grpc.status_code"]).and_then(|code| GrpcCode::ALL.get(usize::from(code)));
     let status = number(&["http.response.status_code", "http.status_code"])
         .and_then(|status| StatusCode::from_u16(status).ok());
-    let end = match (code, status) {
-        (Some(code), _) => LoggedEnd::Grpc(*code),
-        (None, Some(status)) => LoggedEnd::Http(status),
-        (None, None) if is_error(&span.status) => LoggedEnd::Outcome(Outcome::Failure),
-        (None, None) => LoggedEnd::Outcome(Outcome::Success),
+    let end = match (code, status, is_error(&span.status)) {
+        // An answer that broke off has the status of its head, and an error.
+        (Some(GrpcCode::Ok), _, true) => LoggedEnd::Outcome(Outcome::Failure),
+        (None, Some(status), true) if status.as_u16() < 400 => LoggedEnd::Outcome(Outcome::Failure),
+        (Some(code), _, _) => LoggedEnd::Grpc(*code),
+        (None, Some(status), _) => LoggedEnd::Http(status),
+        (None, None, true) => LoggedEnd::Outcome(Outcome::Failure),
+        (None, None, false) => LoggedEnd::Outcome(Outcome::Success),
     };
     Ok(LoggedCall {
         start,
         took: Some(took),
         end,
+        has_zone: true,
         upstream: text(&["server.address", "net.peer.name", "peer.service", "db.system", "rpc.service"]),
         service: text(&["peer.service", "rpc.service", "server.address", "net.peer.name"]),
         route: text(&["url.template", "http.route"]).or(Some(Cow::Borrowed(&span.name))),

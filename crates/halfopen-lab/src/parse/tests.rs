@@ -57,7 +57,7 @@ fn nginx_combined_has_no_durations() {
 #[test]
 fn nginx_fields_after_the_combined_are_used() {
     let line = r#"::1 - - [10/Oct/2000:20:55:36 +0000] "GET / HTTP/1.1" 499 0 "-" "x y" rt=1.500 urt="1.2, 0.1" upstream=10.0.0.1:80"#;
-    let wanted = call(-1500, Some(1500), LoggedEnd::Abandoned, ["10.0.0.1:80", "", "/"]);
+    let wanted = call(-1500, Some(1300), LoggedEnd::Abandoned, ["10.0.0.1:80", "", "/"]);
     assert_eq!(parse(&[line]).1, [wanted]);
     let line = r#"::1 - - [10/Oct/2000:20:55:36 +0000] "GET / HTTP/1.1" 200 0 "-" "x" 0.250"#;
     assert_eq!(parse(&[line]).1, [call(-250, Some(250), http(200), ["", "", "/"])]);
@@ -176,4 +176,183 @@ fn attributes_of_spans_may_have_any_value() {
     let negative = line.replace("971211336000000000", "-1");
     let error = parse_as(Format::Otlp, &Options::default(), &[&negative]).expect_err("no time");
     assert_eq!(error.field(), "startTimeUnixNano");
+}
+
+/// A line of nginx in JSON, at the moment plus a second, after a request of a second.
+fn retried(addresses: &str, statuses: &str, times: &str, status: u16) -> Vec<Seen> {
+    let line = format!(
+        r#"{{"msec":971211337,"status":{status},"request_time":1.000,"upstream_addr":"{addresses}","upstream_status":"{statuses}","upstream_response_time":"{times}"}}"#
+    );
+    parse(&[&line]).1
+}
+
+#[test]
+fn each_attempt_of_a_proxy_is_a_call() {
+    let seen = retried("[::1]:80, 10.0.0.2:80 : unix:/b", "502, 504 : 200", "0.100, 0.200 : 0.300", 200);
+    let wanted = [
+        call(0, Some(100), http(502), ["[::1]:80", "", ""]),
+        call(100, Some(200), http(504), ["10.0.0.2:80", "", ""]),
+        call(300, Some(300), http(200), ["unix:/b", "", ""]),
+    ];
+    assert_eq!(seen, wanted);
+}
+
+#[test]
+fn attempts_without_a_status_of_each_are_the_last_one() {
+    for statuses in ["-", "", "200"] {
+        let seen = retried("a:80, b:80", statuses, "0.100, 0.200", 200);
+        assert_eq!(seen, [call(0, Some(300), http(200), ["b:80", "", ""])], "{statuses:?}");
+    }
+    let seen = retried("a:80, b:80", "502, 200", "0.100", 200);
+    assert_eq!(seen[0].1, None, "the durations are not those of each");
+}
+
+#[test]
+fn an_upstream_ends_a_call_before_its_caller_does() {
+    assert_eq!(retried("a:80", "200", "0.250", 200), [call(0, Some(250), http(200), ["a:80", "", ""])]);
+    assert_eq!(retried("a:80", "502", "0.250", 200)[0].2, http(502), "a page of the proxy is no answer");
+    assert_eq!(retried("a:80", "200", "0.250", 499)[0].2, LoggedEnd::Abandoned);
+    assert_eq!(retried("-", "-", "-", 404), [call(0, Some(1000), http(404), ["", "", ""])]);
+}
+
+#[test]
+fn durations_of_several_attempts_are_added() {
+    let took = |text: &str| {
+        let line = format!(r#"{{"start":971211336,"status":200,"upstream_response_time":"{text}"}}"#);
+        parse_as(Format::Json, &Options::default(), &[&line]).map(|calls| calls[0].1)
+    };
+    assert_eq!(took("0.001, 0.002 : 0.003"), Ok(Some(6)));
+    assert_eq!(took("-, 0.002"), Ok(Some(2)));
+    assert_eq!((took("-"), took("-, -"), took("- : -")), (Ok(None), Ok(None), Ok(None)));
+    for invalid in ["0.5, -0.2", "NaN, 1", "1, inf", "86400, 1", "1,2", "1, "] {
+        assert_eq!(took(invalid).expect_err("no duration").field(), "duration", "{invalid}");
+    }
+}
+
+#[test]
+fn flags_of_envoy_decide_who_is_to_blame() {
+    let end = |status: u16, flags: &str| {
+        let line = format!(
+            r#"[2000-10-10T20:55:36Z] "GET / HTTP/2" {status} {flags} 0 91 0 - "-" "curl" "id" "s" "[::1]:80""#
+        );
+        parse(&[&line]).1[0].2
+    };
+    for (status, flags) in [(503, "UF"), (503, "UF,URX"), (504, "UT"), (503, "UC"), (503, "UH"), (200, "-")] {
+        assert_eq!(end(status, flags), http(status), "{flags}: the status is the service's");
+    }
+    for flags in ["UF", "UF,URX", "UH", "UC", "DF"] {
+        assert_eq!(end(0, flags), LoggedEnd::Outcome(Outcome::Failure), "{flags} of a connection");
+    }
+    for (status, flags) in [(0, "DC"), (200, "DC"), (503, "DR"), (0, "-")] {
+        assert_eq!(end(status, flags), LoggedEnd::Abandoned, "{status} {flags}: the caller went away");
+    }
+    for flags in ["UO", "RL", "NR", "NC", "FI", "OM", "DPE", "UAEX", "LH", "UF,UO"] {
+        assert_eq!(end(503, flags), LoggedEnd::Outcome(Outcome::Ignored), "{flags}: the proxy's answer");
+    }
+}
+
+#[test]
+fn quotes_in_requests_are_escaped() {
+    let line = r#"2001:db8::1 - - [10/Oct/2000:20:55:36 +0000] "GET /a\x22b]\x5C HTTP/1.1" 200 1 "-" "a \x22b\x22" rt=0.250 uaddr="[2001:db8::2]:80""#;
+    assert_eq!(
+        parse(&[line]).1,
+        [call(-250, Some(250), http(200), ["[2001:db8::2]:80", "", r"/a\x22b]\x5C"])]
+    );
+}
+
+#[test]
+fn a_request_that_is_no_http_is_a_call_without_a_route() {
+    let line = |request: &str| format!(r#"::1 - - [10/Oct/2000:20:55:36 +0000] "{request}" 400 0 "-" "-""#);
+    for request in ["", "-", r"\x16\x03\x01"] {
+        assert_eq!(parse(&[&line(request)]).1, [call(0, None, http(400), ["", "", ""])], "{request:?}");
+    }
+}
+
+#[test]
+fn a_call_without_an_answer_is_abandoned() {
+    let end = |status: &str| {
+        let line = format!(r#"{{"start":1,"status":{status}}}"#);
+        parse_as(Format::Json, &Options::default(), &[&line])
+            .map(|calls| calls[0].2)
+            .map_err(|it| it.to_string())
+    };
+    for status in ["0", "499", "\"000\""] {
+        assert_eq!(end(status), Ok(LoggedEnd::Abandoned), "{status}");
+    }
+    assert_eq!(end("\"-\""), Err("status is missing".to_owned()));
+    for status in ["99", "600", "-1", "200.0", "\"200 OK\""] {
+        assert!(end(status).is_err(), "{status}");
+    }
+}
+
+#[test]
+fn times_of_any_age_are_read() {
+    let start = |time: &str| {
+        let line = format!("{{\"time\":\"{time}\",\"status\":200,\"duration\":5}}");
+        let mut parser = Parser::new(Format::Json, Options::default());
+        let mut start = None;
+        parser.line(&line, &mut |call| start = Some(call.start)).ok().and(start)
+    };
+    assert_eq!(start("0"), Some(0), "no call starts before 1970");
+    assert_eq!(start("31/Dec/2016:23:59:60 +0000"), start("2017-01-01T00:00:00Z"), "a leap second");
+    assert_eq!(start("27/Oct/2024:02:30:00 +0200"), start("2024-10-27T00:30:00Z"), "summer time");
+    assert_eq!(start("27/Oct/2024:02:30:00 +0100"), start("2024-10-27T01:30:00Z"), "winter time");
+    assert!(start("2200-12-31T23:59:59Z").is_some());
+    assert_eq!((start("2201-01-01T00:00:00Z"), start("1969-12-31T23:59:59Z")), (None, None));
+}
+
+/// A span of a client with these fields beside its times, in the spelling of JSON.
+fn ends_of_span(fields: &str) -> LoggedEnd {
+    let line = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{{"kind":"SPAN_KIND_CLIENT","startTimeUnixNano":"1","endTimeUnixNano":2,{fields}}}]}}]}}]}}"#
+    );
+    parse(&[&line]).1[0].2
+}
+
+#[test]
+fn a_span_fails_by_its_answer_or_its_error() {
+    let failure = LoggedEnd::Outcome(Outcome::Failure);
+    let of = |status: &str, code: &str| {
+        let attribute = format!(r#"{{"key":"{code}","value":{{"intValue":200}}}}"#);
+        ends_of_span(&format!(r#""status":{status},"attributes":[{attribute}]"#))
+    };
+    assert_eq!(of("{}", "http.response.status_code"), http(200));
+    assert_eq!(of(r#"{"code":1}"#, "http.status_code"), http(200));
+    for error in [r#"{"code":2}"#, r#"{"code":"STATUS_CODE_ERROR","message":"reset"}"#] {
+        assert_eq!(of(error, "http.response.status_code"), failure, "an answer that broke off");
+        assert_eq!(of(error, "other"), failure);
+    }
+    assert_eq!(of(r#"{"code":0}"#, "other"), LoggedEnd::Outcome(Outcome::Success));
+    let status = |number: &str, of: &str| {
+        let attribute = format!(r#"{{"key":"{of}","value":{{"intValue":{number}}}}}"#);
+        ends_of_span(&format!(r#""status":{{"code":2}},"attributes":[{attribute}]"#))
+    };
+    for number in ["404", "\"404\""] {
+        assert_eq!(
+            status(number, "http.response.status_code"),
+            http(404),
+            "the status says more than the error"
+        );
+        assert_eq!(
+            status("14", "rpc.grpc.status_code"),
+            LoggedEnd::Grpc(halfopen_http::GrpcCode::Unavailable)
+        );
+    }
+    assert_eq!(status("0", "rpc.grpc.status_code"), failure);
+}
+
+#[test]
+fn keys_of_spans_may_be_in_snake_case() {
+    let camel = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"GET","kind":3,"startTimeUnixNano":"971211336000000000","endTimeUnixNano":"971211336080000000","attributes":[{"key":"http.response.status_code","value":{"intValue":"503"}},{"key":"server.address","value":{"stringValue":"shop"}}]}]}]}]}"#;
+    let snake =
+        ["resourceSpans", "scopeSpans", "startTimeUnixNano", "endTimeUnixNano", "intValue", "stringValue"]
+            .into_iter()
+            .fold(camel.to_owned(), |line, name| {
+                let capital =
+                    |c: char| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.to_string() };
+                line.replace(name, &name.chars().map(capital).collect::<String>())
+            });
+    assert!(snake.contains("\"start_time_unix_nano\""), "{snake}");
+    assert_eq!(parse(&[&snake]), parse(&[camel]));
+    assert_eq!(parse(&[camel]).1, [call(0, Some(80), http(503), ["shop", "shop", "GET"])]);
 }

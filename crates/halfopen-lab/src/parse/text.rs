@@ -6,12 +6,11 @@ use memchr::{memchr, memchr2};
 
 use super::fields::{Fields, Unit};
 use super::{LineError, Options};
-use crate::call::LoggedCall;
 
 /// Parses the combined format of nginx, with or without what many add at its end: `$request_time` as a bare number, or
 /// fields such as `rt=0.123 urt="0.120" uaddr="10.0.0.1:80"`.
-pub(crate) fn nginx<'a>(line: &'a str, options: &Options) -> Result<LoggedCall<'a>, LineError> {
-    let mut rest = Words(line);
+pub(crate) fn nginx<'a>(line: &'a str, options: &Options) -> Result<Fields<'a>, LineError> {
+    let mut rest = Words::of(line)?;
     let mut fields = Fields::default();
     rest.next().ok_or(LineError::missing("remote_addr"))?;
     // Between the address and the time: `-`, and a user, who may have spaces in the name.
@@ -33,12 +32,12 @@ pub(crate) fn nginx<'a>(line: &'a str, options: &Options) -> Result<LoggedCall<'
             None => {}
         }
     }
-    fields.into_call(options)
+    Ok(fields)
 }
 
 /// Parses the default format of Envoy, and that of Istio, which has words between the flags and the bytes.
-pub(crate) fn envoy<'a>(line: &'a str, options: &Options) -> Result<LoggedCall<'a>, LineError> {
-    let mut rest = Words(line);
+pub(crate) fn envoy(line: &str) -> Result<Fields<'_>, LineError> {
+    let mut rest = Words::of(line)?;
     let mut fields = Fields { is_start: true, ..Fields::default() };
     fields.time = Some(Cow::Borrowed(rest.next().ok_or(LineError::missing("START_TIME"))?));
     fields.route = route_of(rest.next().ok_or(LineError::missing("request"))?);
@@ -56,7 +55,7 @@ pub(crate) fn envoy<'a>(line: &'a str, options: &Options) -> Result<LoggedCall<'
     }
     fields.service = rest.next().filter(|name| *name != "-").map(Cow::Borrowed);
     fields.upstream = rest.next().filter(|name| *name != "-").map(Cow::Borrowed);
-    fields.into_call(options)
+    Ok(fields)
 }
 
 /// The path of `GET /path HTTP/1.1`.
@@ -66,6 +65,16 @@ fn route_of(request: &str) -> Option<Cow<'_, str>> {
 
 /// The words of a line: in quotes, in brackets, or up to a space.
 struct Words<'a>(&'a str);
+
+impl<'a> Words<'a> {
+    /// A proxy escapes all control characters: a carriage return is the end of a line, of a file without others.
+    fn of(line: &'a str) -> Result<Words<'a>, LineError> {
+        match memchr(b'\r', line.as_bytes()) {
+            None => Ok(Words(line)),
+            Some(_) => Err(LineError::line("has a carriage return, must end with a line feed")),
+        }
+    }
+}
 
 impl<'a> Iterator for Words<'a> {
     type Item = &'a str;

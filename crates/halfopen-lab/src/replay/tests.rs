@@ -72,7 +72,15 @@ fn breakers_of_keys_are_independent() {
         for name in ["down", "up"] {
             let upstream = Some(name.into());
             let end = LoggedEnd::Abandoned;
-            keys.call(&crate::LoggedCall { start: 0, took: None, end, upstream, service: None, route: None });
+            keys.call(&crate::LoggedCall {
+                start: 0,
+                took: None,
+                end,
+                has_zone: true,
+                upstream,
+                service: None,
+                route: None,
+            });
         }
         keys
     };
