@@ -69,7 +69,9 @@ fn every_number_has_the_unit_that_its_metric_is_in() {
                 _ if query.contains("_ratio") || query.contains("_probability") || query.contains(" / ") => {
                     "percentunit"
                 }
-                _ if query.contains("rate(") && query.contains("calls") => "reqps",
+                _ if query.contains("rate(") && (query.contains("calls") || query.contains("shadow")) => {
+                    "reqps"
+                }
                 _ => "",
             };
             assert_eq!(unit, expected, "{query}");

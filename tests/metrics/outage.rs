@@ -2,7 +2,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::routing::get;
-use halfopen::{CircuitBreakerConfig, HalfOpen, Outcome, Registry, Trip};
+use halfopen::{CircuitBreakerConfig, HalfOpen, Outcome, Registry, Shadow, Trip};
 use halfopen_metrics::CircuitBreakerMetrics;
 use tokio::net::TcpListener;
 
@@ -21,7 +21,7 @@ pub(crate) fn scraped() -> &'static Page {
 
 async fn serve_and_fetch() -> String {
     let exporter = Arc::new(Exporter::new());
-    let metrics = exporter.during(everything_happens);
+    let (metrics, _shadow) = exporter.during(everything_happens);
     let page = move || {
         let text = exporter.scrape_text(&metrics);
         async { text }
@@ -38,7 +38,7 @@ async fn serve_and_fetch() -> String {
 }
 
 /// Breakers in every state, calls with every outcome, changes for every reason that is queried.
-fn everything_happens() -> CircuitBreakerMetrics {
+fn everything_happens() -> (CircuitBreakerMetrics, Shadow) {
     let (registry, hands) = registry();
     let metrics = CircuitBreakerMetrics::with_durations(&registry);
     let patient = CircuitBreakerConfig::builder()
@@ -51,6 +51,7 @@ fn everything_happens() -> CircuitBreakerMetrics {
 
     let late = registry.get_or_create("open").try_acquire_owned().unwrap();
     let open = registry.get_or_create("open");
+    let shadow = open.shadow("candidate", CircuitBreakerConfig::default()).unwrap();
     succeed(&open, 3);
     open.try_acquire().unwrap().ignore();
     drop(open.try_acquire().unwrap());
@@ -76,7 +77,7 @@ fn everything_happens() -> CircuitBreakerMetrics {
         learns.try_acquire().unwrap().failure();
     }
     overrides(&registry);
-    metrics
+    (metrics, shadow)
 }
 
 fn overrides(registry: &Registry) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fantoccini::{Client, Locator};
-use halfopen::{Registry, State};
+use halfopen::{CircuitBreakerConfig, Registry, State, Trip};
 use serde_json::{Value, json};
 
 use crate::chromium::{browser, dev_tools, picture, script, shows, text};
@@ -16,6 +16,8 @@ async fn a_person_sees_changes_acts_and_survives_a_restart() {
     let Some((_driver, client)) = browser().await else { return };
     let registry = Registry::new();
     let monitor = started(&registry);
+    let strict = CircuitBreakerConfig::builder().trip(Trip::consecutive_failures(1)).build().unwrap();
+    let shadow = registry.get_or_create("payments").shadow("strict", strict).unwrap();
     for name in ["payments", "search", "mail"] {
         let breaker = registry.get_or_create(name);
         for call in 0..40 {
@@ -27,6 +29,10 @@ async fn a_person_sees_changes_acts_and_survives_a_restart() {
     client.goto(&format!("http://{address}/breakers")).await.unwrap();
     shows(&client, "#connection", "live").await;
     shows(&client, "#breakers", "payments").await;
+    let cells = ["payments: strict", "open", "40", "39", "4", "35", "0 s", "0"];
+    shows(&client, "#shadow-rows > tr > *", &cells.join("|")).await;
+    registry.get("payments").unwrap().try_acquire().unwrap().success();
+    shows(&client, "#shadow-rows > tr > *", "payments: strict|open|41|40|4|36|").await;
 
     registry.get("payments").unwrap().open_for(Duration::from_secs(600));
     shows(&client, "td.open", "open").await;
@@ -39,6 +45,9 @@ async fn a_person_sees_changes_acts_and_survives_a_restart() {
         dev_tools(&client, "Emulation.setEmulatedMedia", feature).await;
         picture(&client, name).await;
     }
+
+    drop(shadow);
+    shows(&client, "#shadows[hidden]", "Shadows").await;
 
     // By the keyboard: the name is a button.
     let focus =

@@ -20,7 +20,7 @@ use crate::error::MonitorError;
 use crate::evaluator::{Evaluator, Gone, Moment};
 use crate::notify::{Notifier, Sink, deliver};
 #[cfg(feature = "page")]
-use crate::page::{Frames, Row, View};
+use crate::page::{Frames, Row, ShadowRows, View};
 use crate::rule::AlertRule;
 use crate::{lock, wall_time};
 
@@ -392,6 +392,7 @@ impl Shared {
     pub(crate) fn view(&self) -> View {
         let snapshots: Vec<Snapshot> =
             self.registry.breakers().iter().map(CircuitBreaker::snapshot).collect();
+        let shadows = ShadowRows::of(&snapshots);
         let mut board = lock(&self.board);
         let rate = |name: &Arc<str>| board.rates.get(name).copied().unwrap_or_default();
         let rows: Vec<Row> = snapshots.iter().map(|one| Row::of(one, rate(&one.name))).collect();
@@ -404,7 +405,7 @@ impl Shared {
         let history =
             board.history.range(board.history.len().saturating_sub(MOST_LINES)..).cloned().collect();
         let (firing, audit, changes) = (board.most_severe(), board.audit(), board.changes());
-        View { overview, rows, firing, audit, history, changes }
+        View { overview, rows, firing, audit, shadows, history, changes }
     }
 
     /// Notes what an operator has done.

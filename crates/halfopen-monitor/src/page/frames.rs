@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::row::Row;
+use super::shadow::ShadowRows;
 use crate::alert::Alert;
 use crate::dashboard::Overview;
 use crate::lock;
@@ -66,6 +67,7 @@ pub(crate) struct View {
     /// The most severe first.
     pub(crate) firing: Arc<[Alert]>,
     pub(crate) audit: Arc<[String]>,
+    pub(crate) shadows: ShadowRows,
     /// The last changes of state, the oldest first.
     pub(crate) history: Vec<StateChange>,
     /// The number of all changes of state.
@@ -88,6 +90,8 @@ struct Frame<'a> {
     firing: Option<&'a [Alert]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     audit: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shadows: Option<&'a ShadowRows>,
 }
 
 /// A page that is open.
@@ -170,6 +174,7 @@ impl View {
             skipped: 0,
             firing: Some(&self.firing),
             audit: Some(&self.audit),
+            shadows: Some(&self.shadows),
         }
     }
 
@@ -189,7 +194,9 @@ impl View {
         let shown = usize::try_from(new).unwrap_or(usize::MAX).min(MOST_CHANGES).min(self.history.len());
         let firing = (self.firing != former.firing).then_some(&*self.firing);
         let audit = (self.audit != former.audit).then_some(&*self.audit);
-        let same = rows.is_empty() && gone.is_empty() && new == 0 && firing.is_none() && audit.is_none();
+        let shadows = (self.shadows != former.shadows).then_some(&self.shadows);
+        let lists_same = firing.is_none() && audit.is_none() && shadows.is_none();
+        let same = rows.is_empty() && gone.is_empty() && new == 0 && lists_same;
         (!same).then(|| Frame {
             whole: false,
             overview: self.overview,
@@ -199,6 +206,7 @@ impl View {
             skipped: new - shown as u64,
             firing,
             audit,
+            shadows,
         })
     }
 
@@ -213,6 +221,7 @@ impl View {
             skipped: 0,
             firing: None,
             audit: None,
+            shadows: None,
         }
     }
 }

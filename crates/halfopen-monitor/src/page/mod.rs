@@ -4,6 +4,7 @@ mod actions;
 mod frames;
 mod host;
 mod row;
+mod shadow;
 mod stream;
 
 use std::fmt::Write as _;
@@ -20,6 +21,7 @@ pub use actions::Action;
 use actions::Token;
 pub(crate) use frames::{Frames, View, publish};
 pub(crate) use row::Row;
+pub(crate) use shadow::ShadowRows;
 
 use crate::error::MonitorError;
 use crate::monitor::{Monitor, Shared};

@@ -3,10 +3,11 @@
 const PAGE = 50, LINES = 100, QUIET = 10000, STALE = 15000;
 const at = (id) => document.getElementById(id);
 const columns = ["State", "Calls", "Failures", "Slow", "Rejected/s", "Share", "Wait"];
+const shadowColumns = ["State", "Calls", "Would reject", "Failed", "Succeeded", "Time saved", "Unseen"];
 const fields = ["name", "state", "calls", "failures", "slow", "rejected", "share", "wait"];
 const services = new Map(), rows = new Map();
 let names = [], sorted = true, first = 0, overview = null;
-let last = "", source = null, heard = 0, drawn = 0, delay = 1000, retry = 0, shown = "", asking = false;
+let shadowed = "", last = "", source = null, heard = 0, drawn = 0, delay = 1000, retry = 0, shown = "", asking = false;
 let queued = [], scheduled = false, unspoken = [], spoken = 0;
 
 // The text of a node is changed in place: no node is made for a number.
@@ -22,22 +23,32 @@ const words = (state) => state.replace("_", "-");
 const number = new Intl.NumberFormat("en");
 const counted = (count, noun) => `${number.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 
-function row(name) {
-  const line = document.createElement("tr"), head = document.createElement("th"), button = document.createElement("button");
+function row(head, labels) {
+  const line = document.createElement("tr"), name = document.createElement("th");
   line.setAttribute("role", "row");
-  head.setAttribute("role", "rowheader");
-  head.scope = "row";
-  button.type = "button";
-  button.textContent = name;
-  button.addEventListener("click", () => details(name));
-  head.append(button);
-  line.append(head, ...columns.map((label) => {
+  name.setAttribute("role", "rowheader");
+  name.scope = "row";
+  name.append(head);
+  line.append(name, ...labels.map((label) => {
     const cell = document.createElement("td");
     cell.setAttribute("role", "cell");
     cell.dataset.label = label;
     return cell;
   }));
-  return { line, drawn: null };
+  return line;
+}
+
+function breaker(name) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = name;
+  button.addEventListener("click", () => details(name));
+  return { line: row(button, columns), drawn: null };
+}
+
+function paint(cell, state) {
+  text(cell, words(state));
+  if (cell.className !== state) cell.className = state;
 }
 
 // The rest of a wait, counted here: an update has it only when something else changes.
@@ -51,8 +62,7 @@ function draw(name) {
   const service = services.get(name), entry = rows.get(name), cells = entry.line.cells;
   if (entry.drawn !== service) {
     entry.drawn = service;
-    text(cells[1], words(service.state));
-    if (cells[1].className !== service.state) cells[1].className = service.state;
+    paint(cells[1], service.state);
     text(cells[2], String(service.calls));
     text(cells[3], percent(service.failures));
     text(cells[4], percent(service.slow));
@@ -80,7 +90,7 @@ function table() {
   for (const [name, entry] of rows) if (!kept.has(name)) { entry.line.remove(); rows.delete(name); }
   let next = body.firstChild;
   for (const name of page) {
-    if (!rows.has(name)) rows.set(name, row(name));
+    if (!rows.has(name)) rows.set(name, breaker(name));
     const line = rows.get(name).line;
     if (line === next) next = next.nextSibling; else body.insertBefore(line, next);
     draw(name);
@@ -90,6 +100,25 @@ function table() {
   text(at("range"), `${number.format(first + 1)} to ${number.format(first + page.length)} of ${number.format(all.length)}`);
   at("previous").disabled = first === 0;
   at("next").disabled = first + PAGE >= all.length;
+}
+
+// Numbers change in place: the rows are made again only for other shadows.
+function shadows(update) {
+  const body = at("shadow-rows"), heads = update.shown.map(([breaker, name]) => breaker + ": " + name), all = JSON.stringify(heads);
+  at("shadows").hidden = !heads.length;
+  if (all !== shadowed) {
+    shadowed = all;
+    body.replaceChildren(...heads.map((head) => row(head, shadowColumns)));
+  }
+  update.shown.forEach(([, , state, calls, rejected, failed, succeeded, seconds, unseen], index) => {
+    const cells = body.rows[index].cells;
+    paint(cells[1], state);
+    [calls, rejected, failed, succeeded].forEach((count, place) => text(cells[place + 2], number.format(count)));
+    text(cells[6], number.format(seconds) + " s");
+    text(cells[7], number.format(unseen));
+  });
+  at("shadows-more").hidden = !update.more;
+  text(at("shadows-more"), counted(update.more, "more shadow"));
 }
 
 function line(when, what, kind) {
@@ -148,6 +177,7 @@ function lists(update) {
   if (update.history.length || update.skipped) history(update.history, update.skipped);
   if (update.firing) at("alerts").replaceChildren(...update.firing.map((alert) =>
     line(clock(alert.started_at), `${alert.severity}: ${alert.rule}: ${alert.message}`, alert.severity)));
+  if (update.shadows) shadows(update.shadows);
   if (update.audit) {
     at("audits").hidden = !update.audit.length;
     at("audit").replaceChildren(...[...update.audit].reverse().map((entry) => {
