@@ -95,12 +95,8 @@ where
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().call.project() {
-            CallProjection::Permitted { inner, permit, classify } => {
-                permit.poll(|| inner.poll(cx), |permit, result| classify.record(permit, result))
-            }
-            CallProjection::Contended { inner, permit, classify } => {
-                permit.poll(|| inner.poll(cx), |permit, result| classify.record(permit, result))
-            }
+            CallProjection::Permitted { inner, permit, classify } => poll_call(inner, permit, classify, cx),
+            CallProjection::Contended { inner, permit, classify } => poll_call(inner, permit, classify, cx),
             CallProjection::Rejected { answer } => {
                 Poll::Ready(answer.take().expect("`ResponseFuture` polled after completion"))
             }
@@ -108,19 +104,29 @@ where
     }
 }
 
-impl<P: AnyPermit> PermitGuard<P> {
-    /// Polls the inner future, and records its result.
-    #[inline(always)]
-    fn poll<R, S>(&mut self, poll: impl FnOnce() -> Poll<R>, record: impl FnOnce(P, R) -> S) -> Poll<S> {
-        // On the stack while the inner future is polled: if that panics, the unwinding drops the permit
-        // itself, which is a failure. The guard, which would abandon it, is empty then.
-        let on_stack = self.0.take().expect("`ResponseFuture` polled after completion");
-        match poll() {
-            Poll::Ready(result) => Poll::Ready(record(on_stack, result)),
-            Poll::Pending => {
-                self.0 = Some(on_stack);
-                Poll::Pending
-            }
+/// Polls the inner future, and records its result.
+// No closures: they cannot be `inline(always)`, and the permit would be passed to them in memory.
+#[inline(always)]
+fn poll_call<F, C, P, Request, T, E, M>(
+    inner: Pin<&mut F>,
+    permit: &mut PermitGuard<P>,
+    classify: &mut C,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, M::Error>>
+where
+    F: Future<Output = Result<T, E>>,
+    C: RecordOutcome<Request, T, E, M>,
+    M: OnReject<Request, T, E>,
+    P: AnyPermit,
+{
+    // On the stack while the inner future is polled: if that panics, the unwinding drops the permit
+    // itself, which is a failure. The guard, which would abandon it, is empty then.
+    let on_stack = permit.0.take().expect("`ResponseFuture` polled after completion");
+    match inner.poll(cx) {
+        Poll::Ready(result) => Poll::Ready(classify.record(on_stack, result)),
+        Poll::Pending => {
+            permit.0 = Some(on_stack);
+            Poll::Pending
         }
     }
 }
