@@ -31,6 +31,19 @@ pub(crate) fn cases() -> Vec<Case> {
         let outcome = if n % 4 == 0 { Outcome::Failure } else { Outcome::Success };
         breaker.try_acquire().map(|permit| permit.record(outcome)).is_ok()
     }));
+    // A shadow that is gone costs nothing, and one that is there a lock, the decision and the tables.
+    let breaker = configs::warm(&configs::count());
+    drop(breaker.shadow("gone", configs::count()));
+    cases.push(case("halfopen, count 100, after a shadow", move |n| {
+        breaker.call_blocking(|| answer(n)).is_ok()
+    }));
+    let breaker = configs::warm(&configs::count());
+    let shadow = breaker.shadow("candidate", configs::count()).expect("the first");
+    cases.push(case("halfopen, count 100, with a shadow", move |n| {
+        // Moved into the case, which ends the shadow with it.
+        let _ = &shadow;
+        breaker.call_blocking(|| answer(n)).is_ok()
+    }));
     let breaker = configs::warm(&configs::count());
     cases.push(case("halfopen, count 100, permit", move |n| {
         breaker

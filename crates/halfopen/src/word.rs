@@ -240,7 +240,9 @@ impl Word {
     /// Whether a call of an adaptive breaker is admitted without the lock, and no shadow asks for it.
     #[inline]
     pub(crate) fn is_unlocked_by_evidence(self) -> bool {
-        self.is_by_evidence() && self.is_unlocked() && !self.is_shadowed()
+        // One comparison for both: where evidence decides, every bit of the turn is set.
+        const { assert!((EVIDENCE as u64) << TURN_SHIFT == TURN) };
+        self.bits() & (TURN | SHADOWED) == TURN && self.is_unlocked()
     }
 
     /// Closed or only watching, with evidence that has no doubt, and neither durations nor rules that are asked for.

@@ -10,6 +10,7 @@ mod evidence;
 mod listeners;
 mod probes;
 pub(crate) mod race;
+mod shadows;
 mod totals;
 mod windows;
 
