@@ -32,8 +32,9 @@ impl fmt::Display for Report {
 pub(crate) fn summary(report: &Report) -> String {
     let log = &report.log;
     format!(
-        "{} calls in {}: {} good, {} late, {} bad, {} abandoned or ignored",
+        "{} {} in {}: {} good, {} late, {} bad, {} abandoned or ignored",
         thousands(log.calls),
+        if log.calls == 1 { "call" } else { "calls" },
         span(log.lasted as f64 / 1e9),
         thousands(log.good),
         thousands(log.late),

@@ -117,12 +117,65 @@ fn advice_is_judged_by_calls_that_did_not_choose() {
     assert!(advice.contains("On the calls after them, which did not choose: 599 calls"), "{advice}");
 }
 
+/// Writes a call a second, of which those fail for which the function returns true.
+fn calls(folder: &tempfile::TempDir, count: u32, is_bad: impl Fn(u32) -> bool) -> String {
+    let log = folder.path().join("calls.csv");
+    let lines = (0..count).map(|second| format!("{second},{}\n", if is_bad(second) { 500 } else { 200 }));
+    fs::write(&log, format!("start,status\n{}", lines.collect::<String>())).expect("a folder of the test");
+    log.display().to_string()
+}
+
+#[test]
+fn the_part_that_judges_has_no_part_in_the_choice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let choice = |second: fn(u32) -> bool| {
+        let log = calls(
+            &folder,
+            2_000,
+            |call| if call < 1_000 { (400..600).contains(&call) } else { second(call) },
+        );
+        let advice = text(&lab(&["advise", &log]).stdout);
+        let (choice, judgment) = advice.split_once("\nOn the calls after them").expect("advice");
+        (choice.to_owned(), judgment.contains("There it does not help"))
+    };
+    let (same, helps) = (choice(|call| (1_400..1_600).contains(&call)), choice(|_| false));
+    assert_eq!(same.0, helps.0, "what comes after the choice does not change it");
+    assert_eq!((same.1, helps.1), (false, true));
+}
+
+#[test]
+fn advice_needs_enough_calls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let advise = |count: u32| lab(&["advise", &calls(&folder, count, |call| call > 20)]);
+    let error = text(&advise(199).stderr);
+    assert_eq!(
+        error,
+        "error: the logs have 199 calls, too few for advice: the first 50 % and the others must be at least 100 each\n"
+    );
+    assert!(advise(200).status.success());
+}
+
+#[test]
+fn noise_is_no_reason_for_a_breaker() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Three in ten fail at any time, in no order.
+    let log = calls(&folder, 5_000, |call| call.wrapping_mul(2_654_435_761) >> 16 < 19_660);
+    assert!(text(&lab(&["advise", &log]).stdout).contains("No breaker helps these calls"));
+}
+
+#[test]
+fn names_of_a_log_are_no_commands_of_a_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("names.json");
+    fs::write(&log, "{\"start\":1,\"status\":200,\"upstream\":\"a\\u001b[31m\\u202e\"}\n").expect("a folder");
+    let output = text(&lab(&["replay", &log.display().to_string()]).stdout);
+    assert!(output.contains(r"breakers: 1 (a\u{1b}[31m\u{202e})"), "{output}");
+    assert!(output.contains("\n1 call in 0.00 s"), "{output}");
+}
+
 #[test]
 fn advice_for_a_healthy_service_is_no_breaker() {
     let folder = tempfile::tempdir().expect("a folder");
-    let log = folder.path().join("healthy.csv");
-    let lines = (0..200).map(|second| format!("{second},{}\n", if second % 40 == 7 { 500 } else { 200 }));
-    fs::write(&log, format!("start,status\n{}", lines.collect::<String>())).expect("a folder of the test");
-    let output = lab(&["advise", &log.display().to_string()]);
+    let output = lab(&["advise", &calls(&folder, 200, |second| second % 40 == 7)]);
     assert!(text(&output.stdout).contains("No breaker helps these calls"), "{}", text(&output.stdout));
 }

@@ -8,6 +8,9 @@ use halfopen_lab::{Choice, Credit, Replay, Report, Setting, UNKNOWN, candidates,
 
 use super::arguments::Logs;
 
+/// The calls of each part: fewer are one incident at most, and no reason for a choice.
+const LEAST_CALLS: u64 = 100;
+
 #[derive(Args)]
 pub(super) struct Advise {
     #[command(flatten)]
@@ -46,8 +49,13 @@ impl Advise {
         }
         let calls = self.count()?;
         let split = calls * u64::from(self.first) / 100;
-        if split == 0 {
-            return Err(format!("the logs have {calls} calls, too few to be split").into());
+        if split.min(calls - split) < LEAST_CALLS {
+            let first = self.first;
+            let problem = format!(
+                "the logs have {calls} calls, too few for advice: the first {first} % and the others must be at least \
+                 {LEAST_CALLS} each"
+            );
+            return Err(problem.into());
         }
         let advice = self.play(split)?;
         let mut out = io::stdout().lock();

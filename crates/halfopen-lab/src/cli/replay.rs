@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use halfopen::adapter::Printable;
 use halfopen_lab::{LineCounts, Report, Source, UNKNOWN};
 use serde::Serialize;
 
@@ -102,7 +103,9 @@ fn write_account(out: &mut impl Write, source: &Source) -> io::Result<()> {
     }
     write_lines(out, source.counts())?;
     let names = source.keys().names();
-    let some: Vec<&str> = names.iter().take(5).map(String::as_str).collect();
+    // Names are text of the log, which a terminal could take for commands.
+    let shown = |name: &String| Printable::new(name).escaped().to_string();
+    let some: Vec<_> = names.iter().take(5).map(shown).collect();
     let more = if names.len() > some.len() { ", .." } else { "" };
     writeln!(out, "breakers: {} ({}{more})", names.len(), some.join(", "))?;
     if source.keys().overflowing() > 0 {

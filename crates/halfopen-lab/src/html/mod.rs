@@ -106,12 +106,13 @@ impl Report {
 
     /// The calls that were let through, and above them those that were rejected.
     fn write_calls(&self, place: usize, axis: &Axis, out: &mut impl Write) -> io::Result<()> {
-        let seconds = axis.series.width as f64 / 1e9;
-        let rate = |calls: u64| Some(calls as f64 / seconds);
+        let most = axis.series.buckets.iter().map(|bucket| bucket.calls).max().unwrap_or(0);
+        let (title, unit) = unit_of_rates(most as f64 / axis.series.width as f64);
+        let rate = |calls: u64| Some(calls as f64 / axis.series.width as f64 * unit);
         let rejected = |bucket: &Bucket| bucket.runs.get(place).map_or(0, |run| run.rejected);
         let all = axis.steps(|bucket| rate(bucket.calls));
         let through = axis.steps(|bucket| rate(bucket.calls - rejected(bucket)));
-        let mut plot = Plot::new("Calls a second", axis);
+        let mut plot = Plot::new(title, axis);
         // The lower area is drawn over the higher one.
         plot.area("rejected", Tint::Rejected, all);
         plot.area("let through", Tint::Passed, through);
@@ -125,6 +126,15 @@ impl Report {
         plot.area("open or half-open", Tint::Bad, open);
         plot.write(out)
     }
+}
+
+/// The title of a plot of calls, and the time in nanoseconds for which they are counted: so long that the highest of these
+/// rates is at least one. The rate is in calls a nanosecond.
+fn unit_of_rates(highest: f64) -> (&'static str, f64) {
+    const UNITS: [(&str, f64); 3] =
+        [("Calls a second", 1e9), ("Calls a minute", 60e9), ("Calls an hour", 3_600e9)];
+    let found = UNITS.into_iter().find(|(_, unit)| highest * unit >= 1.0);
+    found.unwrap_or(("Calls a day", 86_400e9))
 }
 
 /// A text in which nothing is markup.
@@ -149,6 +159,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use halfopen::{CircuitBreakerConfig, Outcome};
 
+    use super::unit_of_rates;
     use crate::{By, Call, Keys, LoggedEnd, Replay, Setting};
 
     fn page(name: &str, account: &str, calls: u64) -> String {
@@ -172,6 +183,13 @@ mod tests {
         for foreign in [" src=", "href=", "<script", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn rates_below_one_a_second_have_a_longer_unit() {
+        let titles = [1.0, 59.0, 61.0, 3_599.0, 3_601.0, 1e9].map(|seconds| unit_of_rates(1e-9 / seconds).0);
+        let (minute, hour, day) = ("Calls a minute", "Calls an hour", "Calls a day");
+        assert_eq!(titles, ["Calls a second", minute, hour, hour, day, day]);
     }
 
     #[test]
