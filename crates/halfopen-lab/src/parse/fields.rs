@@ -62,7 +62,7 @@ pub enum Field {
     Status,
     /// The HTTP status of the upstream, or of each that the proxy tried.
     UpstreamStatus,
-    /// Its gRPC code, as a number.
+    /// Its gRPC code, as a number or a name.
     GrpcStatus,
     /// The response flags of Envoy.
     Flags,
@@ -236,10 +236,9 @@ impl<'a> Fields<'a> {
             return by_word(text);
         }
         if let Some(text) = self.grpc.as_deref() {
-            let code = text.parse::<usize>().ok().and_then(|code| GrpcCode::ALL.get(code));
-            return code
-                .map(|code| LoggedEnd::Grpc(*code))
-                .ok_or_else(|| LineError::invalid("grpc_status", text, "0 to 16"));
+            return grpc_code(text).map(LoggedEnd::Grpc).ok_or_else(|| {
+                LineError::invalid("grpc_status", text, "0 to 16, or a name such as UNAVAILABLE")
+            });
         }
         let of_upstream = self.upstream_status.as_deref().and_then(|all| list(all).last());
         match (self.status.as_deref().map(by_status).transpose()?, of_upstream) {
@@ -252,6 +251,42 @@ impl<'a> Fields<'a> {
         }
     }
 }
+/// The names of the codes of gRPC, in their order: without separators, in lower case.
+const CODES: [&str; 17] = [
+    "ok",
+    "cancelled",
+    "unknown",
+    "invalidargument",
+    "deadlineexceeded",
+    "notfound",
+    "alreadyexists",
+    "permissiondenied",
+    "resourceexhausted",
+    "failedprecondition",
+    "aborted",
+    "outofrange",
+    "unimplemented",
+    "internal",
+    "unavailable",
+    "dataloss",
+    "unauthenticated",
+];
+
+/// Returns the code of a number, or of a name as proxies and tracers write it: `DEADLINE_EXCEEDED`, `DeadlineExceeded`.
+pub(crate) fn grpc_code(text: &str) -> Option<GrpcCode> {
+    if let Ok(number) = text.parse::<usize>() {
+        return GrpcCode::ALL.get(number).copied();
+    }
+    let is_name = |name: &&str| {
+        let letters = text.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase());
+        letters.eq(name.bytes())
+    };
+    // Envoy and some tracers write this one with a single l.
+    let spelled =
+        CODES.into_iter().position(|name| is_name(&name)).or_else(|| is_name(&"canceled").then_some(1));
+    spelled.and_then(|number| GrpcCode::ALL.get(number).copied())
+}
+
 fn by_status(text: &str) -> Result<LoggedEnd, LineError> {
     let invalid = || LineError::invalid("status", text, "an HTTP status, 100 to 599");
     match text.trim().parse::<u16>().map_err(|_| invalid())? {

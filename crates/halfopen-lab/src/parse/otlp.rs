@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::LineError;
+use super::fields::grpc_code;
 use crate::call::{LoggedCall, LoggedEnd, Nanos};
 
 #[derive(Deserialize)]
@@ -137,14 +138,18 @@ fn call<'a>(span: &'a Span<'_>) -> Result<LoggedCall<'a>, LineError> {
             Number::Other(IgnoredAny) => None,
         }
     };
-    let code = number(&["rpc.grpc.status_code"]).and_then(|code| GrpcCode::ALL.get(usize::from(code)));
+    let code = match number(&["rpc.grpc.status_code"]) {
+        Some(code) => GrpcCode::ALL.get(usize::from(code)).copied(),
+        // The names that it has in later conventions, in which it is a text.
+        None => text(&["rpc.response.status_code", "rpc.status_code"]).and_then(|code| grpc_code(&code)),
+    };
     let status = number(&["http.response.status_code", "http.status_code"])
         .and_then(|status| StatusCode::from_u16(status).ok());
     let end = match (code, status, is_error(&span.status)) {
         // An answer that broke off has the status of its head, and an error.
         (Some(GrpcCode::Ok), _, true) => LoggedEnd::Outcome(Outcome::Failure),
         (None, Some(status), true) if status.as_u16() < 400 => LoggedEnd::Outcome(Outcome::Failure),
-        (Some(code), _, _) => LoggedEnd::Grpc(*code),
+        (Some(code), _, _) => LoggedEnd::Grpc(code),
         (None, Some(status), _) => LoggedEnd::Http(status),
         (None, None, true) => LoggedEnd::Outcome(Outcome::Failure),
         (None, None, false) => LoggedEnd::Outcome(Outcome::Success),

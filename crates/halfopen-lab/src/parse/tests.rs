@@ -342,6 +342,41 @@ fn a_span_fails_by_its_answer_or_its_error() {
 }
 
 #[test]
+fn codes_of_grpc_are_numbers_or_names() {
+    use halfopen_http::GrpcCode;
+    let line = |code: &str| {
+        let line = format!(r#"{{"start":1,"grpc_status":{code}}}"#);
+        parse_as(Format::Json, &Options::default(), &[&line]).map(|calls| calls[0].2)
+    };
+    let span = |attribute: &str, code: &str| {
+        ends_of_span(&format!(
+            r#""status":{{"code":2}},"attributes":[{{"key":"{attribute}","value":{{"stringValue":"{code}"}}}}]"#
+        ))
+    };
+    // The names of the specification, from those of the code: `DeadlineExceeded` is `DEADLINE_EXCEEDED`.
+    for (number, code) in GrpcCode::ALL.into_iter().enumerate() {
+        let camel = format!("{code:?}");
+        let parted = |c: char| if c.is_uppercase() { format!("_{c}") } else { c.to_string() };
+        let snake = camel.chars().map(parted).collect::<String>()[1..].to_uppercase();
+        for text in
+            [number.to_string(), format!("\"{number}\""), format!("\"{camel}\""), format!("\"{snake}\"")]
+        {
+            assert_eq!(line(&text), Ok(LoggedEnd::Grpc(code)), "{text}");
+        }
+        if code != GrpcCode::Ok {
+            assert_eq!(span("rpc.response.status_code", &snake), LoggedEnd::Grpc(code));
+            assert_eq!(span("rpc.status_code", &snake.to_lowercase()), LoggedEnd::Grpc(code));
+        }
+    }
+    assert_eq!(line("\"Canceled\""), Ok(LoggedEnd::Grpc(GrpcCode::Cancelled)), "as Envoy writes it");
+    let failure = LoggedEnd::Outcome(Outcome::Failure);
+    assert_eq!(span("rpc.response.status_code", "-32602"), failure, "of another protocol: its error");
+    for invalid in ["17", "-1", "\"O K\"", "\"\\u212a\""] {
+        assert_eq!(line(invalid).expect_err("no code").field(), "grpc_status", "{invalid}");
+    }
+}
+
+#[test]
 fn keys_of_spans_may_be_in_snake_case() {
     let camel = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"GET","kind":3,"startTimeUnixNano":"971211336000000000","endTimeUnixNano":"971211336080000000","attributes":[{"key":"http.response.status_code","value":{"intValue":"503"}},{"key":"server.address","value":{"stringValue":"shop"}}]}]}]}]}"#;
     let snake =
