@@ -85,7 +85,12 @@ fn errors_name_the_file_and_the_reason() {
     let unknown = error(&["replay", "LICENSE-MIT"]);
     assert!(unknown.starts_with("error: LICENSE-MIT: no known format in its first lines"), "{unknown}");
     let forced = error(&["replay", "LICENSE-MIT", "--format", "json"]);
-    assert!(forced.starts_with("error: the logs have no calls; LICENSE-MIT:1: line expected"), "{forced}");
+    assert!(
+        forced.starts_with(
+            "error: the logs have no calls; LICENSE-MIT:1: line is not as expected at column 1: "
+        ),
+        "{forced}"
+    );
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
         let path = folder.path().join(name);

@@ -28,6 +28,22 @@ impl LineError {
         LineError { field: "line", problem: problem.to_string().into() }
     }
 
+    /// The line is no JSON, or JSON of another form.
+    pub(crate) fn json(error: &serde_json::Error) -> LineError {
+        if error.is_eof() {
+            return LineError::line("ends within a JSON value, which must be on one line");
+        }
+        // The parser has seen one line only, so its number would be that of another one.
+        let (text, column) = (error.to_string(), error.column());
+        let place = format!(" at line {} column {column}", error.line());
+        match text.strip_suffix(&place) {
+            Some(problem) => {
+                LineError::line(format_args!("is not as expected at column {column}: {problem}"))
+            }
+            None => LineError::line(format_args!("is not as expected: {text}")),
+        }
+    }
+
     /// The same of the line with this number.
     pub(crate) fn at(mut self, line: u64) -> LineError {
         self.problem = format!("{line} {}", self.problem).into();

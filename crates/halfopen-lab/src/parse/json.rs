@@ -13,8 +13,8 @@ use super::{LineError, Options};
 /// Parses an object with named fields; objects in it are ignored.
 pub(crate) fn line<'a>(line: &'a str, options: &Options) -> Result<Fields<'a>, LineError> {
     let mut deserializer = serde_json::Deserializer::from_str(line);
-    let fields = deserializer.deserialize_map(Object(options)).map_err(LineError::line)?;
-    deserializer.end().map_err(LineError::line)?;
+    let fields = deserializer.deserialize_map(Object(options)).map_err(|error| LineError::json(&error))?;
+    deserializer.end().map_err(|error| LineError::json(&error))?;
     Ok(fields)
 }
 

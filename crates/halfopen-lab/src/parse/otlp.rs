@@ -94,7 +94,7 @@ struct Value<'a> {
 
 /// Calls the function with each client's span of the line. Returns the number of other spans, which are no calls.
 pub(crate) fn line(line: &str, each: &mut dyn FnMut(LoggedCall<'_>)) -> Result<u64, LineError> {
-    let request: Request<'_> = serde_json::from_str(line).map_err(LineError::line)?;
+    let request: Request<'_> = serde_json::from_str(line).map_err(|error| LineError::json(&error))?;
     let spans = || request.resource_spans.iter().flat_map(|it| &it.scope_spans).flat_map(|it| &it.spans);
     let mut others = 0;
     // All are checked before the first is used, so that a broken line is no call and not some of its calls.

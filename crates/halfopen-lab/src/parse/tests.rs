@@ -151,7 +151,14 @@ fn an_error_names_field_value_and_form() {
     assert_eq!(error(Format::Nginx, nginx), "status is \"9x9\", must be an HTTP status, 100 to 599");
     assert_eq!(error(Format::Json, r#"{"status":200}"#), "time is missing");
     assert!(error(Format::Json, r#"{"time":"x\ny","status":200}"#).starts_with(r#"time is "x\ny", must be"#));
-    assert!(error(Format::Json, r#"{"time":1"#).starts_with("line EOF while parsing"));
+    let cut = "line ends within a JSON value, which must be on one line";
+    assert_eq!(
+        (error(Format::Json, r#"{"time":1"#), error(Format::Otlp, "{")),
+        (cut.to_owned(), cut.to_owned())
+    );
+    let colon = r#"{"time" 1}"#;
+    assert_eq!(error(Format::Json, colon), "line is not as expected at column 9: expected `:`");
+    assert!(error(Format::Otlp, "{}").starts_with("line is not as expected at column 2: missing field"));
     assert_eq!(error(Format::Csv, "a,b"), "line names no column with a time");
 }
 
