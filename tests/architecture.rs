@@ -21,6 +21,7 @@ const FLOORS: [(i8, &[&str]); 8] = [
             "halfopen-lapin",
             "halfopen-mcp",
             "halfopen-nats",
+            "halfopen-rdkafka",
             "halfopen-redis",
             "halfopen-reqwest",
             "halfopen-sqlx",
@@ -29,7 +30,7 @@ const FLOORS: [(i8, &[&str]); 8] = [
     ),
     (4, &["halfopen-lab", "halfopen-monitor"]),
     (5, &["test-support", "simulator"]),
-    (6, &["examples", "tests", "tests-macros", "benches"]),
+    (6, &["examples", "tests", "tests-kafka", "tests-macros", "benches"]),
 ];
 
 #[test]
