@@ -135,7 +135,7 @@
 //!
 //! An adaptive breaker has no thresholds. It learns the normal share of bad calls and the normal latency of its dependency, holds a
 //! belief about how sick it is, and opens when a call is not worth making. It probes when not knowing costs more than a
-//! probe, and comes back through a ramp. Its rules are A1 to A12 of the [specification](semantics).
+//! probe, and comes back through a ramp. Its rules are A1 to A13 of the [specification](semantics).
 //!
 //! ```
 //! use halfopen::{Adaptive, CircuitBreaker, CircuitBreakerConfig, Slow};

@@ -12,6 +12,7 @@ use halfopen::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 #[test]
 fn evidence_opens_and_a_ramp_closes() {
@@ -402,4 +403,70 @@ fn events(breaker: &CircuitBreaker) -> Arc<Mutex<Vec<String>>> {
         })
         .forget();
     told
+}
+
+#[test]
+fn a_million_calls_a_second_are_learned_from() {
+    let (clock, hands) = Clock::manual();
+    // Buckets of seven seconds, with more calls than a slot counts.
+    let numbers = Adaptive::new().slow(Slow::limit(60 * SECOND));
+    let config = CircuitBreakerConfig::builder().adaptive(numbers).build().unwrap();
+    let breaker = CircuitBreaker::builder("busy").config(config).clock(clock).build();
+    for call in 0..700_000 {
+        hands.advance(Duration::from_micros(1));
+        breaker.try_acquire().unwrap().record(if call % 100 == 99 {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        });
+    }
+    let learned = breaker.snapshot().adaptive.unwrap();
+    assert!((0.0095..0.0105).contains(&learned.normal), "one in a hundred fails: {}", learned.normal);
+}
+
+#[test]
+fn a_step_back_of_the_clock_stops_no_learning() {
+    for moved_before in [false, true] {
+        let (breaker, hands) = breaker();
+        hands.set(1_000_000 * SECOND);
+        let slow = |latency: Duration, calls: usize| {
+            for _ in 0..calls {
+                let permit = breaker.try_acquire().unwrap();
+                hands.advance(latency);
+                permit.success();
+            }
+        };
+        slow(20 * MILLISECOND, 4_000);
+        if moved_before {
+            breaker.force_open();
+            breaker.reset();
+        }
+        let p95 = || breaker.snapshot().adaptive.unwrap().p95.unwrap();
+        let before = p95();
+        hands.set(SECOND);
+        slow(40 * MILLISECOND, 4_000);
+        if moved_before {
+            assert_eq!(p95(), before, "no time has passed since the transition, and no duration is known");
+            hands.set(1_000_100 * SECOND);
+            slow(40 * MILLISECOND, 4_000);
+        }
+        assert!(p95() > before * 5 / 4, "{:?} after {before:?}, {moved_before}", p95());
+    }
+}
+
+#[test]
+fn a_step_back_of_the_clock_hides_no_hang() {
+    let (breaker, hands) = breaker();
+    hands.set(1_000_000 * SECOND);
+    calls(&breaker, &hands, 1_000, Outcome::Success);
+    hands.set(SECOND);
+    let limit = breaker.snapshot().adaptive.unwrap().slow_limit.unwrap();
+    let permit = breaker.try_acquire().unwrap();
+    hands.advance(limit + MILLISECOND);
+    permit.success();
+    assert!(breaker.snapshot().adaptive.unwrap().down > 0.0, "a late answer is evidence");
+    breaker.reset();
+    let _hanging: Vec<_> = (0..20).map(|_| breaker.try_acquire_owned().unwrap()).collect();
+    hands.advance(2 * SECOND);
+    assert!(breaker.try_acquire().is_err(), "twenty calls hang");
 }

@@ -1,4 +1,4 @@
-//! Random histories of an adaptive breaker against a plain model (rules A1 to A12).
+//! Random histories of an adaptive breaker against a plain model (rules A1 to A13).
 
 mod draw;
 mod model;

@@ -1,4 +1,4 @@
-//! The states of an adaptive breaker, by the rules A1 to A12; their arithmetic is that of the design's reference.
+//! The states of an adaptive breaker, by the rules A1 to A13; their arithmetic is that of the design's reference.
 
 use halfopen::{Ended, RampReason, RejectReason, State, Totals, TripReason};
 use simulator::Outcome;
@@ -24,6 +24,8 @@ pub(super) struct Call {
     /// Whether it was only counted (A12), and where.
     sampled: bool,
     place: Option<Place>,
+    /// Whether its duration is known (A13).
+    precise: bool,
     /// Whether evidence decided about it.
     by_evidence: bool,
     half_open: bool,
@@ -152,7 +154,12 @@ impl Model {
     pub(super) fn acquire(&mut self) -> Result<Call, RejectReason> {
         if self.is_sampled() && self.decides {
             let now = seconds(self.now);
-            if self.reference.calls().is_some_and(|calls| calls.is_at_edge(now)) {
+            if self
+                .reference
+                .calls()
+                .is_some_and(|calls| calls.is_at_edge(now) || calls.has_stepped_back(now))
+            {
+                self.reference.calls().iter_mut().for_each(|calls| calls.note_step_back(now));
                 let moment = self.moment();
                 self.reference.tend(moment);
                 self.follow();
@@ -187,6 +194,7 @@ impl Model {
             start: self.now,
             sampled: false,
             place: None,
+            precise: true,
             by_evidence: self.decides,
             half_open,
         }
@@ -194,9 +202,13 @@ impl Model {
 
     fn enter(&mut self) -> Call {
         let now = seconds(self.now);
-        let (place, start) = self.reference.calls().and_then(|calls| calls.enter(now)).unzip();
-        let start = start.map_or(self.now, |start| (start * 1e9).round() as Nanos);
-        Call { sampled: true, place, start, ..self.call(false) }
+        let call = Call { sampled: true, ..self.call(false) };
+        match self.reference.calls().and_then(|calls| calls.enter(now)) {
+            None => call,
+            Some((place, start, precise)) => {
+                Call { place: Some(place), start: (start * 1e9).round() as Nanos, precise, ..call }
+            }
+        }
     }
 
     fn reject(&mut self, why: RejectReason) -> RejectReason {
@@ -249,6 +261,7 @@ impl Model {
             return heard || same_epoch;
         }
         if due {
+            self.reference.calls().iter_mut().for_each(|calls| calls.note_step_back(now));
             self.hear(call, finish, took, Some((left, slow)));
         }
         true
@@ -278,7 +291,7 @@ impl Model {
         };
         let left = sampled.map(|(left, _)| left);
         let hint = finish.hint.map(seconds);
-        self.reference.record(&End { start, took, outcome, hint, slow, left }, moment);
+        self.reference.record(&End { start, took, outcome, hint, slow, left, precise: call.precise }, moment);
         self.follow();
         self.settle();
         true

@@ -146,6 +146,7 @@ impl Arrivals {
     /// Counts calls that arrived.
     pub fn arrive(&mut self, now: Seconds, calls: f64) {
         self.rate = self.faded(now) + calls / MEMORY;
+        self.born -= (self.at - now).max(0.0);
         self.at = now;
     }
 

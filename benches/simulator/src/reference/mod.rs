@@ -113,6 +113,8 @@ pub struct End {
     pub slow: bool,
     /// Of a call that was sampled.
     pub left: Option<Left>,
+    /// Whether its duration may be learned: the clock has not stepped back at its admission.
+    pub precise: bool,
 }
 
 impl End {
@@ -258,7 +260,7 @@ impl Reference {
 
     /// The numbers against which the belief is weighed.
     pub fn prior(&self, now: Seconds) -> Prior {
-        let soon = self.closed_at.map_or(f64::INFINITY, |closed| 300.0 * (now - closed + 3.0));
+        let soon = self.closed_at.map_or(f64::INFINITY, |closed| 300.0 * ((now - closed).max(0.0) + 3.0));
         let interval = self.numbers.false_trip_interval.min(soon);
         Prior {
             normal: self.baseline.share(),
@@ -296,7 +298,7 @@ impl Reference {
         match (self.mode, self.closed_at) {
             (Mode::Ramp, _) => self.ended_at_age,
             (_, None) => 0.0,
-            (_, Some(closed)) => (self.ended_at_age - (now - closed)).max(0.0),
+            (_, Some(closed)) => (self.ended_at_age - (now - closed).max(0.0)).max(0.0),
         }
     }
 
@@ -362,9 +364,17 @@ impl Reference {
         }
     }
 
+    /// A step back of the clock is no time: what was learned is as old as before.
+    fn reach(&mut self, now: Seconds) {
+        let back = (self.learned_at - now).max(0.0);
+        self.begun = self.begun.map(|begun| begun - back);
+        self.learned_at = now;
+    }
+
     /// Time before `now` was no normal operation.
     fn resume(&mut self, now: Seconds) {
-        (self.learned_at, self.sampled_at) = (now, now);
+        self.reach(now);
+        self.sampled_at = now;
         if let Some(sampled) = &mut self.sampled {
             *sampled = sampled.next_visit(now);
         }
@@ -377,7 +387,10 @@ impl Reference {
         let is_sampled = end.left.is_some();
         if is_sampled && !bad {
             // It was counted with others; the latency of some is learned.
-            if !self.is_deep(now) && self.sampled.as_ref().is_some_and(|sampled| sampled.learns(now)) {
+            if end.precise
+                && !self.is_deep(now)
+                && self.sampled.as_ref().is_some_and(|sampled| sampled.learns(now))
+            {
                 self.learn_latency(end.took, now);
                 let knows = self.latencies.p95().is_some();
                 self.sampled
@@ -387,7 +400,7 @@ impl Reference {
             return;
         }
         let elapsed = now - self.learned_at;
-        self.learned_at = now;
+        self.reach(now);
         if self.is_deep(now) {
             let step = self.step_at_rate(now);
             return self.baseline.step(bad, step, chosen);
@@ -643,7 +656,7 @@ impl Reference {
         }
         self.arrivals.arrive(now, f64::from(started));
         let step = self.step_at_rate(now);
-        self.learned_at = now;
+        self.reach(now);
         if is_deep {
             self.baseline.forget(good, step);
         } else {
@@ -724,7 +737,8 @@ impl Reference {
         let slow_success = end.outcome == Outcome::Success && end.slow;
         if slow_success && (self.mode == Mode::Open || (self.mode == Mode::Ramp && self.ramp.cuts >= 2)) {
             self.latencies.accept(end.took, now - self.learned_at);
-            (self.learned_at, self.sampled_at) = (now, now);
+            self.reach(now);
+            self.sampled_at = now;
         }
         if end.outcome == Outcome::Success {
             self.throttles_in_a_row = 0;
@@ -871,6 +885,7 @@ impl Policy for Reference {
             hint: answer.retry_after,
             slow: late || answer.outcome == Outcome::Timeout,
             left: None,
+            precise: true,
         };
         self.record(&end, now);
     }

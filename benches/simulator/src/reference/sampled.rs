@@ -45,6 +45,9 @@ pub struct Sampled {
     next: u64,
 }
 
+/// A clock that is further behind the current bucket has stepped back.
+const STEP_BACK: Seconds = 0.05;
+
 /// Older buckets are given up.
 const MOST: usize = 16;
 
@@ -74,7 +77,19 @@ impl Sampled {
 
     /// Whether a success is learned from.
     pub fn learns(&self, now: Seconds) -> bool {
-        now >= self.learn_at
+        now >= self.learn_at || self.has_stepped_back(now)
+    }
+
+    /// Whether the clock is so far behind the last success that was learned from that it has stepped back.
+    pub fn has_stepped_back(&self, now: Seconds) -> bool {
+        self.learn_at - now > 0.1
+    }
+
+    /// Learns from the next success, if the clock has stepped back.
+    pub fn note_step_back(&mut self, now: Seconds) {
+        if self.has_stepped_back(now) {
+            self.learn_at = 0.0;
+        }
     }
 
     /// Whether an answer is too late.
@@ -90,18 +105,19 @@ impl Sampled {
         self.learn_at = at;
     }
 
-    /// Counts a call; returns where, and since when.
-    pub fn enter(&mut self, now: Seconds) -> Option<(Place, Seconds)> {
+    /// Counts a call; returns where, since when, and whether its duration is to be learned.
+    pub fn enter(&mut self, now: Seconds) -> Option<(Place, Seconds, bool)> {
         let bucket = self.buckets.back_mut()?;
         (bucket.out, bucket.started) = (bucket.out + 1, bucket.started + 1);
         self.unread.0 += 1;
-        Some((Place(bucket.number), now.max(bucket.begin)))
+        Some((Place(bucket.number), now.max(bucket.begin), now + STEP_BACK >= bucket.begin))
     }
 
     /// Subtracts a call that was admitted at `start`.
     pub fn leave(&mut self, place: Option<Place>, start: Seconds, good: bool) -> Left {
-        let own = |bucket: &&mut Bucket| place == Some(Place(bucket.number)) && !bucket.judged;
+        let own = |bucket: &&mut Bucket| place == Some(Place(bucket.number));
         match self.buckets.iter_mut().find(own) {
+            Some(bucket) if bucket.judged => Left::Judged,
             Some(bucket) => {
                 bucket.out -= 1;
                 bucket.good += u32::from(good);
@@ -119,7 +135,10 @@ impl Sampled {
 
     /// Begins a bucket if the current one is over.
     pub(super) fn advance(&mut self, now: Seconds, width: Seconds) {
-        if self.buckets.back().is_some_and(|bucket| now < bucket.end) {
+        if self.buckets.back().is_some_and(|bucket| now + STEP_BACK < bucket.begin) {
+            self.buckets.iter_mut().for_each(|bucket| bucket.end = bucket.end.min(now));
+            self.judged_until = self.judged_until.min(now);
+        } else if self.buckets.back().is_some_and(|bucket| now < bucket.end) {
             return;
         }
         if self.buckets.len() == MOST {

@@ -34,7 +34,7 @@ impl CircuitBreaker {
             return Some(Ticket::placed(word, traffic.enter(now)));
         }
         let now = inner.clock.now();
-        let word = if traffic.is_at_edge(now) { self.tend_slow(now)? } else { word };
+        let word = if traffic.is_to_be_tended(now) { self.tend_slow(now)? } else { word };
         Some(Ticket::placed(word, traffic.enter(Reading::Precise(now))))
     }
 
@@ -54,6 +54,9 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn tend_slow(&self, now: Tick) -> Option<Word> {
+        if let Some(traffic) = self.inner().traffic() {
+            traffic.note_step_back(now);
+        }
         self.try_transition(now, |locked, log, now| {
             locked.machine.tend(&|| self.counts_at(now), now, log);
         });
@@ -196,6 +199,9 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn learn_slow(&self, heard: Heard<'_>, now: Tick) {
+        if let Some(traffic) = self.inner().traffic() {
+            traffic.note_step_back(now);
+        }
         self.try_transition(now, |locked, log, now| {
             locked.machine.hear(heard, &|| self.counts_at(now), now, log)
         });

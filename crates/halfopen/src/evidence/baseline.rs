@@ -103,7 +103,7 @@ impl Baseline {
     /// Learns from a call in normal operation; `took` is that of a success.
     pub(crate) fn learn(&mut self, now: Seconds, bad: bool, took: Option<Seconds>, wanted: f64) {
         let least = least_step(now - self.learned_at);
-        self.learned_at = now;
+        self.reach(now);
         self.calls += 1.0;
         self.move_share(self.calls.recip().max(least), bad, wanted);
         if let Some(took) = took {
@@ -117,7 +117,7 @@ impl Baseline {
     /// bad ones alone, so that the time since the last step would weigh the two differently.
     pub(crate) fn learn_good(&mut self, now: Seconds, calls: u64, rate: f64) {
         let least = step_at_rate(rate);
-        self.learned_at = now;
+        self.reach(now);
         let before = self.calls;
         self.calls += calls as f64;
         // The steps are one in so many calls while there are few, then the least.
@@ -126,7 +126,7 @@ impl Baseline {
 
     /// Learns from a bad call in normal operation; `took` is that of a success that was too late.
     pub(crate) fn learn_bad(&mut self, now: Seconds, took: Option<Seconds>, rate: f64, wanted: f64) {
-        self.learned_at = now;
+        self.reach(now);
         self.calls += 1.0;
         self.move_share(self.calls.recip().max(step_at_rate(rate)), true, wanted);
         if let Some(took) = took {
@@ -136,19 +136,26 @@ impl Baseline {
 
     /// Learns from calls in doubt: so slowly that an incident is not taken for normal, and a lasting harmless change is.
     pub(crate) fn learn_in_doubt(&mut self, now: Seconds, bad: bool, rate: f64, wanted: f64) {
-        self.learned_at = now;
+        self.reach(now);
         self.move_share(step_at_rate(rate), bad, wanted);
     }
 
     /// The same for so many good calls.
     pub(crate) fn learn_good_in_doubt(&mut self, now: Seconds, calls: u64, rate: f64) {
-        self.learned_at = now;
+        self.reach(now);
         self.share *= (1.0 - step_at_rate(rate)).powf(calls as f64);
     }
 
     /// Learning goes on from `now`: what happened before was an incident.
     pub(crate) fn resume(&mut self, now: Seconds) {
-        (self.learned_at, self.latency_at) = (now, now);
+        self.reach(now);
+        self.latency_at = now;
+    }
+
+    /// A step back of the clock is no time: the age of what was learned stays.
+    fn reach(&mut self, now: Seconds) {
+        self.born -= (self.learned_at - now).max(0.0);
+        self.learned_at = now;
     }
 
     fn move_share(&mut self, step: f64, bad: bool, wanted: f64) {
@@ -177,7 +184,8 @@ impl Baseline {
     /// Learns from a slow success while calls are rejected, so that a lasting slowdown cannot keep a breaker open.
     pub(crate) fn accept_slow(&mut self, now: Seconds, took: Seconds) {
         let elapsed = (now - self.learned_at).clamp(0.0, 30.0);
-        (self.learned_at, self.latency_at) = (now, now);
+        self.reach(now);
+        self.latency_at = now;
         let off = (took.max(1e-6).ln() - self.centre).max(0.0);
         self.centre += (elapsed / ACCEPTANCE).min(0.5) * off;
         self.derive();
@@ -211,6 +219,7 @@ impl Arrivals {
     /// So many calls have arrived, admitted or not.
     pub(crate) fn arrive(&mut self, now: Seconds, calls: u64) {
         self.rate = self.faded(now) + calls as f64 / ARRIVALS_MEMORY;
+        self.born -= (self.at - now).max(0.0);
         self.at = now;
     }
 

@@ -5,14 +5,12 @@ use super::tally::Results;
 use super::{Adaptive, Concurrent, Watch};
 use crate::evidence::belief::{Belief, Prior, Seconds, TRIP_WORTH};
 use crate::evidence::flight::UNKNOWN_WIDTH;
-use crate::evidence::traffic::Pending;
+use crate::evidence::traffic::{BETWEEN_SAMPLES, Pending};
 
 /// Above this probability of being down, a dependency that is worth calling is degraded.
 const DEGRADED: f64 = 0.5;
 /// The narrowest bucket of calls in flight.
 const NARROWEST: Seconds = 0.001;
-/// The time between two successes whose latency is learned, once it is known.
-const BETWEEN_SAMPLES: Seconds = 0.05;
 /// Results that found the evidence locked are weighed so many at a time, lest the likelihoods vanish.
 const WEIGHED_TOGETHER: u64 = 32;
 
@@ -145,7 +143,7 @@ impl Adaptive {
         match self.mode {
             Mode::Ramp => self.incident.age,
             Mode::Closed | Mode::Open => {
-                let gone = self.incident.closed_at.map_or(f64::INFINITY, |closed| now - closed);
+                let gone = self.incident.closed_at.map_or(f64::INFINITY, |closed| (now - closed).max(0.0));
                 (self.incident.age - gone).max(0.0)
             }
         }

@@ -139,7 +139,7 @@ impl Adaptive {
 
     /// The chance that an incident begins between two calls, of which so many arrive in a second.
     fn onset(&self, rate: f64, now: Seconds) -> f64 {
-        let after = |closed: Seconds| RELAPSE_MULTIPLE * (now - closed + RELAPSE_OFFSET);
+        let after = |closed: Seconds| RELAPSE_MULTIPLE * ((now - closed).max(0.0) + RELAPSE_OFFSET);
         let soon = self.incident.closed_at.map_or(f64::INFINITY, after);
         let interval = self.numbers.false_trip_interval.min(soon);
         (1.0 / (rate * interval)).clamp(1e-9, 1e-2)

@@ -72,9 +72,9 @@ impl Adaptive {
         schedule.take_overdue(traffic, now, limit)
     }
 
-    pub(super) fn is_old_news(&self, now: Seconds, until: Seconds) -> bool {
+    pub(super) fn is_old_news(&mut self, now: Seconds, until: Seconds) -> bool {
         let ripe_after = self.baseline.ripe_after();
-        let younger = match (self.mode, &self.concurrent) {
+        let younger = match (self.mode, &mut self.concurrent) {
             (Mode::Closed, Some(Concurrent { traffic, schedule })) => {
                 schedule.youngest(traffic, now, until, ripe_after)
             }

@@ -79,13 +79,20 @@ const SLOT_MASK: u64 = 15;
 const LAGGING: u64 = 16;
 const INSTANT_MASK: u64 = !(SLOT_MASK | LAGGING);
 
+/// The time between two successes whose latency is learned, once it is known.
+pub(super) const BETWEEN_SAMPLES: Seconds = BETWEEN_SAMPLES_NANOS as Seconds / 1e9;
+const BETWEEN_SAMPLES_NANOS: u64 = 50_000_000;
+
 /// The shortest limit of a call that lagging readings may time.
 const COARSE: u64 = 4 * LONGEST_LAG;
+
+/// No success is learned later than this after the last one, by a reading that may lag.
+const FURTHEST_AHEAD: u64 = BETWEEN_SAMPLES_NANOS + LONGEST_LAG;
 
 /// Where a call is counted, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// [`Place::NOWHERE`] if the call is not counted, because its bucket was full.
+    /// [`Place::NOWHERE`] if the call is not counted, because its bucket was full with a million calls in flight.
     pub(crate) stripe: u8,
     /// The instant of the admission, with the slot in its lowest four bits.
     pub(crate) entered: Tick,
@@ -127,13 +134,15 @@ impl Reading {
 
     /// The instant for a [`Place`] in this slot of a bucket that began at `begin`.
     // The bucket began later if another thread has begun it since this one read the clock, if the clock lags, or if
-    // it has stepped back.
+    // it has stepped back and no bucket has begun since.
     fn entered(self, begin: u64, slot: u64) -> Tick {
+        let now = self.instant();
         let lagging = match self {
-            Reading::Precise(_) => 0,
-            Reading::Lagging(_) => LAGGING,
+            // Far behind, the duration from the begin of the bucket is nothing to learn from.
+            Reading::Precise(_) if now.saturating_add(LONGEST_LAG) >= begin => 0,
+            Reading::Precise(_) | Reading::Lagging(_) => LAGGING,
         };
-        Tick(self.instant().max(begin) & INSTANT_MASK | lagging | slot)
+        Tick(now.max(begin) & INSTANT_MASK | lagging | slot)
     }
 }
 
@@ -182,7 +191,7 @@ impl Traffic {
 
     // ---- calls, without the lock ----------------------------------------------------------------
 
-    /// Returns whether an admission at `now` must take the lock first.
+    /// Returns whether a bucket is over at `now`, or calls are overdue.
     #[inline]
     pub(crate) fn is_at_edge(&self, now: Tick) -> bool {
         // Relaxed, as are the two below: a value that is out of date is one lock more, or one a moment later.
@@ -192,7 +201,29 @@ impl Traffic {
     /// Returns whether a success at `now` is to be learned.
     #[inline]
     pub(crate) fn learns(&self, now: Tick) -> bool {
-        now.0 >= self.learn_at.load(Ordering::Relaxed)
+        // One comparison for both: the instant is reached, or so far ahead that the clock has stepped back.
+        let ahead = self.learn_at.load(Ordering::Relaxed).wrapping_sub(now.0);
+        ahead.wrapping_sub(1) >= FURTHEST_AHEAD
+    }
+
+    /// Returns whether the clock has stepped back behind the last reading.
+    #[inline]
+    fn has_stepped_back(&self, now: Tick) -> bool {
+        self.learn_at.load(Ordering::Relaxed).saturating_sub(now.0) > FURTHEST_AHEAD
+    }
+
+    /// Returns whether an admission at this precise instant must take the lock first.
+    #[inline]
+    pub(crate) fn is_to_be_tended(&self, now: Tick) -> bool {
+        self.is_at_edge(now) || self.has_stepped_back(now)
+    }
+
+    /// Lets the next holder of the lock learn and read the calls, if the clock has stepped back: it may know a later instant
+    /// than the clock, at which nothing is due.
+    pub(crate) fn note_step_back(&self, now: Tick) {
+        if self.has_stepped_back(now) {
+            self.learn_at.store(0, Ordering::Relaxed);
+        }
     }
 
     /// Returns whether an answer that took so many nanoseconds is too late.
@@ -242,6 +273,7 @@ impl Traffic {
             let exchanged =
                 slots.0[slot].compare_exchange(word, next.word(), Ordering::AcqRel, Ordering::Relaxed);
             if exchanged.is_ok() {
+                self.ask_for_a_reading(next);
                 return Place { stripe, entered: now.entered(begin, slot as u64) };
             }
             (stripe, slots) = self.contended_slow();
@@ -270,8 +302,19 @@ impl Traffic {
             let exchanged =
                 slots.0[slot].compare_exchange(word, next.word(), Ordering::AcqRel, Ordering::Relaxed);
             if exchanged.is_ok() {
+                self.ask_for_a_reading(next);
                 return Left::Counted;
             }
+        }
+    }
+
+    /// Lets the next success take the lock, as if it was to be learned, if the slot has counted many calls.
+    // Not once and for all: a holder that is about to publish the next instant overwrites it, and the next call asks
+    // again.
+    #[inline]
+    fn ask_for_a_reading(&self, slot: Slot) {
+        if slot.has_many() {
+            self.learn_at.store(0, Ordering::Relaxed);
         }
     }
 
@@ -390,14 +433,29 @@ impl Traffic {
         self.learn_at.store(nanos(at), Ordering::Relaxed);
     }
 
-    /// Empties a slot for a bucket that begins at `begin`; returns what each stripe held.
-    fn reset(&self, slot: usize, begin: u64, mut held: impl FnMut(usize, Slot)) {
+    /// Empties a slot for a bucket that begins at `begin`, and passes on what each stripe held.
+    fn reset(&self, slot: usize, begin: u64, mut held: impl FnMut(Slot)) {
         let version = (self.begins[slot].load(Ordering::Relaxed) + 1) & VERSION_MASK;
         // Before the slots are emptied: a thread that finds one empty sees when its bucket began.
         self.begins[slot].store(begin & !VERSION_MASK | version, Ordering::Relaxed);
-        for (index, stripe) in self.stripes().enumerate() {
+        for stripe in self.stripes() {
             let word = stripe.0[slot].swap(Slot::empty(version).word(), Ordering::AcqRel);
-            held(index, Slot::of(word));
+            held(Slot::of(word));
+        }
+    }
+
+    /// Takes what each stripe of a slot has counted since the last time.
+    fn take_news(&self, slot: usize, mut news: impl FnMut(Slot)) {
+        for stripe in self.stripes() {
+            // Relaxed: news that this load misses is read the next time.
+            if !Slot::of(stripe.0[slot].load(Ordering::Relaxed)).has_news() {
+                continue;
+            }
+            let read = |word| Some(Slot::of(word).as_read().word());
+            let taken = stripe.0[slot].fetch_update(Ordering::AcqRel, Ordering::Relaxed, read);
+            if let Ok(word) = taken {
+                news(Slot::of(word));
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::slot::{Slot, VERSION_MASK};
 use super::{SLOTS, Traffic, nanos, seconds};
+use crate::clock::LONGEST_LAG;
 use crate::evidence::belief::Seconds;
 use crate::evidence::flight::{Overdue, YOUNGEST};
 use crate::sync::Ordering;
@@ -14,11 +15,14 @@ pub(crate) struct Schedule {
     buckets: usize,
     /// When the bucket of each slot ends.
     ends: [u64; SLOTS],
-    /// The calls of each slot of each stripe that have been read.
-    read: Vec<[Read; SLOTS]>,
-    /// The unread calls of slots that were emptied.
-    rest: Read,
+    /// The calls of each slot that have been read.
+    read: [Read; SLOTS],
+    /// The calls that have been read since the last [`read`](Self::read).
+    news: Read,
 }
+
+/// A clock that is further behind the current bucket than two threads can be apart has stepped back.
+const STEP_BACK: u64 = LONGEST_LAG;
 
 /// The calls of a slot that have been read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +33,8 @@ pub(crate) struct Read {
 
 impl Schedule {
     pub(crate) fn new() -> Schedule {
-        Schedule { current: 0, buckets: 0, ends: [0; SLOTS], read: Vec::new(), rest: Read::default() }
+        let none = Read::default();
+        Schedule { current: 0, buckets: 0, ends: [0; SLOTS], read: [none; SLOTS], news: none }
     }
 
     /// Begins a visit, of which no call is in flight.
@@ -37,11 +42,10 @@ impl Schedule {
         let begin = nanos(now) & !VERSION_MASK;
         traffic.judged_until.store(begin, Ordering::Relaxed);
         for slot in 0..SLOTS {
-            traffic.reset(slot, begin, |_, _| ());
+            traffic.reset(slot, begin, |_| ());
         }
         (self.buckets, self.ends[self.current]) = (0, 0);
-        self.read.clear();
-        self.rest = Read::default();
+        (self.read, self.news) = ([Read::default(); SLOTS], Read::default());
         traffic.edge.store(0, Ordering::Relaxed);
         traffic.learn_from(0.0);
     }
@@ -49,13 +53,15 @@ impl Schedule {
     /// Begins a bucket if the current one is over.
     pub(crate) fn advance(&mut self, traffic: &Traffic, now: Seconds, width: Seconds) {
         let begin = nanos(now) & !VERSION_MASK;
-        if begin < self.ends[self.current] {
+        let began = traffic.begins[self.current].load(Ordering::Relaxed) & !VERSION_MASK;
+        if begin.saturating_add(STEP_BACK) < began {
+            self.step_back(traffic, begin);
+        } else if begin < self.ends[self.current] {
             return;
         }
         let next = (self.current + 1) % SLOTS;
-        let read = &mut self.read;
-        let rest = &mut self.rest;
-        traffic.reset(next, begin, |stripe, held| rest.add(held, take(read, stripe, next)));
+        traffic.reset(next, begin, |held| self.news.add(held));
+        self.read[next] = Read::default();
         self.ends[next] = begin.saturating_add(nanos(width).max(1));
         self.current = next;
         // The oldest bucket is given up if no limit has made its calls overdue.
@@ -64,17 +70,28 @@ impl Schedule {
         traffic.current.store(next as u64, Ordering::Release);
     }
 
+    /// The clock has stepped back: the calls in flight count as admitted by now.
+    fn step_back(&mut self, traffic: &Traffic, begin: u64) {
+        for end in &mut self.ends {
+            *end = (*end).min(begin);
+        }
+        let judged = traffic.judged_until.load(Ordering::Relaxed);
+        traffic.judged_until.store(judged.min(begin), Ordering::Relaxed);
+    }
+
     /// Returns the calls that have been admitted, and those that have ended well, since the last time.
     pub(crate) fn read(&mut self, traffic: &Traffic) -> Read {
-        let mut new = std::mem::take(&mut self.rest);
-        for (index, stripe) in traffic.stripes().enumerate() {
-            for (slot, word) in stripe.0.iter().enumerate() {
-                let held = Slot::of(word.load(Ordering::Relaxed));
-                new.add(held, take(&mut self.read, index, slot));
-                self.read[index][slot] = Read { started: held.started, good: held.good };
-            }
+        for slot in 0..SLOTS {
+            self.read_slot(traffic, slot);
         }
-        new
+        std::mem::take(&mut self.news)
+    }
+
+    fn read_slot(&mut self, traffic: &Traffic, slot: usize) {
+        traffic.take_news(slot, |held| {
+            self.read[slot].add(held);
+            self.news.add(held);
+        });
     }
 
     /// Takes the oldest bucket whose calls are all overdue.
@@ -112,13 +129,13 @@ impl Schedule {
     /// Counts the youngest calls that were admitted after `until` and had the time to end: how many, and how many were
     /// good.
     pub(crate) fn youngest(
-        &self,
+        &mut self,
         traffic: &Traffic,
         now: Seconds,
         until: Seconds,
         ripe_after: Seconds,
     ) -> (u32, u32) {
-        let (mut started, mut good) = (0, 0);
+        let (mut started, mut good) = (0_u64, 0_u64);
         for back in 0..SLOTS {
             let slot = (self.current + SLOTS - back) % SLOTS;
             let begin = seconds(traffic.begins[slot].load(Ordering::Relaxed) & !VERSION_MASK);
@@ -126,25 +143,18 @@ impl Schedule {
                 break;
             }
             if now - begin > ripe_after {
-                started += traffic.sum(slot, |slot| slot.started);
-                good += traffic.sum(slot, |slot| slot.good);
+                self.read_slot(traffic, slot);
+                started += self.read[slot].started;
+                good += self.read[slot].good;
             }
         }
         (started as u32, good as u32)
     }
 }
 
-/// Takes the calls of a slot that have been read.
-fn take(read: &mut Vec<[Read; SLOTS]>, stripe: usize, slot: usize) -> Read {
-    if read.len() <= stripe {
-        read.resize(stripe + 1, [Read::default(); SLOTS]);
-    }
-    std::mem::take(&mut read[stripe][slot])
-}
-
 impl Read {
-    fn add(&mut self, held: Slot, read: Read) {
-        self.started += held.started.saturating_sub(read.started);
-        self.good += held.good.saturating_sub(read.good);
+    fn add(&mut self, held: Slot) {
+        self.started += held.started;
+        self.good += held.good;
     }
 }

@@ -1,6 +1,6 @@
 use super::pending::MOST_PENDING;
 use super::schedule::Read;
-use super::slot::{MOST_STARTED, Slot, VERSION_MASK};
+use super::slot::{MOST_IN_FLIGHT, Slot, VERSION_MASK};
 use super::*;
 
 const LIMIT: Seconds = 0.8;
@@ -98,12 +98,73 @@ fn threads_with_stripes_of_their_own_lose_no_call() {
 #[test]
 fn a_full_bucket_counts_no_more_calls() {
     let (traffic, schedule) = traffic();
-    let full =
-        Slot { started: MOST_STARTED, ..Slot::of(traffic.first.0[schedule.current].load(Ordering::Relaxed)) };
+    let full = Slot {
+        in_flight: MOST_IN_FLIGHT,
+        ..Slot::of(traffic.first.0[schedule.current].load(Ordering::Relaxed))
+    };
     traffic.first.0[schedule.current].store(full.word(), Ordering::Relaxed);
     let place = enter(&traffic, 0.01);
     assert_eq!(place.stripe, Place::NOWHERE);
     assert_eq!(traffic.leave(place, true), Left::Gone);
+}
+
+#[test]
+fn a_slot_that_is_read_counts_on() {
+    let (traffic, mut schedule) = traffic();
+    traffic.learn_from(0.05);
+    let (mut read, mut asked) = (Read::default(), 0);
+    const CALLS: u64 = if cfg!(miri) { 100 } else { 600_000 };
+    for _ in 0..CALLS {
+        let place = enter(&traffic, 0.01);
+        assert_eq!(traffic.leave(place, true), Left::Counted);
+        if traffic.learns(Tick(nanos(0.01))) {
+            asked += 1;
+            traffic.learn_from(0.05);
+            let new = schedule.read(&traffic);
+            (read.started, read.good) = (read.started + new.started, read.good + new.good);
+        }
+    }
+    let new = schedule.read(&traffic);
+    assert_eq!((read.started + new.started, read.good + new.good), (CALLS, CALLS));
+    assert_eq!(asked, CALLS / 131_072, "a reading for each half of what a slot counts");
+}
+
+#[test]
+fn a_slot_that_is_not_read_stays_full() {
+    let (traffic, mut schedule) = traffic();
+    let place = enter(&traffic, 0.01);
+    let slot = &traffic.first.0[schedule.current];
+    let full = slot.load(Ordering::Relaxed) | ((1 << 36) - 1) << 20;
+    slot.store(full, Ordering::Relaxed);
+    let more = enter(&traffic, 0.01);
+    assert_eq!((traffic.leave(more, true), traffic.leave(place, true)), (Left::Counted, Left::Counted));
+    let most = (1 << 18) - 1;
+    assert_eq!(schedule.read(&traffic), Read { started: most, good: most });
+    assert_eq!(traffic.in_flight(), 0);
+}
+
+#[test]
+fn a_clock_that_steps_back_begins_a_bucket() {
+    let (traffic, mut schedule) = traffic();
+    schedule.advance(&traffic, 500.0, WIDTH);
+    traffic.learn_from(500.05);
+    let hanging = enter(&traffic, 500.01);
+    let back = 100.0;
+    for (now, learns) in [(499.96, false), (500.04, false), (500.06, true), (back, true)] {
+        assert_eq!(traffic.learns(Tick(nanos(now))), learns, "at {now} s");
+    }
+    assert!(!traffic.has_stepped_back(Tick(nanos(499.96))), "threads may be a little apart");
+    assert!(traffic.has_stepped_back(Tick(nanos(back))));
+    schedule.advance(&traffic, back, WIDTH);
+    let place = enter(&traffic, back + 0.02);
+    assert_eq!(place.started(), Tick(nanos(back + 0.02) & INSTANT_MASK), "its own instant");
+    assert_eq!(traffic.leave(place, true), Left::Counted);
+    let later = back + LIMIT + 0.01;
+    let overdue = schedule.take_overdue(&traffic, later, LIMIT).map(|overdue| overdue.calls);
+    let first = overdue.unwrap_or(0);
+    let next = schedule.take_overdue(&traffic, later, LIMIT).map_or(0, |overdue| overdue.calls);
+    assert_eq!(first + next, 1, "the call that hangs is overdue after the limit");
+    assert_eq!(traffic.leave(hanging, true), Left::Judged);
 }
 
 #[test]
