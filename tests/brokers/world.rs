@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, ManualClock, Trip};
-use test_support::breaker::{SECOND, clocked};
+use halfopen::{CircuitBreaker, ManualClock};
+use test_support::breaker::opening_after;
 
 /// A limit that no healthy server exceeds, however busy the machine is.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
@@ -18,14 +18,6 @@ pub(crate) fn breaker() -> (CircuitBreaker, ManualClock) {
 /// Never opens, so that many errors can be seen.
 pub(crate) fn closed() -> CircuitBreaker {
     opening_after(1000).0
-}
-
-fn opening_after(failures: u32) -> (CircuitBreaker, ManualClock) {
-    let config = CircuitBreakerConfig::builder()
-        .trip(Trip::consecutive_failures(failures))
-        .open_duration(SECOND)
-        .backoff(Backoff::none());
-    clocked("broker", config.build().unwrap())
 }
 
 /// Repeats a call until it succeeds, which a server brings about.

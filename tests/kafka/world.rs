@@ -5,13 +5,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-use halfopen::{Backoff, CircuitBreaker, CircuitBreakerConfig, ManualClock, Trip};
+use halfopen::{CircuitBreaker, ManualClock};
 use halfopen_rdkafka::ProtectedProducer;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer, StreamConsumer};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use test_support::breaker::{SECOND, clocked};
+use test_support::breaker::opening_after;
 use test_support::server::{ServerProcess, on_free_port};
 
 /// A limit that no healthy broker exceeds, however busy the machine is.
@@ -29,14 +29,6 @@ pub(crate) fn breaker() -> (CircuitBreaker, ManualClock) {
 /// Never opens, so that many errors can be seen.
 pub(crate) fn closed() -> CircuitBreaker {
     opening_after(1000).0
-}
-
-fn opening_after(failures: u32) -> (CircuitBreaker, ManualClock) {
-    let config = CircuitBreakerConfig::builder()
-        .trip(Trip::consecutive_failures(failures))
-        .open_duration(SECOND)
-        .backoff(Backoff::none());
-    clocked("broker", config.build().unwrap())
 }
 
 /// A cluster in a process of its own, with [`TOPIC`].

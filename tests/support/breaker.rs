@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use halfopen::{CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig, Clock, ManualClock};
+use halfopen::{
+    Backoff, CircuitBreaker, CircuitBreakerBuilder, CircuitBreakerConfig, Clock, ManualClock, Trip,
+};
 
 /// One second.
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -10,6 +12,15 @@ pub const SECOND: Duration = Duration::from_secs(1);
 /// Builds a breaker on a manual clock.
 pub fn clocked(name: &str, config: CircuitBreakerConfig) -> (CircuitBreaker, ManualClock) {
     on_manual_clock(CircuitBreaker::builder(name).config(config))
+}
+
+/// Builds a breaker on a manual clock that opens after this number of consecutive failures, for a second.
+pub fn opening_after(failures: u32) -> (CircuitBreaker, ManualClock) {
+    let config = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(failures))
+        .open_duration(SECOND)
+        .backoff(Backoff::none());
+    clocked("dependency", config.build().expect("these settings are valid"))
 }
 
 /// Builds a breaker on a manual clock, with the settings of `builder`.

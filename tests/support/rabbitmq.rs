@@ -89,7 +89,7 @@ impl Node {
         server.envs(self.environment()).env("RABBITMQ_CONFIG_FILE", config);
         // Without a shell around it, so that its id is that of the process.
         server.env("RABBITMQ_LOGS", "-").env("RUNNING_UNDER_SYSTEMD", "true");
-        ServerProcess::start(&mut server, "Server startup complete")
+        ServerProcess::start_in(self.folder.path(), &mut server, "Server startup complete")
     }
 
     fn control(&self, words: &[&str]) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running server. It is killed on drop.
@@ -18,10 +18,13 @@ pub struct ServerProcess {
 struct Guard(Child);
 
 impl Guard {
-    fn of(server: &Child) -> Guard {
+    fn of(server: &Child, folder: Option<&Path>) -> Guard {
         // Reads until its input ends, which it does with the process of the test, however that ends.
         let mut shell = Command::new("sh");
-        shell.args(["-c", r#"read -r _; kill -KILL "$0" 2>/dev/null"#]).arg(server.id().to_string());
+        shell
+            .args(["-c", r#"read -r _; kill -KILL "$0" 2>/dev/null; rm -rf "$@""#])
+            .arg(server.id().to_string());
+        shell.args(folder);
         Guard(shell.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("`sh` can be run"))
     }
 
@@ -36,12 +39,22 @@ impl ServerProcess {
     /// Starts a program whose output, or whose log on the standard error, contains `ready` once it accepts
     /// connections. Returns [`None`] if it exits before that, for example because its port is taken.
     pub fn start(command: &mut Command, ready: &str) -> Option<ServerProcess> {
+        ServerProcess::guarded(command, ready, None)
+    }
+
+    /// Like [`start`](Self::start), for a server that a test keeps in a static, which is never dropped: its folder is removed
+    /// when the process of the test ends.
+    pub fn start_in(folder: &Path, command: &mut Command, ready: &str) -> Option<ServerProcess> {
+        ServerProcess::guarded(command, ready, Some(folder))
+    }
+
+    fn guarded(command: &mut Command, ready: &str, folder: Option<&Path>) -> Option<ServerProcess> {
         let (output, input) = std::io::pipe().expect("a pipe");
         command.stdin(Stdio::null()).stdout(input.try_clone().expect("a second end")).stderr(input);
         let child = command.spawn().expect("it can be run");
         // The command holds ends of its own: the output would not end with the process.
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let guard = Guard::of(&child);
+        let guard = Guard::of(&child, folder);
         let process = ServerProcess { child, guard };
         let mut lines = BufReader::new(output).lines().map_while(Result::ok);
         lines.any(|line| line.contains(ready)).then_some(())?;
