@@ -10,6 +10,7 @@ use halfopen_outbox::{Delivery, Item, MemoryStore, Outbox, OutboxEvent, SendErro
 use crate::world::{Controlled, Events, Failed, Receiver, Trouble, item, outbox, until};
 
 const SOON: Duration = Duration::from_secs(30);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 #[tokio::test]
 async fn a_rejected_item_is_buffered_and_replayed() {
@@ -342,6 +343,23 @@ async fn a_closed_outbox_keeps_what_it_cannot_deliver() {
     assert!(matches!(outbox.send(item("a", "2")).await, Err(SendError::Closed)));
     assert!(matches!(outbox.buffer(item("a", "2")).await, Err(SendError::Closed)));
     assert_eq!(outbox.close(Duration::ZERO).await, 1, "a second time it has nothing to wait for");
+}
+
+#[tokio::test]
+async fn a_close_that_was_dropped_can_be_called_again() {
+    let (store, control) = Controlled::new();
+    let receiver = Receiver::new();
+    let outbox = outbox(store, &receiver).build().await.unwrap();
+    outbox.breaker().force_open();
+    outbox.send(item("a", "1")).await.unwrap();
+    assert!(outbox.close(HOUR).now_or_never().is_none(), "it waits for the delivery");
+    assert!(outbox.close(HOUR).now_or_never().is_none(), "so does the next one");
+
+    // Of two at the same time, the shorter deadline ends both.
+    let both = async { tokio::join!(outbox.close(HOUR), outbox.close(Duration::from_millis(20))) };
+    assert_eq!(tokio::time::timeout(SOON, both).await.expect("both end"), (1, 1));
+    assert!(control.is_closed(), "the store as well");
+    assert_eq!(outbox.close(HOUR).await, 1);
 }
 
 #[tokio::test]

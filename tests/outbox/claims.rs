@@ -91,6 +91,16 @@ async fn a_clock_set_back_holds_up_no_lane_of_a_file() {
     held_up_by_a_clock(SqliteStore::open(folder.path().join("outbox.db")).await.unwrap()).await;
 }
 
+#[test]
+fn a_clock_set_back_holds_up_no_lane_of_a_server() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let Some(pool) = postgres("clock").await else { return };
+        held_up_by_a_clock(PostgresStore::open(pool.clone()).await.unwrap()).await;
+        pool.close().await;
+    });
+}
+
 async fn held_up_by_a_clock(store: impl Store) {
     let (receiver, clock) = (Receiver::new(), WallClock::new());
     receiver.fails("*", Trouble::Away);

@@ -113,6 +113,87 @@ fn tables_of_another_version_are_left_as_they_are() {
 }
 
 #[test]
+fn tables_that_are_not_an_outbox_are_left_as_they_are() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        use StoreErrorKind::{Corrupt, Foreign};
+        for (number, (change, kind, message)) in [
+            (
+                "DROP TABLE halfopen_outbox_dead_letters",
+                Foreign,
+                "table halfopen_outbox_dead_letters is missing",
+            ),
+            (
+                "ALTER TABLE halfopen_outbox_items DROP COLUMN size",
+                Foreign,
+                "table halfopen_outbox_items has the columns id",
+            ),
+            (
+                "ALTER TABLE halfopen_outbox_lanes ALTER free_at TYPE text",
+                Foreign,
+                "free_at text, an outbox's has",
+            ),
+            (
+                "ALTER TABLE halfopen_outbox_tally RENAME version TO edition",
+                Foreign,
+                "has the columns edition integer",
+            ),
+            (
+                "ALTER TABLE halfopen_outbox_items DROP CONSTRAINT halfopen_outbox_items_key_key",
+                Foreign,
+                "has no unique key",
+            ),
+            ("DELETE FROM halfopen_outbox_tally", Corrupt, "halfopen_outbox_tally has 0 rows, must have one"),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let Some(pool) = postgres(&format!("changed_{number}")).await else { return };
+            PostgresStore::open(pool.clone()).await.unwrap();
+            sqlx::query(change).execute(&pool).await.unwrap();
+            let error = PostgresStore::open(pool.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), kind, "{change}: {error:?}");
+            assert!(error.to_string().contains(message), "{change}: {error}");
+            pool.close().await;
+        }
+    });
+}
+
+#[test]
+fn a_lost_tally_is_damage() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let Some(pool) = postgres("lost").await else { return };
+        let store = PostgresStore::open(pool.clone()).await.unwrap();
+        let append =
+            async || store.append(vec![Item::new("1")], Limits::default(), Timestamp::default()).await;
+        for loss in ["DELETE FROM halfopen_outbox_tally", "DROP TABLE halfopen_outbox_tally"] {
+            sqlx::query(loss).execute(&pool).await.unwrap();
+            assert_eq!(append().await.unwrap_err().kind(), StoreErrorKind::Corrupt, "{loss}");
+        }
+        pool.close().await;
+    });
+}
+
+#[test]
+fn rows_of_a_server_changed_by_hand_are_counted() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let Some(pool) = postgres("counted").await else { return };
+        let store = PostgresStore::open(pool.clone()).await.unwrap();
+        let items = ["1", "2"].map(Item::new).to_vec();
+        let stored = store.append(items, Limits::default(), Timestamp::default()).await.unwrap().totals;
+        sqlx::query("ALTER TABLE halfopen_outbox_items ADD note TEXT").execute(&pool).await.unwrap();
+        let sql = "UPDATE halfopen_outbox_tally SET items = 7, bytes = 0, last_id = 0";
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        let store = PostgresStore::open(pool.clone()).await.unwrap();
+        assert_eq!(store.status(1).await.unwrap().totals, stored);
+        store.append(vec![Item::new("3")], Limits::default(), Timestamp::default()).await.unwrap();
+        pool.close().await;
+    });
+}
+
+#[test]
 fn stores_that_open_together_create_the_tables_once() {
     let runtime = runtime();
     runtime.block_on(async {

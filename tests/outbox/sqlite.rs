@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use halfopen_outbox::{Delivery, SendError, SqliteStore, Store, StoreErrorKind};
+use halfopen_outbox::{
+    AppendOutcome, Delivery, EntryResult, Limits, Overflow, SendError, Settlement, SqliteStore, Store,
+    StoreErrorKind, Then, Timestamp,
+};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
@@ -127,6 +130,73 @@ async fn one_of_two_outboxes_on_a_file_delivers() {
     other.buffer(item("a", "3")).await.unwrap();
     until("the other takes over", || second.lane("a") == ["3"]).await;
     assert_eq!(other.close(SOON).await, 0);
+}
+
+#[tokio::test]
+async fn a_file_that_has_lost_a_part_is_left_as_it_is() {
+    for (loss, message) in [
+        ("DROP INDEX items_by_key", "has lost the index items_by_key (unique)"),
+        ("DROP TABLE dead_letters", "has lost the column dead_letters.id (INTEGER)"),
+        ("ALTER TABLE items DROP COLUMN last_error", "has lost the column items.last_error (TEXT)"),
+        ("DELETE FROM tally", "has lost its tally"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("outbox.db");
+        SqliteStore::open(&file).await.unwrap().close().await.unwrap();
+        execute(&file, loss).await;
+        refuses(&file, StoreErrorKind::Corrupt, message).await;
+    }
+}
+
+#[tokio::test]
+async fn a_column_of_an_operator_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("outbox.db");
+    SqliteStore::open(&file).await.unwrap().close().await.unwrap();
+    execute(&file, "ALTER TABLE items ADD COLUMN note TEXT").await;
+    let store = SqliteStore::open(&file).await.unwrap();
+    store.append(vec![item("a", "1")], Limits::default(), Timestamp::default()).await.unwrap();
+    assert_eq!(store.status(1).await.unwrap().totals.items, 1);
+}
+
+#[tokio::test]
+async fn rows_changed_by_hand_are_counted_at_the_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("outbox.db");
+    let open = async || SqliteStore::open(&file).await.unwrap();
+    let store = open().await;
+    let items = ["1", "2"].map(|payload| item("a", payload)).to_vec();
+    store.append(items, Limits::default(), Timestamp::default()).await.unwrap();
+    let before = store.status(1).await.unwrap().totals;
+
+    // While it is open: the counts are too low, and do not wrap around.
+    execute(&file, "UPDATE tally SET items = 0, bytes = 0, last_id = 0").await;
+    let settlement = Settlement {
+        worker: "worker".into(),
+        lane: "a".into(),
+        results: vec![(1, EntryResult::Delivered)],
+        then: Then::Free(Timestamp::default()),
+    };
+    let settled = store.settle(vec![settlement], Timestamp::default()).await.unwrap();
+    assert_eq!((settled.totals.items, settled.totals.bytes), (0, 0));
+    store.close().await.unwrap();
+
+    let store = open().await;
+    let totals = store.status(1).await.unwrap().totals;
+    assert_eq!((totals.items, totals.bytes), (1, before.bytes / 2));
+    store.append(vec![item("a", "3")], Limits::default(), Timestamp::default()).await.unwrap();
+    assert_eq!(store.status(1).await.unwrap().totals.items, 2, "its identifier is a new one");
+}
+
+#[tokio::test]
+async fn a_tally_above_the_rows_drops_nothing_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("outbox.db");
+    let store = SqliteStore::open(&file).await.unwrap();
+    execute(&file, "UPDATE tally SET items = 1000000, bytes = 1000000").await;
+    let limits = Limits { max_items: 10, overflow: Overflow::DropOldest, ..Limits::default() };
+    let appended = store.append(vec![item("a", "1")], limits, Timestamp::default()).await.unwrap();
+    assert_eq!((appended.outcomes, appended.totals.items), (vec![AppendOutcome::Stored], 1));
 }
 
 /// Opens a file that must be refused, and checks that nothing in it changes.

@@ -235,6 +235,7 @@ pub(crate) struct Control {
     /// The operations that may begin to append.
     gate: Arc<Semaphore>,
     appending: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
 }
 
 impl Controlled {
@@ -244,6 +245,7 @@ impl Controlled {
             settles_no: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             appending: Arc::default(),
+            closed: Arc::default(),
         };
         (Controlled { store: MemoryStore::new(), control: control.clone() }, control)
     }
@@ -279,6 +281,10 @@ impl Control {
     /// The appends that have begun.
     pub(crate) fn appending(&self) -> usize {
         self.appending.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 }
 
@@ -318,6 +324,11 @@ impl Store for Controlled {
 
     fn requeue(&self, ids: Vec<u64>, now: Timestamp) -> StoreFuture<'_, Requeued> {
         self.answer(self.store.requeue(ids, now))
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        self.control.closed.store(true, Ordering::SeqCst);
+        self.store.close()
     }
 
     fn remove(&self, ids: Vec<u64>) -> StoreFuture<'_, u64> {

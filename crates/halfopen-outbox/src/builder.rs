@@ -207,7 +207,7 @@ impl<S: Sender> OutboxBuilder<S> {
             concurrent_lanes,
             lease: lease(&self.settings),
         };
-        let tasks = Tasks { writer: tokio::spawn(writing), worker: tokio::spawn(worker.run()) };
+        let tasks = Tasks { writer: Some(tokio::spawn(writing)), worker: Some(tokio::spawn(worker.run())) };
         Ok(Outbox::new(shared, self.store, writer, lanes, phase, tasks, self.clock))
     }
 }

@@ -1,9 +1,9 @@
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use halfopen::CircuitBreaker;
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, watch};
 use tokio::task::JoinHandle;
 
 use crate::builder::OutboxBuilder;
@@ -11,7 +11,6 @@ use crate::error::SendError;
 use crate::event::Counters;
 use crate::item::Item;
 use crate::lanes::Lanes;
-use crate::lock;
 use crate::replay::Phase;
 use crate::sender::Sender;
 use crate::shared::{Attempted, Failure, Shared};
@@ -70,14 +69,23 @@ struct Inner<S: Sender> {
     writer: WriterHandle,
     lanes: Lanes,
     phase: watch::Sender<Phase>,
-    tasks: Mutex<Option<Tasks>>,
+    tasks: AsyncMutex<Tasks>,
     clock: WallClock,
 }
 
-/// The tasks of an outbox.
+/// The tasks of an outbox, each [`None`] once it has ended.
 pub(crate) struct Tasks {
-    pub(crate) writer: JoinHandle<()>,
-    pub(crate) worker: JoinHandle<()>,
+    pub(crate) writer: Option<JoinHandle<()>>,
+    pub(crate) worker: Option<JoinHandle<()>>,
+}
+
+/// Waits for the end of a task, and can be dropped and called again.
+async fn ended(task: &mut Option<JoinHandle<()>>) {
+    if let Some(handle) = task {
+        // It has no result, and its panic was reported when it happened.
+        let _ = handle.await;
+        *task = None;
+    }
 }
 
 /// The result of a `send` that succeeded.
@@ -130,7 +138,7 @@ impl<S: Sender> Outbox<S> {
         tasks: Tasks,
         clock: WallClock,
     ) -> Outbox<S> {
-        Outbox(Arc::new(Inner { shared, store, writer, lanes, phase, tasks: Mutex::new(Some(tasks)), clock }))
+        Outbox(Arc::new(Inner { shared, store, writer, lanes, phase, tasks: AsyncMutex::new(tasks), clock }))
     }
 
     /// Sends an item, or stores it if the breaker rejects it, the delivery fails, or its lane has stored items.
@@ -139,6 +147,11 @@ impl<S: Sender> Outbox<S> {
     ///
     /// Returns an error if the receiver refuses the item, and if it can be neither sent nor stored. After an error the
     /// item is not stored, [`StoreErrorKind::Uncertain`](crate::StoreErrorKind::Uncertain) excepted.
+    ///
+    /// # Panics
+    ///
+    /// A panic of the sender is a failure for the breaker and passes on to the caller, without the item being stored. In the worker it
+    /// ends nothing: a stored item whose delivery panics is tried again, and set aside after its last attempt.
     ///
     /// # Cancel safety
     ///
@@ -243,7 +256,8 @@ impl<S: Sender> Outbox<S> {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the outbox stays closed, and stops when its last clone is dropped.
+    /// If the future is dropped, the outbox takes no items any more and delivers those that are stored. Another `close` ends it;
+    /// otherwise it stops when its last clone is dropped.
     pub async fn close(&self, deadline: Duration) -> u64 {
         self.0.phase.send_if_modified(|phase| {
             let running = *phase == Phase::Running;
@@ -252,16 +266,18 @@ impl<S: Sender> Outbox<S> {
             }
             running
         });
-        let tasks = lock(&self.0.tasks).take();
-        if let Some(Tasks { writer, mut worker }) = tasks {
-            if tokio::time::timeout(deadline, &mut worker).await.is_err() {
-                self.0.phase.send_replace(Phase::Stopped);
-                // It ends now, and its result has no meaning.
-                let _ = worker.await;
-            }
-            self.0.writer.close().await;
-            let _ = writer.await;
+        let drained = async { ended(&mut self.0.tasks.lock().await.worker).await };
+        if tokio::time::timeout(deadline, drained).await.is_err() {
+            // It ends now, whichever of several calls has the shortest deadline.
+            self.0.phase.send_replace(Phase::Stopped);
         }
+        let mut tasks = self.0.tasks.lock().await;
+        ended(&mut tasks.worker).await;
+        if tasks.writer.is_some() {
+            self.0.writer.close().await;
+            ended(&mut tasks.writer).await;
+        }
+        drop(tasks);
         self.0.shared.reports.known().totals.items
     }
 

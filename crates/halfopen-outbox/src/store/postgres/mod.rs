@@ -4,12 +4,13 @@ mod schema;
 mod statements;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sqlx::{PgPool, Postgres, Transaction};
 
 use self::statements::millis;
-use super::sql::{self, Outcome, dead_letter, entry, rows_limit, signed};
+use super::sql::{self, Outcome, dead_letter, entry, is_damage, rows_limit, signed};
 use super::{
     Appended, Claim, Claimed, ClaimedLane, DeadLetter, Entry, Requeued, Settled, Settlement, Store,
     StoreError, StoreErrorKind, StoreFuture, StoreStatus,
@@ -51,6 +52,8 @@ const SWEEP: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct PostgresStore {
     pool: PgPool,
+    /// The time of the last claim in this process, in milliseconds.
+    claimed_at: Arc<AtomicU64>,
 }
 
 impl PostgresStore {
@@ -58,11 +61,13 @@ impl PostgresStore {
     ///
     /// # Errors
     ///
-    /// Returns an error of the kind [`Foreign`](StoreErrorKind::Foreign) if the tables have another version of the
-    /// schema, and of another kind if the database cannot be used.
+    /// Returns an error of the kind [`Foreign`](StoreErrorKind::Foreign) if the tables have other columns or another
+    /// version of the schema, of the kind [`Corrupt`](StoreErrorKind::Corrupt) if the tally has no row or several, and of
+    /// another kind if the database cannot be used. Nothing is changed then. Otherwise a tally that is not that of the rows,
+    /// which were changed by hand, is counted again.
     pub async fn open(pool: PgPool) -> Result<PostgresStore, StoreError> {
         schema::create(&pool).await?;
-        Ok(PostgresStore { pool })
+        Ok(PostgresStore { pool, claimed_at: Arc::default() })
     }
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, StoreError> {
@@ -71,8 +76,17 @@ impl PostgresStore {
 
     async fn claim_lanes(&self, claim: Claim) -> Result<Claimed, StoreError> {
         let mut transaction = self.begin().await?;
-        let claimed = claim_lanes(&mut transaction, &claim).await;
-        end(transaction, claimed).await
+        let back = Timestamp::from_millis(self.claimed_at.load(Ordering::Relaxed)).since(claim.now);
+        let claimed = async {
+            if !back.is_zero() {
+                set_back(&mut transaction, &claim, back).await?;
+            }
+            claim_lanes(&mut transaction, &claim).await
+        };
+        let claimed = claimed.await;
+        let claimed = end(transaction, claimed).await?;
+        self.claimed_at.store(claim.now.as_millis(), Ordering::Relaxed);
+        Ok(claimed)
     }
 
     async fn append_items(
@@ -168,6 +182,21 @@ impl Store for PostgresStore {
     }
 }
 
+/// Sets the times of lanes back as the clock was, which would last longer by as much: the claims of this worker, and the
+/// waits for the next attempt, of whichever worker. Those of others with another clock end early, which does no harm.
+#[cold]
+async fn set_back(
+    transaction: &mut Transaction<'_, Postgres>,
+    claim: &Claim,
+    back: Duration,
+) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE halfopen_outbox_lanes SET free_at = greatest(free_at - $2, 0)
+        WHERE free_at > $3 AND (worker IS NULL OR worker = $1)";
+    let back = u64::try_from(back.as_millis()).map_or(i64::MAX, signed);
+    let query = sqlx::query(sql).bind(&*claim.worker).bind(back).bind(millis(claim.now));
+    query.execute(&mut **transaction).await.map(drop)
+}
+
 async fn claim_lanes(
     transaction: &mut Transaction<'_, Postgres>,
     claim: &Claim,
@@ -236,6 +265,9 @@ fn error_of(error: sqlx::Error) -> StoreError {
     let (kind, what) = match &*code {
         "53100" => (StoreErrorKind::Full, "has no disk space left"),
         "XX001" | "XX002" => (StoreErrorKind::Corrupt, "is damaged; it is left as it is"),
+        // Undefined tables and columns, and no constraint for `ON CONFLICT`.
+        "42P01" | "42703" | "42P10" => (StoreErrorKind::Corrupt, "has lost a part of its tables"),
+        _ if is_damage(&error) => (StoreErrorKind::Corrupt, "is damaged; it is left as it is"),
         _ => (StoreErrorKind::Unavailable, "cannot be used"),
     };
     StoreError::new(kind, format!("the outbox's database {what}")).with_source(error)

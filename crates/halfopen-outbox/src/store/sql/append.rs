@@ -90,7 +90,11 @@ async fn append_one(
     while !tally.has_room(&limits, 1, size) {
         match limits.overflow {
             Overflow::Reject => return Ok(AppendOutcome::Full),
-            Overflow::DropOldest => dropped.extend(drop_oldest(statements, tally).await?),
+            Overflow::DropOldest => match drop_oldest(statements, tally).await? {
+                Some(oldest) => dropped.push(oldest),
+                // Rows that were deleted by hand are still counted.
+                None => tally.empty(),
+            },
         }
     }
     statements.insert(tally.add(&item), &item, now).await?;

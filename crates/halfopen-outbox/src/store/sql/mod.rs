@@ -24,6 +24,17 @@ pub(super) use self::tally::Tally;
 /// The result of statements.
 pub(super) type Outcome<T> = Result<T, sqlx::Error>;
 
+/// Whether an error is that of rows or values which are missing, or of another type.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::RowNotFound
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+    )
+}
+
 /// An item that was removed, and its size in the tally.
 pub(super) struct Taken {
     pub(super) item: Item,

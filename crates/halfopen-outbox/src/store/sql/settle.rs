@@ -26,8 +26,7 @@ pub(in crate::store) async fn settle(
             EntryResult::Failed { error, counted } => statements.note_failure(*id, error, *counted).await?,
             EntryResult::Dead { error } => {
                 let moved = statements.set_aside(*id, error, now).await?;
-                tally.items -= moved;
-                tally.dead_letters += moved;
+                tally.set_aside(moved);
             }
         }
     }

@@ -36,27 +36,41 @@ impl Tally {
 
     /// Whether this many items of this size fit.
     pub(super) fn has_room(self, limits: &Limits, items: u64, bytes: u64) -> bool {
-        limits.permit(self.items + self.dead_letters + items, self.bytes + bytes)
+        let stored = self.items.saturating_add(self.dead_letters);
+        limits.permit(stored.saturating_add(items), self.bytes.saturating_add(bytes))
+    }
+
+    /// Counts nothing as stored, after a store with no rows was found.
+    pub(super) fn empty(&mut self) {
+        *self = Tally { last_id: self.last_id, items: 0, dead_letters: 0, bytes: 0 };
     }
 
     /// Counts new items, and returns the identifier of the first.
     pub(super) fn add(&mut self, items: &[Item]) -> u64 {
-        let first = self.last_id + 1;
-        self.last_id += items.len() as u64;
-        self.items += items.len() as u64;
-        self.bytes += items.iter().map(Item::size).sum::<u64>();
+        let count = items.len() as u64;
+        let first = self.last_id.saturating_add(1);
+        self.last_id = self.last_id.saturating_add(count);
+        self.items = self.items.saturating_add(count);
+        self.bytes = self.bytes.saturating_add(items.iter().map(Item::size).sum::<u64>());
         first
     }
 
+    // Saturating, here and below: rows that were inserted by hand are not counted.
     pub(super) fn remove_item(&mut self, size: u64) {
-        self.items -= 1;
-        self.bytes -= size;
+        self.items = self.items.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
+    }
+
+    /// Counts items that have become dead letters.
+    pub(super) fn set_aside(&mut self, count: u64) {
+        self.items = self.items.saturating_sub(count);
+        self.dead_letters = self.dead_letters.saturating_add(count);
     }
 
     /// Counts a dead letter that was removed, and returns its item.
     pub(super) fn take_dead_letter(&mut self, Taken { item, size }: Taken) -> Item {
-        self.dead_letters -= 1;
-        self.bytes -= size;
+        self.dead_letters = self.dead_letters.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(size);
         item
     }
 }

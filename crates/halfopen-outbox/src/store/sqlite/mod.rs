@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 
 use self::leader::Leader;
 use self::work::Work;
-use super::sql::{self, Outcome, dead_letter, entry, rows_limit, signed};
+use super::sql::{self, Outcome, dead_letter, entry, is_damage, rows_limit, signed};
 use super::{
     Appended, Claim, Claimed, ClaimedLane, DeadLetter, Entry, Requeued, Settled, Settlement, Store,
     StoreError, StoreErrorKind, StoreFuture, StoreStatus,
@@ -63,7 +63,8 @@ impl SqliteStore {
     ///
     /// Returns an error of the kind [`Corrupt`](StoreErrorKind::Corrupt) if the file is damaged or no database, and of
     /// the kind [`Foreign`](StoreErrorKind::Foreign) if it belongs to something else or to a later version of this
-    /// crate. The file is not changed then.
+    /// crate. The file is not changed then. Otherwise a tally that is not that of the rows, which were changed by hand, is
+    /// counted again.
     pub async fn open(path: impl AsRef<Path>) -> Result<SqliteStore, StoreError> {
         SqliteStore::open_with(SqliteConnectOptions::new().filename(path)).await
     }
@@ -267,6 +268,7 @@ fn error_of(path: &Path, error: sqlx::Error) -> StoreError {
         Some(11 | 26) => (StoreErrorKind::Corrupt, "is damaged or no database; it is left as it is"),
         Some(5 | 6) => (StoreErrorKind::Unavailable, "is locked by another process"),
         Some(8) => (StoreErrorKind::Unavailable, "is read-only"),
+        None if is_damage(&error) => (StoreErrorKind::Corrupt, "is damaged; it is left as it is"),
         Some(_) | None => (StoreErrorKind::Unavailable, "cannot be used"),
     };
     StoreError::new(kind, format!("the outbox file {path} {what}")).with_source(error)

@@ -85,7 +85,7 @@ async fn open_once(options: SqliteConnectOptions, path: &Path) -> Result<SqliteP
     // The journal mode is stored in the file, so it is set only when the file is known to be an outbox.
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
     match inspect(&mut connection, path).await? {
-        Found::Outbox => {}
+        Found::Outbox => recount(&mut connection).await.map_err(failed)?,
         Found::Empty => create(&mut connection, path).await?,
     }
     connection.close().await.map_err(failed)?;
@@ -131,11 +131,61 @@ async fn inspect(connection: &mut SqliteConnection, path: &Path) -> Result<Found
     }
     let verdict: String =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut *connection).await.map_err(failed)?;
-    if verdict == "ok" {
-        return Ok(Found::Outbox);
+    if verdict != "ok" {
+        let message = format!("the outbox file {} is damaged; it is left as it is", path.display());
+        return Err(StoreError::new(StoreErrorKind::Corrupt, message).with_source(verdict));
     }
-    let message = format!("the outbox file {} is damaged; it is left as it is", path.display());
-    Err(StoreError::new(StoreErrorKind::Corrupt, message).with_source(verdict))
+    let parts = parts(connection).await.map_err(failed)?;
+    if let Some(missing) =
+        expected_parts().await.map_err(failed)?.into_iter().find(|part| !parts.contains(part))
+    {
+        let message = format!("the outbox file {} has lost {missing}; it is left as it is", path.display());
+        return Err(StoreError::new(StoreErrorKind::Corrupt, message));
+    }
+    let rows: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM tally").fetch_one(connection).await.map_err(failed)?;
+    if rows != 1 {
+        let message = format!("the outbox file {} has lost its tally; it is left as it is", path.display());
+        return Err(StoreError::new(StoreErrorKind::Corrupt, message));
+    }
+    Ok(Found::Outbox)
+}
+
+/// The columns and the indices of a file.
+async fn parts(connection: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
+    let sql = "SELECT 'the column ' || tables.name || '.' || columns.name || ' (' || columns.type || ')'
+            FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'
+        UNION ALL SELECT 'the index ' || indices.name || CASE indices.\"unique\" WHEN 1 THEN ' (unique)' ELSE '' END
+            FROM sqlite_schema AS tables, pragma_index_list(tables.name) AS indices WHERE tables.type = 'table'";
+    sqlx::query_scalar(sql).fetch_all(connection).await
+}
+
+/// The parts of a file that was just created.
+async fn expected_parts() -> Result<Vec<String>, sqlx::Error> {
+    let options = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    for statement in SCHEMA {
+        sqlx::query(statement).execute(&mut connection).await?;
+    }
+    let parts = parts(&mut connection).await?;
+    connection.close().await?;
+    Ok(parts)
+}
+
+/// Counts the rows again if they are not those of the tally: rows were changed by hand.
+async fn recount(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let sql = "WITH rows AS (
+            SELECT id, 1 AS items, 0 AS dead_letters, size FROM items
+            UNION ALL SELECT id, 0, 1, size FROM dead_letters),
+        counted AS (
+            SELECT coalesce(max(id), 0) AS last_id, coalesce(sum(items), 0) AS items,
+                coalesce(sum(dead_letters), 0) AS dead_letters, coalesce(sum(size), 0) AS bytes FROM rows)
+        UPDATE tally SET last_id = max(tally.last_id, counted.last_id), items = counted.items,
+            dead_letters = counted.dead_letters, bytes = counted.bytes
+        FROM counted
+        WHERE tally.last_id < counted.last_id
+            OR (tally.items, tally.dead_letters, tally.bytes) <> (counted.items, counted.dead_letters, counted.bytes)";
+    sqlx::query(sql).execute(connection).await.map(drop)
 }
 
 /// Creates the tables, unless another process has done so meanwhile.
