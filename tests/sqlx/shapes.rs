@@ -1,7 +1,7 @@
 //! Code of users that is generic over the client's traits compiles with a protected pool, and passes through its breaker.
 
-use futures_util::TryStreamExt;
 use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, TryStreamExt};
 use halfopen_sqlx::{ProtectedPool, ProtectedTransaction};
 use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
 use sqlx::{
@@ -204,6 +204,28 @@ async fn a_transaction_is_one_call_until_its_end() {
     assert_eq!(ended(pool.breaker()), "failure", "the call has ended");
     drop(pool.begin().await.unwrap());
     assert_eq!(ended(pool.breaker()), "failure abandoned");
+}
+
+#[tokio::test]
+async fn a_cancelled_begin_is_abandoned() {
+    let pool = pool().await;
+    let held = pool.begin().await.unwrap();
+    assert!(pool.begin().now_or_never().is_none(), "it waits for the only connection");
+    assert_eq!(ended(pool.breaker()), "abandoned");
+    held.rollback().await.unwrap();
+    assert_eq!(ended(pool.breaker()), "success abandoned");
+}
+
+#[tokio::test]
+async fn a_panic_of_the_caller_abandons_its_transaction() {
+    let pool = pool().await;
+    let transaction = pool.begin().await.unwrap();
+    let caller = tokio::spawn(async move {
+        let _transaction = transaction;
+        panic!("of the caller");
+    });
+    assert!(caller.await.unwrap_err().is_panic());
+    assert_eq!(ended(pool.breaker()), "abandoned", "it is no failure of the database");
 }
 
 #[tokio::test]

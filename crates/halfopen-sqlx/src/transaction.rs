@@ -3,7 +3,8 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use futures_core::future::BoxFuture;
-use halfopen::{Classify, OwnedPermit};
+use halfopen::Classify;
+use halfopen::adapter::HeldPermit;
 use sqlx::{Acquire, Database, Transaction};
 
 use crate::classify::SqlxClassify;
@@ -21,7 +22,8 @@ use crate::pool::{ProtectedPool, within};
 #[must_use = "a transaction is rolled back when it is dropped"]
 pub struct ProtectedTransaction<DB: Database> {
     transaction: Transaction<'static, DB>,
-    call: Call,
+    // `None` once a statement has ended the call.
+    call: Option<HeldPermit>,
     classify: SqlxClassify,
     limit: Option<Duration>,
 }
@@ -32,11 +34,11 @@ impl<DB: Database> ProtectedTransaction<DB> {
         pool: &ProtectedPool<DB>,
         begun: impl Future<Output = sqlx::Result<Transaction<'static, DB>>>,
     ) -> sqlx::Result<Self> {
-        let call = Call(Some(pool.breaker().try_acquire_owned().map_err(rejected)?));
+        let call = HeldPermit::new(pool.breaker().try_acquire_owned().map_err(rejected)?);
         let (classify, limit) = (pool.classifier().clone(), pool.limit());
         match within(limit, begun).await {
-            Ok(transaction) => Ok(ProtectedTransaction { transaction, call, classify, limit }),
-            Err(error) => call.settle(Err(error), &classify),
+            Ok(transaction) => Ok(ProtectedTransaction { transaction, call: Some(call), classify, limit }),
+            Err(error) => settle(Some(call), Err(error), &classify),
         }
     }
 
@@ -59,7 +61,7 @@ impl<DB: Database> ProtectedTransaction<DB> {
     /// ```
     pub fn record<T>(&mut self, result: &sqlx::Result<T>) {
         if self.classify.classify(result).is_failure()
-            && let Some(permit) = self.call.0.take()
+            && let Some(permit) = self.call.take()
         {
             permit.settle(result, &self.classify);
         }
@@ -76,7 +78,7 @@ impl<DB: Database> ProtectedTransaction<DB> {
     /// The errors of the server, a [`QueryTimedOut`](crate::QueryTimedOut).
     pub async fn commit(self) -> sqlx::Result<()> {
         let result = within(self.limit, self.transaction.commit()).await;
-        self.call.settle(result, &self.classify)
+        settle(self.call, result, &self.classify)
     }
 
     /// Rolls the transaction back, and records the result.
@@ -86,29 +88,16 @@ impl<DB: Database> ProtectedTransaction<DB> {
     /// The errors of the server, a [`QueryTimedOut`](crate::QueryTimedOut).
     pub async fn rollback(self) -> sqlx::Result<()> {
         let result = within(self.limit, self.transaction.rollback()).await;
-        self.call.settle(result, &self.classify)
+        settle(self.call, result, &self.classify)
     }
 }
 
-/// The permit of a call that may be dropped between two polls, until the call has ended.
-struct Call(Option<OwnedPermit>);
-
-impl Call {
-    fn settle<T>(mut self, result: sqlx::Result<T>, classify: &SqlxClassify) -> sqlx::Result<T> {
-        if let Some(permit) = self.0.take() {
-            permit.settle(&result, classify);
-        }
-        result
+/// Ends the call with this result, unless a statement has.
+fn settle<T>(call: Option<HeldPermit>, result: sqlx::Result<T>, classify: &SqlxClassify) -> sqlx::Result<T> {
+    if let Some(permit) = call {
+        permit.settle(&result, classify);
     }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        // Not by the drop of the permit, for which a panic elsewhere in the thread would be a failure of this call.
-        if let Some(permit) = self.0.take() {
-            permit.abandon();
-        }
-    }
+    result
 }
 
 impl<DB: Database> Deref for ProtectedTransaction<DB> {

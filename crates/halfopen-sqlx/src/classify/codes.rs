@@ -43,7 +43,7 @@ impl<'a> Code<'a> {
 
 fn of_postgres(state: &str) -> Outcome {
     match state {
-        // Shutdown, crash, start, database dropped.
+        // Shutdown, crash, start, idle for too long.
         "57P01" | "57P02" | "57P03" | "57P05"
         // Disk, memory, connections. 53400 is a limit of the query.
         | "53000" | "53100" | "53200" | "53300"
@@ -61,10 +61,12 @@ fn of_mysql(number: u16, state: &str) -> Outcome {
     match number {
         // Disk, memory, connections, resources, shutdown. 1114, a full table, is that of a full disk too.
         1021 | 1037 | 1040 | 1041 | 1053 | 1114 | 1203
+        // Blocked host, no thread, offline mode. They have the SQLSTATE HY000.
+        | 1129 | 1135 | 3032
         // Read only.
         | 1290 | 1836
-        // Killed query; statement time of MariaDB and of MySQL.
-        | 1317 | 1969 | 3024 => Outcome::Failure,
+        // Killed query and connection; statement time of MariaDB and of MySQL.
+        | 1317 | 1927 | 1969 | 3024 => Outcome::Failure,
         // A limit of this user. Its SQLSTATE is that of a syntax error.
         1226 => Outcome::Throttled,
         // The caller's own transaction is read only; contention; configuration.

@@ -33,10 +33,10 @@ pub fn outcome(error: &Error) -> Outcome {
 /// | `PoolTimedOut`, `Io`, `Tls`, `Protocol`, `WorkerCrashed`, `BeginFailed` | failure |
 /// | `PoolClosed`, `Configuration`, `InvalidArgument`; a rejection of a breaker or a limit | ignored |
 /// | `RowNotFound`, `ColumnNotFound`, `Decode`, `Encode` and other variants | success |
-/// | PostgreSQL: 57P01, 57P02, 57P03, 57P05 (shutdown, crash, start), classes 08, 58, XX, and 53000, 53100, 53200, 53300 (disk, memory, connections) | failure |
+/// | PostgreSQL: 57P01, 57P02, 57P03, 57P05 (shutdown, crash, start, idle for too long), classes 08, 58, XX, and 53000, 53100, 53200, 53300 (disk, memory, connections) | failure |
 /// | PostgreSQL: 57014 (statement timeout or cancelled), 25006 (read only) | failure |
 /// | PostgreSQL: 53400, 54xxx, 25P03, 55P03, 40001, 40P01, 25P02, 28xxx, 3D000, 22xxx, 23xxx, 42xxx | success |
-/// | MySQL, MariaDB: 1021, 1037, 1040, 1041, 1053, 1114, 1203 (disk, memory, connections, shutdown), 1290, 1836 (read only), 1969, 3024 (statement timeout), 1317 (killed query); others of SQLSTATE 08xxx | failure |
+/// | MySQL, MariaDB: 1021, 1037, 1040, 1041, 1053, 1114, 1129, 1135, 1203, 3032 (disk, memory, connections, shutdown, blocked host, threads, offline), 1290, 1836 (read only), 1969, 3024 (statement timeout), 1317, 1927 (killed query or connection); others of SQLSTATE 08xxx | failure |
 /// | MySQL, MariaDB: 1226 (a limit of the user) | failure, counted as throttled |
 /// | MySQL, MariaDB: 1205, 1213, 1792, 1044, 1045, 1049, 1062, 1064, 1146 | success |
 /// | SQLite: 7, 8, 10, 11, 13, 14, 26 and their extended codes (memory, read only, I/O, corrupt, full, not opened, not a database) | failure |

@@ -64,12 +64,14 @@ fn sqlstates_have_the_outcomes_of_the_table() {
 #[test]
 fn numbers_of_mysql_have_the_outcomes_of_the_table() {
     numbers(
-        &[1021, 1037, 1040, 1041, 1053, 1114, 1203, 1290, 1836, 1969, 3024, 1317],
+        &[1021, 1037, 1040, 1041, 1053, 1114, 1129, 1135, 1203, 1290, 1836, 1969, 3024, 3032, 1317, 1927],
         "HY000",
         Outcome::Failure,
     );
     numbers(&[1226], "42000", Outcome::Throttled);
     numbers(&[1205, 1213, 1792, 1044, 1045, 1049, 1062, 1064, 1146], "HY000", Outcome::Success);
+    // 4031 is an idle connection to MySQL, but a missing trigger to MariaDB.
+    numbers(&[4031], "HY000", Outcome::Success);
     numbers(&[1043, 1158], "08S01", Outcome::Failure);
 }
 
