@@ -282,3 +282,36 @@ async fn nothing_of_the_prelude_is_used() {
     assert_eq!(std::sync::Arc::new(strict::Client).shared(1).await.unwrap(), 2);
     assert_eq!(strict::array([0_u8; 3], (7, 8)).unwrap(), (3, 7));
 }
+
+/// A crate that exports halfopen, with a global registry that differs so that the test sees which one is used.
+mod resilience {
+    use std::sync::LazyLock;
+
+    pub(crate) struct Registry;
+
+    impl Registry {
+        pub(crate) fn global() -> &'static halfopen::Registry {
+            static OTHER: LazyLock<halfopen::Registry> = LazyLock::new(halfopen::Registry::new);
+            &OTHER
+        }
+    }
+}
+
+#[circuit_breaker("elsewhere", crate = crate::shapes::resilience)]
+fn elsewhere() -> Result<(), Error> {
+    Ok(())
+}
+
+#[circuit_breaker("elsewhere", crate = "crate::shapes::resilience", error = |_| Error::Failed)]
+async fn elsewhere_in_quotes() -> Result<(), Error> {
+    Err(Error::Failed)
+}
+
+#[tokio::test]
+async fn the_core_may_have_another_path() {
+    assert_eq!(elsewhere(), Ok(()));
+    assert_eq!(elsewhere_in_quotes().await, Err(Error::Failed));
+    let totals = resilience::Registry::global().get_or_create("elsewhere").snapshot().totals;
+    assert_eq!((totals.successes, totals.failures), (1, 1));
+    assert!(Registry::global().get("elsewhere").is_none());
+}

@@ -1,6 +1,7 @@
-use halfopen_document::{Origin, Sections};
+use halfopen_document::{Origin, Sections, without_passwords};
 use std::fmt;
 
+use halfopen::adapter::Printable;
 use halfopen::{BackoffKind, HalfOpenKind, SlowKind, TripKind, WindowKind, format_duration};
 
 use crate::resolve::Origins;
@@ -16,7 +17,7 @@ pub struct Explanation {
 }
 
 /// One value of an [`Explanation`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Explained {
     path: String,
     value: String,
@@ -79,6 +80,17 @@ impl Explained {
     }
 }
 
+impl fmt::Debug for Explained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = without_passwords(&self.value);
+        f.debug_struct("Explained")
+            .field("path", &self.path)
+            .field("value", &value)
+            .field("origin", &self.origin)
+            .finish()
+    }
+}
+
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let width = |of: fn(&Explained) -> &str| {
@@ -87,6 +99,8 @@ impl fmt::Display for Explanation {
         let (paths, values) = (width(Explained::path), width(Explained::value).min(40));
         write!(f, "{}", self.name)?;
         for Explained { path, value, origin } in &self.values {
+            let value = without_passwords(value);
+            let value = Printable::new(&value).whole().escaped().to_string();
             write!(f, "\n  {path:paths$}  {value:values$}  {origin}")?;
         }
         Ok(())

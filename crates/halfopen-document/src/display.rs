@@ -39,8 +39,45 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
     shortened(text, LONGEST_QUOTE)
 }
 
-/// Returns a message of bounded length, with steering characters escaped.
+/// Returns a text with `***` in place of the passwords of the URLs in it.
+///
+/// # Examples
+///
+/// ```
+/// use halfopen_document::without_passwords;
+///
+/// assert_eq!(without_passwords("redis://app:s3cret@cache:6379/0"), "redis://app:***@cache:6379/0");
+/// assert_eq!(without_passwords("https://api.example.com/a:b@c"), "https://api.example.com/a:b@c");
+/// ```
+pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    let mut hidden = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find("://").map(|at| at + "://".len()) {
+        let (before, authority) = rest.split_at(start);
+        let is_after = |c: char| matches!(c, '/' | '?' | '#' | '"' | '\'' | '`') || c.is_whitespace();
+        let (authority, after) = authority.split_at(authority.find(is_after).unwrap_or(authority.len()));
+        hidden.push_str(before);
+        // A password may have a `@` itself, but only its first `:` ends the name.
+        match authority.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host))) {
+            Some((user, host)) => hidden.extend([user, ":***@", host]),
+            None => hidden.push_str(authority),
+        }
+        rest = after;
+    }
+    if hidden.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    hidden.push_str(rest);
+    Cow::Owned(hidden)
+}
+
+/// Returns a message of bounded length, with steering characters escaped and without the passwords of URLs.
 pub(crate) fn sentence(text: String) -> String {
+    let hidden = match without_passwords(&text) {
+        Cow::Owned(hidden) => Some(hidden),
+        Cow::Borrowed(_) => None,
+    };
+    let text = hidden.unwrap_or(text);
     let text = if text.chars().any(is_steering) { printable(&text).to_string() } else { text };
     if text.len() <= LONGEST_SENTENCE { text } else { shortened(&text, LONGEST_SENTENCE).into_owned() }
 }
@@ -63,7 +100,9 @@ pub(crate) struct Excerpt {
 
 impl Excerpt {
     /// Cuts an excerpt from the parts of a line before, inside and after a span.
-    pub(crate) fn of([before, inside, after]: [&str; 3]) -> Excerpt {
+    pub(crate) fn of(parts: [&str; 3]) -> Excerpt {
+        let parts = parts.map(without_passwords);
+        let [before, inside, after] = [&*parts[0], &*parts[1], &*parts[2]];
         let is_long =
             before.chars().chain(inside.chars()).chain(after.chars()).nth(LONGEST_EXCERPT).is_some();
         let [before, inside, after] = if is_long {
@@ -152,6 +191,23 @@ mod tests {
         let steering = "a\u{1b}[31m\nb\u{202e}c\u{2028}\u{85}";
         assert_eq!(printable(steering).to_string(), "a\\u{1b}[31m\\nb\\u{202e}c\\u{2028}\\u{85}");
         assert_eq!(sentence("plain ü 値".into()), "plain ü 値");
+    }
+
+    #[test]
+    fn a_password_is_hidden_wherever_it_is() {
+        for (text, hidden) in [
+            ("a://u:p@h", "a://u:***@h"),
+            ("a://:p@h b://u:p@q@h:1/x?y", "a://:***@h b://u:***@h:1/x?y"),
+            ("url: \"a://u:p@h\", to: 'a@b:c'", "url: \"a://u:***@h\", to: 'a@b:c'"),
+            ("a://u@h:80", "a://u@h:80"),
+            ("a://h:80/u:p@x", "a://h:80/u:p@x"),
+            ("ü://ü:ü@ü", "ü://ü:***@ü"),
+        ] {
+            assert_eq!(without_passwords(text), hidden);
+            assert_eq!(sentence(text.into()), hidden);
+        }
+        let (line, mark) = excerpt("url: ", "a://u:secret@h", " # x");
+        assert_eq!((&*line, &*mark), ("url: a://u:***@h # x", "     ^^^^^^^^^^^"));
     }
 
     #[test]

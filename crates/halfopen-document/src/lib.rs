@@ -23,7 +23,7 @@ pub mod watch;
 #[doc(hidden)]
 pub mod work;
 
-pub use display::quoted;
+pub use display::{quoted, without_passwords};
 pub use file::read_file;
 pub use format::Format;
 pub use group::{Group, Slot};

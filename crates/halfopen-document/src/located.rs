@@ -1,12 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{SourceKind, Span};
+use crate::{SourceKind, Span, without_passwords};
 
 /// A value of a document together with its [`Origin`].
 ///
-/// Two are equal if their values are.
-#[derive(Clone, Debug)]
+/// Two are equal if their values are. Its [`Debug`](fmt::Debug) has `***` in place of the passwords of URLs.
+#[derive(Clone)]
 pub struct Located<T> {
     /// The value.
     pub value: T,
@@ -64,6 +64,16 @@ impl<T> Located<T> {
 impl<T> From<T> for Located<T> {
     fn from(value: T) -> Located<T> {
         Located { value, origin: Origin::LIBRARY }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Located<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = format!("{:?}", self.value);
+        f.debug_struct("Located")
+            .field("value", &format_args!("{}", without_passwords(&value)))
+            .field("origin", &self.origin)
+            .finish()
     }
 }
 

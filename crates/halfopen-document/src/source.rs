@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 use crate::display::printable;
 
 /// A text that [`Span`]s refer to: a document, an environment variable, or a value set by the program.
-#[derive(Debug)]
 pub struct Source {
     kind: SourceKind,
     name: String,
@@ -15,7 +14,6 @@ pub struct Source {
 
 /// Where lines begin, and how many characters precede each block: one pass over the text answers every question
 /// about lines and columns in logarithmic time.
-#[derive(Debug)]
 struct Index {
     line_starts: Vec<usize>,
     chars_before_block: Vec<usize>,
@@ -75,6 +73,14 @@ impl Source {
         // problems as any.
         let block = at / BLOCK;
         self.index().chars_before_block[block] + chars(&self.text.as_bytes()[block * BLOCK..at])
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the text, which may have passwords and tokens.
+        let mut source = f.debug_struct("Source");
+        source.field("kind", &self.kind).field("name", &self.name).finish_non_exhaustive()
     }
 }
 

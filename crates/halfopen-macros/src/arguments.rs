@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, Expr, Ident, Lit, Result, Token};
+use syn::{Error, Expr, Ident, Lit, LitStr, Path, Result, Token, parse_quote};
 
 /// The name of the breaker, and what replaces the defaults.
 pub(crate) struct Arguments {
@@ -11,6 +11,8 @@ pub(crate) struct Arguments {
     pub(crate) fallback: Option<Argument>,
     pub(crate) classify: Option<Argument>,
     pub(crate) error: Option<Argument>,
+    /// The path of the core, which a program may have renamed, or know by another crate that exports it.
+    pub(crate) core: Path,
 }
 
 /// A key and its value.
@@ -19,16 +21,32 @@ pub(crate) struct Argument {
     pub(crate) value: Expr,
 }
 
-const KEYS: &str = "`registry`, `fallback`, `classify` and `error`";
+const KEYS: &str = "`registry`, `fallback`, `classify`, `error` and `crate`";
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let mut arguments =
-            Arguments { name: name(input)?, registry: None, fallback: None, classify: None, error: None };
+        let mut arguments = Arguments {
+            name: name(input)?,
+            registry: None,
+            fallback: None,
+            classify: None,
+            error: None,
+            core: parse_quote!(::halfopen),
+        };
+        let mut has_core = false;
         while !input.is_empty() {
             input.parse::<Token![,]>()?;
             if input.is_empty() {
                 break;
+            }
+            if input.peek(Token![crate]) {
+                let key: Token![crate] = input.parse()?;
+                if std::mem::replace(&mut has_core, true) {
+                    return Err(Error::new(key.span, "`crate` is given twice"));
+                }
+                input.parse::<Token![=]>()?;
+                arguments.core = core(input)?;
+                continue;
             }
             arguments.set(input.parse()?)?;
         }
@@ -70,6 +88,16 @@ impl Parse for Argument {
     }
 }
 
+/// Parses the path of the core, also in quotes, as the attributes of serde have it.
+fn core(input: ParseStream<'_>) -> Result<Path> {
+    if input.peek(LitStr) {
+        return input.parse::<LitStr>()?.parse_with(Path::parse_mod_style);
+    }
+    input.call(Path::parse_mod_style).map_err(|error| {
+        Error::new(error.span(), "`crate` is the path of halfopen, such as `crate = ::resilience`")
+    })
+}
+
 /// Returns the expression without the invisible group around a fragment of `macro_rules`.
 fn bare(mut expression: Expr) -> Expr {
     while let Expr::Group(group) = expression {
@@ -85,7 +113,7 @@ fn name(input: ParseStream<'_>) -> Result<Expr> {
         // At the attribute: `input.error` would begin with "unexpected end of input".
         return Err(Error::new(Span::call_site(), MISSING));
     }
-    if input.peek(Ident) && input.peek2(Token![=]) {
+    if (input.peek(Ident) || input.peek(Token![crate])) && input.peek2(Token![=]) {
         return Err(input.error(MISSING));
     }
     let name = bare(input.parse()?);

@@ -64,12 +64,12 @@ fn asynchronous(result: &impl ToTokens, body: &TokenStream) -> TokenStream {
 
 /// The statements that look up the breaker and make the call.
 fn call(arguments: &Arguments, output: &Output, operation: &TokenStream) -> TokenStream {
-    let Arguments { name, registry, fallback, classify, error } = arguments;
+    let Arguments { name, registry, fallback, classify, error, core } = arguments;
     // A name that the body, the registry and the fallback cannot see.
     let breaker = Ident::new("breaker", Span::mixed_site());
     let registry = match registry {
         Some(Argument { value, .. }) => quote_spanned!(value.span()=> (#value).get_or_create(#name)),
-        None => quote!(::halfopen::Registry::global().get_or_create(#name)),
+        None => quote!(#core::Registry::global().get_or_create(#name)),
     };
     let is_blocking = matches!(output.body, Body::Blocking);
     let waiting = (!is_blocking).then(|| quote!(.await));

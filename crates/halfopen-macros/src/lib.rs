@@ -2,7 +2,7 @@
 //! The attribute of [`halfopen`](https://docs.rs/halfopen), which exports it with its feature `macros`.
 //!
 //! Programs use `halfopen::circuit_breaker`, and have its documentation there. The code that it generates names
-//! `::halfopen`, so the core must be a dependency under this name.
+//! `::halfopen`; with `crate = path` another name of the core.
 
 mod arguments;
 mod expand;

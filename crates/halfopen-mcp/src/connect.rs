@@ -44,6 +44,7 @@ pub use streamable_http::StreamableHttp;
 #[cfg(feature = "child-process")]
 mod child {
     use std::ffi::OsString;
+    use std::fmt;
     use std::path::PathBuf;
     use std::task::{Context, Poll};
 
@@ -57,7 +58,7 @@ mod child {
     /// A server that is a program: each connection starts it, and ends it when it is dropped.
     ///
     /// It inherits the standard error and the environment of this process.
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub struct ChildProcess {
         program: OsString,
         arguments: Vec<OsString>,
@@ -96,6 +97,19 @@ mod child {
         /// Sets how a session begins. The default is [`default_mode`].
         pub fn mode(self, mode: ClientLifecycleMode) -> ChildProcess {
             ChildProcess { mode, ..self }
+        }
+    }
+
+    impl fmt::Debug for ChildProcess {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            // Arguments and values of variables may be keys of APIs.
+            let variables: Vec<_> = self.variables.iter().map(|(name, _)| name).collect();
+            f.debug_struct("ChildProcess")
+                .field("program", &self.program)
+                .field("arguments", &self.arguments.len())
+                .field("variables", &variables)
+                .field("folder", &self.folder)
+                .finish_non_exhaustive()
         }
     }
 
@@ -141,6 +155,8 @@ mod child {
 
 #[cfg(feature = "http")]
 mod streamable_http {
+    use std::fmt;
+
     use rmcp::service::ClientServiceExt;
     use rmcp::transport::StreamableHttpClientTransport;
     use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -148,7 +164,7 @@ mod streamable_http {
     use super::{ClientLifecycleMode, Connect, ConnectError, Connection, Future, Pin, default_mode};
 
     /// A server over streamable HTTP.
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub struct StreamableHttp {
         config: StreamableHttpClientTransportConfig,
         client: Option<reqwest::Client>,
@@ -177,6 +193,15 @@ mod streamable_http {
         }
     }
 
+    impl fmt::Debug for StreamableHttp {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            // Headers and the URL's query may be keys of APIs.
+            let url = reqwest::Url::parse(&self.config.uri).ok();
+            let host = url.as_ref().and_then(|url| url.host_str());
+            f.debug_struct("StreamableHttp").field("host", &host).finish_non_exhaustive()
+        }
+    }
+
     impl Connect for StreamableHttp {
         fn connect(&self) -> Pin<Box<dyn Future<Output = Result<Connection, ConnectError>> + Send + '_>> {
             Box::pin(async {
@@ -188,5 +213,19 @@ mod streamable_http {
                 Ok(().serve_with_lifecycle(transport, self.mode.clone()).await?.into())
             })
         }
+    }
+}
+
+#[cfg(all(test, feature = "child-process", feature = "http"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_has_no_secret() {
+        let child = ChildProcess::new("server", ["--key", "s3cret"]).env("API_KEY", "s3cret");
+        let http = StreamableHttp::new("https://user:s3cret@mcp.example/x?key=s3cret");
+        let shown = format!("{child:?} {http:?}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(shown.contains("API_KEY") && shown.contains("mcp.example"), "{shown}");
     }
 }

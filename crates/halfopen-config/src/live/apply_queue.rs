@@ -23,14 +23,12 @@ pub(super) struct Follower(Arc<Apply>);
 
 type Apply = dyn Fn(&Arc<Configuration>) -> bool + Send + Sync;
 
-#[derive(Debug)]
 pub(super) struct ApplyQueue {
     state: Mutex<State>,
     /// Notified after each step.
     taken: Condvar,
 }
 
-#[derive(Debug)]
 pub(super) struct State {
     loader: Loader,
     pub(super) configuration: Arc<Configuration>,

@@ -1,5 +1,8 @@
 use std::fmt;
 
+use halfopen::adapter::Printable;
+use halfopen_document::without_passwords;
+
 use crate::{Configuration, Explanation};
 
 /// The difference between two configurations.
@@ -14,7 +17,9 @@ pub struct Difference {
 }
 
 /// A name or pattern whose values changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Its [`Display`](std::fmt::Display) and its [`Debug`](std::fmt::Debug) have `***` in place of the passwords of URLs.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Changed {
     name: String,
     values: Vec<(String, Option<String>, Option<String>)>,
@@ -110,12 +115,24 @@ impl fmt::Display for Difference {
     }
 }
 
+impl fmt::Debug for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Changed({self})")
+    }
+}
+
 impl fmt::Display for Changed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "changed `{}`:", self.name)?;
         for (place, (path, before, after)) in self.values().enumerate() {
             let comma = if place == 0 { "" } else { "," };
-            write!(f, "{comma} {path} {} -> {}", before.unwrap_or("none"), after.unwrap_or("none"))?;
+            let [before, after] = [before, after].map(|value| without_passwords(value.unwrap_or("none")));
+            let is_hidden = before == after;
+            let [before, after] = [&before, &after].map(|value| Printable::new(value).whole().escaped());
+            write!(f, "{comma} {path} {before} -> {after}")?;
+            if is_hidden {
+                f.write_str(" (another password)")?;
+            }
         }
         Ok(())
     }

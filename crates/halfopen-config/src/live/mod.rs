@@ -7,6 +7,7 @@ mod difference;
 mod protection;
 
 use halfopen_document::{DocumentError, Format, Problem};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 
@@ -44,12 +45,19 @@ use crate::{Configuration, Loader, Overrides, Settings};
 /// assert!(live.registry().get("search").is_some(), "an invalid document changes nothing");
 /// # Ok::<(), halfopen_config::DocumentError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LiveRegistry {
     registry: Registry,
     turns: Arc<ApplyQueue>,
     #[cfg(feature = "limit")]
     protections: halfopen_limit::Protections,
+}
+
+impl fmt::Debug for LiveRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the document, which may have passwords and tokens.
+        f.debug_struct("LiveRegistry").field("registry", &self.registry).finish_non_exhaustive()
+    }
 }
 
 impl LiveRegistry {
@@ -249,5 +257,65 @@ impl LiveRegistry {
         let mut all = self.registry.breakers();
         all.retain(|breaker| wanted(breaker, configuration.settings(breaker.name())));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use halfopen_document::{Scope, Section, group, scalar};
+
+    use super::*;
+
+    group! {
+        /// A section with a URL.
+        Upstream, expected "an upstream such as { url: https://example.com }"
+        values {
+            /// The URL.
+            url: String = scalar::text,
+        }
+    }
+
+    impl Section for Upstream {
+        const KEY: &'static str = "upstream";
+        const SCOPE: Scope = Scope::Document;
+    }
+
+    fn document(password: &str) -> String {
+        format!("{{ upstream: {{ url: \"https://user:{password}@example.com\" }}, breakers: {{ a: {{}} }} }}")
+    }
+
+    fn loader() -> Loader {
+        let variable = ("HALFOPEN_UPSTREAM__URL".to_owned(), "https://user:s3cret@example.com".to_owned());
+        Loader::new()
+            .section::<Upstream>()
+            .text("t.yaml", Format::Yaml, document("s3cret"))
+            .variables([variable])
+    }
+
+    #[test]
+    fn debug_has_no_password_of_a_url() {
+        let live = LiveRegistry::new(loader()).unwrap();
+        let configuration = live.configuration();
+        let overrides = Overrides::new().set("metadata.description", "https://user:s3cret@example.com");
+        let explained = configuration.explain_sections();
+        let shown =
+            format!("{live:?} {configuration:?} {:?} {overrides:?} {explained:?} {explained}", loader());
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(explained.to_string().contains("https://user:***@example.com"), "{explained}");
+    }
+
+    #[test]
+    fn a_difference_has_no_password_and_one_line() {
+        let first = Loader::new().section::<Upstream>().text("t.yaml", Format::Yaml, document("s3cret"));
+        let live = LiveRegistry::new(first).unwrap();
+        let difference = live.apply(Format::Yaml, &document("s3cret-2")).unwrap();
+        let hidden = "https://user:***@example.com";
+        let expected = format!("changed `document`: upstream.url {hidden} -> {hidden} (another password)");
+        assert_eq!(difference.to_string(), expected);
+        assert!(!format!("{difference:?}").contains("s3cret"), "{difference:?}");
+
+        let forged = document("a").replace("https://user:a@example.com", "a\\nERROR forged");
+        let difference = live.apply(Format::Yaml, &forged).unwrap().to_string();
+        assert_eq!(difference.lines().count(), 1, "{difference}");
     }
 }

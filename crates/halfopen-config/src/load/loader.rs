@@ -3,6 +3,7 @@ use halfopen_document::{
     SourceKind, Span, read_file,
 };
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use super::{Configuration, Overrides, pools, variables};
@@ -38,7 +39,7 @@ use crate::{Document, Settings};
 /// assert_eq!(configuration.settings("db-orders").template(), Some("database"));
 /// # Ok::<(), halfopen_config::DocumentError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "a loader does nothing until it loads"]
 pub struct Loader {
     sections: SectionKinds,
@@ -83,8 +84,24 @@ fn is_taken(scope: Scope, key: &str) -> bool {
     }
 }
 
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without texts and values, which may have passwords and tokens.
+        let document = match &self.document {
+            Some(Given::Text { name, .. }) => Some(name),
+            Some(Given::Nothing(_)) | None => None,
+        };
+        f.debug_struct("Loader")
+            .field("document", &document)
+            .field("environment", &self.environment.as_ref().map(|environment| &environment.value))
+            .field("variables", &self.variables.keys())
+            .field("set", &self.code.keys())
+            .finish_non_exhaustive()
+    }
+}
+
 /// The document, or the reason why there is none.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Given {
     Text { name: String, format: Format, text: String },
     Nothing(Problem),

@@ -2,6 +2,7 @@ use halfopen_document::{
     Entry, Format, Group, Layer, MAX_DEPTH, Node, Path, Period, Problem, Reader, SectionKinds, Source,
     SourceKind, Span, Value, parse, quoted, scalar,
 };
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::document::{BreakerSection, is_name};
 /// assert_eq!(wait.origin().to_string(), "the program, open.duration");
 /// # Ok::<(), halfopen_config::DocumentError>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Overrides {
     values: Vec<(String, String)>,
     texts: Vec<(Format, String)>,
@@ -92,6 +93,14 @@ impl Overrides {
             }
         }
         section
+    }
+}
+
+impl fmt::Debug for Overrides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without values, which may have passwords and tokens.
+        let keys: Vec<_> = self.values.iter().map(|(key, _)| key).collect();
+        f.debug_struct("Overrides").field("keys", &keys).field("texts", &self.texts.len()).finish()
     }
 }
 

@@ -46,8 +46,9 @@
 /// | `error` | a function from [`Rejected`] to the error of the function | `From<Rejected>` |
 /// | `fallback` | an (async) function from [`CircuitBreakerError`] to the result of the function | no fallback |
 /// | `classify` | a [`Classify`], such as a function of the result | every `Err` is a failure |
+/// | `crate` | the path of this crate, where a program has renamed it or another crate exports it | `::halfopen` |
 ///
-/// They are expressions in the scope of the function: `registry = self.registry` and
+/// All but `crate` are expressions in the scope of the function: `registry = self.registry` and
 /// `fallback = |error| self.cached(error)` are possible. The breaker is looked up in each call, and created by the
 /// rules of the registry if there is none of its name.
 ///
