@@ -10,6 +10,9 @@ use super::{Abandoned, Adaptive, Backoff, CircuitBreakerConfig, ConfigError, Hal
 /// occurs once in two hours.
 const DEFAULT_RUN: u32 = 15;
 
+/// The default of `hint_max`.
+pub(super) const HINT_MAX: Duration = Duration::from_secs(120);
+
 /// Builds a [`CircuitBreakerConfig`].
 ///
 /// A part that is not set keeps its default or, with
@@ -174,7 +177,7 @@ impl Default for CircuitBreakerConfigBuilder {
             window: None,
             open_duration: Duration::from_secs(2),
             backoff: Backoff::DEFAULT,
-            hint_max: Duration::from_secs(120),
+            hint_max: HINT_MAX,
             half_open: HalfOpen::new(),
             abandoned: Abandoned::Ignore,
             time_calls: false,

@@ -2,9 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::builder::HINT_MAX;
 use super::{
     Abandoned, Adaptive, Backoff, CircuitBreakerConfigBuilder, Form, HalfOpen, Opening, Recovery, Rule, Trip,
-    Window,
+    Window, WindowKind,
 };
 use crate::clock::nanos;
 use crate::word::Epoch;
@@ -79,23 +80,43 @@ use crate::word::Epoch;
 #[cfg_attr(feature = "serde", serde(try_from = "super::document::Config", into = "super::document::Config"))]
 pub struct CircuitBreakerConfig(Arc<Parts>);
 
-/// The validated parts, and the integers that the rest of the core reads, computed once.
+/// The validated parts. The integers that the rest of the core reads are derived from them, except for the thresholds,
+/// which a rule stores.
 pub(super) struct Parts {
     trip: Box<[Trip]>,
-    window: Window,
+    window: WindowKind,
+    open_duration: Duration,
+    // [`None`] stands for the defaults: few breakers differ from them, and there may be one for each host.
+    rare: Option<Box<Rare>>,
     /// Whether the window was set explicitly. Otherwise its default depends on the rules.
     window_written: bool,
-    open_duration: Duration,
-    // [`None`] stands for the default: few breakers differ from it, and there may be one for each host.
+}
+
+/// The parts that most configurations leave at their defaults.
+struct Rare {
     backoff: Option<Box<Backoff>>,
     hint_max: Duration,
     half_open: Option<Box<HalfOpen>>,
     abandoned: Abandoned,
     time_calls: bool,
     adaptive: Option<Box<Adaptive>>,
-    rules: Box<[Rule]>,
-    form: Form,
-    slow: Option<Slow>,
+}
+
+static DEFAULT: Rare = Rare {
+    backoff: None,
+    hint_max: HINT_MAX,
+    half_open: None,
+    abandoned: Abandoned::Ignore,
+    time_calls: false,
+    adaptive: None,
+};
+
+impl Rare {
+    fn is_default(&self) -> bool {
+        let Rare { backoff, hint_max, half_open, abandoned, time_calls, adaptive } = self;
+        let is_boxed = backoff.is_some() || half_open.is_some() || adaptive.is_some();
+        !is_boxed && (*hint_max, *abandoned, *time_calls) == (HINT_MAX, Abandoned::Ignore, false)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -120,13 +141,13 @@ impl CircuitBreakerConfig {
         CircuitBreakerConfigBuilder {
             trip: parts.trip.to_vec(),
             trip_named: false,
-            window: parts.window_written.then_some(parts.window),
+            window: parts.window_written.then_some(self.window()),
             open_duration: parts.open_duration,
             backoff: self.backoff().clone(),
-            hint_max: parts.hint_max,
+            hint_max: self.hint_max(),
             half_open: self.half_open(),
-            abandoned: parts.abandoned,
-            time_calls: parts.time_calls,
+            abandoned: self.abandoned(),
+            time_calls: self.time_calls(),
             adaptive: self.adaptive_part(),
             fixed: Vec::new(),
         }
@@ -134,7 +155,7 @@ impl CircuitBreakerConfig {
 
     /// Returns the numbers of an adaptive breaker, or [`None`] for one of rules.
     pub fn adaptive_part(&self) -> Option<Adaptive> {
-        self.0.adaptive.as_deref().copied()
+        self.rare().adaptive.as_deref().copied()
     }
 
     /// Returns the rules that open the breaker; empty with
@@ -145,7 +166,7 @@ impl CircuitBreakerConfig {
 
     /// Returns the window on which the rules are evaluated.
     pub fn window(&self) -> Window {
-        self.0.window
+        Window::of(self.0.window)
     }
 
     /// Returns the wait of an open breaker before the first probe, without growth and jitter.
@@ -155,53 +176,57 @@ impl CircuitBreakerConfig {
 
     /// Returns the growth and the jitter of the wait.
     pub fn backoff(&self) -> &Backoff {
-        self.0.backoff.as_deref().unwrap_or(&Backoff::DEFAULT)
+        self.rare().backoff.as_deref().unwrap_or(&Backoff::DEFAULT)
     }
 
     /// Returns the maximum wait for which a server can ask.
     pub fn hint_max(&self) -> Duration {
-        self.0.hint_max
+        self.rare().hint_max
     }
 
     /// Returns the recovery: the probes, and the verdict that closes the breaker.
     pub fn half_open(&self) -> HalfOpen {
-        self.0.half_open.as_deref().copied().unwrap_or_default()
+        self.rare().half_open.as_deref().copied().unwrap_or_default()
     }
 
     /// Returns how permits that were dropped without a report are recorded.
     pub fn abandoned(&self) -> Abandoned {
-        self.0.abandoned
+        self.rare().abandoned
     }
 
     /// Returns whether every call is timed, even if no rule needs it.
     pub fn time_calls(&self) -> bool {
-        self.0.time_calls
+        self.rare().time_calls
+    }
+
+    fn rare(&self) -> &Rare {
+        self.0.rare.as_deref().unwrap_or(&DEFAULT)
     }
 
     /// Creates a configuration from validated parts and their effective window.
     pub(super) fn of(parts: CircuitBreakerConfigBuilder, window: Window) -> CircuitBreakerConfig {
         let trip: Box<[Trip]> = parts.trip.iter().map(|rule| rule.over(window)).collect();
-        let rules: Box<[Rule]> = trip.iter().map(|rule| rule.rule()).collect();
-        CircuitBreakerConfig(Arc::new(Parts {
-            slow: rules.iter().find_map(slow),
-            form: window.form(),
-            rules,
-            trip,
-            window,
-            window_written: parts.window.is_some(),
-            open_duration: parts.open_duration,
+        let rare = Rare {
             backoff: Some(parts.backoff.rounded()).filter(|it| *it != Backoff::DEFAULT).map(Box::new),
             hint_max: parts.hint_max,
             half_open: Some(parts.half_open.rounded()).filter(|it| !it.is_unset()).map(Box::new),
             abandoned: parts.abandoned,
             time_calls: parts.time_calls,
             adaptive: parts.adaptive.map(Box::new),
+        };
+        CircuitBreakerConfig(Arc::new(Parts {
+            trip,
+            // A valid window is its kind alone.
+            window: window.kind(),
+            open_duration: parts.open_duration,
+            rare: Some(rare).filter(|rare| !rare.is_default()).map(Box::new),
+            window_written: parts.window.is_some(),
         }))
     }
 }
 
-fn slow(rule: &Rule) -> Option<Slow> {
-    match *rule {
+fn slow(rule: Rule) -> Option<Slow> {
+    match rule {
         Rule::SlowCallRate { threshold_ppb, slow_after_nanos, in_flight, .. } => {
             Some(Slow { threshold_ppb, after_nanos: slow_after_nanos, in_flight })
         }
@@ -211,12 +236,16 @@ fn slow(rule: &Rule) -> Option<Slow> {
 
 /// The values that the rest of the core reads.
 impl CircuitBreakerConfig {
-    pub(crate) fn rules(&self) -> &[Rule] {
-        &self.0.rules
+    pub(crate) fn rules(&self) -> impl Iterator<Item = Rule> {
+        self.0.trip.iter().map(Trip::rule)
+    }
+
+    fn slow(&self) -> Option<Slow> {
+        self.rules().find_map(slow)
     }
 
     pub(crate) fn form(&self) -> Form {
-        self.0.form
+        self.window().form()
     }
 
     pub(crate) fn recovery(&self) -> Recovery {
@@ -232,20 +261,20 @@ impl CircuitBreakerConfig {
     }
 
     pub(crate) fn is_adaptive(&self) -> bool {
-        self.0.adaptive.is_some()
+        self.rare().adaptive.is_some()
     }
 
     pub(crate) fn slow_ppb(&self) -> Option<u32> {
-        self.0.slow.map(|slow| slow.threshold_ppb)
+        self.slow().map(|slow| slow.threshold_ppb)
     }
 
     pub(crate) fn slow_after_nanos(&self) -> Option<u64> {
-        self.0.slow.map(|slow| slow.after_nanos)
+        self.slow().map(|slow| slow.after_nanos)
     }
 
     /// Returns the nanoseconds after which a call in flight is overdue, if a rule counts calls in flight.
     pub(crate) fn overdue_after_nanos(&self) -> Option<u64> {
-        self.0.slow.filter(|slow| slow.in_flight).map(|slow| slow.after_nanos)
+        self.slow().filter(|slow| slow.in_flight).map(|slow| slow.after_nanos)
     }
 
     pub(crate) fn forget_after(&self) -> Option<u64> {
@@ -253,13 +282,13 @@ impl CircuitBreakerConfig {
     }
 
     pub(crate) fn hint_max_nanos(&self) -> u64 {
-        nanos(self.0.hint_max)
+        nanos(self.hint_max())
     }
 
     /// Returns whether the start and the end of a call must be known.
     pub(crate) fn needs_timing(&self) -> bool {
-        let by_age = matches!(self.0.abandoned, Abandoned::FailureAfter(_));
-        self.0.time_calls || self.0.slow.is_some() || by_age
+        let by_age = matches!(self.abandoned(), Abandoned::FailureAfter(_));
+        self.time_calls() || self.slow().is_some() || by_age
     }
 
     /// Returns whether the window needs the time of every outcome.
@@ -288,13 +317,14 @@ impl PartialEq for CircuitBreakerConfig {
     fn eq(&self, other: &CircuitBreakerConfig) -> bool {
         let (a, b) = (&*self.0, &*other.0);
         let named = |parts: &Parts| {
-            (parts.window, parts.open_duration, parts.hint_max, parts.abandoned, parts.time_calls)
+            let Rare { hint_max, abandoned, time_calls, .. } = parts.rare.as_deref().unwrap_or(&DEFAULT);
+            (parts.window, parts.open_duration, *hint_max, *abandoned, *time_calls)
         };
         Arc::ptr_eq(&self.0, &other.0)
             || (a.trip == b.trip
                 && named(a) == named(b)
                 && self.backoff() == other.backoff()
-                && a.adaptive == b.adaptive
+                && self.rare().adaptive == other.rare().adaptive
                 && self.half_open() == other.half_open())
     }
 }
@@ -304,14 +334,14 @@ impl fmt::Debug for CircuitBreakerConfig {
         let parts = &*self.0;
         f.debug_struct("CircuitBreakerConfig")
             .field("trip", &parts.trip)
-            .field("window", &parts.window)
+            .field("window", &self.window())
             .field("open_duration", &parts.open_duration)
             .field("backoff", self.backoff())
-            .field("hint_max", &parts.hint_max)
+            .field("hint_max", &self.hint_max())
             .field("half_open", &self.half_open())
-            .field("abandoned", &parts.abandoned)
-            .field("time_calls", &parts.time_calls)
-            .field("adaptive", &parts.adaptive)
+            .field("abandoned", &self.abandoned())
+            .field("time_calls", &self.time_calls())
+            .field("adaptive", &self.rare().adaptive)
             .finish()
     }
 }

@@ -90,6 +90,38 @@ fn defaults_and_clones_share_their_numbers() {
     assert_eq!(size_of::<Config>(), size_of::<usize>());
 }
 
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn an_own_configuration_takes_at_most_144_bytes() {
+    let counts = 2 * size_of::<usize>();
+    let bytes = counts + size_of::<super::parts::Parts>() + size_of::<Trip>();
+    assert!(bytes <= 144, "one rule and no rare part take {bytes} bytes");
+}
+
+#[test]
+fn a_rare_part_is_kept_beside_defaults() {
+    let second = Duration::from_secs(1);
+    let hint = builder().hint_max(second).build().unwrap();
+    let held = builder().abandoned(Abandoned::FailureAfter(Duration::MAX)).build().unwrap();
+    let timed = builder().time_calls(true).build().unwrap();
+    assert_eq!((hint.hint_max(), hint.abandoned(), hint.time_calls()), (second, Abandoned::Ignore, false));
+    assert_eq!(held.abandoned(), Abandoned::FailureAfter(Duration::MAX));
+    assert_eq!((held.hint_max(), timed.time_calls()), (Duration::from_secs(120), true));
+    for config in [hint, held, timed] {
+        assert_ne!(config, Config::default());
+        assert_eq!(
+            config
+                .to_builder()
+                .hint_max(Duration::from_secs(120))
+                .abandoned(Abandoned::Ignore)
+                .time_calls(false)
+                .build()
+                .unwrap(),
+            Config::default()
+        );
+    }
+}
+
 #[test]
 fn the_first_rule_replaces_and_the_next_is_added() {
     let two = builder().trip(Trip::failure_rate(0.3)).trip(Trip::failure_count(9)).build().unwrap();
@@ -102,9 +134,9 @@ fn the_first_rule_replaces_and_the_next_is_added() {
 #[test]
 fn thresholds_are_exact_and_rounded_down() {
     let config = builder().trip(Trip::failure_rate(0.28)).build().unwrap();
-    assert_eq!(config.rules(), [Rule::FailureRate { threshold_ppb: 280_000_000, minimum_calls: 5 }]);
+    assert!(config.rules().eq([Rule::FailureRate { threshold_ppb: 280_000_000, minimum_calls: 5 }]));
     let config = builder().trip(Trip::failure_rate(2.0 / 3.0)).build().unwrap();
-    assert_eq!(config.rules(), [Rule::FailureRate { threshold_ppb: 666_666_666, minimum_calls: 5 }]);
+    assert!(config.rules().eq([Rule::FailureRate { threshold_ppb: 666_666_666, minimum_calls: 5 }]));
     let TripKind::FailureRate { threshold, .. } = config.trip()[0].kind() else { panic!("another rule") };
     assert_eq!(threshold, 0.666_666_666);
 }

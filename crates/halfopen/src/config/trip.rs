@@ -32,6 +32,8 @@ pub struct Trip {
     kind: TripKind,
     /// The minimum that was set explicitly; the default depends on the window (S11).
     minimum_calls: Option<u32>,
+    /// The threshold of a rate as it is compared, from [`over`](Self::over) on: each failure evaluates it.
+    threshold_ppb: u32,
     in_flight: bool,
 }
 
@@ -85,14 +87,14 @@ impl Trip {
     /// A success ends the run, and so does the end of a tumbling window's interval; time alone does not. A breaker that
     /// has only such rules reads no clock while it is closed.
     pub fn consecutive_failures(n: u32) -> Trip {
-        Trip { kind: TripKind::ConsecutiveFailures { failures: n }, minimum_calls: None, in_flight: false }
+        Trip::of(TripKind::ConsecutiveFailures { failures: n })
     }
 
     /// Creates a rule that opens the breaker at `n` failures in the window, from 1.
     ///
     /// A number above the size of a count window is never reached.
     pub fn failure_count(n: u32) -> Trip {
-        Trip { kind: TripKind::FailureCount { failures: n }, minimum_calls: None, in_flight: false }
+        Trip::of(TripKind::FailureCount { failures: n })
     }
 
     /// Creates a rule that opens the breaker when the share of failed calls in the window is `threshold` or more.
@@ -101,11 +103,7 @@ impl Trip {
     /// 25 reach 0.28, and 2 of 3 reach `2.0 / 3.0`. The rule is evaluated from 5 calls on, or from the size of a
     /// smaller count window; [`minimum_calls`](Self::minimum_calls) sets another number.
     pub fn failure_rate(threshold: f64) -> Trip {
-        Trip {
-            kind: TripKind::FailureRate { threshold, minimum_calls: MINIMUM_CALLS },
-            minimum_calls: None,
-            in_flight: false,
-        }
+        Trip::of(TripKind::FailureRate { threshold, minimum_calls: MINIMUM_CALLS })
     }
 
     /// Creates a rule that opens the breaker when the share of calls in the window that took `slow_after` or longer is
@@ -115,8 +113,7 @@ impl Trip {
     /// [`minimum_calls`](Self::minimum_calls) is that of [`failure_rate`](Self::failure_rate). A configuration can
     /// have only one such rule.
     pub fn slow_call_rate(threshold: f64, slow_after: Duration) -> Trip {
-        let kind = TripKind::SlowCallRate { threshold, slow_after, minimum_calls: MINIMUM_CALLS };
-        Trip { kind, minimum_calls: None, in_flight: false }
+        Trip::of(TripKind::SlowCallRate { threshold, slow_after, minimum_calls: MINIMUM_CALLS })
     }
 
     /// Sets the number of calls in the window from which a rate is evaluated: at least 1, and at most the size of a
@@ -161,6 +158,10 @@ impl Trip {
         self.kind
     }
 
+    fn of(kind: TripKind) -> Trip {
+        Trip { kind, minimum_calls: None, threshold_ppb: 0, in_flight: false }
+    }
+
     fn waiting_for(self, n: u32) -> Trip {
         // A minimum on a rule that is no rate stays in its field, where `judge` finds it.
         let kind = match self.kind {
@@ -184,19 +185,20 @@ impl Trip {
         {
             // The threshold that is shown is the one that is compared.
             *threshold = ratio::rounded(*threshold);
+            rule.threshold_ppb = ratio::parts_per_billion(*threshold);
         }
         rule
     }
 
-    pub(super) fn rule(self) -> Rule {
+    /// Returns the rule in integers, of a rule that [`over`](Self::over) returned.
+    pub(super) fn rule(&self) -> Rule {
+        let threshold_ppb = self.threshold_ppb;
         match self.kind {
             TripKind::ConsecutiveFailures { failures } => Rule::ConsecutiveFailures(failures),
             TripKind::FailureCount { failures } => Rule::FailureCount(failures),
-            TripKind::FailureRate { threshold, minimum_calls } => {
-                Rule::FailureRate { threshold_ppb: ratio::parts_per_billion(threshold), minimum_calls }
-            }
-            TripKind::SlowCallRate { threshold, slow_after, minimum_calls } => Rule::SlowCallRate {
-                threshold_ppb: ratio::parts_per_billion(threshold),
+            TripKind::FailureRate { minimum_calls, .. } => Rule::FailureRate { threshold_ppb, minimum_calls },
+            TripKind::SlowCallRate { slow_after, minimum_calls, .. } => Rule::SlowCallRate {
+                threshold_ppb,
                 slow_after_nanos: nanos(slow_after),
                 minimum_calls,
                 in_flight: self.in_flight,

@@ -116,7 +116,7 @@ impl Window {
         self.kind
     }
 
-    fn of(kind: WindowKind) -> Window {
+    pub(super) fn of(kind: WindowKind) -> Window {
         Window { kind, stray_buckets: None }
     }
 

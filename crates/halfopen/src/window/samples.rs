@@ -229,9 +229,9 @@ impl Shape {
 /// The calls from which on no success can make a rate rule fire: where the last calls are looked at, the
 /// greatest minimum; where old calls leave with time, none.
 fn arms_below(config: &CircuitBreakerConfig) -> u64 {
-    let minimum = |rule: &Rule| match *rule {
+    let minimum = |rule: Rule| match rule {
         Rule::FailureRate { minimum_calls, .. } | Rule::SlowCallRate { minimum_calls, .. } => minimum_calls,
         Rule::ConsecutiveFailures(_) | Rule::FailureCount(_) => 0,
     };
-    config.rules().iter().map(minimum).max().unwrap_or(0).into()
+    config.rules().map(minimum).max().unwrap_or(0).into()
 }

@@ -280,8 +280,8 @@ impl Explanation<'_> {
     }
 
     /// Returns the rules that can fire.
-    fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.config.rules().iter().filter(|rule| match rule {
+    fn rules(&self) -> impl Iterator<Item = Rule> {
+        self.config.rules().filter(|rule| match rule {
             Rule::ConsecutiveFailures(limit) | Rule::FailureCount(limit) => *limit != u32::MAX,
             Rule::FailureRate { minimum_calls, .. } | Rule::SlowCallRate { minimum_calls, .. } => {
                 *minimum_calls != u32::MAX
@@ -418,14 +418,14 @@ impl Explanation<'_> {
 
 /// The limit of a rule, beside the number that is compared with it.
 struct Limit<'a> {
-    rule: &'a Rule,
+    rule: Rule,
     counts: &'a Counts,
 }
 
 impl fmt::Display for Limit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.counts;
-        match *self.rule {
+        match self.rule {
             Rule::ConsecutiveFailures(limit) => {
                 let failures = Many(limit, "failure", "failures");
                 write!(f, "after {failures} in a row (now {})", counts.consecutive_failures)

@@ -1,3 +1,5 @@
+use std::borrow::Borrow;
+
 use crate::config::{Rule, reached};
 use crate::counts::Counts;
 use crate::reason::{Cause, Reasons, TripReason};
@@ -6,12 +8,12 @@ use crate::reason::{Cause, Reasons, TripReason};
 pub(crate) type CustomRule = Box<dyn Fn(&Counts) -> bool + Send + Sync>;
 
 /// Returns every rule that holds for these counts with the numbers of the first, or [`None`] if no rule holds.
-pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
+pub(crate) fn fired<R: Borrow<Rule>>(rules: impl IntoIterator<Item = R>, counts: &Counts) -> Option<Cause> {
     let mut cause = Cause::default();
     // All rules, not only the first that holds: a cause names each of them, whatever their order in the
     // configuration.
     for rule in rules {
-        if let Some((reason, part, threshold)) = holds(rule, counts) {
+        if let Some((reason, part, threshold)) = holds(rule.borrow(), counts) {
             let overdue = if reason == TripReason::SlowCallRate { counts.overdue } else { 0 };
             cause = merge(cause, reason, part, threshold, counts.calls.saturating_add(overdue));
         }
@@ -21,17 +23,17 @@ pub(crate) fn fired(rules: &[Rule], counts: &Counts) -> Option<Cause> {
 
 /// Returns the cause if the slow-call rule counts calls in flight and holds for these counts. No other rule can start to
 /// hold without an outcome (S32).
-pub(crate) fn fired_in_flight(rules: &[Rule], counts: &Counts) -> Option<Cause> {
-    let rule = rules.iter().find(|rule| match rule {
+pub(crate) fn fired_in_flight(rules: impl IntoIterator<Item = Rule>, counts: &Counts) -> Option<Cause> {
+    let rule = rules.into_iter().find(|rule| match rule {
         Rule::SlowCallRate { in_flight, .. } => *in_flight,
         Rule::ConsecutiveFailures(_) | Rule::FailureCount(_) | Rule::FailureRate { .. } => false,
     });
-    fired(std::slice::from_ref(rule?), counts)
+    fired([rule?], counts)
 }
 
 /// Returns whether a rate rule would hold for these counts, regardless of its `minimum_calls`.
-pub(crate) fn reaches_a_rate(rules: &[Rule], counts: &Counts) -> bool {
-    rules.iter().any(|rule| match *rule {
+pub(crate) fn reaches_a_rate<R: Borrow<Rule>>(rules: impl IntoIterator<Item = R>, counts: &Counts) -> bool {
+    rules.into_iter().any(|rule| match *rule.borrow() {
         Rule::FailureRate { threshold_ppb, .. } => {
             // Without a failure the rate is zero, but `reached` takes zero of zero calls for any rate.
             counts.failures > 0 && reached(counts.failures, counts.calls, threshold_ppb)
@@ -120,15 +122,15 @@ mod tests {
 
     #[test]
     fn a_rate_fires_at_its_threshold() {
-        assert!(fired(&[RATE], &counts(4, 2, 0, 0)).is_some());
-        assert!(fired(&[RATE], &counts(5, 2, 0, 0)).is_none());
-        assert!(fired(&[RATE], &counts(3, 3, 0, 3)).is_none());
+        assert!(fired([RATE], &counts(4, 2, 0, 0)).is_some());
+        assert!(fired([RATE], &counts(5, 2, 0, 0)).is_none());
+        assert!(fired([RATE], &counts(3, 3, 0, 3)).is_none());
     }
 
     #[test]
     fn every_rule_is_named_with_the_first_ones_numbers() {
         let rules = [RATE, Rule::ConsecutiveFailures(3), Rule::FailureCount(9)];
-        let cause = fired(&rules, &counts(4, 3, 0, 3)).unwrap();
+        let cause = fired(rules, &counts(4, 3, 0, 3)).unwrap();
         let reasons: Vec<_> = cause.reasons.iter().collect();
         assert_eq!(reasons, [TripReason::ConsecutiveFailures, TripReason::FailureRate]);
         assert_eq!((cause.part, cause.threshold), (3, 3));
@@ -137,12 +139,12 @@ mod tests {
     #[test]
     fn a_limit_of_u32_max_never_fires() {
         let rules = [Rule::ConsecutiveFailures(u32::MAX), Rule::FailureCount(u32::MAX)];
-        assert!(fired(&rules, &counts(1 << 40, 1 << 40, 0, 1 << 40)).is_none());
+        assert!(fired(rules, &counts(1 << 40, 1 << 40, 0, 1 << 40)).is_none());
     }
 
     #[test]
     fn a_custom_rule_comes_after_the_built_in_ones() {
-        let both = with_custom(fired(&[RATE], &counts(4, 4, 0, 4)), &counts(4, 4, 0, 4));
+        let both = with_custom(fired([RATE], &counts(4, 4, 0, 4)), &counts(4, 4, 0, 4));
         assert_eq!(both.reasons.iter().collect::<Vec<_>>(), [TripReason::FailureRate, TripReason::Custom]);
         assert_eq!(both.threshold, 500_000_000);
         let alone = with_custom(None, &counts(4, 1, 0, 0));
