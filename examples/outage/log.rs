@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use halfopen::State;
+use halfopen::{State, StateChange};
 
 use crate::protection::Transition;
 use crate::script::Outage;
@@ -36,14 +36,17 @@ impl Log {
         if probed && at_end == State::Open { State::HalfOpen } else { at_end }
     }
 
-    /// Returns the time from the start of an outage until the breaker opened, or zero if it was open already.
+    /// Returns the time from the start of an outage until the breaker ceased to permit all calls, or zero if it had before. An
+    /// adaptive breaker that is throttled goes to half-open, without opening.
     pub(crate) fn detection(&self, outage: &Outage) -> Option<Duration> {
         if self.state_at(outage.from) == State::Open {
             return Some(Duration::ZERO);
         }
         let during = |at: &Duration| (outage.from..outage.to).contains(at);
-        let opened =
-            self.transitions.iter().find(|step| step.change.to == State::Open && during(&step.at))?;
+        let left_closed = |change: &StateChange| {
+            change.to == State::Open || (change.from, change.to) == (State::Closed, State::HalfOpen)
+        };
+        let opened = self.transitions.iter().find(|step| left_closed(&step.change) && during(&step.at))?;
         Some(opened.at - outage.from)
     }
 }
@@ -55,7 +58,6 @@ fn state_after<'a>(transitions: impl Iterator<Item = &'a Transition>) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use halfopen::StateChange;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -66,6 +68,9 @@ mod tests {
         assert_eq!(log.detection(&outage(2, 5)), Some(SECOND * 3 / 2));
         assert_eq!(log.detection(&outage(4, 5)), Some(Duration::ZERO));
         assert_eq!(log.detection(&outage(5, 9)), None);
+
+        let throttled = self::log(&[(3_000, State::HalfOpen), (3_500, State::Open)]);
+        assert_eq!(throttled.detection(&outage(2, 5)), Some(SECOND));
     }
 
     #[test]
@@ -78,9 +83,11 @@ mod tests {
 
     fn log(steps: &[(u64, State)]) -> Log {
         let mut log = Log::default();
+        let mut from = State::Closed;
         for &(at, to) in steps {
             let mut change = StateChange::default();
-            change.to = to;
+            (change.from, change.to) = (from, to);
+            from = to;
             log.add(Transition { at: Duration::from_millis(at), change, wait: None });
         }
         log

@@ -129,6 +129,10 @@ fn what_cannot_be_registered_is_not() {
         let error = services.register("a", url, "external_api", Overrides::new()).unwrap_err();
         assert!(matches!(error, RegisterError::BaseUrl(..)) && error.to_string().contains(url), "{error}");
     }
+    let secret = services.register("a", "ftp://app:s3cret@a.example", "external_api", Overrides::new());
+    let (text, debug) = secret.map_err(|error| (error.to_string(), format!("{error:?}"))).unwrap_err();
+    assert!(text.contains("ftp://app:***@a.example"), "{text}");
+    assert!(!text.contains("s3cret") && !debug.contains("s3cret"), "{text} {debug}");
     let error = services.register("a", "https://a.example", "extrenal_api", Overrides::new()).unwrap_err();
     assert!(error.source().unwrap().to_string().contains("did you mean"), "{error:?}");
     assert!(services.names().is_empty() && services.live().registry().get("a").is_none());

@@ -45,7 +45,7 @@ impl Error for UnknownService {}
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RegisterError {
-    /// The base URL is not valid: the URL, and the reason.
+    /// The base URL is not valid: the URL without its password, and the reason.
     BaseUrl(String, String),
     /// The template or a value of its breaker is not valid.
     Breaker(DocumentError),

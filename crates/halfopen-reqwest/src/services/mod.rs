@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use halfopen::{CircuitBreaker, CircuitBreakerError};
 use halfopen_config::{Configuration, LiveRegistry, Overrides};
+use halfopen_document::without_passwords;
 use reqwest::{Method, Url};
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 
@@ -125,8 +126,8 @@ impl Services {
         template: &str,
         overrides: Overrides,
     ) -> Result<(), RegisterError> {
-        let base =
-            section::parse(base_url).map_err(|why| RegisterError::BaseUrl(base_url.to_owned(), why))?;
+        let base = section::parse(base_url)
+            .map_err(|why| RegisterError::BaseUrl(without_passwords(base_url).into_owned(), why))?;
         let values = overrides.set("template", template);
         self.0.live.update(name, values).map_err(RegisterError::Breaker)?;
         let target = Target { base, breaker: BreakerName::new(name), timeout: TIMEOUT };
