@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use halfopen::{
-    Adaptive, CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, ManualClock, Outcome, RampReason,
-    Report, Slow, State, Trip, TripReason,
+    Adaptive, Backoff, CircuitBreaker, CircuitBreakerConfig, Clock, Event, HalfOpen, ManualClock, Outcome,
+    RampReason, RejectReason, Report, Slow, State, Trip, TripReason,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -469,4 +469,47 @@ fn a_step_back_of_the_clock_hides_no_hang() {
     let _hanging: Vec<_> = (0..20).map(|_| breaker.try_acquire_owned().unwrap()).collect();
     hands.advance(2 * SECOND);
     assert!(breaker.try_acquire().is_err(), "twenty calls hang");
+}
+
+#[test]
+fn rules_that_return_in_half_open_have_probes() {
+    let (clock, hands) = Clock::manual();
+    let rules = CircuitBreakerConfig::builder()
+        .trip(Trip::consecutive_failures(1))
+        .open_duration(SECOND)
+        .backoff(Backoff::none())
+        .build()
+        .expect("valid");
+    let breaker = CircuitBreaker::builder("returned").config(rules.clone()).clock(clock).seed(1).build();
+    breaker.try_acquire().expect("closed").failure();
+    hands.advance(SECOND);
+    breaker.try_acquire().expect("a probe").failure();
+    assert_eq!(breaker.state(), State::Open, "the visit of the probe is over");
+
+    breaker.set_config(CircuitBreakerConfig::adaptive());
+    let probe = loop {
+        hands.advance(SECOND);
+        if let Ok(probe) = breaker.try_acquire_owned() {
+            break probe;
+        }
+    };
+    assert_eq!(breaker.state(), State::HalfOpen);
+    breaker.set_config(rules);
+    drop(probe);
+    breaker.try_acquire().expect("no probe of the earlier visit is counted").success();
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
+fn evidence_that_begins_without_a_probe_is_open() {
+    let (clock, hands) = Clock::manual();
+    let breaker = CircuitBreaker::builder("began").clock(clock).build();
+    breaker.open_for(SECOND);
+    hands.advance(SECOND);
+    breaker.try_acquire().expect("a probe").ignore();
+    assert_eq!(breaker.state(), State::HalfOpen);
+    breaker.set_config(CircuitBreakerConfig::adaptive());
+    assert_eq!(breaker.state(), State::Open);
+    let rejected = breaker.try_acquire().map(drop).expect_err("the evidence asks later");
+    assert_eq!(rejected.reason(), RejectReason::Open);
 }

@@ -12,6 +12,7 @@ use crate::evidence::{
 use crate::outcome::{Ended, Finished};
 use crate::random::SplitMix64;
 use crate::reason::{Cause, RampReason, Reasons, RejectReason, TripReason};
+use crate::state::half_open::Probation;
 use crate::state::{Entry, Log};
 use crate::word::{Epoch, State};
 
@@ -300,7 +301,7 @@ impl Machine {
     }
 
     /// The last probe has ended, and did not bring the breaker back.
-    fn settle_probes(&mut self, now: Tick, log: &mut Log) {
+    pub(super) fn settle_probes(&mut self, now: Tick, log: &mut Log) {
         let Some(learned) = &self.learned else { return };
         let waits = learned.adaptive.mode() == Mode::Open && learned.adaptive.out() == 0;
         if waits && self.state == State::HalfOpen {
@@ -376,8 +377,13 @@ impl Machine {
         if let Some(learned) = &mut self.learned {
             learned.counts = Counts::default();
         }
+        // The probes of an earlier visit under rules are not those of this one, in which rules may decide again.
+        let fresh = (to == State::HalfOpen).then(|| Probation::new(&self.config));
         // Each rejected call is asked of the evidence: no deadline is certain.
         let outage = self.outage_mut();
+        if let Some(fresh) = fresh {
+            outage.probation = fresh;
+        }
         outage.deadline = Tick(0);
         outage.wait = 0;
     }

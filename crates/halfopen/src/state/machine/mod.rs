@@ -161,6 +161,10 @@ impl Machine {
         log.push(Entry::ConfigChanged);
         let old = std::mem::replace(&mut self.config, config);
         self.adapt(now);
+        // The probes of rules are none of the evidence that begins: without one in flight, the breaker is open.
+        if self.learns() {
+            self.settle_probes(now, log);
+        }
         old
     }
 
