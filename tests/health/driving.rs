@@ -287,6 +287,10 @@ async fn invalid_numbers_are_named_with_their_range() {
             every(SECOND).url("db/health"),
             "url is \"db/health\", but must be a URL such as http://db.internal/health",
         ),
+        (
+            every(SECOND).url("ftp://app:s3cret@db/health"),
+            "url is \"ftp://app:***@db/health\", but must be a URL such as http://db.internal/health",
+        ),
         (every(SECOND).grpc("//", ""), "grpc is \"//\", but must be a URI such as http://db:50051"),
     ] {
         let error = HealthMonitor::new(registry_outside()).check("a", check).unwrap_err();

@@ -70,6 +70,9 @@ async fn a_url_is_healthy_by_its_status() {
     assert_eq!(first_error(once().url(url("ill"))).await, Some(expected));
     let expected = format!("{}: 302 Found", url("moved"));
     assert_eq!(first_error(once().url(url("moved"))).await, Some(expected), "a login page is not health");
+    let secret = once().url(format!("http://app:s3cret@{address}/ill"));
+    let expected = format!("http://app:***@{address}/ill: 500 Internal Server Error");
+    assert_eq!(first_error(secret).await, Some(expected), "no summary and no event has a password");
     let follows = reqwest::Client::new();
     assert_eq!(first_error(once().url_with(follows, url("moved"))).await, None);
     assert_eq!(first_error(briefly().url(url("hangs"))).await.as_deref(), Some("no answer in 50ms"));

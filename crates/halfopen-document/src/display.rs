@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use halfopen::adapter::Printable;
+use halfopen::adapter::{Printable, without_passwords};
 use unicode_width::UnicodeWidthChar;
 
 /// The longest name or value that a sentence quotes, in characters.
@@ -37,38 +37,6 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     shortened(text, LONGEST_QUOTE)
-}
-
-/// Returns a text with `***` in place of the passwords of the URLs in it.
-///
-/// # Examples
-///
-/// ```
-/// use halfopen_document::without_passwords;
-///
-/// assert_eq!(without_passwords("redis://app:s3cret@cache:6379/0"), "redis://app:***@cache:6379/0");
-/// assert_eq!(without_passwords("https://api.example.com/a:b@c"), "https://api.example.com/a:b@c");
-/// ```
-pub fn without_passwords(text: &str) -> Cow<'_, str> {
-    let mut hidden = String::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("://").map(|at| at + "://".len()) {
-        let (before, authority) = rest.split_at(start);
-        let is_after = |c: char| matches!(c, '/' | '?' | '#' | '"' | '\'' | '`') || c.is_whitespace();
-        let (authority, after) = authority.split_at(authority.find(is_after).unwrap_or(authority.len()));
-        hidden.push_str(before);
-        // A password may have a `@` itself, but only its first `:` ends the name.
-        match authority.rsplit_once('@').and_then(|(user, host)| Some((user.split_once(':')?.0, host))) {
-            Some((user, host)) => hidden.extend([user, ":***@", host]),
-            None => hidden.push_str(authority),
-        }
-        rest = after;
-    }
-    if hidden.is_empty() {
-        return Cow::Borrowed(text);
-    }
-    hidden.push_str(rest);
-    Cow::Owned(hidden)
 }
 
 /// Returns a message of bounded length, with steering characters escaped and without the passwords of URLs.
@@ -195,17 +163,7 @@ mod tests {
 
     #[test]
     fn a_password_is_hidden_wherever_it_is() {
-        for (text, hidden) in [
-            ("a://u:p@h", "a://u:***@h"),
-            ("a://:p@h b://u:p@q@h:1/x?y", "a://:***@h b://u:***@h:1/x?y"),
-            ("url: \"a://u:p@h\", to: 'a@b:c'", "url: \"a://u:***@h\", to: 'a@b:c'"),
-            ("a://u@h:80", "a://u@h:80"),
-            ("a://h:80/u:p@x", "a://h:80/u:p@x"),
-            ("ü://ü:ü@ü", "ü://ü:***@ü"),
-        ] {
-            assert_eq!(without_passwords(text), hidden);
-            assert_eq!(sentence(text.into()), hidden);
-        }
+        assert_eq!(sentence("a://u:p@h".into()), "a://u:***@h");
         let (line, mark) = excerpt("url: ", "a://u:secret@h", " # x");
         assert_eq!((&*line, &*mark), ("url: a://u:***@h # x", "     ^^^^^^^^^^^"));
     }

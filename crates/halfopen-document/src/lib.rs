@@ -23,10 +23,11 @@ pub mod watch;
 #[doc(hidden)]
 pub mod work;
 
-pub use display::{quoted, without_passwords};
+pub use display::quoted;
 pub use file::read_file;
 pub use format::Format;
 pub use group::{Group, Slot};
+pub use halfopen::adapter::without_passwords;
 pub use located::{Layer, Located, Origin};
 pub use part::{Part, StaticDefault};
 pub use path::Path;

@@ -40,6 +40,7 @@ pub use crate::error::Refusal;
 pub use crate::error::search::{error_as, error_chain, error_in, rejection_in, with_causes};
 pub use crate::observe::Signal;
 pub use crate::panics::{catch_panic, catch_panic_in_future};
+pub use crate::passwords::without_passwords;
 pub use crate::registry::{Lookup, matches_pattern};
 pub use crate::text::{Printable, is_printable};
 

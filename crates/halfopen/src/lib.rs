@@ -103,6 +103,7 @@ mod loom_tests;
 mod observe;
 mod outcome;
 mod panics;
+mod passwords;
 mod policy;
 mod random;
 mod reason;

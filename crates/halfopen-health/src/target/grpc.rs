@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, BufMut};
-use halfopen::adapter::with_causes;
+use halfopen::adapter::{with_causes, without_passwords};
 use http::uri::PathAndQuery;
 use tonic::Status;
 use tonic::client::Grpc;
@@ -37,7 +37,10 @@ impl GrpcTarget {
         if valid {
             Ok(())
         } else {
-            Err(format!("grpc is {:?}, but must be a URI such as http://db:50051", self.uri))
+            Err(format!(
+                "grpc is {:?}, but must be a URI such as http://db:50051",
+                without_passwords(&self.uri)
+            ))
         }
     }
 
@@ -75,7 +78,7 @@ impl PartialEq for GrpcTarget {
 
 impl fmt::Debug for GrpcTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "grpc {} {}", self.uri, self.service)
+        write!(f, "grpc {} {}", without_passwords(&self.uri), self.service)
     }
 }
 

@@ -1,7 +1,8 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use halfopen::adapter::with_causes;
+use halfopen::adapter::{with_causes, without_passwords};
 use reqwest::{Client, Url};
 
 use super::Answer;
@@ -26,7 +27,7 @@ impl UrlTarget {
         if valid {
             Ok(())
         } else {
-            Err(format!("url is {:?}, but must be a URL such as http://db.internal/health", self.url))
+            Err(format!("url is {:?}, but must be a URL such as http://db.internal/health", self.shown()))
         }
     }
 
@@ -37,8 +38,12 @@ impl UrlTarget {
         if response.status().is_success() {
             Ok(())
         } else {
-            Err(format!("{}: {}", self.url, response.status()))
+            Err(format!("{}: {}", self.shown(), response.status()))
         }
+    }
+
+    fn shown(&self) -> Cow<'_, str> {
+        without_passwords(&self.url)
     }
 
     fn client(&self) -> Result<Client, String> {
@@ -68,6 +73,6 @@ impl PartialEq for UrlTarget {
 
 impl fmt::Debug for UrlTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "url {}", self.url)
+        write!(f, "url {}", self.shown())
     }
 }

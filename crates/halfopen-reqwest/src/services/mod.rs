@@ -9,9 +9,9 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use halfopen::adapter::without_passwords;
 use halfopen::{CircuitBreaker, CircuitBreakerError};
 use halfopen_config::{Configuration, LiveRegistry, Overrides};
-use halfopen_document::without_passwords;
 use reqwest::{Method, Url};
 use reqwest_middleware::{ClientWithMiddleware, RequestBuilder};
 
