@@ -86,6 +86,7 @@ const ROOMS: [(u8, &[&str]); 8] = [
             "sync",
             "panics",
             "text",
+            "passwords",
             "serde_seconds",
             "outcome",
             "word",
