@@ -1,5 +1,3 @@
-use std::borrow::Borrow;
-
 use crate::config::{Rule, reached};
 use crate::counts::Counts;
 use crate::reason::{Cause, Reasons, TripReason};
@@ -8,12 +6,12 @@ use crate::reason::{Cause, Reasons, TripReason};
 pub(crate) type CustomRule = Box<dyn Fn(&Counts) -> bool + Send + Sync>;
 
 /// Returns every rule that holds for these counts with the numbers of the first, or [`None`] if no rule holds.
-pub(crate) fn fired<R: Borrow<Rule>>(rules: impl IntoIterator<Item = R>, counts: &Counts) -> Option<Cause> {
+pub(crate) fn fired(rules: impl IntoIterator<Item = Rule>, counts: &Counts) -> Option<Cause> {
     let mut cause = Cause::default();
     // All rules, not only the first that holds: a cause names each of them, whatever their order in the
     // configuration.
     for rule in rules {
-        if let Some((reason, part, threshold)) = holds(rule.borrow(), counts) {
+        if let Some((reason, part, threshold)) = holds(rule, counts) {
             let overdue = if reason == TripReason::SlowCallRate { counts.overdue } else { 0 };
             cause = merge(cause, reason, part, threshold, counts.calls.saturating_add(overdue));
         }
@@ -32,8 +30,8 @@ pub(crate) fn fired_in_flight(rules: impl IntoIterator<Item = Rule>, counts: &Co
 }
 
 /// Returns whether a rate rule would hold for these counts, regardless of its `minimum_calls`.
-pub(crate) fn reaches_a_rate<R: Borrow<Rule>>(rules: impl IntoIterator<Item = R>, counts: &Counts) -> bool {
-    rules.into_iter().any(|rule| match *rule.borrow() {
+pub(crate) fn reaches_a_rate(rules: impl IntoIterator<Item = Rule>, counts: &Counts) -> bool {
+    rules.into_iter().any(|rule| match rule {
         Rule::FailureRate { threshold_ppb, .. } => {
             // Without a failure the rate is zero, but `reached` takes zero of zero calls for any rate.
             counts.failures > 0 && reached(counts.failures, counts.calls, threshold_ppb)
@@ -69,8 +67,8 @@ fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-fn holds(rule: &Rule, counts: &Counts) -> Option<(TripReason, u64, u32)> {
-    match *rule {
+fn holds(rule: Rule, counts: &Counts) -> Option<(TripReason, u64, u32)> {
+    match rule {
         Rule::ConsecutiveFailures(limit) => {
             at_least(counts.consecutive_failures, limit, TripReason::ConsecutiveFailures)
         }

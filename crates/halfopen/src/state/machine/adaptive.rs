@@ -12,7 +12,6 @@ use crate::evidence::{
 use crate::outcome::{Ended, Finished};
 use crate::random::SplitMix64;
 use crate::reason::{Cause, RampReason, Reasons, RejectReason, TripReason};
-use crate::state::half_open::Probation;
 use crate::state::{Entry, Log};
 use crate::word::{Epoch, State};
 
@@ -377,13 +376,8 @@ impl Machine {
         if let Some(learned) = &mut self.learned {
             learned.counts = Counts::default();
         }
-        // The probes of an earlier visit under rules are not those of this one, in which rules may decide again.
-        let fresh = (to == State::HalfOpen).then(|| Probation::new(&self.config));
         // Each rejected call is asked of the evidence: no deadline is certain.
         let outage = self.outage_mut();
-        if let Some(fresh) = fresh {
-            outage.probation = fresh;
-        }
         outage.deadline = Tick(0);
         outage.wait = 0;
     }

@@ -438,12 +438,8 @@ impl Machine {
     }
 
     fn half_open_at(&mut self, at: Tick, cause: Cause, log: &mut Log) {
-        // The visit takes the configuration that is current now and keeps it to its end (S30).
-        let fresh = Probation::new(&self.config);
-        let outage = self.outage_mut();
-        outage.probation = fresh;
         // The change reports the counts that opened the breaker: the visit that begins has none of its own yet.
-        let counts = outage.frozen;
+        let counts = self.outage_mut().frozen;
         self.enter(State::HalfOpen, at, cause, counts, log);
     }
 
@@ -465,7 +461,11 @@ impl Machine {
         if let Some(outage) = &mut self.outage {
             // Only an open breaker has a deadline; `open` sets it afterwards.
             outage.deadline = Tick::NEVER;
-            if to != State::HalfOpen {
+            if to == State::HalfOpen {
+                // The visit takes the configuration that is current now and keeps it to its end (S30). A visit by evidence
+                // has its probes elsewhere, but rules may decide again before it ends.
+                outage.probation = Probation::new(&self.config);
+            } else {
                 // Their permits have the epoch of this visit, so they will be late and would never release their
                 // slots.
                 outage.probation.end();
