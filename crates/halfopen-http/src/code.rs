@@ -67,6 +67,37 @@ impl GrpcCode {
         GrpcCode::Unauthenticated,
     ];
 
+    /// Returns the name of the code in the specification of gRPC.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use halfopen_http::GrpcCode;
+    ///
+    /// assert_eq!(GrpcCode::DeadlineExceeded.name(), "DEADLINE_EXCEEDED");
+    /// ```
+    pub const fn name(self) -> &'static str {
+        match self {
+            GrpcCode::Ok => "OK",
+            GrpcCode::Cancelled => "CANCELLED",
+            GrpcCode::Unknown => "UNKNOWN",
+            GrpcCode::InvalidArgument => "INVALID_ARGUMENT",
+            GrpcCode::DeadlineExceeded => "DEADLINE_EXCEEDED",
+            GrpcCode::NotFound => "NOT_FOUND",
+            GrpcCode::AlreadyExists => "ALREADY_EXISTS",
+            GrpcCode::PermissionDenied => "PERMISSION_DENIED",
+            GrpcCode::ResourceExhausted => "RESOURCE_EXHAUSTED",
+            GrpcCode::FailedPrecondition => "FAILED_PRECONDITION",
+            GrpcCode::Aborted => "ABORTED",
+            GrpcCode::OutOfRange => "OUT_OF_RANGE",
+            GrpcCode::Unimplemented => "UNIMPLEMENTED",
+            GrpcCode::Internal => "INTERNAL",
+            GrpcCode::Unavailable => "UNAVAILABLE",
+            GrpcCode::DataLoss => "DATA_LOSS",
+            GrpcCode::Unauthenticated => "UNAUTHENTICATED",
+        }
+    }
+
     /// Parses the value of a `grpc-status` header.
     ///
     /// Returns [`Unknown`](Self::Unknown) if the value is not a code. Never panics.

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::parse::{Quotes, Records};
+use crate::parse::{LineError, Quotes, Records};
 
 /// The longest line in bytes: an export request of OTLP has thousands of spans.
 pub(crate) const LONGEST: usize = 8 << 20;
@@ -36,6 +36,17 @@ pub(crate) enum Line<'a> {
     NotUnicode,
     /// More than [`LONGEST`] bytes, which have been skipped.
     TooLong,
+}
+
+impl<'a> Line<'a> {
+    /// Returns the text, or why there is none.
+    pub(crate) fn text(self) -> Result<&'a str, LineError> {
+        match self {
+            Line::Text(text) => Ok(text),
+            Line::NotUnicode => Err(LineError::line("is not UTF-8")),
+            Line::TooLong => Err(LineError::line(format_args!("is longer than {LONGEST} bytes"))),
+        }
+    }
 }
 
 /// Reads lines into a buffer that it keeps.

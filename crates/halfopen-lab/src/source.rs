@@ -230,17 +230,14 @@ impl Log {
             None => self.lines.next()?,
             Some(records) => self.lines.next_record(records)?,
         };
-        let result = match line {
+        let result = match line.map(Line::text) {
             None => {
                 self.is_over = true;
                 return Ok(());
             }
-            Some(Line::Text(line)) if line.trim_ascii().is_empty() => return Ok(()),
-            Some(Line::Text(line)) => parse(&mut self.parser, line, counts),
-            Some(Line::NotUnicode) => Err(LineError::line("is not UTF-8")),
-            Some(Line::TooLong) => {
-                Err(LineError::line(format_args!("is longer than {} bytes", crate::lines::LONGEST)))
-            }
+            Some(Ok(line)) if line.trim_ascii().is_empty() => return Ok(()),
+            Some(Ok(line)) => parse(&mut self.parser, line, counts),
+            Some(Err(error)) => Err(error),
         };
         counts.lines += 1;
         if let Err(error) = result {
@@ -258,13 +255,10 @@ impl Log {
 fn detect(lines: &mut Lines, options: &Options) -> io::Result<Result<Format, Problem>> {
     let mut shown = None;
     for place in 0..DETECTED_IN {
-        let error = match lines.look(place)? {
+        let error = match lines.look(place)?.map(Line::text) {
             None => break,
-            Some(Line::NotUnicode) => LineError::line("is not UTF-8"),
-            Some(Line::TooLong) => {
-                LineError::line(format_args!("is longer than {} bytes", crate::lines::LONGEST))
-            }
-            Some(Line::Text(line)) => match Format::detect(line, options) {
+            Some(Err(error)) => error,
+            Some(Ok(line)) => match Format::detect(line, options) {
                 Some(format) => return Ok(Ok(format)),
                 None if line.trim_ascii().is_empty() => continue,
                 None => LineError::invalid("line", line, "in one of the formats"),

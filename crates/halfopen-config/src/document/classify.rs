@@ -101,25 +101,10 @@ impl serde::Serialize for Statuses {
     }
 }
 
-/// In the order of their numbers, from 1.
-pub(crate) const CODES: [(&str, GrpcCode); 16] = [
-    ("CANCELLED", GrpcCode::Cancelled),
-    ("UNKNOWN", GrpcCode::Unknown),
-    ("INVALID_ARGUMENT", GrpcCode::InvalidArgument),
-    ("DEADLINE_EXCEEDED", GrpcCode::DeadlineExceeded),
-    ("NOT_FOUND", GrpcCode::NotFound),
-    ("ALREADY_EXISTS", GrpcCode::AlreadyExists),
-    ("PERMISSION_DENIED", GrpcCode::PermissionDenied),
-    ("RESOURCE_EXHAUSTED", GrpcCode::ResourceExhausted),
-    ("FAILED_PRECONDITION", GrpcCode::FailedPrecondition),
-    ("ABORTED", GrpcCode::Aborted),
-    ("OUT_OF_RANGE", GrpcCode::OutOfRange),
-    ("UNIMPLEMENTED", GrpcCode::Unimplemented),
-    ("INTERNAL", GrpcCode::Internal),
-    ("UNAVAILABLE", GrpcCode::Unavailable),
-    ("DATA_LOSS", GrpcCode::DataLoss),
-    ("UNAUTHENTICATED", GrpcCode::Unauthenticated),
-];
+/// The codes that a document can name, in the order of their numbers, from 1.
+pub(crate) fn named_codes() -> impl Iterator<Item = GrpcCode> + Clone {
+    GrpcCode::ALL.into_iter().skip(1)
+}
 
 impl Code {
     /// Returns the code.
@@ -130,16 +115,17 @@ impl Code {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Code> {
         let expected = "a gRPC code such as UNAVAILABLE";
         match &node.value {
-            Value::Text(text) => match CODES.iter().find(|(name, _)| Code::is(name, text)) {
-                Some((_, code)) => Some(Code(*code)),
+            Value::Text(text) => match named_codes().find(|code| Code::is(code.name(), text)) {
+                Some(code) => Some(Code(code)),
                 None => reader.mismatch_because(node, expected, Code::advice(text, reader.reported())),
             },
             Value::Integer(number) => {
                 // A number is understood but not accepted: the error names the code, which a reader understands
                 // without a table.
-                let known =
-                    usize::try_from(*number).ok().and_then(|number| CODES.get(number.checked_sub(1)?));
-                let why = known.map(|(name, _)| format!("{number} is {name}"));
+                let known = usize::try_from(*number)
+                    .ok()
+                    .and_then(|number| named_codes().nth(number.checked_sub(1)?));
+                let why = known.map(|code| format!("{number} is {}", code.name()));
                 reader.mismatch_because(node, expected, why)
             }
             _ => reader.mismatch(node, expected),
@@ -160,12 +146,12 @@ impl Code {
         if Code::is("OK", text) {
             return Some("OK is always a success".to_owned());
         }
-        let near = suggest::nearest(text, CODES.iter().map(|(name, _)| *name), told);
+        let near = suggest::nearest(text, named_codes().map(GrpcCode::name), told);
         near.map(|near| format!("did you mean {near}?"))
     }
 
     fn name(self) -> &'static str {
-        CODES.iter().find(|(_, code)| *code == self.0).map_or("OK", |(name, _)| name)
+        self.0.name()
     }
 }
 

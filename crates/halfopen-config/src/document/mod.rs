@@ -34,7 +34,7 @@ pub use trip::Trip;
 pub use window::{Last, Window};
 
 #[cfg(feature = "schema")]
-pub(crate) use classify::CODES;
+pub(crate) use classify::named_codes;
 pub(crate) use reserved::kinds as reserved_kinds;
 pub(crate) use root::is_name;
 

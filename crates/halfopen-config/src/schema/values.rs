@@ -3,7 +3,9 @@
 use halfopen_document::inline_schemas;
 use schemars::json_schema;
 
-use crate::document::{CODES, Code, Statuses};
+use halfopen_http::GrpcCode;
+
+use crate::document::{Code, Statuses, named_codes};
 
 const STATUSES: &str = "^\\s*([1-5][xX][xX]|[1-5][0-9]{2}(\\s*-\\s*[1-5][0-9]{2})?)\\s*$";
 
@@ -12,7 +14,7 @@ inline_schemas! {
         "anyOf": [{ "type": "integer", "minimum": 100, "maximum": 599 }, { "type": "string", "pattern": STATUSES }],
         "examples": [503, "500-599", "5xx"],
     });
-    Code, "Code": json_schema!({ "anyOf": [{ "enum": CODES.map(|(name, _)| name) }, { "type": "string", "pattern": codes() }] });
+    Code, "Code": json_schema!({ "anyOf": [{ "enum": named_codes().map(GrpcCode::name).collect::<Vec<_>>() }, { "type": "string", "pattern": codes() }] });
 }
 
 /// Every code in capitals or not, with `_`, `-` or nothing between its words.
@@ -22,6 +24,6 @@ fn codes() -> String {
         '_' => "[_-]?".to_owned(),
         letter => format!("[{letter}{}]", letter.to_ascii_lowercase()),
     };
-    let names = CODES.map(|(name, _)| name.chars().map(either).collect::<String>());
-    format!("^({})$", names.join("|"))
+    let names = named_codes().map(|code| code.name().chars().map(either).collect::<String>());
+    format!("^({})$", names.collect::<Vec<_>>().join("|"))
 }

@@ -251,40 +251,19 @@ impl<'a> Fields<'a> {
         }
     }
 }
-/// The names of the codes of gRPC, in their order: without separators, in lower case.
-const CODES: [&str; 17] = [
-    "ok",
-    "cancelled",
-    "unknown",
-    "invalidargument",
-    "deadlineexceeded",
-    "notfound",
-    "alreadyexists",
-    "permissiondenied",
-    "resourceexhausted",
-    "failedprecondition",
-    "aborted",
-    "outofrange",
-    "unimplemented",
-    "internal",
-    "unavailable",
-    "dataloss",
-    "unauthenticated",
-];
 
 /// Returns the code of a number, or of a name as proxies and tracers write it: `DEADLINE_EXCEEDED`, `DeadlineExceeded`.
 pub(crate) fn grpc_code(text: &str) -> Option<GrpcCode> {
     if let Ok(number) = text.parse::<usize>() {
         return GrpcCode::ALL.get(number).copied();
     }
-    let is_name = |name: &&str| {
-        let letters = text.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase());
-        letters.eq(name.bytes())
-    };
-    // Envoy and some tracers write this one with a single l.
-    let spelled =
-        CODES.into_iter().position(|name| is_name(&name)).or_else(|| is_name(&"canceled").then_some(1));
-    spelled.and_then(|number| GrpcCode::ALL.get(number).copied())
+    let letters = |name: &str| name.replace('_', "").to_ascii_lowercase();
+    let written = letters(text);
+    match &*written {
+        // Envoy and some tracers write this one with a single l.
+        "canceled" => Some(GrpcCode::Cancelled),
+        written => GrpcCode::ALL.into_iter().find(|code| letters(code.name()) == written),
+    }
 }
 
 fn by_status(text: &str) -> Result<LoggedEnd, LineError> {
